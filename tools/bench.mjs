@@ -1,0 +1,4 @@
+// npm run bench -- [--json FILE]
+import { launch } from "./launch.mjs";
+
+await launch("bench/main.ts");
