@@ -1,0 +1,314 @@
+/**
+ * Every error that Baton raises or carries between nodes.
+ *
+ * Each has a stable `code` (the wire carries that word, never a class name), says by `retryable` whether the same
+ * call may be repeated unchanged, and has a message of the form "Cannot …: current value is …".
+ *
+ * @module
+ */
+
+/** What travels instead of an error object: plain data, without a stack unless the caller is trusted. */
+export interface ErrorData {
+  readonly code: string;
+  readonly message: string;
+  readonly retryable: boolean;
+  /** How long a caller should wait before it tries again, in milliseconds. */
+  readonly retryAfterMs?: number;
+  /** Where in an argument or a state the schema disagreed. Never the value itself. */
+  readonly path?: string;
+  /** `code` of the error that a handler threw, if it had one. */
+  readonly causeCode?: string;
+  /** `name` of the error that a handler threw. */
+  readonly causeName?: string;
+  /** Stack of the error that a handler threw; only between nodes of one cluster. */
+  readonly remoteStack?: string;
+}
+
+/** The fields that may accompany an error beside its message. */
+export type ErrorDetail = Omit<ErrorData, "code" | "message" | "retryable"> & ErrorOptions;
+
+/** Base of all errors of this package. Catch this one, or compare `code`. */
+export abstract class ActorError extends Error {
+  /** Stable word that names the condition, the same in every release and on the wire. */
+  abstract readonly code: string;
+  /** Whether the same call, unchanged, may be repeated: it has certainly not been handled. */
+  abstract readonly retryable: boolean;
+  readonly retryAfterMs: number | undefined;
+  readonly path: string | undefined;
+  readonly causeCode: string | undefined;
+  readonly causeName: string | undefined;
+  readonly remoteStack: string | undefined;
+
+  constructor(message: string, detail: ErrorDetail = {}) {
+    super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
+    this.retryAfterMs = detail.retryAfterMs;
+    this.path = detail.path;
+    this.causeCode = detail.causeCode;
+    this.causeName = detail.causeName;
+    this.remoteStack = detail.remoteStack;
+  }
+}
+
+/** A name that cannot be an actor's: empty, too long, or not well-formed Unicode. */
+export class InvalidNameError extends ActorError {
+  override readonly name = "InvalidNameError";
+  readonly code = "invalid-name";
+  readonly retryable = false;
+}
+
+/** No node of the cluster hosts this kind. */
+export class UnknownKindError extends ActorError {
+  override readonly name = "UnknownKindError";
+  readonly code = "unknown-kind";
+  readonly retryable = false;
+}
+
+/** The contract declares no message of this name. */
+export class UnknownMessageError extends ActorError {
+  override readonly name = "UnknownMessageError";
+  readonly code = "unknown-message";
+  readonly retryable = false;
+}
+
+/** An argument does not fit its schema, or holds what cannot travel. `path` says where. */
+export class InvalidArgumentError extends ActorError {
+  override readonly name = "InvalidArgumentError";
+  readonly code = "invalid-argument";
+  readonly retryable = false;
+}
+
+/** A handler returned what its contract does not allow. It has run. */
+export class InvalidResultError extends ActorError {
+  override readonly name = "InvalidResultError";
+  readonly code = "invalid-result";
+  readonly retryable = false;
+}
+
+/** A state does not fit its schema, or could not be decoded or upgraded; the actor is never started fresh instead. */
+export class InvalidStateError extends ActorError {
+  override readonly name = "InvalidStateError";
+  readonly code = "invalid-state";
+  readonly retryable = false;
+}
+
+/** A bound is reached: mailbox, window, activations. Not handled; try again after `retryAfterMs`. */
+export class BusyError extends ActorError {
+  override readonly name = "BusyError";
+  readonly code = "busy";
+  readonly retryable = true;
+}
+
+/** No owner can be reached now: the node is leaving, paused, or the shard has no owner yet. Not handled. */
+export class UnavailableError extends ActorError {
+  override readonly name = "UnavailableError";
+  readonly code = "unavailable";
+  readonly retryable = true;
+}
+
+/** An argument, a result or a state above the stated limit. */
+export class TooLargeError extends ActorError {
+  override readonly name = "TooLargeError";
+  readonly code = "too-large";
+  readonly retryable = false;
+}
+
+/** The deadline passed and the message has certainly not been handled. */
+export class DeadlineError extends ActorError {
+  override readonly name = "DeadlineError";
+  readonly code = "deadline-exceeded";
+  readonly retryable = true;
+}
+
+/** The deadline passed, or the owner was lost, and nobody can tell whether the message was handled. */
+export class OutcomeUnknownError extends ActorError {
+  override readonly name = "OutcomeUnknownError";
+  readonly code = "outcome-unknown";
+  readonly retryable = false;
+}
+
+/** The actor asked is waiting, through a chain of calls, for this very answer. */
+export class CallCycleError extends ActorError {
+  override readonly name = "CallCycleError";
+  readonly code = "call-cycle";
+  readonly retryable = false;
+}
+
+/** A handler threw. `causeName`, `causeCode` and, inside the cluster, `remoteStack` tell what. */
+export class HandlerError extends ActorError {
+  override readonly name = "HandlerError";
+  readonly code = "handler-error";
+  readonly retryable = false;
+}
+
+/** This activation has been sealed, given up or fenced; what it still does has no effect. */
+export class FencedError extends ActorError {
+  override readonly name = "FencedError";
+  readonly code = "fenced";
+  readonly retryable = false;
+}
+
+/** The caller, or a node at its leave deadline, aborted the work. */
+export class AbortedError extends ActorError {
+  override readonly name = "AbortedError";
+  readonly code = "aborted";
+  readonly retryable = false;
+}
+
+/** Bytes that are not a message of ours: malformed, truncated, too deep, too long. */
+export class DecodeError extends ActorError {
+  override readonly name = "DecodeError";
+  readonly code = "decode-failed";
+  readonly retryable = false;
+}
+
+/** A value that cannot travel: a function, a class instance, a cycle, a lone surrogate. `path` says where. */
+export class EncodeError extends ActorError {
+  override readonly name = "EncodeError";
+  readonly code = "encode-failed";
+  readonly retryable = false;
+}
+
+/** A frame of another cluster, or of a protocol version that is not spoken here. */
+export class ProtocolError extends ActorError {
+  override readonly name = "ProtocolError";
+  readonly code = "protocol-mismatch";
+  readonly retryable = false;
+}
+
+/** Settings that cannot work: contradictory options, another shard count than the cluster's, a name in use. */
+export class ConfigurationError extends ActorError {
+  override readonly name = "ConfigurationError";
+  readonly code = "invalid-configuration";
+  readonly retryable = false;
+}
+
+/** The server cannot serve: unreachable, without JetStream, or too old. */
+export class ServerError extends ActorError {
+  override readonly name = "ServerError";
+  readonly code = "server-unsuitable";
+  readonly retryable = true;
+}
+
+/** A compare-and-set or a read got no answer in time: it may have been applied. Settle it by repeating. */
+export class RecordsUnavailableError extends ActorError {
+  override readonly name = "RecordsUnavailableError";
+  readonly code = "records-unavailable";
+  readonly retryable = true;
+}
+
+/** The node has stopped; start another. */
+export class NodeStoppedError extends ActorError {
+  override readonly name = "NodeStoppedError";
+  readonly code = "node-stopped";
+  readonly retryable = false;
+}
+
+/** An error with a code that this release does not know, from a newer node. */
+export class RemoteError extends ActorError {
+  override readonly name = "RemoteError";
+  readonly code: string;
+  readonly retryable: boolean;
+  constructor(data: ErrorData) {
+    super(data.message, data);
+    this.code = data.code;
+    this.retryable = data.retryable;
+  }
+}
+
+const CLASSES = [
+  InvalidNameError,
+  UnknownKindError,
+  UnknownMessageError,
+  InvalidArgumentError,
+  InvalidResultError,
+  InvalidStateError,
+  BusyError,
+  UnavailableError,
+  TooLargeError,
+  DeadlineError,
+  OutcomeUnknownError,
+  CallCycleError,
+  HandlerError,
+  FencedError,
+  AbortedError,
+  DecodeError,
+  EncodeError,
+  ProtocolError,
+  ConfigurationError,
+  ServerError,
+  RecordsUnavailableError,
+  NodeStoppedError,
+] as const;
+
+const BY_CODE: ReadonlyMap<string, (typeof CLASSES)[number]> = new Map(
+  CLASSES.map((of) => [new of("").code as string, of]),
+);
+
+/** Every code this release knows, in the order of the classes above. */
+export const ERROR_CODES: readonly string[] = [...BY_CODE.keys()];
+
+/** The data form of any thrown value. What is not an `ActorError` becomes a `handler-error`. */
+export function toErrorData(thrown: unknown): ErrorData {
+  if (!(thrown instanceof ActorError)) return foreignErrorData(thrown);
+  const data: Record<string, unknown> = {
+    code: thrown.code,
+    message: thrown.message,
+    retryable: thrown.retryable,
+  };
+  for (const key of ["retryAfterMs", "path", "causeCode", "causeName", "remoteStack"] as const) {
+    if (thrown[key] !== undefined) data[key] = thrown[key];
+  }
+  return data as unknown as ErrorData;
+}
+
+function foreignErrorData(thrown: unknown): ErrorData {
+  const base = { code: "handler-error", retryable: false };
+  if (!(thrown instanceof Error))
+    return { ...base, message: "A handler threw something that is not an Error" };
+  const code = (thrown as { code?: unknown }).code;
+  return {
+    ...base,
+    message: thrown.message,
+    causeName: thrown.name,
+    ...(typeof code === "string" ? { causeCode: code } : {}),
+    ...(thrown.stack === undefined ? {} : { remoteStack: thrown.stack }),
+  };
+}
+
+/** The error object of its data form: the class of its code, or `RemoteError` for a code of a newer release. */
+export function fromErrorData(data: ErrorData): ActorError {
+  const of = BY_CODE.get(data.code);
+  return of ? new of(data.message, data) : new RemoteError(data);
+}
+
+/** The same data without what must not leave the cluster. */
+export function publicErrorData(data: ErrorData): ErrorData {
+  const { remoteStack: _, ...rest } = data;
+  return rest;
+}
+
+/** Statuses by code, in the numbers of HTTP, which clients of NATS services know as well. */
+const STATUS: ReadonlyMap<string, number> = new Map([
+  ["invalid-name", 400],
+  ["invalid-argument", 400],
+  ["encode-failed", 400],
+  ["decode-failed", 400],
+  ["unknown-kind", 404],
+  ["unknown-message", 404],
+  ["call-cycle", 409],
+  ["invalid-state", 409],
+  ["too-large", 413],
+  ["busy", 429],
+  ["unavailable", 503],
+  ["aborted", 503],
+  ["node-stopped", 503],
+  ["server-unsuitable", 503],
+  ["records-unavailable", 503],
+  ["deadline-exceeded", 504],
+  ["outcome-unknown", 504],
+]);
+
+/** The status of a code; what is not known is a fault of this side, 500. */
+export function statusOf(code: string): number {
+  return STATUS.get(code) ?? 500;
+}

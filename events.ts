@@ -1,0 +1,193 @@
+/**
+ * What a node tells about itself and its cluster, as data. An application reads it with `node.events()`.
+ *
+ * @module
+ */
+import type { ErrorData } from "./errors.ts";
+
+/** One event. `type` says which; `at` is milliseconds since 1970 on the node that tells. */
+export type NodeEvent = { readonly at: number } & NodeEventBody;
+
+/** The events by type. */
+export type NodeEventBody =
+  /** A node is up. */
+  | { readonly type: "node-joined"; readonly node: string; readonly incarnation: string }
+  /** A node has handed everything over and gone. */
+  | { readonly type: "node-left"; readonly node: string; readonly incarnation: string }
+  /** A node's lease ran out; its memory actors start fresh elsewhere. */
+  | { readonly type: "node-lost"; readonly node: string; readonly incarnation: string }
+  /** This node was declared dead by the others and has dropped what it had. */
+  | { readonly type: "fenced"; readonly reason: string }
+  /** This node pauses: its lease or its connection is in doubt. */
+  | { readonly type: "paused"; readonly reason: string }
+  /** This node goes on after a pause. */
+  | { readonly type: "resumed" }
+  /** This node became owner of a shard: new, after a crash, by a move, or from the parking place. */
+  | {
+      readonly type: "shard-owned";
+      readonly kind: string;
+      readonly shard: number;
+      readonly epoch: number;
+      readonly how: "first" | "claimed" | "handed-off" | "restored" | "reclaimed";
+    }
+  /** A move that this node gave away has ended. `durationMs` counts from the offer, `pauseMs` from the drain. */
+  | ShardMoved
+  /** A move was declined, failed or timed out; the shard stays with its owner, who tries again later. */
+  | {
+      readonly type: "move-kept";
+      readonly kind: string;
+      readonly shard: number;
+      readonly to: string;
+      readonly reason: string;
+    }
+  | { readonly type: "actor-activated"; readonly kind: string; readonly name: string; readonly why: string }
+  | { readonly type: "actor-passivated"; readonly kind: string; readonly name: string }
+  /** A handler outlived its shard's drain; the actor follows by itself. */
+  | { readonly type: "actor-late"; readonly kind: string; readonly name: string }
+  /** An actor came back without its state, because its node was lost or its handler did not end in time. */
+  | {
+      readonly type: "actor-recovered";
+      readonly kind: string;
+      readonly name: string;
+      readonly reason: string;
+    }
+  /** A state cannot be decoded, upgraded or validated here. The actor answers `invalid-state` and is never started fresh. */
+  | {
+      readonly type: "actor-quarantined";
+      readonly kind: string;
+      readonly name: string;
+      readonly reason: string;
+    }
+  /** A handler or hook threw. */
+  | {
+      readonly type: "handler-failed";
+      readonly kind: string;
+      readonly name: string;
+      readonly message: string;
+      readonly error: ErrorData;
+    }
+  /** A message that nobody can receive any more. */
+  | {
+      readonly type: "dead-letter";
+      readonly kind: string;
+      readonly name: string;
+      readonly message: string;
+      readonly reason: string;
+    }
+  /** Something came in that is not a message of ours; counted and dropped. */
+  | { readonly type: "rejected-input"; readonly subject: string; readonly error: ErrorData }
+  /** A listener was too slow: this many events were dropped before the next one. */
+  | { readonly type: "events-dropped"; readonly count: number };
+
+/** The end of one planned move, as the source tells it. Also an entry of the move journal. */
+export interface ShardMoved {
+  readonly type: "shard-moved";
+  readonly moveId: string;
+  readonly kind: string;
+  readonly shard: number;
+  /** The epoch under which the new owner serves. */
+  readonly epoch: number;
+  readonly from: string;
+  /** The new owner, or "parked". */
+  readonly to: string;
+  /** Why it moved: a node joined or left, or the view changed otherwise. */
+  readonly why: "rebalance" | "leave" | "park";
+  readonly actors: number;
+  readonly lateActors: number;
+  readonly bytes: number;
+  readonly durationMs: number;
+  /** From the last handler start at the old owner until the new owner's commit was seen. */
+  readonly pauseMs: number;
+}
+
+const BUFFER_MAX = 4_096;
+
+/** Hands events to any number of listeners; each has a bounded buffer and loses the oldest when it is full. */
+export class EventBus {
+  readonly #wall: () => number;
+  readonly #listeners = new Set<(event: NodeEvent) => void>();
+  readonly #streams = new Set<EventStream>();
+
+  constructor(wall: () => number) {
+    this.#wall = wall;
+  }
+
+  emit(body: NodeEventBody): void {
+    if (this.#listeners.size === 0 && this.#streams.size === 0) return;
+    const event = { at: this.#wall(), ...body } as NodeEvent;
+    for (const listener of this.#listeners) listener(event);
+    for (const stream of this.#streams) stream.push(event);
+  }
+
+  /** Calls back at once with each event; for parts of this package. Returns a function that stops it. */
+  listen(listener: (event: NodeEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** An endless iteration over the events from now on. It ends with the bus, or when its reader breaks out. */
+  stream(): AsyncIterableIterator<NodeEvent> {
+    const stream = new EventStream(this.#wall, () => this.#streams.delete(stream));
+    this.#streams.add(stream);
+    return stream;
+  }
+
+  /** Ends all iterations, after what is buffered. */
+  close(): void {
+    for (const stream of this.#streams) stream.end();
+    this.#listeners.clear();
+  }
+}
+
+class EventStream implements AsyncIterableIterator<NodeEvent> {
+  readonly #wall: () => number;
+  readonly #onReturn: () => void;
+  readonly #buffer: NodeEvent[] = [];
+  #waiting: ((result: IteratorResult<NodeEvent>) => void)[] = [];
+  #dropped = 0;
+  #ended = false;
+
+  constructor(wall: () => number, onReturn: () => void) {
+    this.#wall = wall;
+    this.#onReturn = onReturn;
+  }
+
+  push(event: NodeEvent): void {
+    const waiting = this.#waiting.shift();
+    if (waiting) return waiting({ done: false, value: event });
+    this.#buffer.push(event);
+    if (this.#buffer.length > BUFFER_MAX) {
+      this.#buffer.shift();
+      this.#dropped++;
+    }
+  }
+
+  next(): Promise<IteratorResult<NodeEvent>> {
+    if (this.#dropped > 0) {
+      const count = this.#dropped;
+      this.#dropped = 0;
+      return Promise.resolve({ done: false, value: { type: "events-dropped", at: this.#wall(), count } });
+    }
+    const value = this.#buffer.shift();
+    if (value !== undefined) return Promise.resolve({ done: false, value });
+    if (this.#ended) return Promise.resolve({ done: true, value: undefined });
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  return(): Promise<IteratorResult<NodeEvent>> {
+    this.end();
+    this.#buffer.length = 0;
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#onReturn();
+    for (const waiting of this.#waiting) waiting({ done: true, value: undefined });
+    this.#waiting = [];
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+}

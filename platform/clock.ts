@@ -1,0 +1,30 @@
+/** Time, as everything in Baton sees it: a test replaces it by one that stands still until told. */
+export interface Clock {
+  /** Monotonic milliseconds from an arbitrary origin. Never compare between processes. */
+  now(): number;
+  /** Milliseconds since 1970, for people to read; it may jump. */
+  wall(): number;
+  /** Runs once after `delayMs` milliseconds (at least; 0 is the next turn of the event loop). */
+  after(delayMs: number, run: () => void): Timer;
+  /** Runs in the next turn of the event loop, after pending I/O had its chance. */
+  soon(run: () => void): void;
+}
+
+/** A running timer. */
+export interface Timer {
+  /** Does nothing if it has run or was cancelled. */
+  cancel(): void;
+}
+
+/** The clock of this machine. */
+export function systemClock(): Clock {
+  return {
+    now: () => performance.now(),
+    wall: () => Date.now(),
+    after: (delayMs, run) => {
+      const id = setTimeout(run, delayMs);
+      return { cancel: () => clearTimeout(id) };
+    },
+    soon: (run) => void setImmediate(run),
+  };
+}

@@ -1,0 +1,266 @@
+/**
+ * Writing and reading of hand-made binary frames: the hot path of every message between nodes.
+ *
+ * @module
+ */
+import { DecodeError, EncodeError } from "../errors.ts";
+
+/** Frames are written one behind the other into blocks of this size: a block for each would cost more than its filling. */
+const BLOCK_BYTES = 8192;
+/** Up to this length a loop over the characters is faster than a call of the platform's coder. */
+const SHORT_WRITE = 48;
+const SHORT_READ = 16;
+const DECODER: TextDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/**
+ * Appends to a growing array of bytes. One writer serves for many frames; what it gave away it never touches again.
+ */
+export class ByteWriter {
+  #bytes: Uint8Array = new Uint8Array(BLOCK_BYTES);
+  #view: DataView = new DataView(this.#bytes.buffer);
+  /** Where the frame begins, and where its next byte goes. */
+  #start = 0;
+  #at = 0;
+  readonly #encoder: TextEncoder = new TextEncoder();
+
+  /** Bytes written since the start or the last `finish`. */
+  get length(): number {
+    return this.#at - this.#start;
+  }
+
+  u8(value: number): void {
+    this.#room(1);
+    this.#bytes[this.#at++] = value;
+  }
+
+  u16(value: number): void {
+    this.#room(2);
+    this.#view.setUint16(this.#at, value);
+    this.#at += 2;
+  }
+
+  u32(value: number): void {
+    this.#room(4);
+    this.#view.setUint32(this.#at, value);
+    this.#at += 4;
+  }
+
+  f64(value: number): void {
+    this.#room(8);
+    this.#view.setFloat64(this.#at, value);
+    this.#at += 8;
+  }
+
+  /**
+   * A whole number from 0 to 2^53 - 1 in one to eight bytes, seven bits in each, lowest first.
+   *
+   * @throws {EncodeError} for any other number
+   */
+  varint(value: number): void {
+    this.#room(8);
+    if (value >= 0 && value < 0x80 && Number.isInteger(value)) {
+      this.#bytes[this.#at++] = value;
+      return;
+    }
+    if (!Number.isSafeInteger(value) || value < 0) {
+      throw new EncodeError(`Cannot write a count: current value is ${value}`);
+    }
+    let rest = value;
+    while (rest >= 0x80) {
+      this.#bytes[this.#at++] = (rest % 0x80) | 0x80;
+      rest = Math.floor(rest / 0x80);
+    }
+    this.#bytes[this.#at++] = rest;
+  }
+
+  /**
+   * A string as UTF-8 behind its length in bytes.
+   *
+   * @throws {EncodeError} for a lone surrogate
+   */
+  string(text: string): void {
+    if (text.length > SHORT_WRITE || !this.#ascii(text)) this.#unicode(text);
+  }
+
+  /** Bytes behind their length. */
+  bytes(bytes: Uint8Array): void {
+    this.varint(bytes.length);
+    this.raw(bytes);
+  }
+
+  /** Bytes as they are. */
+  raw(bytes: Uint8Array): void {
+    this.#room(bytes.length);
+    this.#bytes.set(bytes, this.#at);
+    this.#at += bytes.length;
+  }
+
+  /** What was written. The bytes share a block of memory with other frames, but nobody writes to them again. */
+  finish(): Uint8Array {
+    const frame = this.#bytes.subarray(this.#start, this.#at);
+    this.#start = this.#at;
+    return frame;
+  }
+
+  /** Drops what was written. */
+  reset(): void {
+    this.#at = this.#start;
+  }
+
+  #ascii(text: string): boolean {
+    this.#room(text.length + 1);
+    const bytes = this.#bytes;
+    let at = this.#at;
+    bytes[at++] = text.length;
+    for (let i = 0; i < text.length; i++) {
+      const unit = text.charCodeAt(i);
+      if (unit >= 0x80) return false;
+      bytes[at++] = unit;
+    }
+    this.#at = at;
+    return true;
+  }
+
+  #unicode(text: string): void {
+    if (!text.isWellFormed()) {
+      throw new EncodeError("Cannot write a string: current value is a string with a lone surrogate");
+    }
+    this.bytes(this.#encoder.encode(text));
+  }
+
+  #room(count: number): void {
+    if (this.#at + count <= this.#bytes.length) return;
+    const written = this.#bytes.subarray(this.#start, this.#at);
+    this.#bytes = new Uint8Array(Math.max(BLOCK_BYTES, (written.length + count) * 2));
+    this.#bytes.set(written);
+    this.#view = new DataView(this.#bytes.buffer);
+    this.#start = 0;
+    this.#at = written.length;
+  }
+}
+
+/**
+ * Reads what a {@link ByteWriter} wrote. Every method throws {@link DecodeError} instead of reading beyond the end.
+ */
+export class ByteReader {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  /** Whether nothing is left. */
+  get done(): boolean {
+    return this.#at === this.#bytes.length;
+  }
+
+  /** Bytes not read yet. */
+  get left(): number {
+    return this.#bytes.length - this.#at;
+  }
+
+  u8(): number {
+    return this.#bytes[this.#take(1)] as number;
+  }
+
+  u16(): number {
+    return this.#view.getUint16(this.#take(2));
+  }
+
+  u32(): number {
+    return this.#view.getUint32(this.#take(4));
+  }
+
+  f64(): number {
+    return this.#view.getFloat64(this.#take(8));
+  }
+
+  /** A whole number from 0 to 2^53 - 1, in its shortest form. */
+  varint(): number {
+    const first = this.u8();
+    if (first < 0x80) return first;
+    let value = first & 0x7f;
+    let scale = 0x80;
+    for (let i = 1; i < 8; i++) {
+      const byte = this.u8();
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) {
+        if (byte === 0 || value > Number.MAX_SAFE_INTEGER) break;
+        return value;
+      }
+      scale *= 0x80;
+    }
+    throw this.#refusal("a number of no known form");
+  }
+
+  /** A string of at most `bytesMax` bytes of UTF-8. */
+  string(bytesMax: number = Number.POSITIVE_INFINITY): string {
+    const length = this.#count(bytesMax);
+    const start = this.#take(length);
+    if (length <= SHORT_READ) {
+      const text = shortAscii(this.#bytes, start, this.#at);
+      if (text !== undefined) return text;
+    }
+    try {
+      return DECODER.decode(this.#bytes.subarray(start, this.#at));
+    } catch {
+      throw this.#refusal("text that is not UTF-8");
+    }
+  }
+
+  /** At most `bytesMax` bytes, as a view into what is being read. */
+  bytes(bytesMax: number = Number.POSITIVE_INFINITY): Uint8Array {
+    return this.raw(this.#count(bytesMax));
+  }
+
+  /** Exactly `length` bytes, as a view into what is being read. */
+  raw(length: number): Uint8Array {
+    const start = this.#take(length);
+    return this.#bytes.subarray(start, this.#at);
+  }
+
+  /** Refuses what follows the end of a frame. */
+  expectEnd(): void {
+    if (!this.done) throw this.#refusal("followed by other bytes");
+  }
+
+  #count(max: number): number {
+    const count = this.varint();
+    if (count > max) throw this.#refusal(`longer than ${max} bytes`);
+    return count;
+  }
+
+  #take(count: number): number {
+    const start = this.#at;
+    if (count > this.#bytes.length - start) throw this.#refusal("cut off");
+    this.#at = start + count;
+    return start;
+  }
+
+  #refusal(what: string): DecodeError {
+    return new DecodeError(`Cannot read a frame: current value is ${what}, at byte ${this.#at}`);
+  }
+}
+
+/** The text of bytes that are all ASCII, else `undefined`. Four at a time: each call of the platform costs. */
+function shortAscii(bytes: Uint8Array, start: number, end: number): string | undefined {
+  let text = "";
+  let at = start;
+  for (; end - at >= 4; at += 4) {
+    const a = bytes[at] as number;
+    const b = bytes[at + 1] as number;
+    const c = bytes[at + 2] as number;
+    const d = bytes[at + 3] as number;
+    if ((a | b | c | d) >= 0x80) return undefined;
+    text += String.fromCharCode(a, b, c, d);
+  }
+  for (; at < end; at++) {
+    const byte = bytes[at] as number;
+    if (byte >= 0x80) return undefined;
+    text += String.fromCharCode(byte);
+  }
+  return text;
+}

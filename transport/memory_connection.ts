@@ -1,0 +1,211 @@
+/**
+ * One connection of a memory network: what a client library is to a server.
+ *
+ * @module
+ */
+import { TooLargeError, UnavailableError } from "../errors.ts";
+import type { Clock } from "../platform/clock.ts";
+import { headerLine } from "./headers.ts";
+import { type MemoryBucket, MemoryRecords, type RecordFaults } from "./memory_records.ts";
+import type { Records } from "./records.ts";
+import { matcher } from "./subjects.ts";
+import type {
+  Connection,
+  Incoming,
+  PublishOptions,
+  Subscription,
+  Transport,
+  TransportStatus,
+} from "./transport.ts";
+
+/** What a connection may be told beside its name. */
+export interface MemoryConnectOptions {
+  /** Told what a callback threw. Default: nobody. */
+  readonly onError?: (error: unknown) => void;
+}
+
+/** What connections need of the network they belong to. */
+export interface Broker {
+  readonly clock: Clock;
+  readonly options: RecordFaults;
+  readonly maxPayloadBytes: number;
+  bucket(name: string): MemoryBucket;
+  route(from: MemoryConnection, message: Incoming): void;
+  settle(from: MemoryConnection, run: () => void): void;
+  forget(connection: MemoryConnection): void;
+}
+
+/** One message on its way. */
+export class MemoryMessage implements Incoming {
+  readonly subject: string;
+  readonly payload: Uint8Array;
+  readonly reply: string | undefined;
+  readonly noResponders: boolean;
+  readonly #headers: Readonly<Record<string, string>> | undefined;
+
+  constructor(
+    subject: string,
+    payload: Uint8Array,
+    options: PublishOptions | undefined,
+    noResponders = false,
+  ) {
+    this.subject = subject;
+    this.payload = payload;
+    this.reply = options?.reply;
+    this.#headers = options?.headers;
+    this.noResponders = noResponders;
+  }
+
+  header(name: string): string | undefined {
+    const headers = this.#headers;
+    return headers && Object.hasOwn(headers, name) ? headerLine(headers[name] as string) : undefined;
+  }
+}
+
+/** One subscription of one connection. */
+export class MemorySubscription implements Subscription {
+  readonly connection: MemoryConnection;
+  readonly subject: string;
+  readonly queue: string | undefined;
+  readonly matches: (subject: string) => boolean;
+  readonly #onMessage: (message: Incoming) => void;
+
+  constructor(
+    connection: MemoryConnection,
+    subject: string,
+    queue: string | undefined,
+    onMessage: (message: Incoming) => void,
+  ) {
+    this.connection = connection;
+    this.subject = subject;
+    this.queue = queue;
+    this.matches = matcher(subject);
+    this.#onMessage = onMessage;
+  }
+
+  deliver(message: Incoming): void {
+    if (!this.connection.subscriptions.has(this)) return;
+    try {
+      this.#onMessage(message);
+    } catch (error) {
+      this.connection.report(error);
+    }
+  }
+
+  unsubscribe(): void {
+    this.connection.subscriptions.delete(this);
+  }
+}
+
+/** One connection of a `MemoryNetwork`, and its transport at once. */
+export class MemoryConnection implements Connection, Transport {
+  readonly type = "memory";
+  readonly name: string;
+  readonly maxPayloadBytes: number;
+  readonly subscriptions: Set<MemorySubscription> = new Set();
+  /** Counts disconnections: what was under way to an earlier session is lost. */
+  session = 0;
+  connected = true;
+  crashed = false;
+  readonly #network: Broker;
+  readonly #options: MemoryConnectOptions;
+  readonly #listeners: Set<(status: TransportStatus) => void> = new Set();
+  readonly #records: MemoryRecords[] = [];
+
+  constructor(network: Broker, name: string, options: MemoryConnectOptions) {
+    this.#network = network;
+    this.name = name;
+    this.maxPayloadBytes = network.maxPayloadBytes;
+    this.#options = options;
+  }
+
+  get transport(): Transport {
+    return this;
+  }
+
+  publish(subject: string, payload: Uint8Array, options?: PublishOptions): void {
+    if (payload.length > this.maxPayloadBytes) {
+      throw new TooLargeError(
+        `Cannot publish more than ${this.maxPayloadBytes} bytes: current value is ${payload.length} bytes`,
+      );
+    }
+    if (this.connected) this.#network.route(this, new MemoryMessage(subject, payload, options));
+  }
+
+  subscribe(
+    subject: string,
+    onMessage: (message: Incoming) => void,
+    options?: { queue?: string },
+  ): Subscription {
+    const subscription = new MemorySubscription(this, subject, options?.queue, onMessage);
+    this.subscriptions.add(subscription);
+    return subscription;
+  }
+
+  flush(): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const session = this.session;
+    const settle = () => {
+      if (this.connected && this.session === session) resolve();
+      else reject(new UnavailableError("Cannot flush: current state of the connection is disconnected"));
+    };
+    if (this.connected) this.#network.settle(this, settle);
+    else settle();
+    return promise;
+  }
+
+  onStatus(listener: (status: TransportStatus) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  records(bucket: string): Promise<Records> {
+    const network = this.#network;
+    const records = new MemoryRecords(network.bucket(bucket), bucket, this, network.clock, network.options);
+    this.#records.push(records);
+    return Promise.resolve(records);
+  }
+
+  close(): Promise<void> {
+    this.subscriptions.clear();
+    for (const records of this.#records) records.stop();
+    this.connected = false;
+    this.session++;
+    this.#network.forget(this);
+    return Promise.resolve();
+  }
+
+  disconnect(reason: string): void {
+    if (!this.connected) return;
+    this.connected = false;
+    this.session++;
+    this.#tell({ connected: false, reason });
+  }
+
+  reconnect(): void {
+    if (this.connected || this.crashed) return;
+    this.connected = true;
+    this.#tell({ connected: true, reason: "healed" });
+    for (const records of this.#records) records.resume();
+  }
+
+  crash(): void {
+    this.crashed = true;
+    this.disconnect("crashed");
+    for (const records of this.#records) records.stop();
+  }
+
+  report(error: unknown): void {
+    this.#options.onError?.(error);
+  }
+
+  #tell(status: TransportStatus): void {
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener(status);
+      } catch (error) {
+        this.report(error);
+      }
+    }
+  }
+}

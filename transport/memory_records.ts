@@ -1,0 +1,282 @@
+/**
+ * Records in memory: exact compare-and-set with one revision for the whole bucket, every answer asynchronous.
+ *
+ * @module
+ */
+import { RecordsUnavailableError } from "../errors.ts";
+import type { Clock } from "../platform/clock.ts";
+import { Lane } from "./lane.ts";
+import type { CasResult, RecordEntry, Records, Watch } from "./records.ts";
+
+/** What becomes of one request for a record. With `lose-answer` it is applied all the same. */
+export type RecordFate = "answer" | "lose-request" | "lose-answer";
+
+/** The word for what is asked of a bucket. */
+export type RecordOperation = "create" | "update" | "remove" | "get" | "watch";
+
+/** Delays and faults of records. */
+export interface RecordFaults {
+  /** Way of a request or of an answer in milliseconds, asked for each. Default: none. */
+  readonly recordLatencyMs?: (client: string) => number;
+  /** Further delay of a watch's event in milliseconds; events stay in order. Default: none. */
+  readonly watchDelayMs?: (client: string) => number;
+  /** Asked for every request. Default: all are answered. */
+  readonly recordFilter?: (
+    client: string,
+    operation: RecordOperation,
+    bucket: string,
+    key: string,
+  ) => RecordFate;
+  /** How long a lost request lasts, in milliseconds. Default 1,000. */
+  readonly casTimeoutMs?: number;
+}
+
+const CAS_TIMEOUT_MS = 1000;
+
+/** The part of a connection that its records depend on. */
+export interface RecordsClient {
+  readonly name: string;
+  readonly connected: boolean;
+  readonly crashed: boolean;
+  /** Counts disconnections: an answer of an earlier session is lost. */
+  readonly session: number;
+  report(error: unknown): void;
+}
+
+/** What is stored, and who is told. */
+export class MemoryBucket {
+  #revision = 0;
+  readonly #entries: Map<string, RecordEntry> = new Map();
+  readonly #watchers: Set<(entry: RecordEntry) => void> = new Set();
+
+  /** The record as it is now; `value` is `undefined` once it was removed. */
+  entry(key: string): RecordEntry | undefined {
+    return this.#entries.get(key);
+  }
+
+  /** All records and marks of removal, in order of revision. */
+  entries(): RecordEntry[] {
+    return [...this.#entries.values()].sort((a, b) => a.revision - b.revision);
+  }
+
+  /** Writes, or removes with `undefined`, if `allowed` accepts what is there. */
+  write(
+    key: string,
+    value: Uint8Array | undefined,
+    allowed: (now: RecordEntry | undefined) => boolean,
+  ): CasResult {
+    if (!allowed(this.#entries.get(key))) return { ok: false };
+    const entry = { key, value: value?.slice(), revision: ++this.#revision };
+    this.#entries.set(key, entry);
+    for (const tell of [...this.#watchers]) tell(entry);
+    return { ok: true, revision: entry.revision };
+  }
+
+  /** Tells of each change. Returns a function that stops it. */
+  onChange(tell: (entry: RecordEntry) => void): () => void {
+    this.#watchers.add(tell);
+    return () => void this.#watchers.delete(tell);
+  }
+}
+
+/** One connection's access to a bucket. */
+export class MemoryRecords implements Records {
+  readonly #bucket: MemoryBucket;
+  readonly #name: string;
+  readonly #client: RecordsClient;
+  readonly #clock: Clock;
+  readonly #faults: RecordFaults;
+  readonly #requests: Lane;
+  readonly #answers: Lane;
+  readonly #watches: Set<MemoryWatch> = new Set();
+
+  constructor(bucket: MemoryBucket, name: string, client: RecordsClient, clock: Clock, faults: RecordFaults) {
+    this.#bucket = bucket;
+    this.#name = name;
+    this.#client = client;
+    this.#clock = clock;
+    this.#faults = faults;
+    this.#requests = new Lane(clock);
+    this.#answers = new Lane(clock);
+  }
+
+  create(key: string, value: Uint8Array): Promise<CasResult> {
+    const own = value.slice();
+    return this.#ask("create", key, () => this.#bucket.write(key, own, (now) => now?.value === undefined));
+  }
+
+  update(key: string, value: Uint8Array, revision: number): Promise<CasResult> {
+    const own = value.slice();
+    return this.#ask("update", key, () =>
+      this.#bucket.write(key, own, (now) => (now?.revision ?? 0) === revision),
+    );
+  }
+
+  remove(key: string, revision?: number): Promise<CasResult> {
+    return this.#ask("remove", key, () =>
+      this.#bucket.write(key, undefined, (now) => revision === undefined || now?.revision === revision),
+    );
+  }
+
+  get(key: string): Promise<RecordEntry | undefined> {
+    return this.#ask("get", key, () => {
+      const entry = this.#bucket.entry(key);
+      return entry?.value === undefined ? undefined : copyOf(entry);
+    });
+  }
+
+  async watch(prefix: string, onEntry: (entry: RecordEntry) => void): Promise<Watch> {
+    const watch = new MemoryWatch(
+      this.#bucket,
+      prefix,
+      onEntry,
+      this.#client,
+      this.#clock,
+      this.#faults,
+      () => this.#watches.delete(watch),
+    );
+    try {
+      await this.#ask("watch", prefix, () => {
+        watch.start();
+        this.#watches.add(watch);
+      });
+      await watch.caughtUp();
+    } catch (error) {
+      watch.stop();
+      throw error;
+    }
+    return watch;
+  }
+
+  /** Brings all watches up to date after a disconnection. */
+  resume(): void {
+    for (const watch of this.#watches) watch.catchUp();
+  }
+
+  /** Ends all watches. */
+  stop(): void {
+    for (const watch of [...this.#watches]) watch.stop();
+  }
+
+  #ask<T>(operation: RecordOperation, key: string, apply: () => T): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    const timer = this.#clock.after(this.#faults.casTimeoutMs ?? CAS_TIMEOUT_MS, () => {
+      reject(new RecordsUnavailableError(`Cannot ${operation} "${key}": no answer came in time`));
+    });
+    const client = this.#client;
+    const session = client.session;
+    const fate = this.#faults.recordFilter?.(client.name, operation, this.#name, key) ?? "answer";
+    if (!client.connected || fate === "lose-request") return promise;
+    this.#requests.push(this.#latencyMs(), () => {
+      if (client.crashed) return;
+      const result = apply();
+      if (fate === "lose-answer") return;
+      const answer = () => {
+        if (client.session !== session) return;
+        timer.cancel();
+        resolve(result);
+      };
+      // Without latency the answer needs no turn of its own: it is asynchronous already.
+      if (this.#faults.recordLatencyMs) this.#answers.push(this.#latencyMs(), answer);
+      else answer();
+    });
+    return promise;
+  }
+
+  #latencyMs(): number {
+    return this.#faults.recordLatencyMs?.(this.#client.name) ?? 0;
+  }
+}
+
+class MemoryWatch implements Watch {
+  readonly #bucket: MemoryBucket;
+  readonly #prefix: string;
+  readonly #onEntry: (entry: RecordEntry) => void;
+  readonly #client: RecordsClient;
+  readonly #faults: RecordFaults;
+  readonly #lane: Lane;
+  readonly #onStop: () => void;
+  #stopListening: () => void = () => {};
+  #seen = 0;
+  #stopped = false;
+
+  constructor(
+    bucket: MemoryBucket,
+    prefix: string,
+    onEntry: (entry: RecordEntry) => void,
+    client: RecordsClient,
+    clock: Clock,
+    faults: RecordFaults,
+    onStop: () => void,
+  ) {
+    this.#bucket = bucket;
+    this.#prefix = prefix;
+    this.#onEntry = onEntry;
+    this.#client = client;
+    this.#faults = faults;
+    this.#lane = new Lane(clock);
+    this.#onStop = onStop;
+  }
+
+  start(): void {
+    this.#stopListening = this.#bucket.onChange((entry) => this.#push(entry));
+    for (const entry of this.#bucket.entries()) {
+      if (entry.value !== undefined) this.#push(entry);
+    }
+  }
+
+  /** Resolves once everything under way was delivered; rejects if it was lost with the connection. */
+  caughtUp(): Promise<void> {
+    const session = this.#client.session;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#lane.push(0, () => {
+      if (this.#client.session === session) resolve();
+      else reject(new RecordsUnavailableError(`Cannot watch "${this.#prefix}": the connection was lost`));
+    });
+    return promise;
+  }
+
+  /** Delivers again what changed since the last entry that arrived. */
+  catchUp(): void {
+    const seen = this.#seen;
+    for (const entry of this.#bucket.entries()) {
+      if (entry.revision > seen) this.#push(entry);
+    }
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#stopListening();
+    this.#lane.clear();
+    this.#onStop();
+  }
+
+  #push(entry: RecordEntry): void {
+    if (!this.#client.connected || !covers(this.#prefix, entry.key)) return;
+    const session = this.#client.session;
+    const name = this.#client.name;
+    const delayMs = (this.#faults.recordLatencyMs?.(name) ?? 0) + (this.#faults.watchDelayMs?.(name) ?? 0);
+    this.#lane.push(delayMs, () => {
+      if (!this.#stopped && this.#client.session === session && entry.revision > this.#seen)
+        this.#deliver(entry);
+    });
+  }
+
+  #deliver(entry: RecordEntry): void {
+    this.#seen = entry.revision;
+    try {
+      this.#onEntry(copyOf(entry));
+    } catch (error) {
+      this.#client.report(error);
+    }
+  }
+}
+
+/** Whether a watch of `prefix` is told of `key`. */
+export function covers(prefix: string, key: string): boolean {
+  return prefix === "" || key.startsWith(`${prefix}.`);
+}
+
+function copyOf(entry: RecordEntry): RecordEntry {
+  return { ...entry, value: entry.value?.slice() };
+}

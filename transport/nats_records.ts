@@ -1,0 +1,245 @@
+/**
+ * Records in a JetStream bucket: a file-backed key-value stream that keeps one value for each key.
+ *
+ * Compare-and-set is the server's: a write names the revision that it expects. Reads ask the stream's leader, never a
+ * replica, so no acknowledged change is missed.
+ *
+ * @module
+ */
+import {
+  type JetStreamClient,
+  type JetStreamManager,
+  JetStreamApiCodes,
+  JetStreamApiError,
+  jetstream,
+} from "@nats-io/jetstream";
+import { Kvm } from "@nats-io/kv";
+import { headers, type MsgHdrs, type NatsConnection } from "@nats-io/nats-core";
+import { ConfigurationError, RecordsUnavailableError, ServerError, TooLargeError } from "../errors.ts";
+import type { Clock } from "../platform/clock.ts";
+import { OPERATION_HEADER, NatsWatch } from "./nats_watch.ts";
+import type { CasResult, RecordEntry, Records, Watch } from "./records.ts";
+
+/** What records need to know of the connection's options. */
+export interface NatsRecordsOptions {
+  readonly connectTimeoutMs?: number;
+  readonly recordsTimeoutMs?: number;
+  readonly replicas?: number;
+  readonly inboxPrefix?: string;
+  readonly onError?: (error: unknown) => void;
+}
+
+const OPEN_TIMEOUT_MS = 5000;
+const TIMEOUT_MS = 1000;
+/** Pause before a write is repeated that met another one of the same key in flight. */
+const IN_FLIGHT_PAUSE_MS = 20;
+
+/**
+ * Opens a bucket, and makes it if it is missing.
+ *
+ * @throws {ServerError} if the server has no JetStream, or does not answer
+ */
+export async function openNatsRecords(
+  client: NatsConnection,
+  bucket: string,
+  clock: Clock,
+  options: NatsRecordsOptions,
+): Promise<Records> {
+  const opening = jetstream(client, { timeout: options.connectTimeoutMs ?? OPEN_TIMEOUT_MS });
+  try {
+    await new Kvm(opening).create(bucket, {
+      history: 1,
+      replicas: options.replicas ?? 1,
+      allow_direct: false,
+    });
+    const timeoutMs = options.recordsTimeoutMs ?? TIMEOUT_MS;
+    const js = jetstream(client, { timeout: timeoutMs });
+    return new NatsRecords(client, bucket, js, await js.jetstreamManager(false), clock, timeoutMs, options);
+  } catch (cause) {
+    throw openError(bucket, cause);
+  }
+}
+
+function openError(bucket: string, cause: unknown): Error {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  const code = cause instanceof JetStreamApiError ? cause.code : undefined;
+  const name = cause instanceof Error ? cause.name : "";
+  if (name === "JetStreamNotEnabled" || code === JetStreamApiCodes.JetStreamNotEnabledForAccount) {
+    return new ServerError("Cannot keep records: the nats-server has no JetStream; start it with -js", {
+      cause,
+    });
+  }
+  if (code !== undefined) {
+    return new ConfigurationError(`Cannot open the bucket "${bucket}": the server answered "${reason}"`, {
+      cause,
+    });
+  }
+  return new ServerError(`Cannot open the bucket "${bucket}": ${reason}`, { cause });
+}
+
+class NatsRecords implements Records {
+  readonly #client: NatsConnection;
+  readonly #stream: string;
+  readonly #prefix: string;
+  readonly #js: JetStreamClient;
+  readonly #manager: JetStreamManager;
+  readonly #clock: Clock;
+  readonly #timeoutMs: number;
+  readonly #options: NatsRecordsOptions;
+
+  constructor(
+    client: NatsConnection,
+    bucket: string,
+    js: JetStreamClient,
+    manager: JetStreamManager,
+    clock: Clock,
+    timeoutMs: number,
+    options: NatsRecordsOptions,
+  ) {
+    this.#client = client;
+    this.#stream = `KV_${bucket}`;
+    this.#prefix = `$KV.${bucket}.`;
+    this.#js = js;
+    this.#manager = manager;
+    this.#clock = clock;
+    this.#timeoutMs = timeoutMs;
+    this.#options = options;
+  }
+
+  async create(key: string, value: Uint8Array): Promise<CasResult> {
+    const first = await this.#write("create", key, value, 0);
+    if (first.ok) return first;
+    const now = await this.#read("create", key);
+    // A mark of removal is all that is left of a record: writing over it is making it anew.
+    if (now === undefined || now.value !== undefined) return first;
+    return this.#write("create", key, value, now.revision);
+  }
+
+  update(key: string, value: Uint8Array, revision: number): Promise<CasResult> {
+    return this.#write("update", key, value, revision);
+  }
+
+  remove(key: string, revision?: number): Promise<CasResult> {
+    return this.#write("remove", key, undefined, revision);
+  }
+
+  async get(key: string): Promise<RecordEntry | undefined> {
+    const entry = await this.#read("get", key);
+    return entry?.value === undefined ? undefined : entry;
+  }
+
+  async watch(prefix: string, onEntry: (entry: RecordEntry) => void): Promise<Watch> {
+    const watch = new NatsWatch({
+      client: this.#client,
+      manager: this.#manager,
+      clock: this.#clock,
+      stream: this.#stream,
+      keyPrefix: this.#prefix,
+      filter: `${this.#prefix}${prefix === "" ? ">" : `${prefix}.>`}`,
+      inboxPrefix: this.#options.inboxPrefix,
+      onEntry,
+      onError: (error) => this.#options.onError?.(error),
+    });
+    try {
+      await this.#inTime("watch", prefix, watch.start());
+      return watch;
+    } catch (error) {
+      watch.stop();
+      throw error;
+    }
+  }
+
+  /** One compare-and-set. A write in flight elsewhere may refuse even the rightful one: then look, and try again. */
+  async #write(
+    what: string,
+    key: string,
+    value: Uint8Array | undefined,
+    revision: number | undefined,
+  ): Promise<CasResult> {
+    const endsAt = this.#clock.now() + this.#timeoutMs;
+    while (true) {
+      const answer = await this.#send(what, key, value, revision, endsAt);
+      if (answer !== "in-flight") return answer;
+      if (revision !== undefined && (await this.#revisionOf(what, key)) > revision) return { ok: false };
+      if (this.#clock.now() >= endsAt) throw unavailable(what, key, "another write of it is in flight");
+      await this.#pause();
+    }
+  }
+
+  async #send(
+    what: string,
+    key: string,
+    value: Uint8Array | undefined,
+    revision: number | undefined,
+    endsAt: number,
+  ): Promise<CasResult | "in-flight"> {
+    const timeout = Math.max(1, Math.ceil(endsAt - this.#clock.now()));
+    try {
+      const ack = await this.#js.publish(`${this.#prefix}${key}`, value ?? new Uint8Array(), {
+        timeout,
+        ...(revision === undefined ? {} : { expect: { lastSubjectSequence: revision } }),
+        ...(value === undefined ? { headers: removalHeaders() } : {}),
+      });
+      return { ok: true, revision: ack.seq };
+    } catch (error) {
+      const code = error instanceof JetStreamApiError ? error.code : undefined;
+      if (code === JetStreamApiCodes.StreamWrongLastSequence) return { ok: false };
+      if (code === JetStreamApiCodes.StreamWrongLastSequenceUnknown) return "in-flight";
+      throw this.#failure(what, key, value, error);
+    }
+  }
+
+  #failure(what: string, key: string, value: Uint8Array | undefined, cause: unknown): Error {
+    const most = this.#client.info?.max_payload ?? Number.POSITIVE_INFINITY;
+    if (value !== undefined && value.length > most) {
+      return new TooLargeError(
+        `Cannot store more than ${most} bytes: current value is ${value.length} bytes`,
+      );
+    }
+    return unavailable(what, key, cause);
+  }
+
+  async #revisionOf(what: string, key: string): Promise<number> {
+    return (await this.#read(what, key))?.revision ?? 0;
+  }
+
+  async #read(what: string, key: string): Promise<RecordEntry | undefined> {
+    try {
+      const found = await this.#manager.streams.getMessage(this.#stream, {
+        last_by_subj: `${this.#prefix}${key}`,
+      });
+      if (found === null) return undefined;
+      const removed = found.header.has(OPERATION_HEADER);
+      return { key, value: removed ? undefined : found.data, revision: found.seq };
+    } catch (error) {
+      throw unavailable(what, key, error);
+    }
+  }
+
+  async #inTime(what: string, key: string, work: Promise<void>): Promise<void> {
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const timer = this.#clock.after(OPEN_TIMEOUT_MS, () =>
+      reject(unavailable(what, key, "no answer in time")),
+    );
+    try {
+      await Promise.race([work, late]);
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => void this.#clock.after(IN_FLIGHT_PAUSE_MS, resolve));
+  }
+}
+
+function removalHeaders(): MsgHdrs {
+  const all = headers();
+  all.set(OPERATION_HEADER, "DEL");
+  return all;
+}
+
+function unavailable(what: string, key: string, cause: unknown): RecordsUnavailableError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new RecordsUnavailableError(`Cannot ${what} "${key}": ${reason}`, { cause });
+}

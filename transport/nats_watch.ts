@@ -1,0 +1,224 @@
+/**
+ * A watch over a JetStream bucket that misses nothing for long.
+ *
+ * It reads through a consumer that pushes in order. The client library has one too, but notices a lost last message only
+ * with the next one. This one compares each message's number and each heartbeat's count, and after every reconnect and
+ * every gap makes a new consumer that begins behind the last entry seen.
+ *
+ * @module
+ */
+import { AckPolicy, type ConsumerConfig, DeliverPolicy, type JetStreamManager } from "@nats-io/jetstream";
+import { createInbox, type Msg, type NatsConnection, nanos, nuid } from "@nats-io/nats-core";
+import type { Clock, Timer } from "../platform/clock.ts";
+import type { RecordEntry, Watch } from "./records.ts";
+
+/** The header that tells a removal from a value. */
+export const OPERATION_HEADER = "KV-Operation";
+
+/** What a watch works with. */
+export interface NatsWatchOptions {
+  readonly client: NatsConnection;
+  readonly manager: JetStreamManager;
+  readonly clock: Clock;
+  readonly stream: string;
+  /** What every subject of the bucket begins with, including the last dot. */
+  readonly keyPrefix: string;
+  readonly filter: string;
+  readonly inboxPrefix: string | undefined;
+  readonly onEntry: (entry: RecordEntry) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+const HEARTBEAT_MS = 2000;
+/** So much silence means that the consumer is gone. */
+const SILENCE_MAX_MS = 3 * HEARTBEAT_MS;
+const RETRY_MS = 250;
+/** The server forgets a consumer that nobody listens to. */
+const INACTIVE_MS = 60_000;
+const STATUS_CONTROL = 100;
+const LAST_CONSUMER_HEADER = "Nats-Last-Consumer";
+const STALLED_HEADER = "Nats-Consumer-Stalled";
+
+/** One running watch. */
+export class NatsWatch implements Watch {
+  readonly #with: NatsWatchOptions;
+  readonly #caughtUp: PromiseWithResolvers<void> = Promise.withResolvers<void>();
+  #subscription: { unsubscribe(): void } | undefined;
+  #consumer = "";
+  #received = 0;
+  #lastRevision = 0;
+  /** Keys of the first snapshot while it comes in: marks of removal are left out, unless the key was shown before. */
+  #shown: Set<string> | undefined = new Set();
+  #heardAt = 0;
+  #timer: Timer | undefined;
+  #stopped = false;
+  /** Grows with each new consumer, so that what belongs to an earlier one is told apart. */
+  #round = 0;
+
+  constructor(options: NatsWatchOptions) {
+    this.#with = options;
+  }
+
+  /** Begins. Resolves when everything that exists was delivered; rejects if the first consumer cannot be made. */
+  async start(): Promise<void> {
+    await this.#renew(this.#round);
+    void this.#followReconnects();
+    this.#watchSilence();
+    await this.#caughtUp.promise;
+  }
+
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#round++;
+    this.#timer?.cancel();
+    this.#subscription?.unsubscribe();
+    this.#forgetConsumer();
+  }
+
+  async #followReconnects(): Promise<void> {
+    for await (const status of this.#with.client.status()) {
+      if (this.#stopped) return;
+      if (status.type === "reconnect") this.#restart();
+    }
+  }
+
+  #watchSilence(): void {
+    if (this.#stopped) return;
+    if (this.#with.clock.now() - this.#heardAt > SILENCE_MAX_MS) this.#restart();
+    this.#timer = this.#with.clock.after(HEARTBEAT_MS, () => this.#watchSilence());
+  }
+
+  /** Makes a new consumer, and keeps trying until there is one. */
+  #restart(): void {
+    const round = ++this.#round;
+    this.#heardAt = this.#with.clock.now();
+    this.#forgetConsumer();
+    this.#renew(round).catch((error) => {
+      this.#with.onError(error);
+      this.#with.clock.after(RETRY_MS, () => {
+        if (this.#round === round) this.#restart();
+      });
+    });
+  }
+
+  async #renew(round: number): Promise<void> {
+    const { client, manager, stream, inboxPrefix } = this.#with;
+    await this.#noticeNewStream();
+    if (this.#round !== round) return;
+    this.#subscription?.unsubscribe();
+    this.#received = 0;
+    const inbox = createInbox(inboxPrefix);
+    const callback = (error: Error | null, message: Msg) => {
+      if (this.#round === round) this.#onMessage(error, message);
+    };
+    this.#subscription = client.subscribe(inbox, { callback });
+    const info = await manager.consumers.add(stream, this.#config(inbox));
+    if (this.#round !== round) return;
+    this.#consumer = info.name;
+    this.#heardAt = this.#with.clock.now();
+    if (info.num_pending === 0 && this.#received === 0) this.#endSnapshot();
+  }
+
+  #config(inbox: string): Partial<ConsumerConfig> {
+    const behind = this.#lastRevision > 0;
+    return {
+      name: `watch_${nuid.next()}`,
+      deliver_subject: inbox,
+      filter_subject: this.#with.filter,
+      ack_policy: AckPolicy.None,
+      max_deliver: 1,
+      mem_storage: true,
+      num_replicas: 1,
+      flow_control: true,
+      idle_heartbeat: nanos(HEARTBEAT_MS),
+      inactive_threshold: nanos(INACTIVE_MS),
+      deliver_policy: behind ? DeliverPolicy.StartSequence : DeliverPolicy.LastPerSubject,
+      ...(behind ? { opt_start_seq: this.#lastRevision + 1 } : {}),
+    };
+  }
+
+  /** A stream that ends before what was seen is not the one that was watched: everything in it is news. */
+  async #noticeNewStream(): Promise<void> {
+    if (this.#lastRevision === 0) return;
+    const info = await this.#with.manager.streams.info(this.#with.stream);
+    if (info.state.last_seq < this.#lastRevision) this.#lastRevision = 0;
+  }
+
+  #onMessage(error: Error | null, message: Msg): void {
+    try {
+      if (error) throw error;
+      this.#heardAt = this.#with.clock.now();
+      if (message.headers?.code === STATUS_CONTROL) this.#onControl(message);
+      else this.#onEntry(message);
+    } catch (thrown) {
+      this.#with.onError(thrown);
+    }
+  }
+
+  /** A heartbeat, or the question whether the messages so far have arrived. */
+  #onControl(message: Msg): void {
+    const stalled = message.headers?.get(STALLED_HEADER);
+    if (message.reply) message.respond();
+    else if (stalled) this.#with.client.publish(stalled);
+    const delivered = message.headers?.get(LAST_CONSUMER_HEADER);
+    if (delivered && Number(delivered) !== this.#received) this.#restart();
+  }
+
+  #onEntry(message: Msg): void {
+    const place = placeOf(message.reply);
+    if (place === undefined) return;
+    if (place.delivered !== this.#received + 1) {
+      this.#restart();
+      return;
+    }
+    this.#received = place.delivered;
+    const removed = message.headers?.has(OPERATION_HEADER) ?? false;
+    if (place.revision > this.#lastRevision) {
+      this.#lastRevision = place.revision;
+      this.#deliver(message, removed, place.revision);
+    }
+    if (place.pending === 0) this.#endSnapshot();
+  }
+
+  #deliver(message: Msg, removed: boolean, revision: number): void {
+    const key = message.subject.slice(this.#with.keyPrefix.length);
+    if (removed && this.#shown?.has(key) === false) return;
+    this.#shown?.add(key);
+    try {
+      this.#with.onEntry({ key, value: removed ? undefined : message.data.slice(), revision });
+    } catch (error) {
+      this.#with.onError(error);
+    }
+  }
+
+  #endSnapshot(): void {
+    this.#shown = undefined;
+    this.#caughtUp.resolve();
+  }
+
+  #forgetConsumer(): void {
+    const name = this.#consumer;
+    this.#consumer = "";
+    if (name !== "") this.#with.manager.consumers.delete(this.#with.stream, name).catch(() => {});
+  }
+}
+
+/** Where a pushed message stands: its revision, its number within the consumer, and how many follow. */
+interface Place {
+  readonly revision: number;
+  readonly delivered: number;
+  readonly pending: number;
+}
+
+/**
+ * Reads the acknowledgement subject, `$JS.ACK.<stream>.<consumer>.<tries>.<revision>.<delivered>.<time>.<pending>`;
+ * newer servers put a domain and an account behind `ACK`, and may append tokens.
+ */
+function placeOf(reply: string | undefined): Place | undefined {
+  const tokens = reply?.split(".") ?? [];
+  const first = tokens.length > 9 ? 7 : 5;
+  const [revision, delivered, , pending] = tokens.slice(first).map(Number);
+  if (!revision || !delivered || pending === undefined || Number.isNaN(pending)) return undefined;
+  return { revision, delivered, pending };
+}

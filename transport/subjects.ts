@@ -1,0 +1,273 @@
+/**
+ * Every subject and every record key is built and taken apart here, and nowhere else: no raw name ever reaches one.
+ *
+ * | Subject | Who listens |
+ * |---|---|
+ * | `<c>.call.<kind>.<name>.<message>` | the door: all nodes that are up, in one queue group |
+ * | `<c>.node.<node>.<inc>.actor.<kind>.<name>` | that node: one envelope for one actor |
+ * | `<c>.node.<node>.<inc>.batch`, `.reply`, `.ack`, `.probe`, `.move.<moveId>` | that node |
+ * | `<c>.hint` | all nodes |
+ *
+ * `<c>` is the cluster's id, `<inc>` the node's incarnation.
+ *
+ * @module
+ */
+import { ConfigurationError, InvalidNameError } from "../errors.ts";
+import { sha256 } from "../platform/hash.ts";
+
+/** Longest name of an actor, in bytes of UTF-8. */
+export const NAME_MAX_BYTES = 4096;
+/** Longest token: a longer one is replaced by a hash, so that a subject stays far below the server's limit. */
+const TOKEN_MAX = 200;
+
+const ENCODER: TextEncoder = new TextEncoder();
+const DECODER: TextDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const PLAIN = /^[A-Za-z0-9_-]+$/;
+const TOKEN = /^(?:[A-Za-z0-9_-]|=[0-9A-F]{2})+$/;
+const IDENTIFIER = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
+
+/**
+ * Refuses what cannot be an actor's name: it must be non-empty, well-formed Unicode, and at most
+ * {@link NAME_MAX_BYTES} long.
+ *
+ * @throws {InvalidNameError}
+ */
+export function checkName(name: unknown): asserts name is string {
+  const fault = nameFault(name);
+  if (fault) throw new InvalidNameError(`Cannot address an actor: current value of its name is ${fault}`);
+}
+
+function nameFault(name: unknown): string | undefined {
+  if (typeof name !== "string") return "not a string";
+  if (name === "") return "empty";
+  if (name.length <= TOKEN_MAX && PLAIN.test(name)) return undefined;
+  if (!name.isWellFormed()) return "a string with a lone surrogate";
+  if (name.length > NAME_MAX_BYTES || utf8(name).length > NAME_MAX_BYTES) {
+    return `longer than ${NAME_MAX_BYTES} bytes`;
+  }
+  return undefined;
+}
+
+/**
+ * Refuses what cannot be a kind, a message, a node's name or a cluster's id: these are words of the program, one letter
+ * and up to 63 letters, digits, `_` or `-`.
+ *
+ * @param what names the thing in the error, as in `the kind`
+ * @throws {ConfigurationError}
+ */
+export function checkIdentifier(what: string, value: unknown): asserts value is string {
+  if (isIdentifier(value)) return;
+  const shown = typeof value === "string" ? JSON.stringify(value.slice(0, 80)) : `a ${typeof value}`;
+  throw new ConfigurationError(
+    `Cannot use ${what}, which must be a letter and up to 63 letters, digits, "_" or "-": current value is ${shown}`,
+  );
+}
+
+/** Whether a value can be a kind, a message, a node's name or a cluster's id. */
+export function isIdentifier(value: unknown): value is string {
+  return typeof value === "string" && IDENTIFIER.test(value);
+}
+
+/**
+ * The name as one token: letters, digits, `_` and `-` as they are, every other byte of UTF-8 as `=XX`. Where that gets
+ * longer than 200 characters, `=h` and the SHA-256 of the name: then the name itself must travel in the payload.
+ *
+ * @throws {InvalidNameError}
+ */
+export function encodeToken(name: string): string {
+  if (name.length <= TOKEN_MAX && PLAIN.test(name)) return name;
+  checkName(name);
+  const bytes = utf8(name);
+  if (bytes.length > TOKEN_MAX) return hashed(bytes);
+  let token = "";
+  for (const byte of bytes) token += escaped(byte);
+  return token.length > TOKEN_MAX ? hashed(bytes) : token;
+}
+
+/** The name of a token, or `undefined` if it is hashed or nothing that `encodeToken` gives. */
+export function decodeToken(token: string): string | undefined {
+  if (token.length > TOKEN_MAX) return undefined;
+  if (PLAIN.test(token)) return token;
+  if (!TOKEN.test(token)) return undefined;
+  const bytes: number[] = [];
+  for (let i = 0; i < token.length; i++) {
+    if (token[i] !== "=") {
+      bytes.push(token.charCodeAt(i));
+      continue;
+    }
+    bytes.push(Number.parseInt(token.slice(i + 1, i + 3), 16));
+    i += 2;
+  }
+  const name = text(Uint8Array.from(bytes));
+  return name !== undefined && encodeToken(name) === token ? name : undefined;
+}
+
+function utf8(name: string): Uint8Array {
+  return ENCODER.encode(name);
+}
+
+function text(bytes: Uint8Array): string | undefined {
+  try {
+    return DECODER.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+function hashed(bytes: Uint8Array): string {
+  return `=h${sha256(bytes)}`;
+}
+
+function escaped(byte: number): string {
+  const character = String.fromCharCode(byte);
+  return PLAIN.test(character) ? character : `=${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+}
+
+/** What a subject of the door addresses. */
+export interface DoorAddress {
+  readonly kind: string;
+  /** The name's token as it stands in the subject. */
+  readonly token: string;
+  /** `undefined` when the token is hashed or malformed: then the payload carries the name. */
+  readonly name: string | undefined;
+  readonly message: string;
+}
+
+/** What a subject of a node addresses. */
+export interface NodeAddress {
+  readonly node: string;
+  readonly incarnation: string;
+  /** `actor`, `batch`, `reply`, `ack`, `probe`, `move`, or the word of a newer release. */
+  readonly channel: string;
+  /** What follows the channel, as it stands in the subject; "" if nothing. */
+  readonly rest: string;
+}
+
+/** The subjects of one cluster. */
+export interface Subjects {
+  /** @throws {InvalidNameError} */
+  door(kind: string, name: string, message: string): string;
+  /** All doors, of every kind. */
+  doorAll(): string;
+  /** All doors of one kind. */
+  doorOf(kind: string): string;
+  parseDoor(subject: string): DoorAddress | undefined;
+  /** What all subjects of one node begin with, without a final dot. */
+  node(node: string, incarnation: string): string;
+  nodeAll(node: string, incarnation: string): string;
+  /** @throws {InvalidNameError} */
+  actor(node: string, incarnation: string, kind: string, name: string): string;
+  batch(node: string, incarnation: string): string;
+  reply(node: string, incarnation: string): string;
+  ack(node: string, incarnation: string): string;
+  probe(node: string, incarnation: string): string;
+  move(node: string, incarnation: string, moveId: string): string;
+  parseNode(subject: string): NodeAddress | undefined;
+  hint(): string;
+}
+
+/**
+ * The subjects of a cluster.
+ *
+ * @throws {ConfigurationError} if the id is no identifier
+ */
+export function subjects(cluster: string): Subjects {
+  checkIdentifier("the cluster's id", cluster);
+  const door = `${cluster}.call`;
+  const nodes = `${cluster}.node.`;
+  const node = (name: string, incarnation: string) => `${nodes}${name}.${incarnation}`;
+  const channel = (word: string) => (name: string, incarnation: string) =>
+    `${node(name, incarnation)}.${word}`;
+  return {
+    door: (kind, name, message) => `${door}.${kind}.${encodeToken(name)}.${message}`,
+    doorAll: () => `${door}.>`,
+    doorOf: (kind) => `${door}.${kind}.*.*`,
+    parseDoor: (subject) => parseDoor(subject, `${door}.`),
+    node,
+    nodeAll: channel(">"),
+    actor: (of, incarnation, kind, name) => `${node(of, incarnation)}.actor.${kind}.${encodeToken(name)}`,
+    batch: channel("batch"),
+    reply: channel("reply"),
+    ack: channel("ack"),
+    probe: channel("probe"),
+    move: (of, incarnation, moveId) => `${node(of, incarnation)}.move.${moveId}`,
+    parseNode: (subject) => parseNode(subject, nodes),
+    hint: () => `${cluster}.hint`,
+  };
+}
+
+function parseDoor(subject: string, prefix: string): DoorAddress | undefined {
+  if (!subject.startsWith(prefix)) return undefined;
+  const [kind, token, message, ...more] = subject.slice(prefix.length).split(".");
+  if (more.length > 0 || !isIdentifier(kind) || !token || !isIdentifier(message)) return undefined;
+  return { kind, token, name: decodeToken(token), message };
+}
+
+function parseNode(subject: string, prefix: string): NodeAddress | undefined {
+  if (!subject.startsWith(prefix)) return undefined;
+  const nodeEnd = subject.indexOf(".", prefix.length);
+  const incarnationEnd = subject.indexOf(".", nodeEnd + 1);
+  if (nodeEnd < 0 || incarnationEnd < 0) return undefined;
+  const channelEnd = subject.indexOf(".", incarnationEnd + 1);
+  const end = channelEnd < 0 ? subject.length : channelEnd;
+  return {
+    node: subject.slice(prefix.length, nodeEnd),
+    incarnation: subject.slice(nodeEnd + 1, incarnationEnd),
+    channel: subject.slice(incarnationEnd + 1, end),
+    rest: subject.slice(end + 1),
+  };
+}
+
+/** Keys of the records that the nodes share. */
+export interface Keys {
+  node(node: string): string;
+  kind(kind: string): string;
+  shard(kind: string, index: number): string;
+  readonly generation: string;
+}
+
+/** Keys of the records that the nodes share, within the bucket of their cluster. */
+export const keys: Keys = {
+  node: (node) => `nodes.${node}`,
+  kind: (kind) => `kinds.${kind}`,
+  shard: (kind, index) => `shards.${kind}.${index}`,
+  generation: "generation",
+};
+
+/** The name of the bucket that holds a cluster's records. */
+export function bucketOf(cluster: string): string {
+  checkIdentifier("the cluster's id", cluster);
+  return `baton-${cluster}`;
+}
+
+const PUBLISHABLE = /^[!-)+-=?-~]{1,1024}$/;
+
+/**
+ * Whether a subject that came from outside may be published to: printable ASCII without wildcards, no empty token, at
+ * most 1,024 characters. Anything else is lost in silence or, when longer, makes the server close the connection.
+ */
+export function isPublishable(subject: string): boolean {
+  return (
+    PUBLISHABLE.test(subject) && !subject.startsWith(".") && !subject.endsWith(".") && !subject.includes("..")
+  );
+}
+
+/** A test for subjects that match a pattern, which may hold `*` for one token and a final `>` for one or more. */
+export function matcher(pattern: string): (subject: string) => boolean {
+  if (!/[*>]/.test(pattern)) return (subject) => subject === pattern;
+  if (pattern === ">") return (subject) => subject !== "";
+  const prefix = pattern.slice(0, -1);
+  if (pattern.endsWith(".>") && !/[*>]/.test(prefix)) {
+    return (subject) => subject.length > prefix.length && subject.startsWith(prefix);
+  }
+  const tokens = pattern.split(".");
+  return (subject) => matchesTokens(tokens, subject.split("."));
+}
+
+function matchesTokens(pattern: readonly string[], subject: readonly string[]): boolean {
+  for (let i = 0; i < pattern.length; i++) {
+    if (pattern[i] === ">") return subject.length > i;
+    if (i >= subject.length || (pattern[i] !== "*" && pattern[i] !== subject[i])) return false;
+  }
+  return pattern.length === subject.length;
+}

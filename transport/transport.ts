@@ -1,0 +1,80 @@
+/**
+ * The port through which bytes travel between nodes. Two adapters: `nats.ts` and `memory.ts`; one conformance
+ * suite runs against both.
+ *
+ * What it promises is what core NATS promises, no more: messages of one publisher to one subscription arrive in
+ * order, each at most once; any may be lost in silence while either side is disconnected.
+ *
+ * @module
+ */
+import type { Records } from "./records.ts";
+
+/** One message as it came in. */
+export interface Incoming {
+  readonly subject: string;
+  /** Valid only during the callback: the bytes may be a view into a read buffer. Copy what is kept. */
+  readonly payload: Uint8Array;
+  /** Where an answer is expected, if anywhere. */
+  readonly reply: string | undefined;
+  /** Reads a header, `undefined` if absent. Names are case-sensitive. */
+  header(name: string): string | undefined;
+  /** True for the server's note that nobody listens on the subject of a `publish` whose `reply` this was sent to. */
+  readonly noResponders: boolean;
+}
+
+/** What may accompany a message. */
+export interface PublishOptions {
+  readonly reply?: string;
+  /** Values are single lines: a line break in one becomes a space, space around it is dropped. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** A running subscription. */
+export interface Subscription {
+  /** Nothing is delivered after this returns. */
+  unsubscribe(): void;
+}
+
+/** A change of the connection's condition. */
+export interface TransportStatus {
+  readonly connected: boolean;
+  /** In words, for a log. */
+  readonly reason: string;
+}
+
+/** A connection that carries messages by subject. */
+export interface Transport {
+  /** Largest payload in bytes. */
+  readonly maxPayloadBytes: number;
+  /** Whether messages can go out right now. */
+  readonly connected: boolean;
+  /**
+   * Sends one message; the bytes must not be changed afterwards. While disconnected it is dropped in silence.
+   * @throws {TooLargeError} above `maxPayloadBytes`
+   */
+  publish(subject: string, payload: Uint8Array, options?: PublishOptions): void;
+  /**
+   * Listens on a subject, which may hold `*` and a final `>`. With `queue`, each message goes to one member of that
+   * group. A callback that throws is reported to `onError` and disturbs nothing else.
+   */
+  subscribe(
+    subject: string,
+    onMessage: (message: Incoming) => void,
+    options?: { queue?: string },
+  ): Subscription;
+  /** Resolves when everything published before has reached the server; rejects with `UnavailableError` if it cannot. */
+  flush(): Promise<void>;
+  /** Calls back at every disconnect and reconnect. Returns a function that stops it. */
+  onStatus(listener: (status: TransportStatus) => void): () => void;
+}
+
+/** A connection with both ports: messages, and records by bucket. What `natsTransport` and `memoryTransport` give. */
+export interface Connection {
+  readonly transport: Transport;
+  /** "nats" or "memory". */
+  readonly type: string;
+  /** Opens a bucket of records, and makes it if it is missing. */
+  records(bucket: string): Promise<Records>;
+  /** Ends the connection. What was published and flushed before has been sent. */
+  close(): Promise<void>;
+}
