@@ -1,0 +1,50 @@
+/**
+ * What all nodes of a cluster must agree on before one of them takes part: made by the first, checked by all others.
+ *
+ * @module
+ */
+import { ConfigurationError } from "../errors.ts";
+import type { Random } from "../platform/random.ts";
+import { keys } from "../transport/subjects.ts";
+import type { ClusterBucket } from "./bucket.ts";
+import { type HostedKind, isShardCount, SHARDS_MAX } from "./protocol.ts";
+import type { Patience } from "./settle.ts";
+
+/** The generation of the bucket; chosen now if the bucket is new. */
+export async function agreeOnGeneration(
+  bucket: ClusterBucket,
+  random: Random,
+  patience: Patience,
+): Promise<string> {
+  const known = await bucket.generation.refresh(keys.generation);
+  if (known) return known.record.generation;
+  const chosen = { generation: random.id() };
+  const change = await bucket.generation.change(keys.generation, undefined, chosen, patience);
+  if (change.entry) return change.entry.record.generation;
+  throw new ConfigurationError("Cannot join the cluster: current records are being removed by somebody");
+}
+
+/**
+ * Fixes the shard count of a kind, or checks that it is the one that the cluster has.
+ *
+ * @throws {ConfigurationError} with both numbers if they differ, or for a number that cannot be
+ */
+export async function agreeOnKind(
+  bucket: ClusterBucket,
+  { kind, shards }: HostedKind,
+  patience: Patience,
+): Promise<void> {
+  if (!isShardCount(shards)) {
+    const rule = `a power of two from 1 to ${SHARDS_MAX}`;
+    throw new ConfigurationError(
+      `Cannot host kind "${kind}" with other than ${rule} shards: current value is ${shards}`,
+    );
+  }
+  const key = keys.kind(kind);
+  const change = await bucket.kinds.change(key, undefined, { kind, shards }, patience);
+  const agreed = change.entry?.record.shards;
+  if (agreed === shards) return;
+  throw new ConfigurationError(
+    `Cannot host kind "${kind}" with ${shards} shards: current value in the cluster is ${agreed ?? "none"}`,
+  );
+}

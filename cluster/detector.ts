@@ -1,0 +1,64 @@
+/**
+ * Whose lease has run out, as one observer may judge it. Pure: it is told the time.
+ *
+ * A node's record changes with every renewal, and its clock here starts anew with each change seen. An observer that
+ * could not renew its *own* lease for a while knows nothing about the others in that time: it fences nobody, and at its
+ * next acknowledged renewal all clocks start anew. Otherwise, after the store was away for longer than a lease,
+ * everybody would fence everybody.
+ *
+ * @module
+ */
+import { type LeaseTimes, outageMs } from "./lease_times.ts";
+import { incarnationCount, type NodeId, nodeId } from "./protocol.ts";
+
+interface Observed extends NodeId {
+  readonly revision: number;
+  readonly changedAt: number;
+}
+
+/** The clocks of one observer. Times are its own monotonic milliseconds. */
+export class Detector {
+  readonly #leaseMs: number;
+  readonly #outageMs: number;
+  readonly #observed = new Map<string, Observed>();
+  #ackedAt: number | undefined;
+
+  constructor(times: LeaseTimes) {
+    this.#leaseMs = times.leaseMs;
+    this.#outageMs = outageMs(times);
+  }
+
+  /** The record of a node that is not over was seen at a revision. A repetition changes nothing. */
+  saw(id: NodeId, revision: number, now: number): void {
+    const known = this.#observed.get(id.node);
+    if (known && known.revision >= revision && !isLater(id, known)) return;
+    if (known && isLater(known, id)) return;
+    this.#observed.set(id.node, { ...nodeId(id), revision, changedAt: now });
+  }
+
+  /** This incarnation is over, or needs no watching. */
+  forget(id: NodeId): void {
+    const known = this.#observed.get(id.node);
+    if (known && !isLater(known, id)) this.#observed.delete(id.node);
+  }
+
+  /** The observer's own renewal was acknowledged. */
+  renewed(now: number): void {
+    if (this.#ackedAt === undefined || now - this.#ackedAt > this.#outageMs) this.#restart(now);
+    this.#ackedAt = now;
+  }
+
+  /** The nodes whose lease has run out; empty while the observer itself gets no renewal through. */
+  expired(now: number): NodeId[] {
+    if (this.#ackedAt === undefined || now - this.#ackedAt > this.#outageMs) return [];
+    return [...this.#observed.values()].filter((one) => now - one.changedAt >= this.#leaseMs).map(nodeId);
+  }
+
+  #restart(now: number): void {
+    for (const one of this.#observed.values()) this.#observed.set(one.node, { ...one, changedAt: now });
+  }
+}
+
+function isLater(a: NodeId, b: NodeId): boolean {
+  return incarnationCount(a.incarnation) > incarnationCount(b.incarnation);
+}

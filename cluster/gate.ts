@@ -1,0 +1,132 @@
+/**
+ * What lets a node have effects.
+ *
+ * The gate is open while the latest acknowledged renewal of the lease was *sent* less than `safeMs` ago, the transport
+ * is connected, and nothing has disturbed the node since that renewal was sent: no disconnection, no reconnection, no
+ * suspended machine. A closed gate pauses, and opens again by itself with the next renewal that is good; only `end`
+ * closes it for ever.
+ *
+ * Why "sent": an observer starts counting when it sees the renewal, which is never before it was sent. So the gate
+ * closes on this side before the lease can run out on any other.
+ *
+ * @module
+ */
+import type { Clock, Timer } from "../platform/clock.ts";
+
+/** What a gate needs. */
+export interface GateOptions {
+  readonly clock: Clock;
+  /** How long after its sending a renewal keeps the gate open, in milliseconds. */
+  readonly safeMs: number;
+  readonly connected: boolean;
+}
+
+/** Called when the gate has opened or closed. `reason` is for people; empty when it opened. */
+export type GateListener = (isOpen: boolean, reason: string) => void;
+
+/** From one look at the two clocks to the next, in milliseconds. */
+const CHECK_MS = 250;
+/** The wall clock this far ahead of the monotonic one since the last look means that the machine was suspended. */
+const SUSPENDED_MS = 1_000;
+
+/** The gate of one node. Reading `isOpen` costs a look at the clock at most. */
+export class Gate {
+  readonly #clock: Clock;
+  readonly #safeMs: number;
+  readonly #listeners = new Set<GateListener>();
+  #connected: boolean;
+  #mark = 1;
+  #ackedMark = 0;
+  #openUntil = Number.NEGATIVE_INFINITY;
+  #allowed = false;
+  #told = false;
+  #reason = "no renewal yet";
+  #ended = false;
+  #driftMs: number;
+  #timer: Timer | undefined;
+
+  constructor({ clock, safeMs, connected }: GateOptions) {
+    this.#clock = clock;
+    this.#safeMs = safeMs;
+    this.#connected = connected;
+    this.#driftMs = clock.wall() - clock.now();
+  }
+
+  /** Whether the node may start handlers and let anything out right now. */
+  get isOpen(): boolean {
+    return this.#allowed && this.#clock.now() < this.#openUntil;
+  }
+
+  /** Why it closed last, for people. */
+  get reason(): string {
+    return this.#reason;
+  }
+
+  /** Counts the disturbances. Who sends a renewal notes it, and hands it back with the acknowledgement. */
+  get mark(): number {
+    return this.#mark;
+  }
+
+  /** Calls back when the gate has opened, and when it has closed. Returns a function that stops it. */
+  onChange(listener: GateListener): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Starts looking at the clocks. */
+  start(): void {
+    this.#driftMs = this.#clock.wall() - this.#clock.now();
+    this.#check();
+  }
+
+  /** A renewal sent at `sentAt`, when `mark` was the count of disturbances, is acknowledged. */
+  acked(sentAt: number, mark: number): void {
+    this.#lookAtWall();
+    if (sentAt + this.#safeMs > this.#openUntil) this.#openUntil = sentAt + this.#safeMs;
+    this.#ackedMark = Math.max(this.#ackedMark, mark);
+    this.#update("the renewal was sent too long ago, or before a disturbance");
+  }
+
+  /** The connection was lost or came back. Either makes renewals void that were sent before. */
+  setConnected(connected: boolean, reason: string): void {
+    this.#connected = connected;
+    this.disturb(reason);
+  }
+
+  /** Something has happened after which only a renewal sent from now on counts. */
+  disturb(reason: string): void {
+    this.#mark++;
+    this.#update(reason);
+  }
+
+  /** Closes for ever. Listeners are told if it was open. */
+  end(reason: string): void {
+    this.#ended = true;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#update(reason);
+  }
+
+  #check(): void {
+    if (this.#ended) return;
+    this.#lookAtWall();
+    this.#update("the latest acknowledged renewal was sent too long ago");
+    this.#timer = this.#clock.after(CHECK_MS, () => this.#check());
+  }
+
+  #lookAtWall(): void {
+    const driftMs = this.#clock.wall() - this.#clock.now();
+    const aheadMs = driftMs - this.#driftMs;
+    this.#driftMs = driftMs;
+    if (aheadMs > SUSPENDED_MS) this.disturb(`the wall clock is ${Math.round(aheadMs)} ms ahead`);
+  }
+
+  #update(reason: string): void {
+    this.#allowed = !this.#ended && this.#connected && this.#ackedMark === this.#mark;
+    const isOpen = this.isOpen;
+    if (isOpen === this.#told) return;
+    this.#told = isOpen;
+    this.#reason = isOpen ? "" : reason;
+    for (const listener of [...this.#listeners]) listener(isOpen, this.#reason);
+  }
+}

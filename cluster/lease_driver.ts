@@ -1,0 +1,198 @@
+/**
+ * Runs the effects of `lease.ts` against the records and the clock.
+ *
+ * @module
+ */
+import { FencedError, NodeStoppedError, RecordsUnavailableError } from "../errors.ts";
+import type { Clock, Timer } from "../platform/clock.ts";
+import type { Log } from "../platform/log.ts";
+import { keys } from "../transport/subjects.ts";
+import type { ClusterBucket } from "./bucket.ts";
+import type { Gate } from "./gate.ts";
+import {
+  attemptNonce,
+  heldLease,
+  type LeaseEffect,
+  type LeaseEvent,
+  type LeaseState,
+  type OwnState,
+  stepLease,
+} from "./lease.ts";
+import type { LeaseTimes } from "./lease_times.ts";
+import type { NodeRecord } from "./protocol.ts";
+import type { Entry } from "./record_table.ts";
+
+/** What a lease needs around it. */
+export interface LeasePorts {
+  readonly bucket: ClusterBucket;
+  readonly clock: Clock;
+  readonly gate: Gate;
+  readonly log: Log;
+  readonly times: LeaseTimes;
+  readonly generation: string;
+  /** A renewal is acknowledged. */
+  readonly onAcked: () => void;
+  /** The lease is lost, for ever. Called once. */
+  readonly onFenced: (reason: string) => void;
+}
+
+/** An event without what the driver itself adds. */
+type Happened<E = LeaseEvent> = E extends LeaseEvent ? Omit<E, "now" | "mark"> : never;
+
+interface Waiter {
+  readonly state: OwnState;
+  resolve(): void;
+  reject(error: Error): void;
+}
+
+/** Keeps one lease until it is given back, lost, or stopped. */
+export class LeaseDriver {
+  readonly #ports: LeasePorts;
+  readonly #record: NodeRecord;
+  #state: LeaseState;
+  #timer: Timer | undefined;
+  #waiters: Waiter[] = [];
+
+  /** Starts renewing the record as it was written, by a write that was sent at `sentAt`. */
+  constructor(ports: LeasePorts, { record, revision }: Entry<NodeRecord>, sentAt: number) {
+    this.#ports = ports;
+    this.#record = record;
+    const now = ports.clock.now();
+    this.#state = heldLease(record.incarnation, revision, sentAt, now, ports.times);
+    this.#arm(now);
+  }
+
+  /** When the latest acknowledged renewal was sent, on the own monotonic clock. */
+  get lastAckedSentAt(): number {
+    return this.#state.lastAckedSentAt;
+  }
+
+  /** How long the latest acknowledged renewal took, in milliseconds. A long one means that the store is in trouble. */
+  get lastRenewalTookMs(): number {
+    return this.#state.lastTookMs;
+  }
+
+  /** Asks for a renewal now, unless one is under way that was sent after the last disturbance. */
+  renewNow(): void {
+    this.#handle({ type: "wanted" });
+  }
+
+  /**
+   * Writes another state; resolves when that is acknowledged. "gone" ends the lease.
+   *
+   * @throws {FencedError} if the lease is lost before
+   * @throws {NodeStoppedError} if it is stopped before, or had ended
+   */
+  setState(state: OwnState): Promise<void> {
+    if (this.#state.at === "ended") return Promise.reject(stoppedError(state));
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ state, resolve, reject });
+      this.#handle({ type: "set", state });
+    });
+  }
+
+  /** Takes what the watch tells about the own record. */
+  seen(entry: Entry<NodeRecord>): void {
+    this.#handle({ type: "seen", seen: { ...entry.record, revision: entry.revision } });
+  }
+
+  /** Ends the lease because it is void for another reason, such as another generation. */
+  fence(reason: string): void {
+    this.#handle({ type: "fence", reason });
+  }
+
+  /** Ends renewing without writing anything. */
+  stop(): void {
+    this.#handle({ type: "stop" });
+    this.#rejectWaiters(stoppedError);
+  }
+
+  #handle(happened: Happened): void {
+    const { clock, gate, times } = this.#ports;
+    const event = { ...happened, now: clock.now(), mark: gate.mark } as LeaseEvent;
+    const [state, ...effects] = stepLease(this.#state, event, times);
+    const dueAt = this.#state.dueAt;
+    this.#state = state;
+    if (state.at === "ended" || state.dueAt !== dueAt || !this.#timer) this.#arm(event.now);
+    for (const effect of effects) this.#run(effect);
+  }
+
+  #arm(now: number): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    if (this.#state.at === "ended") return;
+    this.#timer = this.#ports.clock.after(Math.max(0, this.#state.dueAt - now), () => {
+      this.#timer = undefined;
+      this.#handle({ type: "due" });
+    });
+  }
+
+  #run(effect: LeaseEffect): void {
+    if (effect.type === "write") void this.#write(effect);
+    else if (effect.type === "read") void this.#read();
+    else if (effect.type === "acked") this.#acked(effect);
+    else this.#fenced(effect.reason);
+  }
+
+  async #write({ number, state, revision }: Extract<LeaseEffect, { type: "write" }>): Promise<void> {
+    const nonce = attemptNonce(this.#record.incarnation, number);
+    const record = { ...this.#record, state, renewal: number, nonce };
+    const key = keys.node(record.node);
+    try {
+      const result = await this.#ports.bucket.nodes.write(key, revision || undefined, record);
+      if (result.ok) this.#handle({ type: "written", number, revision: result.revision });
+      else this.#handle({ type: "conflict", number });
+    } catch (error) {
+      this.#unlessUnavailable(error);
+      this.#handle({ type: "doubt", number });
+    }
+  }
+
+  async #read(): Promise<void> {
+    try {
+      const entry = await this.#ports.bucket.nodes.refresh(keys.node(this.#record.node));
+      if (!entry && !(await this.#sameGeneration())) this.fence("the records are of another generation");
+      else this.#handle({ type: "read", seen: entry && { ...entry.record, revision: entry.revision } });
+    } catch (error) {
+      this.#unlessUnavailable(error);
+      this.#handle({ type: "unread" });
+    }
+  }
+
+  /** A record that is missing is written anew only into the bucket that it was missing from. */
+  async #sameGeneration(): Promise<boolean> {
+    const entry = await this.#ports.bucket.generation.refresh(keys.generation);
+    return entry?.record.generation === this.#ports.generation;
+  }
+
+  #acked({ attempt, tookMs }: Extract<LeaseEffect, { type: "acked" }>): void {
+    this.#ports.log.debug("Lease renewed", { number: attempt.number, tookMs });
+    this.#ports.gate.acked(attempt.sentAt, attempt.mark);
+    this.#ports.onAcked();
+    const done = this.#waiters.filter((waiter) => waiter.state === attempt.state);
+    this.#waiters = this.#waiters.filter((waiter) => waiter.state !== attempt.state);
+    for (const waiter of done) waiter.resolve();
+    if (this.#state.at === "ended") this.#rejectWaiters(stoppedError);
+  }
+
+  #fenced(reason: string): void {
+    this.#ports.log.error("The lease is lost", { node: this.#record.node, reason });
+    this.#rejectWaiters(() => new FencedError(`Cannot go on as a node: current lease is lost, ${reason}`));
+    this.#ports.onFenced(reason);
+  }
+
+  #rejectWaiters(error: (state: OwnState) => Error): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiters) waiter.reject(error(waiter.state));
+  }
+
+  /** Whatever else goes wrong is treated as no answer too, for a node must not lose its lease to a mistake here. */
+  #unlessUnavailable(error: unknown): void {
+    if (!(error instanceof RecordsUnavailableError)) this.#ports.log.error("A renewal failed", { error });
+  }
+}
+
+function stoppedError(state: OwnState): NodeStoppedError {
+  return new NodeStoppedError(`Cannot set the node's state to "${state}": current lease has ended`);
+}

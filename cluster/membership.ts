@@ -1,0 +1,290 @@
+/**
+ * A node's part in the cluster: it joins under its name, keeps its lease, watches the others, and declares dead those
+ * whose lease has run out.
+ *
+ * Death is a compare-and-set on the dead node's own record; only after that may its shards be claimed. Absence of a
+ * record is never death. Everything here is driven by level: what cannot be done now is found again at the next look.
+ *
+ * Works with: `lease_driver.ts` (own lease), `gate.ts` (own right to have effects), `death_watch.ts` (leases of others),
+ * `predecessor.ts` and `agreement.ts` (before joining), `view.ts` (what comes out).
+ *
+ * @module
+ */
+import { FencedError } from "../errors.ts";
+import type { Clock } from "../platform/clock.ts";
+import { type Log, silentLog } from "../platform/log.ts";
+import type { Random } from "../platform/random.ts";
+import { keys } from "../transport/subjects.ts";
+import type { Transport } from "../transport/transport.ts";
+import { agreeOnGeneration, agreeOnKind } from "./agreement.ts";
+import type { ClusterBucket } from "./bucket.ts";
+import { DeathWatch } from "./death_watch.ts";
+import { Gate } from "./gate.ts";
+import { LeaseDriver } from "./lease_driver.ts";
+import { type LeaseTimes, leaseTimes } from "./lease_times.ts";
+import { type MembershipEvent, membershipEvents } from "./membership_events.ts";
+import { nameInUse, succeed } from "./predecessor.ts";
+import {
+  type HostedKind,
+  incarnationAfter,
+  type NodeId,
+  nodeId,
+  type NodeRecord,
+  PROTOCOL_VERSIONS,
+} from "./protocol.ts";
+import type { Entry } from "./record_table.ts";
+import type { Patience } from "./settle.ts";
+import { View } from "./view.ts";
+
+export type { MembershipEvent } from "./membership_events.ts";
+
+/** What a membership is made of. */
+export interface MembershipPorts {
+  readonly bucket: ClusterBucket;
+  readonly transport: Pick<Transport, "connected" | "onStatus">;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log?: Log;
+  /** Those left out are the defaults. */
+  readonly times?: Partial<LeaseTimes>;
+  /** Told of nodes that come and go, this one among them. */
+  readonly onEvent?: (event: MembershipEvent) => void;
+}
+
+/** How a node introduces itself. */
+export interface NodeInfo {
+  readonly name: string;
+  readonly kinds: readonly HostedKind[];
+  /** Default 1. */
+  readonly weight?: number;
+  /** For people: "bun 1.4.5". */
+  readonly runtime: string;
+}
+
+/** Starting gives up after this many leases, if the store does not answer. */
+const START_LEASES_MAX = 4;
+
+/** The membership of one node, from `start` to `stop`; it is not started twice. */
+export class Membership {
+  /** Whether this node may have effects right now. */
+  readonly gate: Gate;
+  readonly #ports: MembershipPorts;
+  readonly #log: Log;
+  readonly #times: LeaseTimes;
+  readonly #deaths: DeathWatch;
+  readonly #onView = new Set<(view: View, previous: View) => void>();
+  readonly #onFenced = new Set<(reason: string) => void>();
+  readonly #ending: (() => void)[] = [];
+  #view: View = new View();
+  #self: NodeId | undefined;
+  #generation: string | undefined;
+  #lease: LeaseDriver | undefined;
+  #fencedFor: string | undefined;
+  #stopped = false;
+
+  /** @throws {ConfigurationError} for times that contradict one another */
+  constructor(ports: MembershipPorts) {
+    this.#ports = ports;
+    this.#log = ports.log ?? silentLog;
+    this.#times = leaseTimes(ports.times);
+    const { clock, transport, bucket } = ports;
+    this.gate = new Gate({ clock, safeMs: this.#times.safeMs, connected: transport.connected });
+    this.#deaths = new DeathWatch({ bucket, clock, log: this.#log, times: this.#times, gate: this.gate });
+    this.#ending.push(
+      bucket.onNode((_, entry) => this.#sawNode(entry)),
+      bucket.onGeneration(({ generation }) => this.#sawGeneration(generation)),
+    );
+  }
+
+  /**
+   * Joins the cluster: resolves when this node is up under its name, and its lease is being renewed. Takes up to a lease
+   * longer when a predecessor under the name was not ended in order.
+   *
+   * @throws {ConfigurationError} if the name is in use, or a kind has another number of shards in the cluster
+   * @throws {RecordsUnavailableError} if the store does not answer
+   * @throws {FencedError} if the records were replaced meanwhile
+   */
+  async start(info: NodeInfo): Promise<void> {
+    const { bucket, random, clock } = this.#ports;
+    const endAt = clock.now() + this.#times.leaseMs * START_LEASES_MAX;
+    const patience = { giveUp: () => this.#stopped || clock.now() >= endAt };
+    try {
+      await bucket.start();
+      this.#generation = await agreeOnGeneration(bucket, random, patience);
+      for (const kind of info.kinds) await agreeOnKind(bucket, kind, patience);
+      const former = await succeed(info.name, { bucket, clock, times: this.#times, patience });
+      this.#followTransport();
+      await this.#join(info, former, patience);
+    } catch (error) {
+      this.stop();
+      throw error;
+    }
+  }
+
+  /** Who this node is. @throws {TypeError} before it has joined */
+  get self(): NodeId {
+    if (!this.#self) throw new TypeError("Cannot tell who this node is: current membership has not joined");
+    return this.#self;
+  }
+
+  /** The nodes as known now. */
+  get view(): View {
+    return this.#view;
+  }
+
+  /** The times in force. */
+  get times(): LeaseTimes {
+    return this.#times;
+  }
+
+  /** How long the latest acknowledged renewal took, in milliseconds; above 500 the store is in trouble. */
+  get lastRenewalTookMs(): number {
+    return this.#lease?.lastRenewalTookMs ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** When the latest acknowledged renewal was sent, on the own monotonic clock. */
+  get lastAckedSentAt(): number {
+    return this.#lease?.lastAckedSentAt ?? Number.NEGATIVE_INFINITY;
+  }
+
+  /** Why this node was fenced, `undefined` if it was not. */
+  get fencedFor(): string | undefined {
+    return this.#fencedFor;
+  }
+
+  /** See {@link View.isOver}. */
+  isOver(id: NodeId): boolean {
+    return this.#view.isOver(id);
+  }
+
+  /** See {@link View.isUp}. */
+  isUp(id: NodeId): boolean {
+    return this.#view.isUp(id);
+  }
+
+  /** Calls back at each change of the view. Returns a function that stops it. */
+  onView(listener: (view: View, previous: View) => void): () => void {
+    this.#onView.add(listener);
+    return () => void this.#onView.delete(listener);
+  }
+
+  /** Calls back once, when this incarnation is over for the others. Returns a function that stops it. */
+  onFenced(listener: (reason: string) => void): () => void {
+    this.#onFenced.add(listener);
+    return () => void this.#onFenced.delete(listener);
+  }
+
+  /**
+   * Tells the cluster that this node is leaving, or has gone; resolves when that is written. After "gone" the gate is
+   * closed for ever and the lease is renewed no more.
+   *
+   * @throws {FencedError} if the lease is lost before
+   * @throws {NodeStoppedError} if the membership is stopped before
+   */
+  async setState(state: "leaving" | "gone"): Promise<void> {
+    if (!this.#lease)
+      throw new TypeError(`Cannot set the state to "${state}": current membership has not joined`);
+    await this.#lease.setState(state);
+    if (state === "gone") this.gate.end("the node has gone");
+  }
+
+  /** Ends all timers and the watch, and writes nothing: for the others it is as if this node had crashed. */
+  stop(): void {
+    this.#stopped = true;
+    this.#lease?.stop();
+    this.gate.end("the node has stopped");
+    this.#deaths.stop();
+    for (const end of this.#ending.splice(0)) end();
+    this.#ports.bucket.stop();
+  }
+
+  #followTransport(): void {
+    const { transport } = this.#ports;
+    this.gate.setConnected(transport.connected, "not connected");
+    this.gate.start();
+    this.#ending.push(
+      transport.onStatus(({ connected, reason }) => {
+        this.gate.setConnected(connected, reason);
+        if (connected) this.#lease?.renewNow();
+      }),
+      this.gate.onChange((isOpen) => {
+        if (!isOpen) this.#lease?.renewNow();
+      }),
+    );
+  }
+
+  async #join(info: NodeInfo, former: Entry<NodeRecord> | undefined, patience: Patience): Promise<void> {
+    const { bucket, clock, random } = this.#ports;
+    const sentAt = clock.now();
+    const mark = this.gate.mark;
+    const own = ownRecord(info, incarnationAfter(former?.record.incarnation, random.id()));
+    // Before the write, so that the watch cannot show a node to itself that it takes for another.
+    this.#self = nodeId(own);
+    const change = await bucket.nodes.change(keys.node(info.name), former, own, patience);
+    if (!change.won) throw nameInUse(info.name, change.entry);
+    if (this.#fencedFor !== undefined)
+      throw new FencedError(`Cannot join: current state is fenced, ${this.#fencedFor}`);
+    this.#lease = this.#leaseOf(change.entry, sentAt);
+    this.gate.acked(sentAt, mark);
+    this.#deaths.renewed();
+    this.#deaths.start(info.name);
+  }
+
+  #leaseOf(entry: Entry<NodeRecord>, sentAt: number): LeaseDriver {
+    const { bucket, clock } = this.#ports;
+    return new LeaseDriver(
+      {
+        bucket,
+        clock,
+        gate: this.gate,
+        log: this.#log,
+        times: this.#times,
+        generation: this.#generation ?? "",
+        onAcked: () => this.#deaths.renewed(),
+        onFenced: (reason) => this.#fenced(reason),
+      },
+      entry,
+      sentAt,
+    );
+  }
+
+  #sawNode(entry: Entry<NodeRecord> | undefined): void {
+    if (!entry) return;
+    const { record } = entry;
+    if (record.node === this.#self?.node) this.#lease?.seen(entry);
+    else this.#deaths.saw(entry);
+    const previous = this.#view;
+    this.#view = previous.with(record);
+    if (this.#view === previous) return;
+    for (const event of membershipEvents(previous.get(record.node), record)) this.#ports.onEvent?.(event);
+    for (const listener of [...this.#onView]) listener(this.#view, previous);
+  }
+
+  #sawGeneration(generation: string): void {
+    if (this.#generation === undefined || this.#generation === generation) return;
+    const reason = "the records are of another generation";
+    if (this.#lease) this.#lease.fence(reason);
+    else this.#fenced(reason);
+  }
+
+  #fenced(reason: string): void {
+    this.#fencedFor = reason;
+    this.#deaths.stop();
+    this.gate.end(reason);
+    for (const listener of [...this.#onFenced]) listener(reason);
+  }
+}
+
+function ownRecord(info: NodeInfo, incarnation: string): Omit<NodeRecord, "nonce"> {
+  const { name, kinds, weight = 1, runtime } = info;
+  return {
+    node: name,
+    incarnation,
+    state: "up",
+    kinds,
+    weight,
+    protocol: PROTOCOL_VERSIONS,
+    runtime,
+    renewal: 0,
+  };
+}

@@ -1,0 +1,122 @@
+/**
+ * Who owns what, as the records say, and the way to change it. Placement proposes; these records decide, and only a
+ * compare-and-set that was won makes an owner. `shard_changes.ts` has the legal changes.
+ *
+ * @module
+ */
+import { keys } from "../transport/subjects.ts";
+import type { ClusterBucket, ShardListener } from "./bucket.ts";
+import type { ShardRecord } from "./protocol.ts";
+import type { Change, Entry } from "./record_table.ts";
+import type { Patience } from "./settle.ts";
+import type { NextShard } from "./shard_changes.ts";
+
+export {
+  claimed,
+  committed,
+  type IsOver,
+  mayClaim,
+  type NextShard,
+  parkedRecord,
+  prepared,
+  reclaimed,
+  restored,
+  struckOff,
+} from "./shard_changes.ts";
+
+/** An ownership record and its revision. */
+export type OwnedEntry = Entry<ShardRecord>;
+
+/** Called with a kind, a shard number, what its record is now (`undefined`: removed) and what was known before. */
+export type OwnershipListener = ShardListener;
+
+/** The ownership of all shards, as far as this node has seen it. */
+export class Ownership {
+  readonly #bucket: ClusterBucket;
+  /** By kind and shard number: each message looks here, so there is no key to build. */
+  readonly #byKind = new Map<string, (OwnedEntry | undefined)[]>();
+  readonly #stop: () => void;
+
+  /** Follows the bucket from the moment it is made; make it before the bucket is started. */
+  constructor(bucket: ClusterBucket) {
+    this.#bucket = bucket;
+    this.#stop = bucket.onShard((kind, shard, entry) => {
+      this.#row(kind)[shard] = entry;
+    });
+  }
+
+  /** The newest known record of a shard. */
+  entry(kind: string, shard: number): OwnedEntry | undefined {
+    return this.#byKind.get(kind)?.[shard];
+  }
+
+  /** All known records, by kind and shard number. */
+  *entries(): IterableIterator<{ kind: string; shard: number; entry: OwnedEntry }> {
+    for (const [kind, row] of this.#byKind) {
+      for (const [shard, entry] of row.entries()) if (entry) yield { kind, shard, entry };
+    }
+  }
+
+  /** Calls back at each change, synchronously. Returns a function that stops it. */
+  onChange(listener: OwnershipListener): () => void {
+    return this.#bucket.onShard(listener);
+  }
+
+  /**
+   * Changes a shard's record that is still as `from` (`undefined`: that must not exist), and settles the outcome. When
+   * it resolves, listeners have been told.
+   *
+   * @throws {RecordsUnavailableError} if `patience` ends before the outcome is known: read the record before anything
+   */
+  change(
+    kind: string,
+    shard: number,
+    from: OwnedEntry | undefined,
+    next: NextShard,
+    patience?: Patience,
+  ): Promise<Change<ShardRecord>> {
+    return this.#bucket.shards.change(keys.shard(kind, shard), from, next, patience);
+  }
+
+  /**
+   * Reads a shard's record from the leader.
+   *
+   * @throws {RecordsUnavailableError} if no answer comes
+   */
+  refresh(kind: string, shard: number): Promise<OwnedEntry | undefined> {
+    return this.#bucket.shards.refresh(keys.shard(kind, shard));
+  }
+
+  /** How many shards a kind has, `undefined` if no node has ever hosted it. */
+  shards(kind: string): number | undefined {
+    return this.#bucket.kinds.get(keys.kind(kind))?.record.shards;
+  }
+
+  /**
+   * Like `shards`, and reads from the leader what is not known yet.
+   *
+   * @throws {RecordsUnavailableError} if no answer comes
+   */
+  async refreshShards(kind: string): Promise<number | undefined> {
+    return this.shards(kind) ?? (await this.#bucket.kinds.refresh(keys.kind(kind)))?.record.shards;
+  }
+
+  /** The kinds that some node hosts or has hosted. */
+  knownKinds(): string[] {
+    return [...this.#bucket.kinds.entries()].map(([, { record }]) => record.kind);
+  }
+
+  /** Follows the bucket no longer. */
+  stop(): void {
+    this.#stop();
+  }
+
+  #row(kind: string): (OwnedEntry | undefined)[] {
+    let row = this.#byKind.get(kind);
+    if (!row) {
+      row = [];
+      this.#byKind.set(kind, row);
+    }
+    return row;
+  }
+}

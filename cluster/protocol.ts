@@ -1,0 +1,235 @@
+/**
+ * What the records say: their shapes, their rules, and their bytes.
+ *
+ * Unknown fields are dropped, so that a newer node may add some; a changed meaning needs a new protocol version.
+ *
+ * @module
+ */
+import { z } from "zod";
+import { DecodeError } from "../errors.ts";
+import { type Codec, createCodec } from "../transport/codec.ts";
+
+/** Versions of the protocol that this release speaks, oldest first. */
+export const PROTOCOL_VERSIONS: readonly number[] = [1];
+/** Most shards that a kind may have. */
+export const SHARDS_MAX = 4_096;
+/** Most late actors that one shard may have. */
+export const LATE_MAX = 10_000;
+
+/** A node as owners, links and subjects name it: one that restarts under its name is somebody else. */
+export interface NodeId {
+  readonly node: string;
+  /** `<counter>-<random>`; see {@link incarnationAfter}. */
+  readonly incarnation: string;
+}
+
+/** A kind that a node hosts. */
+export interface HostedKind {
+  readonly kind: string;
+  readonly shards: number;
+  readonly stateVersion: number;
+}
+
+/** Where a node is in its life. "gone" left in order; "dead" was declared so by another. Both are final. */
+export type NodeState = "up" | "leaving" | "gone" | "dead";
+
+/** Who a node is. Its change, every renewal, is the sign of life. */
+export interface NodeRecord extends NodeId {
+  readonly state: NodeState;
+  readonly kinds: readonly HostedKind[];
+  /** Share of shards that it takes, relative to others. At least 0; 0 takes none. */
+  readonly weight: number;
+  readonly protocol: readonly number[];
+  /** For people: "bun 1.4", "deno 2.9". */
+  readonly runtime: string;
+  /** Grows with each write by the node itself. */
+  readonly renewal: number;
+  readonly nonce: string;
+}
+
+/** How many shards a kind has: the same for the whole cluster, for ever. A power of two. */
+export interface KindRecord {
+  readonly kind: string;
+  readonly shards: number;
+  readonly nonce: string;
+}
+
+/** Made once with the bucket. Another generation is another bucket: all incarnations of the former are over. */
+export interface GenerationRecord {
+  readonly generation: string;
+  readonly nonce: string;
+}
+
+/** An actor whose handler still ran when its shard moved, and the node on which it runs. */
+export interface LateActor {
+  readonly name: string;
+  readonly at: NodeId;
+}
+
+/** What lies in the state bucket for a parked shard. */
+export interface ParkedManifest {
+  readonly chunks: number;
+  readonly bytes: number;
+  /** SHA-256 over all chunks, 64 hexadecimal digits. */
+  readonly hash: string;
+  readonly actors: number;
+}
+
+/** Who owns a shard. Changed by compare-and-set only; `ownership.ts` has the legal changes. */
+export interface ShardRecord {
+  /** While parked: who parked it. */
+  readonly owner: NodeId;
+  /** Grows by one with each change of owner. At least 1. */
+  readonly epoch: number;
+  /** Epoch of the last claim without a handover. At most `epoch`. */
+  readonly floor: number;
+  readonly state: "owned" | "moving" | "parked";
+  /** Only while moving. */
+  readonly to?: NodeId | "bucket";
+  /** While moving: of this move. While parked: of the move that parked it. */
+  readonly moveId?: string;
+  /** Only while parked. */
+  readonly parked?: ParkedManifest;
+  /** Actors of this shard that no owner may start before they have come. At most {@link LATE_MAX}. */
+  readonly late: readonly LateActor[];
+  readonly nonce: string;
+}
+
+/** True if both name the same incarnation of the same node. */
+export function sameNode(a: NodeId, b: NodeId): boolean {
+  return a.node === b.node && a.incarnation === b.incarnation;
+}
+
+/** `node/incarnation`, for maps and logs. */
+export function nodeKey(id: NodeId): string {
+  return `${id.node}/${id.incarnation}`;
+}
+
+/** Only the identity of what may be a whole record. */
+export function nodeId({ node, incarnation }: NodeId): NodeId {
+  return { node, incarnation };
+}
+
+/**
+ * The incarnation that follows another of the same node name (`undefined`: the first).
+ *
+ * It counts, so that whoever sees a higher one knows that the lower is over, also when it has missed what lay between.
+ */
+export function incarnationAfter(previous: string | undefined, id: string): string {
+  return `${previous === undefined ? 1 : incarnationCount(previous) + 1}-${id}`;
+}
+
+/** The counter of an incarnation. */
+export function incarnationCount(incarnation: string): number {
+  return Number.parseInt(incarnation, 10);
+}
+
+/** True for a shard count that a kind may have: a power of two from 1 to {@link SHARDS_MAX}. */
+export function isShardCount(shards: number): boolean {
+  return Number.isInteger(shards) && shards >= 1 && shards <= SHARDS_MAX && (shards & (shards - 1)) === 0;
+}
+
+/** What is wrong with a shard record although each of its fields is well-formed, or `undefined`. */
+export function shardFault(record: ShardRecord): string | undefined {
+  if (record.floor > record.epoch) return `floor ${record.floor} above epoch ${record.epoch}`;
+  if ((record.state === "moving") !== (record.to !== undefined)) return `"to" in state "${record.state}"`;
+  if ((record.state === "owned") === (record.moveId !== undefined))
+    return `"moveId" in state "${record.state}"`;
+  if ((record.state === "parked") !== (record.parked !== undefined))
+    return `"parked" in state "${record.state}"`;
+  if (record.late.length > LATE_MAX) return `${record.late.length} late actors, above ${LATE_MAX}`;
+  if (new Set(record.late.map((late) => late.name)).size < record.late.length)
+    return "a late actor named twice";
+  return undefined;
+}
+
+const count = z.int().min(0);
+const word = z.string().min(1).max(255);
+const shards = z.int().refine(isShardCount, "not a power of two from 1 to 4,096");
+const id = z.object({ node: word, incarnation: z.string().regex(/^[1-9][0-9]{0,14}-[0-9A-Za-z]{1,64}$/) });
+
+const nodeSchema = z.object({
+  ...id.shape,
+  state: z.enum(["up", "leaving", "gone", "dead"]),
+  kinds: z.array(z.object({ kind: word, shards, stateVersion: count })).max(10_000),
+  weight: z.number().min(0).max(1_000_000),
+  protocol: z.array(z.int().min(1)).max(64),
+  runtime: z.string().max(255),
+  renewal: count,
+  nonce: word,
+});
+const kindSchema = z.object({ kind: word, shards, nonce: word });
+const generationSchema = z.object({ generation: word, nonce: word });
+/** Late actors travel grouped by node, in runs: thousands of them are of one node, and must fit one message. */
+const lateSchema = z
+  .array(z.object({ at: id, names: z.array(z.string().min(1)).max(LATE_MAX) }))
+  .max(LATE_MAX);
+const shardSchema = z.object({
+  owner: id,
+  epoch: z.int().min(1),
+  floor: z.int().min(1),
+  state: z.enum(["owned", "moving", "parked"]),
+  to: z.union([id, z.literal("bucket")]).exactOptional(),
+  moveId: word.exactOptional(),
+  parked: z
+    .object({ chunks: count, bytes: count, hash: z.string().length(64), actors: count })
+    .exactOptional(),
+  late: lateSchema,
+  nonce: word,
+});
+
+/** Records to bytes and back. Each decoder throws {@link DecodeError} for what is not such a record. */
+export interface RecordCodec {
+  encodeNode(record: NodeRecord): Uint8Array;
+  decodeNode(bytes: Uint8Array): NodeRecord;
+  encodeKind(record: KindRecord): Uint8Array;
+  decodeKind(bytes: Uint8Array): KindRecord;
+  encodeGeneration(record: GenerationRecord): Uint8Array;
+  decodeGeneration(bytes: Uint8Array): GenerationRecord;
+  encodeShard(record: ShardRecord): Uint8Array;
+  decodeShard(bytes: Uint8Array): ShardRecord;
+}
+
+/** The codec of records over the given codec of values. */
+export function recordCodec(codec: Codec = createCodec()): RecordCodec {
+  const read = <T>(what: string, schema: z.ZodType<T>, bytes: Uint8Array): T =>
+    parsed(what, schema, codec.decode(bytes));
+  return {
+    encodeNode: (record) => codec.encode(record),
+    decodeNode: (bytes) => read("node", nodeSchema, bytes),
+    encodeKind: (record) => codec.encode(record),
+    decodeKind: (bytes) => read("kind", kindSchema, bytes),
+    encodeGeneration: (record) => codec.encode(record),
+    decodeGeneration: (bytes) => read("generation", generationSchema, bytes),
+    encodeShard: (record) => codec.encode({ ...record, late: lateRuns(record.late) }),
+    decodeShard: (bytes) => shardOfWire(read("shard", shardSchema, bytes)),
+  };
+}
+
+function parsed<T>(what: string, schema: z.ZodType<T>, value: unknown): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  const path = issue?.path.map(String).join(".") ?? "";
+  throw new DecodeError(`Cannot decode a ${what} record: current value at "${path}" is ${issue?.message}`, {
+    path,
+  });
+}
+
+function lateRuns(late: readonly LateActor[]): { at: NodeId; names: string[] }[] {
+  const runs: { at: NodeId; names: string[] }[] = [];
+  for (const { name, at } of late) {
+    const last = runs.at(-1);
+    if (last && sameNode(last.at, at)) last.names.push(name);
+    else runs.push({ at: nodeId(at), names: [name] });
+  }
+  return runs;
+}
+
+function shardOfWire(wire: z.infer<typeof shardSchema>): ShardRecord {
+  const late = wire.late.flatMap(({ at, names }) => names.map((name) => ({ name, at })));
+  const record: ShardRecord = { ...wire, late };
+  const fault = shardFault(record);
+  if (fault === undefined) return record;
+  throw new DecodeError(`Cannot decode a shard record: current value has ${fault}`);
+}

@@ -1,0 +1,66 @@
+/**
+ * The nodes of the cluster as one observer knows them, as a value that never changes; a change makes another.
+ *
+ * @module
+ */
+import { incarnationCount, type NodeId, type NodeRecord } from "./protocol.ts";
+
+/**
+ * One state of the member list. `version` grows with each change that means something to others than the lease, and
+ * counts for this observer only: never compare it between nodes.
+ */
+export class View {
+  readonly version: number;
+  /** All nodes ever seen, also those that are over, by name. */
+  readonly nodes: readonly NodeRecord[];
+  /** The nodes that may be given shards, by name. */
+  readonly upNodes: readonly NodeRecord[];
+  readonly #byName: ReadonlyMap<string, NodeRecord>;
+
+  /** Without arguments: the view of one who has seen nothing. */
+  constructor(version = 0, byName: ReadonlyMap<string, NodeRecord> = new Map()) {
+    this.version = version;
+    this.#byName = byName;
+    this.nodes = [...byName.values()].sort((a, b) => (a.node < b.node ? -1 : 1));
+    this.upNodes = this.nodes.filter((record) => record.state === "up");
+  }
+
+  /** The nodes that may be given shards of a kind. */
+  hosting(kind: string): readonly NodeRecord[] {
+    return this.upNodes.filter((record) => record.kinds.some((hosted) => hosted.kind === kind));
+  }
+
+  /** The record of a node by its name, whatever its state. */
+  get(node: string): NodeRecord | undefined {
+    return this.#byName.get(node);
+  }
+
+  /** True if this incarnation is up: not leaving, gone, dead or unknown. */
+  isUp(id: NodeId): boolean {
+    const record = this.#byName.get(id.node);
+    return record?.incarnation === id.incarnation && record.state === "up";
+  }
+
+  /**
+   * True if this incarnation is proven to be over: dead, gone, or followed by a later one of the same name. A node that
+   * is not listed is unknown, not over.
+   */
+  isOver(id: NodeId): boolean {
+    const record = this.#byName.get(id.node);
+    if (!record) return false;
+    if (record.incarnation === id.incarnation) return isFinal(record);
+    return incarnationCount(record.incarnation) > incarnationCount(id.incarnation);
+  }
+
+  /** The view with this record; the same view if the record says nothing new but a renewal. */
+  with(record: NodeRecord): View {
+    const known = this.#byName.get(record.node);
+    if (known && known.incarnation === record.incarnation && known.state === record.state) return this;
+    return new View(this.version + 1, new Map(this.#byName).set(record.node, record));
+  }
+}
+
+/** True if the node's record will not change again but for a new incarnation. */
+export function isFinal(record: NodeRecord): boolean {
+  return record.state === "gone" || record.state === "dead";
+}

@@ -1,0 +1,98 @@
+import { describe, expect, test } from "bun:test";
+import { Gate } from "../../cluster/gate.ts";
+import { ManualClock } from "../../testing/manual_clock.ts";
+
+function gateAt(clock: ManualClock): { gate: Gate; seen: string[]; renew: () => void } {
+  const gate = new Gate({ clock, safeMs: 12_000, connected: true });
+  const seen: string[] = [];
+  gate.onChange((isOpen, reason) => seen.push(isOpen ? "open" : reason));
+  gate.start();
+  return { gate, seen, renew: () => gate.acked(clock.now(), gate.mark) };
+}
+
+describe("Gate", () => {
+  test("isOpen is false until a renewal is acknowledged, and says so to listeners when it is", () => {
+    const { gate, seen, renew } = gateAt(new ManualClock());
+    expect(gate.isOpen).toBe(false);
+    renew();
+    expect([gate.isOpen, seen]).toEqual([true, ["open"]]);
+    gate.end("test");
+  });
+
+  test("isOpen ends 12 s after the renewal was sent, not after it was acknowledged", async () => {
+    const clock = new ManualClock();
+    const { gate, seen } = gateAt(clock);
+    const mark = gate.mark;
+    await clock.advance(900);
+    gate.acked(0, mark);
+    await clock.advance(11_099);
+    expect(gate.isOpen).toBe(true);
+    await clock.advance(1);
+    expect(gate.isOpen).toBe(false);
+    await clock.advance(250);
+    expect(seen).toEqual(["open", "the latest acknowledged renewal was sent too long ago"]);
+    gate.end("test");
+  });
+
+  test("stays closed after a reconnect until a renewal sent afterwards is acknowledged", async () => {
+    const clock = new ManualClock();
+    const { gate, seen, renew } = gateAt(clock);
+    renew();
+    const before = gate.mark;
+    gate.setConnected(false, "cut");
+    expect(gate.isOpen).toBe(false);
+    gate.setConnected(true, "back");
+    gate.acked(clock.now(), before);
+    expect(gate.isOpen).toBe(false);
+    renew();
+    expect(gate.isOpen).toBe(true);
+    expect(seen).toEqual(["open", "cut", "open"]);
+    gate.end("test");
+  });
+
+  test("stays closed while disconnected also when a renewal is acknowledged", () => {
+    const { gate, renew } = gateAt(new ManualClock());
+    gate.setConnected(false, "cut");
+    renew();
+    expect(gate.isOpen).toBe(false);
+    gate.end("test");
+  });
+
+  test("closes until the next renewal when the wall clock runs ahead, and not when it is set back", async () => {
+    const clock = new ManualClock();
+    const { gate, seen, renew } = gateAt(clock);
+    renew();
+    clock.shiftWall(-5_000);
+    await clock.advance(250);
+    expect(gate.isOpen).toBe(true);
+    clock.shiftWall(900);
+    await clock.advance(250);
+    expect(gate.isOpen).toBe(true);
+    clock.shiftWall(20_000);
+    await clock.advance(250);
+    expect([gate.isOpen, seen.at(-1)]).toEqual([false, "the wall clock is 20000 ms ahead"]);
+    renew();
+    expect(gate.isOpen).toBe(true);
+    gate.end("test");
+  });
+
+  test("refuses a renewal from before a suspension when nobody has looked at the clocks in between", () => {
+    const clock = new ManualClock();
+    const { gate } = gateAt(clock);
+    const mark = gate.mark;
+    clock.shiftWall(20_000);
+    gate.acked(clock.now(), mark);
+    expect(gate.isOpen).toBe(false);
+    gate.end("test");
+  });
+
+  test("end() closes for ever, and leaves no timer behind", async () => {
+    const clock = new ManualClock();
+    const { gate, seen, renew } = gateAt(clock);
+    renew();
+    gate.end("over");
+    renew();
+    expect([gate.isOpen, seen, gate.reason]).toEqual([false, ["open", "over"], "over"]);
+    expect(clock.nextInMs).toBe(undefined);
+  });
+});

@@ -1,0 +1,55 @@
+import { describe, expect, test } from "bun:test";
+import { membershipEvents } from "../../cluster/membership_events.ts";
+import { View } from "../../cluster/view.ts";
+import { id, nodeRecord } from "./support.ts";
+
+describe("View", () => {
+  test("with() makes another version only when a record says more than a renewal", () => {
+    const one = new View().with(nodeRecord(id("a")));
+    expect(one.version).toBe(1);
+    expect(one.with({ ...nodeRecord(id("a")), renewal: 7, nonce: "other" })).toBe(one);
+    expect(one.with(nodeRecord(id("a"), "leaving")).version).toBe(2);
+    expect(one.upNodes.map(({ node }) => node)).toEqual(["a"]);
+  });
+
+  test("isOver() is true only when there is proof", () => {
+    const view = new View()
+      .with(nodeRecord(id("up", 2)))
+      .with(nodeRecord(id("leaving"), "leaving"))
+      .with(nodeRecord(id("gone"), "gone"))
+      .with(nodeRecord(id("dead"), "dead"));
+    expect([id("gone"), id("dead"), id("up", 1)].map((of) => view.isOver(of))).toEqual([true, true, true]);
+    for (const of of [id("up", 2), id("up", 3), id("leaving"), id("dead", 2), id("unknown")]) {
+      expect(view.isOver(of)).toBe(false);
+    }
+  });
+
+  test("hosting() gives the nodes that are up and host the kind", () => {
+    const other = { ...nodeRecord(id("b")), kinds: [] };
+    const view = new View()
+      .with(other)
+      .with(nodeRecord(id("c")))
+      .with(nodeRecord(id("a"), "leaving"));
+    expect(view.hosting("cart").map(({ node }) => node)).toEqual(["c"]);
+    expect(view.nodes.map(({ node }) => node)).toEqual(["a", "b", "c"]);
+    expect([view.isUp(id("b")), view.isUp(id("a")), view.isUp(id("b", 2))]).toEqual([true, false, false]);
+  });
+});
+
+describe("membershipEvents()", () => {
+  const types = (...records: Parameters<typeof membershipEvents>) =>
+    membershipEvents(...records).map(({ type, incarnation }) => `${type} ${incarnation}`);
+
+  test("says who came, left and was lost", () => {
+    expect(types(undefined, nodeRecord(id("a")))).toEqual(["node-joined 1-a"]);
+    expect(types(nodeRecord(id("a")), nodeRecord(id("a"), "leaving"))).toEqual([]);
+    expect(types(nodeRecord(id("a"), "leaving"), nodeRecord(id("a"), "gone"))).toEqual(["node-left 1-a"]);
+    expect(types(nodeRecord(id("a")), nodeRecord(id("a"), "dead"))).toEqual(["node-lost 1-a"]);
+    expect(types(undefined, nodeRecord(id("a"), "dead"))).toEqual([]);
+  });
+
+  test("says that the former was lost when another follows it", () => {
+    expect(types(nodeRecord(id("a")), nodeRecord(id("a", 2)))).toEqual(["node-lost 1-a", "node-joined 2-a"]);
+    expect(types(nodeRecord(id("a"), "gone"), nodeRecord(id("a", 2)))).toEqual(["node-joined 2-a"]);
+  });
+});
