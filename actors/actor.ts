@@ -1,0 +1,142 @@
+/**
+ * The base class of actors.
+ *
+ * @module
+ */
+import { ConfigurationError } from "../errors.ts";
+import type { ArgumentOf, Contract, StateOf } from "./contract.ts";
+import type { ActivationReason, DeactivationReason } from "./lifecycle.ts";
+import type { Ref } from "./ref.ts";
+
+/** When a scheduled message comes. Times are milliseconds from now; an interval keeps its beat across moves. */
+export type Schedule =
+  | { readonly afterMs: number; readonly everyMs?: undefined }
+  | { readonly everyMs: number; readonly afterMs?: number };
+
+/** What an activation lends to the instance of its class. */
+export interface ActorContext {
+  readonly kind: string;
+  readonly name: string;
+  readonly epoch: number;
+  readonly signal: AbortSignal;
+  getState(): unknown;
+  setState(value: unknown): void;
+  ref<C extends Contract>(contract: C, name: string): Ref<C>;
+  schedule(message: string, argument: unknown, when: Schedule, id: string | undefined): string;
+  unschedule(id: string): boolean;
+}
+
+/**
+ * Extend it by a class with one method for each message of the contract.
+ *
+ * One message is handled at a time. `state` is what moves with the actor; other fields are caches that stay behind.
+ * Once the activation is sealed, given up or fenced, everything here throws `FencedError`.
+ *
+ * A class also has two static members: `initialState(name)`, and `upgrade(fromVersion, old)` once `stateVersion` is
+ * above 1. Both are plain synchronous functions.
+ *
+ * @example
+ * import { Actor, ask, defineActor, host, startNode, type HandlersOf } from "@baton/actors";
+ * import { z } from "zod";
+ *
+ * const Counter = defineActor("counter", {
+ *   state: z.strictObject({ count: z.number().int() }),
+ *   stateVersion: 1,
+ *   messages: { add: ask(z.number().int(), z.number().int()) },
+ * });
+ *
+ * class CounterActor extends Actor<typeof Counter> implements HandlersOf<typeof Counter> {
+ *   static initialState() {
+ *     return { count: 0 };
+ *   }
+ *   add(by: number) {
+ *     this.state.count += by;
+ *     return this.state.count;
+ *   }
+ * }
+ *
+ * await using node = await startNode({ name: "a", hosts: [host(Counter, CounterActor)] });
+ * const total = await node.ref(Counter, "visits").add(1);
+ */
+export abstract class Actor<C extends Contract> {
+  #context: ActorContext | undefined;
+
+  /** Binds an instance to its activation. Only the framework calls it, once. @internal */
+  static attach(actor: Actor<Contract>, context: ActorContext): void {
+    if (actor.#context !== undefined)
+      throw new ConfigurationError("Cannot attach an actor twice: current value is attached");
+    actor.#context = context;
+  }
+
+  get #bound(): ActorContext {
+    if (this.#context === undefined) {
+      throw new ConfigurationError(
+        "Cannot use an actor in its constructor: current value is not activated, use onActivate",
+      );
+    }
+    return this.#context;
+  }
+
+  /** The actor's state: change it in place or replace it. It is checked against its schema after every handler. */
+  get state(): StateOf<C> {
+    return this.#bound.getState() as StateOf<C>;
+  }
+  set state(value: StateOf<C>) {
+    this.#bound.setState(value);
+  }
+
+  /** The actor's kind. */
+  get kind(): string {
+    return this.#bound.kind;
+  }
+
+  /** The actor's name within its kind. */
+  get name(): string {
+    return this.#bound.name;
+  }
+
+  /** Grows with every change of owner. Give it to databases you write to, and let them refuse a lower one. */
+  get epoch(): number {
+    return this.#bound.epoch;
+  }
+
+  /** Aborts when the running message's deadline has passed, when the node must give up, or when the activation ends. */
+  get signal(): AbortSignal {
+    return this.#bound.signal;
+  }
+
+  /** A typed reference to another actor. Calls in a cycle end in `CallCycleError`. */
+  ref<T extends Contract>(contract: T, name: string): Ref<T> {
+    return this.#bound.ref(contract, name);
+  }
+
+  /**
+   * Sends a message to this actor later. Timers are data: they move with the actor, and a waiting timer keeps it
+   * from being passivated. The same `id` replaces an earlier timer.
+   *
+   * @returns the timer's id, for {@link Actor.unschedule}
+   * @throws {InvalidArgumentError} if the argument does not fit the message
+   */
+  schedule<M extends keyof C["messages"] & string>(
+    message: M,
+    argument: ArgumentOf<C, M>,
+    when: Schedule,
+    id?: string,
+  ): string {
+    return this.#bound.schedule(message, argument, when, id);
+  }
+
+  /** Stops a timer. @returns whether there was one */
+  unschedule(id: string): boolean {
+    return this.#bound.unschedule(id);
+  }
+
+  /** Runs before the first message. `this.state` is ready. If it throws, waiting messages get the error. */
+  onActivate(_why: ActivationReason): void | Promise<void> {}
+
+  /** Runs when the actor is about to move or its node leaves: finish or cancel work outside before `signal` aborts. */
+  onDrain(_signal: AbortSignal): void | Promise<void> {}
+
+  /** Runs at the end of this activation, to close what it holds open. The state can no longer be changed. */
+  onDeactivate(_why: DeactivationReason): void | Promise<void> {}
+}

@@ -1,0 +1,193 @@
+/**
+ * A contract: kind, state and messages of an actor as data, without behaviour. Callers import contracts only.
+ *
+ * @module
+ */
+import { ConfigurationError } from "../errors.ts";
+import type { Schema, SchemaInput, SchemaOutput } from "./schema.ts";
+
+/** A message with an answer. */
+export interface AskMessage<I extends Schema = Schema, O extends Schema = Schema> {
+  readonly type: "ask";
+  readonly input: I;
+  readonly output: O;
+  /** Whether handling it twice is as good as once; it is then repeated where the outcome is unknown. */
+  readonly idempotent: boolean;
+}
+
+/** A message without an answer. */
+export interface TellMessage<I extends Schema = Schema> {
+  readonly type: "tell";
+  readonly input: I;
+  readonly idempotent: boolean;
+}
+
+/** The messages of a contract by name. */
+export type Messages = Readonly<Record<string, AskMessage | TellMessage>>;
+
+/** Settings of a message. */
+export interface MessageOptions {
+  /** Handling it twice is as good as once. Default false. */
+  readonly idempotent?: boolean;
+}
+
+/** Declares a message that is answered. `input` and `output` are synchronous schemas. */
+export function ask<I extends Schema, O extends Schema>(
+  input: I,
+  output: O,
+  options: MessageOptions = {},
+): AskMessage<I, O> {
+  return { type: "ask", input, output, idempotent: options.idempotent ?? false };
+}
+
+/** Declares a message without an answer; sending it resolves once the owner has admitted it to the mailbox. */
+export function tell<I extends Schema>(input: I, options: MessageOptions = {}): TellMessage<I> {
+  return { type: "tell", input, idempotent: options.idempotent ?? false };
+}
+
+/** What becomes of an actor whose handler threw. The caller gets the error in every case. */
+export type OnError =
+  /** It goes on with the state as the handler left it, if that fits its schema, else as it was before. */
+  | "keep"
+  /** It goes back to the state before the message and runs its hooks anew. */
+  | "restart"
+  /** It goes back to the state before the message and is passivated; the next message activates it. */
+  | "stop";
+
+/** Everything a contract may say beside its kind. */
+export interface ContractOptions<S extends Schema, M extends Messages> {
+  /** Schema of the state. Prefer strict objects: what the schema would drop is refused as `invalid-state`. */
+  readonly state: S;
+  /** Version of the state's form; a whole number from 1. Raise it with every change and add to `upgrade`. */
+  readonly stateVersion: number;
+  readonly messages: M;
+  /** Shards of the kind: a power of two, 1 to 4,096. Default 256. Fixed for the life of a cluster. */
+  readonly shards?: number;
+  /** "memory": lives in memory, travels in every planned move, starts fresh after a crash. The default, and the only one yet. */
+  readonly durability?: "memory";
+  /** "carry" (default) takes state, mail and timers along when a shard moves; "restart" takes only the mail. */
+  readonly onMove?: "carry" | "restart";
+  /** Default "keep". */
+  readonly onError?: OnError;
+  /** When the state is checked against its schema: after every handler (default), or only when it is sealed. */
+  readonly stateCheck?: "handler" | "seal";
+  /** Messages that may wait for one actor; more are refused as `busy`. Default 1,024. */
+  readonly mailboxMax?: number;
+  /** Milliseconds without a message after which an actor is passivated. Default 600,000; `Infinity` for never. */
+  readonly idleMs?: number;
+}
+
+/** A contract as {@link defineActor} makes it: frozen, with every default filled in. */
+export interface Contract<
+  K extends string = string,
+  S extends Schema = Schema,
+  M extends Messages = Messages,
+> {
+  readonly kind: K;
+  readonly state: S;
+  readonly stateVersion: number;
+  readonly messages: M;
+  readonly shards: number;
+  readonly durability: "memory";
+  readonly onMove: "carry" | "restart";
+  readonly onError: OnError;
+  readonly stateCheck: "handler" | "seal";
+  readonly mailboxMax: number;
+  readonly idleMs: number;
+}
+
+/** The state of contract `C`. */
+export type StateOf<C extends Contract> = SchemaOutput<C["state"]>;
+/** What a handler of message `M` gets. */
+export type InputOf<C extends Contract, M extends keyof C["messages"]> = SchemaOutput<
+  C["messages"][M]["input"]
+>;
+/** What a caller of message `M` gives. */
+export type ArgumentOf<C extends Contract, M extends keyof C["messages"]> = SchemaInput<
+  C["messages"][M]["input"]
+>;
+/** What an ask of message `M` resolves to; nothing for a tell. */
+export type ResultOf<C extends Contract, M extends keyof C["messages"]> =
+  C["messages"][M] extends AskMessage<Schema, infer O> ? SchemaOutput<O> : void;
+/** What a handler of message `M` returns, at once or by a promise. */
+export type ReturnOf<C extends Contract, M extends keyof C["messages"]> =
+  C["messages"][M] extends AskMessage<Schema, infer O> ? SchemaInput<O> : void;
+
+/** The handlers a class must have to be hosted under contract `C`. */
+export type HandlersOf<C extends Contract> = {
+  [M in keyof C["messages"]]: (input: InputOf<C, M>) => ReturnOf<C, M> | Promise<ReturnOf<C, M>>;
+};
+
+const IDENTIFIER = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
+const MESSAGE = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
+/** Members of the base class and words the language itself asks every object for. */
+const RESERVED: ReadonlySet<string> = new Set([
+  ...["state", "name", "kind", "epoch", "signal", "ref", "schedule", "unschedule"],
+  ...["onActivate", "onDrain", "onDeactivate", "then", "catch", "finally", "toJSON"],
+  ...["constructor", "prototype", "toString", "toLocaleString", "valueOf", "hasOwnProperty", "isPrototypeOf"],
+  ...["propertyIsEnumerable", "arguments", "caller", "inspect"],
+]);
+
+/**
+ * Makes a contract.
+ *
+ * @param kind the sort of actor: a letter, then up to 63 of `[A-Za-z0-9_-]`; it never changes, whatever the class is called
+ * @throws {ConfigurationError} for a kind, message name or number that cannot be used
+ * @example
+ * import { ask, defineActor, tell } from "@baton/actors";
+ * import { z } from "zod";
+ *
+ * export const Cart = defineActor("cart", {
+ *   state: z.strictObject({ lines: z.record(z.string(), z.number().int()) }),
+ *   stateVersion: 1,
+ *   messages: {
+ *     add: ask(z.object({ sku: z.string(), quantity: z.number().int() }), z.number().int()),
+ *     clear: tell(z.object({})),
+ *   },
+ * });
+ */
+export function defineActor<const K extends string, S extends Schema, M extends Messages>(
+  kind: K,
+  options: ContractOptions<S, M>,
+): Contract<K, S, M> {
+  if (!IDENTIFIER.test(kind)) throw unusable("kind", kind);
+  for (const message of Object.keys(options.messages)) {
+    if (!MESSAGE.test(message) || RESERVED.has(message)) throw unusable("message name", message);
+  }
+  const contract: Contract<K, S, M> = {
+    kind,
+    state: options.state,
+    stateVersion: wholeNumber("stateVersion", options.stateVersion, 1),
+    messages: Object.freeze({ ...options.messages }),
+    shards: powerOfTwo(options.shards ?? 256),
+    durability: options.durability ?? "memory",
+    onMove: options.onMove ?? "carry",
+    onError: options.onError ?? "keep",
+    stateCheck: options.stateCheck ?? "handler",
+    mailboxMax: wholeNumber("mailboxMax", options.mailboxMax ?? 1_024, 1),
+    idleMs: positive("idleMs", options.idleMs ?? 600_000),
+  };
+  return Object.freeze(contract);
+}
+
+function unusable(what: string, value: unknown): ConfigurationError {
+  return new ConfigurationError(
+    `Cannot define an actor with this ${what}: current value is "${String(value)}"`,
+  );
+}
+
+function wholeNumber(what: string, value: number, min: number): number {
+  if (!Number.isSafeInteger(value) || value < min) throw unusable(what, value);
+  return value;
+}
+
+function positive(what: string, value: number): number {
+  if (!(value > 0)) throw unusable(what, value);
+  return value;
+}
+
+function powerOfTwo(value: number): number {
+  const legal = Number.isSafeInteger(value) && value >= 1 && value <= 4_096 && (value & (value - 1)) === 0;
+  if (!legal) throw unusable("number of shards (a power of two up to 4,096)", value);
+  return value;
+}

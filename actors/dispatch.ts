@@ -1,0 +1,48 @@
+/**
+ * What happens to a value on its way into and out of a handler.
+ *
+ * @module
+ */
+import {
+  DeadlineError,
+  type ErrorData,
+  InvalidArgumentError,
+  InvalidResultError,
+  toErrorData,
+  UnknownMessageError,
+} from "../errors.ts";
+import type { Hosted, HostedMessage } from "./host.ts";
+import { firstIssue, validate } from "./schema.ts";
+
+/** The refusal of a message that the contract lacks: the same words for every such name. */
+export function unknownMessage(kind: string): ErrorData {
+  return toErrorData(
+    new UnknownMessageError(
+      `Cannot deliver a message: current contract of kind "${kind}" declares no such one`,
+    ),
+  );
+}
+
+/** The refusal of a message that waited too long. */
+export function expired(message: string): ErrorData {
+  return toErrorData(new DeadlineError(`Cannot handle "${message}": current time is past its deadline`));
+}
+
+/** @throws {InvalidArgumentError} with the path, never with the value */
+export function validArgument(hosted: Hosted, { name, declared }: HostedMessage, argument: unknown): unknown {
+  const result = validate(declared.input, argument);
+  if (!result.issues) return result.value;
+  const { path, message } = firstIssue(result.issues);
+  const words = `Cannot handle "${name}" of kind "${hosted.contract.kind}": current argument at "${path}": ${message}`;
+  throw new InvalidArgumentError(words, { path });
+}
+
+/** @throws {InvalidResultError} with the path, never with the value */
+export function validResult(hosted: Hosted, { name, declared }: HostedMessage, value: unknown): unknown {
+  if (declared.type === "tell") return undefined;
+  const result = validate(declared.output, value);
+  if (!result.issues) return result.value;
+  const { path, message } = firstIssue(result.issues);
+  const words = `Cannot answer "${name}" of kind "${hosted.contract.kind}": current result at "${path}": ${message}`;
+  throw new InvalidResultError(words, { path });
+}

@@ -1,0 +1,54 @@
+/**
+ * The states of an activation and the reasons for its beginning and end, as data.
+ *
+ * ```
+ *   activating ──► active ──► sealed      the state is fixed; its bytes go elsewhere
+ *        │           │  ▲
+ *        │           ▼  │
+ *        │          late ─────► sealed    its handler outlived the drain; it follows by itself
+ *        ▼           ▼
+ *      ended ◄───── ended                 stopped, failed, given up or fenced
+ * ```
+ *
+ * @module
+ */
+
+/** Why an activation began. */
+export type ActivationReason =
+  /** No state was known for the name. */
+  | "first"
+  /** It came back from an idle sleep on this node. */
+  | "woken"
+  /** It arrived from another node, or was parked, with its state. */
+  | "handed-off"
+  /** Its owner was lost; it begins again. */
+  | "recovered"
+  /** A handler threw and the contract says `onError: "restart"`. */
+  | "restarted";
+
+/** Why an activation ended. */
+export type DeactivationReason =
+  /** No message came for `idleMs`. */
+  | "idle"
+  /** It goes on at another node. */
+  | "handoff"
+  /** The contract's `onError`, or the node stopped. */
+  | "stop"
+  /** A hook or handler failed, or the node was fenced. */
+  | "failed";
+
+/** Where an activation stands. */
+export type ActivationStatus = "activating" | "active" | "late" | "sealed" | "ended";
+
+const LEGAL: Readonly<Record<ActivationStatus, readonly ActivationStatus[]>> = {
+  activating: ["active", "late", "sealed", "ended"],
+  active: ["late", "sealed", "ended"],
+  late: ["active", "sealed", "ended"],
+  sealed: ["activating", "active", "ended"],
+  ended: [],
+};
+
+/** Whether an activation may go from one status to another. Back from `sealed` is a reclaim. */
+export function mayBecome(from: ActivationStatus, to: ActivationStatus): boolean {
+  return LEGAL[from].includes(to);
+}

@@ -1,0 +1,23 @@
+/**
+ * One admitted message, as an activation sees it. The layer above decides where it came from and where its end goes.
+ *
+ * @module
+ */
+import type { ErrorData } from "../errors.ts";
+
+/** A message on its way through a mailbox. It ends exactly once: by `refuse`, `succeed` or `fail`. */
+export interface Mail {
+  readonly type: "ask" | "tell";
+  readonly message: string;
+  /** Addresses (`kind/name`) of the actors that wait for the end of this message, the first caller first. */
+  readonly chain: readonly string[];
+  /** On the node's clock, in milliseconds; `Infinity` for none. */
+  readonly deadlineAt: number;
+  /** The argument, decoded but not validated. @throws {DecodeError} */
+  argument(): unknown;
+  /** It was not admitted and will not be handled: also the sender of a tell hears it. */
+  refuse(error: ErrorData): void;
+  succeed(value: unknown): void;
+  /** It was admitted and ended badly: only who asked hears it. */
+  fail(error: ErrorData): void;
+}

@@ -1,0 +1,72 @@
+/**
+ * A typed handle on an actor's address. It does no I/O and says nothing about where the actor is.
+ *
+ * It is a plain object whose methods are the contract's messages; nothing else can be called on it, and it is not a
+ * thenable, so `await ref` gives the ref.
+ *
+ * @module
+ */
+import type { ArgumentOf, Contract, ResultOf } from "./contract.ts";
+
+/** Settings of one call. */
+export interface CallOptions {
+  /** Milliseconds after which an answer is worthless: the call ends by then, with the error that is true. Default 5,000. */
+  readonly timeoutMs?: number;
+  /** Ends the call early, with `AbortedError` if it was not sent and `OutcomeUnknownError` if it was. */
+  readonly signal?: AbortSignal;
+}
+
+/** The parameters of a ref's method: an argument that may be `undefined` can be left out. */
+export type CallParameters<Argument> = undefined extends Argument
+  ? [argument?: Argument, options?: CallOptions]
+  : [argument: Argument, options?: CallOptions];
+
+/** A typed reference: one method for each message of contract `C`. */
+export type Ref<C extends Contract> = {
+  readonly [M in keyof C["messages"]]: (...call: CallParameters<ArgumentOf<C, M>>) => Promise<ResultOf<C, M>>;
+};
+
+/** The way to one actor, as the layer above provides it. */
+export interface Channel {
+  send(
+    type: "ask" | "tell",
+    message: string,
+    argument: unknown,
+    options: CallOptions | undefined,
+  ): Promise<unknown>;
+}
+
+type RefClass = new (channel: Channel) => object;
+
+/** Makes refs; it builds the methods of each contract once. */
+export class RefFactory {
+  readonly #classes = new Map<Contract, RefClass>();
+
+  create<C extends Contract>(contract: C, channel: Channel): Ref<C> {
+    let of = this.#classes.get(contract);
+    if (of === undefined) {
+      of = refClass(contract);
+      this.#classes.set(contract, of);
+    }
+    return new of(channel) as Ref<C>;
+  }
+}
+
+function refClass(contract: Contract): RefClass {
+  class ActorRef {
+    readonly #channel: Channel;
+    constructor(channel: Channel) {
+      this.#channel = channel;
+    }
+    static method(type: "ask" | "tell", message: string): unknown {
+      return function (this: ActorRef, argument: unknown, options?: CallOptions): Promise<unknown> {
+        return this.#channel.send(type, message, argument, options);
+      };
+    }
+  }
+  for (const [message, { type }] of Object.entries(contract.messages)) {
+    const value = ActorRef.method(type, message);
+    Object.defineProperty(ActorRef.prototype, message, { value, enumerable: true });
+  }
+  return ActorRef;
+}

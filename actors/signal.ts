@@ -1,0 +1,45 @@
+/**
+ * The abort signal of whatever message an activation is handling. It is made when it is first asked for, since most
+ * handlers never do.
+ *
+ * @module
+ */
+import { DeadlineError } from "../errors.ts";
+import type { Clock, Timer } from "../platform/clock.ts";
+
+/** See the module's text. */
+export class RunningSignal {
+  readonly #clock: Clock;
+  #controller: AbortController | undefined;
+  #alarm: Timer | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** The signal of the running message; it aborts at `deadlineAt`. */
+  get(deadlineAt: number): AbortSignal {
+    if (this.#controller === undefined) {
+      const controller = new AbortController();
+      this.#controller = controller;
+      if (deadlineAt !== Infinity) {
+        const late = () =>
+          controller.abort(new DeadlineError("Cannot go on: current time is past the message's deadline"));
+        this.#alarm = this.#clock.after(Math.max(0, deadlineAt - this.#clock.now()), late);
+      }
+    }
+    return this.#controller.signal;
+  }
+
+  abort(reason: Error): void {
+    this.#controller?.abort(reason);
+  }
+
+  /** The message has ended; the next one gets a signal of its own. */
+  release(): void {
+    if (this.#controller === undefined) return;
+    this.#alarm?.cancel();
+    this.#alarm = undefined;
+    this.#controller = undefined;
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * State ⇄ bytes with its version. What the schema refuses does not pass in either direction, and an older state is
+ * upgraded before anything else sees it.
+ *
+ * @module
+ */
+import { ActorError, InvalidStateError } from "../errors.ts";
+import type { Codec } from "../transport/codec.ts";
+import { firstDifference } from "../transport/difference.ts";
+import { copyValue } from "../transport/value.ts";
+import type { Hosted } from "./host.ts";
+import { firstIssue, validate } from "./schema.ts";
+
+/** A state as it travels or sleeps: its version, and CBOR bytes. */
+export interface Snapshot {
+  readonly stateVersion: number;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * A deep copy of a state that fits its schema.
+ * @throws {InvalidStateError} if it does not fit, holds what cannot travel, or would lose a field in validation
+ */
+export function copyState(hosted: Hosted, state: unknown): unknown {
+  const { kind } = hosted.contract;
+  const copy = guarded(kind, () => copyValue(state));
+  const result = validate(hosted.contract.state, state);
+  if (result.issues) {
+    const { path, message } = firstIssue(result.issues);
+    throw new InvalidStateError(
+      `Cannot keep a state of kind "${kind}": current value at "${path}" ${message}`,
+      { path },
+    );
+  }
+  const path = firstDifference(result.value, copy);
+  if (path !== undefined) {
+    const words = `Cannot keep a state of kind "${kind}": current schema would change or drop "${path}"`;
+    throw new InvalidStateError(words, { path });
+  }
+  return copy;
+}
+
+/** The bytes of a state that was checked. */
+export function packState(hosted: Hosted, state: unknown, codec: Codec): Snapshot {
+  return {
+    stateVersion: hosted.contract.stateVersion,
+    bytes: guarded(hosted.contract.kind, () => codec.encode(state)),
+  };
+}
+
+/**
+ * The state of a snapshot, upgraded and checked.
+ * @throws {InvalidStateError} if it is of a newer version, does not decode, upgrade or fit
+ */
+export function unpackState(hosted: Hosted, snapshot: Snapshot, codec: Codec): unknown {
+  const { kind, stateVersion } = hosted.contract;
+  if (snapshot.stateVersion > stateVersion) {
+    const found = `current version here is ${stateVersion}, the state's is ${snapshot.stateVersion}`;
+    throw new InvalidStateError(`Cannot read a state of kind "${kind}" that is too new: ${found}`);
+  }
+  const old = guarded(kind, () => codec.decode(snapshot.bytes));
+  const state = snapshot.stateVersion < stateVersion ? upgraded(hosted, snapshot.stateVersion, old) : old;
+  return copyState(hosted, state);
+}
+
+function upgraded(hosted: Hosted, fromVersion: number, old: unknown): unknown {
+  const { kind } = hosted.contract;
+  try {
+    const state = hosted.upgrade(fromVersion, old);
+    if (!(state instanceof Promise)) return state;
+  } catch (cause) {
+    const words = `Cannot upgrade a state of kind "${kind}" from version ${fromVersion}`;
+    throw new InvalidStateError(
+      `${words}: current upgrade threw "${cause instanceof Error ? cause.message : "?"}"`,
+      { cause },
+    );
+  }
+  throw new InvalidStateError(`Cannot upgrade a state of kind "${kind}": current upgrade is asynchronous`);
+}
+
+function guarded<T>(kind: string, work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    if (!(cause instanceof ActorError)) throw cause;
+    const detail = cause.path === undefined ? { cause } : { cause, path: cause.path };
+    throw new InvalidStateError(`Cannot carry a state of kind "${kind}": ${cause.message}`, detail);
+  }
+}

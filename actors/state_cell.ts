@@ -1,0 +1,77 @@
+/**
+ * The state of one activation: the value that handlers change, and beside it a copy as it was when it last fitted.
+ *
+ * A handler that leaves a state which does not fit is undone from that copy, so nothing is ever sealed that the
+ * schema refuses, and the caller hears it at the write and not at the next move.
+ *
+ * @module
+ */
+import { copyValue } from "../transport/value.ts";
+import type { Codec } from "../transport/codec.ts";
+import type { Hosted } from "./host.ts";
+import { copyState, packState, type Snapshot } from "./snapshot.ts";
+
+/** See the module's text. */
+export class StateCell {
+  readonly #hosted: Hosted;
+  readonly #name: string;
+  #state: unknown;
+  #checked: unknown;
+  #exists: boolean;
+  #touched = false;
+  #kept: boolean;
+
+  /** @param state one that was checked, or `undefined` for the initial one, made by `begin` */
+  constructor(hosted: Hosted, name: string, state: unknown) {
+    this.#hosted = hosted;
+    this.#name = name;
+    this.#exists = state !== undefined;
+    this.#kept = this.#exists;
+    this.#state = state;
+    this.#checked = state;
+  }
+
+  /** Makes the initial state if there is none. @throws whatever `initialState` throws, or InvalidStateError */
+  begin(): void {
+    const state = this.#exists ? this.#state : this.#hosted.initialState(this.#name);
+    this.#checked = copyState(this.#hosted, state);
+    this.#state = copyValue(this.#checked);
+    this.#exists = true;
+  }
+
+  get(): unknown {
+    this.#touched = true;
+    return this.#state;
+  }
+
+  set(value: unknown): void {
+    this.#touched = true;
+    this.#state = value;
+  }
+
+  /** Whether it must be kept: it came from elsewhere, or a handler or hook reached for it. */
+  get mustKeep(): boolean {
+    return this.#kept || this.#touched;
+  }
+
+  /** After a handler or hook that ended well. @throws {InvalidStateError} if the state does not fit; then `undo` it */
+  settle(): void {
+    if (!this.#touched) return;
+    if (this.#hosted.contract.stateCheck === "handler") this.#checked = copyState(this.#hosted, this.#state);
+    this.#touched = false;
+    this.#kept = true;
+  }
+
+  /** Back to the state that last fitted. */
+  undo(): void {
+    this.#touched = false;
+    this.#state = copyValue(this.#checked);
+  }
+
+  /** The state as bytes; `undefined` if there is none yet. @throws {InvalidStateError} */
+  snapshot(codec: Codec): Snapshot | undefined {
+    if (!this.#exists) return undefined;
+    const unchecked = this.#touched || this.#hosted.contract.stateCheck === "seal";
+    return packState(this.#hosted, unchecked ? copyState(this.#hosted, this.#state) : this.#checked, codec);
+  }
+}

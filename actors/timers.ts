@@ -1,0 +1,147 @@
+/**
+ * An actor's timers: data, not closures. They come as messages, and travel with the actor by their remaining time.
+ *
+ * @module
+ */
+import { BusyError } from "../errors.ts";
+import type { Clock, Timer } from "../platform/clock.ts";
+import type { Codec } from "../transport/codec.ts";
+import type { Mail } from "./mail.ts";
+
+/** A timer as it travels. */
+export interface TimerData {
+  readonly id: string;
+  readonly message: string;
+  /** The argument as CBOR. */
+  readonly argument: Uint8Array;
+  /** Milliseconds until it is due; 0 when it is. */
+  readonly remainingMs: number;
+  readonly everyMs?: number | undefined;
+}
+
+/** A timer that waits here. */
+export interface ActorTimer {
+  readonly id: string;
+  readonly message: string;
+  readonly argument: Uint8Array;
+  readonly everyMs: number | undefined;
+  dueAt: number;
+  /** It came due and its message waits in the mailbox. */
+  queued: boolean;
+  alarm: Timer | undefined;
+}
+
+/** Timers an actor may have. */
+export const TIMERS_MAX = 1_000;
+
+/** The timers of one activation. */
+export class ActorTimers {
+  readonly #clock: Clock;
+  readonly #onDue: (timer: ActorTimer) => void;
+  readonly #timers = new Map<string, ActorTimer>();
+  #lastId = 0;
+
+  constructor(clock: Clock, onDue: (timer: ActorTimer) => void) {
+    this.#clock = clock;
+    this.#onDue = onDue;
+  }
+
+  get size(): number {
+    return this.#timers.size;
+  }
+
+  /** An id that no timer here has. */
+  freshId(): string {
+    do this.#lastId++;
+    while (this.#timers.has(`timer-${this.#lastId}`));
+    return `timer-${this.#lastId}`;
+  }
+
+  /** Sets a timer; it replaces one of the same id. @throws {BusyError} above 1,000 timers */
+  set(data: TimerData): void {
+    this.cancel(data.id);
+    if (this.#timers.size >= TIMERS_MAX) {
+      throw new BusyError(`Cannot schedule another message: current number of timers is ${TIMERS_MAX}`);
+    }
+    const { id, message, argument, everyMs } = data;
+    const dueAt = this.#clock.now() + data.remainingMs;
+    const timer: ActorTimer = { id, message, argument, everyMs, dueAt, queued: false, alarm: undefined };
+    this.#timers.set(id, timer);
+    this.#arm(timer);
+  }
+
+  cancel(id: string): boolean {
+    this.#timers.get(id)?.alarm?.cancel();
+    return this.#timers.delete(id);
+  }
+
+  /** Called when a due timer's message is about to be handled. @returns false if it was cancelled or replaced meanwhile */
+  begin(timer: ActorTimer): boolean {
+    if (this.#timers.get(timer.id) !== timer) return false;
+    timer.queued = false;
+    if (timer.everyMs === undefined) this.#timers.delete(timer.id);
+    return true;
+  }
+
+  /** Stops all alarms and tells what there is; `resume` goes on. */
+  pause(): TimerData[] {
+    const now = this.#clock.now();
+    return [...this.#timers.values()].map((timer) => {
+      timer.alarm?.cancel();
+      const { id, message, argument, everyMs } = timer;
+      const remainingMs = timer.queued ? 0 : Math.max(0, timer.dueAt - now);
+      return { id, message, argument, remainingMs, everyMs };
+    });
+  }
+
+  resume(): void {
+    for (const timer of this.#timers.values())
+      if (!timer.queued || timer.everyMs !== undefined) this.#arm(timer);
+  }
+
+  clear(): void {
+    for (const timer of this.#timers.values()) timer.alarm?.cancel();
+    this.#timers.clear();
+  }
+
+  #arm(timer: ActorTimer): void {
+    timer.alarm = this.#clock.after(Math.max(0, timer.dueAt - this.#clock.now()), () => this.#due(timer));
+  }
+
+  #due(timer: ActorTimer): void {
+    if (timer.everyMs !== undefined) {
+      const missed = Math.floor((this.#clock.now() - timer.dueAt) / timer.everyMs);
+      timer.dueAt += timer.everyMs * (missed + 1); // the beat is kept; beats missed in a pause come as one
+      this.#arm(timer);
+    }
+    if (timer.queued) return;
+    timer.queued = true;
+    this.#onDue(timer);
+  }
+}
+
+/** A due timer's message. It travels as a timer that is due, not as backlog. */
+export class TimerMail implements Mail {
+  readonly type: "tell" = "tell" as const;
+  readonly chain: readonly string[] = [];
+  readonly deadlineAt: number = Infinity;
+  readonly timer: ActorTimer;
+  readonly #codec: Codec;
+
+  constructor(timer: ActorTimer, codec: Codec) {
+    this.timer = timer;
+    this.#codec = codec;
+  }
+
+  get message(): string {
+    return this.timer.message;
+  }
+
+  argument(): unknown {
+    return this.#codec.decode(this.timer.argument);
+  }
+
+  refuse(): void {}
+  succeed(): void {}
+  fail(): void {}
+}
