@@ -1,0 +1,180 @@
+/**
+ * The door: `<cluster>.call.<kind>.<name>.<message>` is an actor's address for any NATS client in any language. The
+ * payload is the argument, as JSON, or as CBOR with the header `Content-Type: application/cbor`; the answer has the
+ * same form. An error comes by the convention of NATS services, with a body `{code, message, retryable}`.
+ *
+ * No order and no repetition is promised here: a client that tries again may be handled twice.
+ *
+ * @module
+ */
+import {
+  BusyError,
+  InvalidArgumentError,
+  InvalidNameError,
+  publicErrorData,
+  statusOf,
+  toErrorData,
+  UnknownKindError,
+} from "../errors.ts";
+import type { EventBus } from "../events.ts";
+import type { Hosted } from "../actors/host.ts";
+import type { Codec } from "../transport/codec.ts";
+import { toJsonText } from "../transport/json.ts";
+import { type DoorAddress, encodeToken, isPublishable, type Subjects } from "../transport/subjects.ts";
+import type { Incoming, Subscription, Transport } from "../transport/transport.ts";
+import type { Router } from "./router.ts";
+import type { DeliverySettings } from "./settings.ts";
+
+/** How the door behaves. */
+export interface DoorOptions {
+  /** Kinds that may be called. Default: every kind of the cluster. */
+  readonly expose?: readonly string[];
+  /** What reply subjects must begin with; anything else is dropped and counted. Default `["_INBOX."]`. */
+  readonly replyPrefixes?: readonly string[];
+  /** Longest time a call may take, in milliseconds. Default 5,000. A client may ask for less by `Baton-Timeout-Ms`. */
+  readonly timeoutMs?: number;
+  /** Calls that may be on their way at once; more are refused as `busy`. Default 10,000. */
+  readonly callsMax?: number;
+}
+
+/** What it works with. */
+export interface DoorPorts {
+  readonly transport: Transport;
+  readonly subjects: Subjects;
+  readonly router: Router;
+  readonly hosts: ReadonlyMap<string, Hosted>;
+  readonly codec: Codec;
+  readonly events: EventBus;
+  readonly settings: DeliverySettings;
+}
+
+/** One of all nodes that are up gets each request. */
+const QUEUE = "door";
+const CBOR = "application/cbor";
+
+/** See the module's text. */
+export class Door {
+  readonly #ports: DoorPorts;
+  readonly #options: Required<Omit<DoorOptions, "expose">> & Pick<DoorOptions, "expose">;
+  #subscription: Subscription | undefined;
+  #calls = 0;
+  /** Requests whose reply subject was not to be trusted. */
+  dropped = 0;
+
+  constructor(ports: DoorPorts, options: DoorOptions) {
+    this.#ports = ports;
+    this.#options = {
+      replyPrefixes: ["_INBOX."],
+      timeoutMs: ports.settings.callTimeoutMs,
+      callsMax: 10_000,
+      ...options,
+    };
+  }
+
+  open(): void {
+    const { transport, subjects } = this.#ports;
+    this.#subscription = transport.subscribe(subjects.doorAll(), (message) => this.#incoming(message), {
+      queue: QUEUE,
+    });
+  }
+
+  /** Takes no new requests; those under way are answered. */
+  leave(): void {
+    this.#subscription?.unsubscribe();
+    this.#subscription = undefined;
+  }
+
+  close(): void {
+    this.leave();
+  }
+
+  #incoming(message: Incoming): void {
+    const { reply } = message;
+    const trusted =
+      reply === undefined ||
+      (isPublishable(reply) && this.#options.replyPrefixes.some((prefix) => reply.startsWith(prefix)));
+    if (!trusted) {
+      this.dropped++;
+      return;
+    }
+    const cbor = message.header("Content-Type") === CBOR;
+    this.#call(message, cbor).then(
+      (result) => this.#answer(reply, cbor, result),
+      (error: unknown) => this.#answerError(reply, cbor, error),
+    );
+  }
+
+  async #call(message: Incoming, cbor: boolean): Promise<unknown> {
+    const { subjects, router, hosts } = this.#ports;
+    const address = subjects.parseDoor(message.subject);
+    if (address === undefined)
+      throw new InvalidNameError("Cannot call an actor: current subject is not an address");
+    const { kind, message: word } = address;
+    if (this.#options.expose && !this.#options.expose.includes(kind)) {
+      throw new UnknownKindError("Cannot call an actor: current door does not open to this kind");
+    }
+    if (this.#calls >= this.#options.callsMax) {
+      throw new BusyError(`Cannot take another call: current number under way is ${this.#calls}`, {
+        retryAfterMs: 100,
+      });
+    }
+    const name = this.#nameOf(address, message);
+    const argument = this.#argument(message.payload, cbor);
+    this.#calls++;
+    try {
+      const timeoutMs = this.#timeoutMs(message.header("Baton-Timeout-Ms"));
+      return await router.call(hosts.get(kind)?.contract, kind, name, word, argument, { timeoutMs });
+    } finally {
+      this.#calls--;
+    }
+  }
+
+  /** A long name does not fit into a subject: a hash stands there, and the name in a header. */
+  #nameOf({ name, token }: DoorAddress, message: Incoming): string {
+    if (name !== undefined) return name;
+    const long = message.header("Baton-Name");
+    if (long !== undefined && encodeToken(long) === token) return long;
+    throw new InvalidNameError(
+      "Cannot call an actor: current name in the subject is not one, and no header has it",
+    );
+  }
+
+  #argument(payload: Uint8Array, cbor: boolean): unknown {
+    if (payload.byteLength === 0) return undefined;
+    if (cbor) return this.#ports.codec.decode(payload);
+    try {
+      return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(payload));
+    } catch (cause) {
+      throw new InvalidArgumentError("Cannot read the argument: current payload is not JSON", { cause });
+    }
+  }
+
+  #timeoutMs(asked: string | undefined): number {
+    const ms = Number(asked);
+    return ms >= 1 && ms < this.#options.timeoutMs ? ms : this.#options.timeoutMs;
+  }
+
+  #answer(reply: string | undefined, cbor: boolean, result: unknown): void {
+    if (reply === undefined) return;
+    try {
+      const payload = cbor
+        ? this.#ports.codec.encode(result)
+        : new TextEncoder().encode(toJsonText(result) ?? "");
+      this.#ports.transport.publish(reply, payload, cbor ? { headers: { "Content-Type": CBOR } } : {});
+    } catch (error) {
+      this.#answerError(reply, cbor, error); // too large, or without a form in JSON
+    }
+  }
+
+  #answerError(reply: string | undefined, cbor: boolean, error: unknown): void {
+    if (reply === undefined) return;
+    const data = publicErrorData(toErrorData(error));
+    const body = cbor ? this.#ports.codec.encode(data) : new TextEncoder().encode(JSON.stringify(data));
+    const headers = {
+      "Nats-Service-Error-Code": String(statusOf(data.code)),
+      "Nats-Service-Error": data.message.replace(/[^ -~]/g, "?").slice(0, 512), // a header is one line of ASCII
+      ...(cbor ? { "Content-Type": CBOR } : {}),
+    };
+    this.#ports.transport.publish(reply, body, { headers });
+  }
+}

@@ -1,0 +1,283 @@
+/**
+ * The binary form of what nodes say to each other about messages: one frame holds many items, for whichever actors
+ * they are. Names of fields are in the types below; all numbers are varints, all texts UTF-8 with their length first.
+ *
+ * ```
+ *   frame = magic 0xBA · version · cluster · node · incarnation · item…
+ *   item  = type · kind · shard · …        see the writers
+ * ```
+ *
+ * The cluster's name is in every frame so that a test cluster cannot talk to production.
+ *
+ * @module
+ */
+import { DecodeError, ProtocolError } from "../errors.ts";
+import type { NodeId } from "../cluster/protocol.ts";
+import { ByteReader, type ByteWriter } from "../transport/bytes.ts";
+
+const MAGIC = 0xba;
+/** The frame version written here. */
+export const FRAME_VERSION = 1;
+/** Waiting actors in one chain of calls. */
+export const CHAIN_MAX = 64;
+const SHARD_MAX = 4_096;
+
+/** Something that can write itself into a frame, at the moment the frame is made. */
+export interface FrameItem {
+  write(writer: ByteWriter): void;
+  /** The actor it is for: a frame with nothing else shows its name in the subject. */
+  readonly address?: { readonly kind: string; readonly name: string };
+}
+
+/** Which shard an item is about. */
+export interface ShardRef {
+  readonly kind: string;
+  readonly shard: number;
+}
+
+/** One message for one actor. `skip` fills the place of one that its sender gave up. */
+export interface Envelope extends ShardRef {
+  readonly item: "envelope";
+  readonly type: "ask" | "tell" | "skip";
+  readonly epoch: number;
+  readonly seq: number;
+  /** The lowest number that the sender still keeps. */
+  readonly first: number;
+  /** Milliseconds until the answer is worthless; 0 for never. */
+  readonly remainingMs: number;
+  /** The sender waits for nothing but this acknowledgement. */
+  readonly urgent: boolean;
+  readonly name: string;
+  readonly message: string;
+  readonly chain: readonly string[];
+  /** CBOR. A view into the frame: copy what is kept. */
+  readonly argument: Uint8Array;
+}
+
+/** The end of an ask, or the refusal of a tell. */
+export interface Reply extends ShardRef {
+  readonly item: "reply";
+  readonly epoch: number;
+  readonly seq: number;
+  readonly ok: boolean;
+  /** CBOR of the result, or of the error's data. */
+  readonly body: Uint8Array;
+}
+
+/** Everything up to `upTo` was admitted or refused. */
+export interface Ack extends ShardRef {
+  readonly item: "ack";
+  readonly epoch: number;
+  readonly upTo: number;
+}
+
+/** These replies arrived and need not be kept. */
+export interface Got extends ShardRef {
+  readonly item: "got";
+  readonly seqs: readonly number[];
+}
+
+/** These envelopes are missing. */
+export interface Gap extends ShardRef {
+  readonly item: "gap";
+  readonly epoch: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The envelope `seq` sent under `sentEpoch` was not admitted here: the shard has an owner under `epoch`. */
+export interface Moved extends ShardRef {
+  readonly item: "moved";
+  readonly seq: number;
+  readonly sentEpoch: number;
+  readonly epoch: number;
+}
+
+/** Any item. */
+export type Item = Envelope | Reply | Ack | Got | Gap | Moved;
+
+const TYPES = { ask: 1, tell: 2, skip: 3, reply: 4, error: 5, ack: 6, got: 7, gap: 8, moved: 9 } as const;
+const URGENT = 0x40;
+
+export function writeHeader(writer: ByteWriter, cluster: string, from: NodeId): void {
+  writer.u8(MAGIC);
+  writer.u8(FRAME_VERSION);
+  writer.string(cluster);
+  writer.string(from.node);
+  writer.string(from.incarnation);
+}
+
+function writeStart(writer: ByteWriter, type: number, { kind, shard }: ShardRef): void {
+  writer.u8(type);
+  writer.string(kind);
+  writer.varint(shard);
+}
+
+export function writeEnvelope(writer: ByteWriter, envelope: Omit<Envelope, "item">): void {
+  writeStart(writer, TYPES[envelope.type] | (envelope.urgent ? URGENT : 0), envelope);
+  writer.varint(envelope.epoch);
+  writer.varint(envelope.seq);
+  writer.varint(envelope.first);
+  if (envelope.type === "skip") return;
+  writer.varint(envelope.remainingMs);
+  writer.string(envelope.name);
+  writer.string(envelope.message);
+  writer.varint(envelope.chain.length);
+  for (const address of envelope.chain) writer.string(address);
+  writer.bytes(envelope.argument);
+}
+
+export function writeReply(writer: ByteWriter, reply: Omit<Reply, "item">): void {
+  writeStart(writer, reply.ok ? TYPES.reply : TYPES.error, reply);
+  writer.varint(reply.epoch);
+  writer.varint(reply.seq);
+  writer.bytes(reply.body);
+}
+
+/** The items that are plain numbers. */
+export function numbers(item: Ack | Got | Gap | Moved): FrameItem {
+  return { write: (writer) => writeNumbers(writer, item) };
+}
+
+function writeNumbers(writer: ByteWriter, item: Ack | Got | Gap | Moved): void {
+  writeStart(writer, TYPES[item.item], item);
+  const fields = fieldsOf(item);
+  for (const field of fields) writer.varint(field);
+}
+
+function fieldsOf(item: Ack | Got | Gap | Moved): readonly number[] {
+  switch (item.item) {
+    case "ack":
+      return [item.epoch, item.upTo];
+    case "got":
+      return [item.seqs.length, ...item.seqs];
+    case "gap":
+      return [item.epoch, item.from, item.to];
+    case "moved":
+      return [item.seq, item.sentEpoch, item.epoch];
+  }
+}
+
+/** Who sent a frame, and its items. */
+export interface Frame {
+  readonly from: NodeId;
+  readonly items: readonly Item[];
+}
+
+/**
+ * Reads a whole frame before any of it has an effect.
+ *
+ * @throws {ProtocolError} for another cluster or version
+ * @throws {DecodeError} for anything else that is not a frame
+ */
+export function readFrame(bytes: Uint8Array, cluster: string): Frame {
+  const reader = new ByteReader(bytes);
+  if (reader.u8() !== MAGIC)
+    throw new DecodeError("Cannot read a frame: current first byte is not a frame's");
+  const version = reader.u8();
+  if (version !== FRAME_VERSION) {
+    throw new ProtocolError(
+      `Cannot read a frame of version ${version}: current version spoken here is ${FRAME_VERSION}`,
+    );
+  }
+  const of = reader.string();
+  if (of !== cluster)
+    throw new ProtocolError(
+      `Cannot read a frame of cluster "${of.slice(0, 64)}": current cluster is "${cluster}"`,
+    );
+  const from = { node: reader.string(), incarnation: reader.string() };
+  const items: Item[] = [];
+  while (!reader.done) items.push(readItem(reader));
+  return { from, items };
+}
+
+function readItem(reader: ByteReader): Item {
+  const head = reader.u8();
+  const type = head & ~URGENT;
+  const kind = reader.string();
+  const shard = reader.varint();
+  if (shard >= SHARD_MAX) throw new DecodeError(`Cannot read an item: current shard is ${shard}`);
+  switch (type) {
+    case TYPES.ask:
+    case TYPES.tell:
+    case TYPES.skip:
+      return readEnvelope(reader, type, (head & URGENT) !== 0, kind, shard);
+    case TYPES.reply:
+    case TYPES.error:
+      return {
+        item: "reply",
+        kind,
+        shard,
+        epoch: reader.varint(),
+        seq: reader.varint(),
+        ok: type === TYPES.reply,
+        body: reader.bytes(),
+      };
+    case TYPES.ack:
+      return { item: "ack", kind, shard, epoch: reader.varint(), upTo: reader.varint() };
+    case TYPES.got:
+      return { item: "got", kind, shard, seqs: readList(reader, reader.left, () => reader.varint()) };
+    case TYPES.gap:
+      return { item: "gap", kind, shard, epoch: reader.varint(), from: reader.varint(), to: reader.varint() };
+    case TYPES.moved:
+      return {
+        item: "moved",
+        kind,
+        shard,
+        seq: reader.varint(),
+        sentEpoch: reader.varint(),
+        epoch: reader.varint(),
+      };
+    default:
+      throw new DecodeError(`Cannot read an item: current type is ${type}`);
+  }
+}
+
+function readEnvelope(
+  reader: ByteReader,
+  type: number,
+  urgent: boolean,
+  kind: string,
+  shard: number,
+): Envelope {
+  const base = {
+    item: "envelope",
+    kind,
+    shard,
+    urgent,
+    epoch: reader.varint(),
+    seq: reader.varint(),
+    first: reader.varint(),
+  } as const;
+  if (type === TYPES.skip) {
+    return {
+      ...base,
+      type: "skip",
+      remainingMs: 0,
+      name: "",
+      message: "",
+      chain: [],
+      argument: new Uint8Array(),
+    };
+  }
+  const remainingMs = reader.varint();
+  const name = reader.string();
+  const message = reader.string();
+  const chain = readList(reader, CHAIN_MAX, () => reader.string());
+  return {
+    ...base,
+    type: type === TYPES.ask ? "ask" : "tell",
+    remainingMs,
+    name,
+    message,
+    chain,
+    argument: reader.bytes(),
+  };
+}
+
+function readList<T>(reader: ByteReader, max: number, read: () => T): T[] {
+  const length = reader.varint();
+  if (length > max)
+    throw new DecodeError(`Cannot read a list: current length is ${length}, the bound is ${max}`);
+  return Array.from({ length }, read);
+}

@@ -1,0 +1,151 @@
+/**
+ * Everything that comes to this node's own subjects, sorted: envelopes to the shards, replies and acknowledgements to
+ * the links, the talk about moves to whoever listens for it. A frame is read whole before any of it has an effect.
+ *
+ * @module
+ */
+import { DecodeError, type ErrorData, fromErrorData, toErrorData } from "../errors.ts";
+import type { EventBus } from "../events.ts";
+import type { Membership } from "../cluster/membership.ts";
+import type { Codec } from "../transport/codec.ts";
+import type { Subjects } from "../transport/subjects.ts";
+import type { Incoming, Subscription, Transport } from "../transport/transport.ts";
+import { type Frame, type FrameItem, type Item, numbers, readFrame, type Reply } from "./frame.ts";
+import type { Outbox } from "./outbox.ts";
+import type { Outgoing } from "./outgoing.ts";
+import type { AckSource, Peer, Peers } from "./peer.ts";
+import type { ReplyKeeper } from "./reply_keeper.ts";
+import type { Router } from "./router.ts";
+import type { ShardTable } from "./shard_table.ts";
+
+/** What it works with. */
+export interface InboundPorts {
+  readonly cluster: string;
+  readonly transport: Transport;
+  readonly subjects: Subjects;
+  readonly membership: Membership;
+  readonly peers: Peers;
+  readonly table: ShardTable;
+  readonly router: Router;
+  readonly keeper: ReplyKeeper;
+  readonly outbox: Outbox;
+  readonly codec: Codec;
+  readonly events: EventBus;
+  /** Takes what is said about a move. The bytes are only lent. */
+  onMove(moveId: string, payload: Uint8Array): void;
+}
+
+/** See the module's text. */
+export class Inbound {
+  readonly #ports: InboundPorts;
+  readonly #subscription: Subscription;
+  readonly #confirmations = new Map<Peer, Map<string, Confirmation>>();
+  /** Frames read, and inputs that were refused. */
+  frames = 0;
+  rejected = 0;
+
+  constructor(ports: InboundPorts) {
+    this.#ports = ports;
+    const { node, incarnation } = ports.membership.self;
+    this.#subscription = ports.transport.subscribe(ports.subjects.nodeAll(node, incarnation), (m) =>
+      this.#incoming(m),
+    );
+  }
+
+  stop(): void {
+    this.#subscription.unsubscribe();
+  }
+
+  /** Forgets a peer whose life has ended. */
+  forget(peer: Peer): void {
+    this.#confirmations.delete(peer);
+  }
+
+  #incoming({ subject, payload }: Incoming): void {
+    try {
+      const address = this.#ports.subjects.parseNode(subject);
+      if (address?.channel === "move") return this.#ports.onMove(address.rest, payload);
+      this.#frame(readFrame(payload, this.#ports.cluster));
+    } catch (error) {
+      this.rejected++;
+      this.#ports.events.emit({ type: "rejected-input", subject, error: toErrorData(error) });
+    }
+  }
+
+  #frame({ from, items }: Frame): void {
+    if (this.#ports.membership.isOver(from)) return; // a zombie's words
+    this.frames++;
+    const peer = this.#ports.peers.of(from.node, from.incarnation);
+    for (const item of items) this.#item(peer, item);
+  }
+
+  #item(peer: Peer, item: Item): void {
+    const { table, router, keeper } = this.#ports;
+    switch (item.item) {
+      case "envelope":
+        return table.receive(peer, item);
+      case "reply":
+        return this.#reply(peer, item);
+      case "ack":
+        return router.known(item.kind, item.shard)?.onAck(item.epoch, item.upTo);
+      case "gap":
+        return router.known(item.kind, item.shard)?.onGap(item.epoch, item.from, item.to);
+      case "moved":
+        return router.known(item.kind, item.shard)?.onMoved(item.seq);
+      case "got":
+        return keeper.confirmed(peer, item.kind, item.shard, item.seqs);
+    }
+  }
+
+  #reply(peer: Peer, reply: Reply): void {
+    const { kind, shard, seq, epoch } = reply;
+    this.#confirm(peer, kind, shard, seq);
+    this.#ports.router.known(kind, shard)?.onReply(epoch, seq, (outgoing) => this.#end(outgoing, reply));
+  }
+
+  #end(outgoing: Outgoing, { ok, body }: Reply): void {
+    try {
+      const value = this.#ports.codec.decode(body);
+      if (ok) outgoing.end(value);
+      else outgoing.endBadly(fromErrorData(errorData(value)));
+    } catch (error) {
+      outgoing.endBadly(error);
+    }
+  }
+
+  /** Also for calls that have ended: their reply need not be kept any longer. */
+  #confirm(peer: Peer, kind: string, shard: number, seq: number): void {
+    let byShard = this.#confirmations.get(peer);
+    if (byShard === undefined) this.#confirmations.set(peer, (byShard = new Map()));
+    const key = `${kind}/${shard}`;
+    let confirmation = byShard.get(key);
+    if (confirmation === undefined) byShard.set(key, (confirmation = new Confirmation(kind, shard)));
+    confirmation.seqs.push(seq);
+    this.#ports.outbox.owe(peer, confirmation, false);
+  }
+}
+
+/** Replies about one shard that a peer need not keep any more. */
+class Confirmation implements AckSource {
+  readonly seqs: number[] = [];
+  readonly #kind: string;
+  readonly #shard: number;
+
+  constructor(kind: string, shard: number) {
+    this.#kind = kind;
+    this.#shard = shard;
+  }
+
+  takeAck(): FrameItem {
+    return numbers({ item: "got", kind: this.#kind, shard: this.#shard, seqs: this.seqs.splice(0) });
+  }
+}
+
+function errorData(value: unknown): ErrorData {
+  const data = value as Partial<ErrorData> | null;
+  const legal = typeof data === "object" && data !== null && typeof data.code === "string";
+  if (!legal || typeof data.message !== "string" || typeof data.retryable !== "boolean") {
+    throw new DecodeError("Cannot read a reply: current body is not an error's data");
+  }
+  return data as ErrorData;
+}

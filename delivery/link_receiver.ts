@@ -1,0 +1,253 @@
+/**
+ * The owner's end of the links into one shard: what was admitted from each sender, exactly once and in its order.
+ *
+ * @module
+ */
+import { BusyError, type ErrorData, InvalidResultError, TooLargeError, toErrorData } from "../errors.ts";
+import type { Mail } from "../actors/mail.ts";
+import type { NodeId } from "../cluster/protocol.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { Codec } from "../transport/codec.ts";
+import { type Envelope, type FrameItem, numbers } from "./frame.ts";
+import type { Outbox } from "./outbox.ts";
+import type { AckSource, Peer } from "./peer.ts";
+import { KeptReply, type ReplyKeeper } from "./reply_keeper.ts";
+import type { DeliverySettings } from "./settings.ts";
+
+/** An admitted message as it travels in a sealed shard. */
+export interface PackedMail {
+  readonly from: NodeId;
+  readonly seq: number;
+  readonly type: "ask" | "tell";
+  readonly name: string;
+  readonly message: string;
+  readonly chain: readonly string[];
+  /** Milliseconds; 0 for no deadline. */
+  readonly remainingMs: number;
+  readonly argument: Uint8Array;
+}
+
+/** A mail that can travel. */
+export interface PackableMail extends Mail {
+  readonly name: string;
+  pack(self: NodeId, now: number): PackedMail;
+}
+
+/** What the receiving end of every link works with. */
+export interface ReceiverPorts {
+  readonly clock: Clock;
+  readonly codec: Codec;
+  readonly outbox: Outbox;
+  readonly keeper: ReplyKeeper;
+  readonly settings: DeliverySettings;
+  /** Largest body of a reply, in bytes. */
+  readonly replyBytesMax: number;
+}
+
+/** What a receiver needs of its shard. */
+export interface ReceiverShard {
+  readonly kind: string;
+  readonly shard: number;
+  readonly epoch: number;
+  admit(name: string, mail: Mail): void;
+}
+
+/** A message that came from another node, or came along with a shard. */
+export class RemoteMail implements PackableMail {
+  readonly type: "ask" | "tell";
+  readonly name: string;
+  readonly message: string;
+  readonly chain: readonly string[];
+  readonly deadlineAt: number;
+  readonly #ports: ReceiverPorts;
+  readonly #shard: ReceiverShard;
+  readonly #peer: Peer;
+  readonly #seq: number;
+  readonly #argument: Uint8Array;
+
+  constructor(ports: ReceiverPorts, shard: ReceiverShard, peer: Peer, mail: Omit<PackedMail, "from">) {
+    this.#ports = ports;
+    this.#shard = shard;
+    this.#peer = peer;
+    this.#seq = mail.seq;
+    this.#argument = mail.argument;
+    this.type = mail.type;
+    this.name = mail.name;
+    this.message = mail.message;
+    this.chain = mail.chain;
+    this.deadlineAt = mail.remainingMs === 0 ? Infinity : ports.clock.now() + mail.remainingMs;
+  }
+
+  argument(): unknown {
+    return this.#ports.codec.decode(this.#argument);
+  }
+
+  succeed(value: unknown): void {
+    if (this.type === "tell") return;
+    let body: Uint8Array;
+    try {
+      body = this.#ports.codec.encode(value);
+    } catch (cause) {
+      const words = cause instanceof Error ? cause.message : "it cannot travel";
+      return this.fail(toErrorData(new InvalidResultError(`Cannot answer "${this.message}": ${words}`)));
+    }
+    if (body.byteLength > this.#ports.replyBytesMax) {
+      const words = `current result has ${body.byteLength} bytes, the bound is ${this.#ports.replyBytesMax}`;
+      return this.fail(toErrorData(new TooLargeError(`Cannot answer "${this.message}": ${words}`)));
+    }
+    this.#reply(true, body);
+  }
+
+  /** A refusal is kept like a reply, also a tell's: a copy of the envelope must not be admitted after it. */
+  refuse(error: ErrorData): void {
+    this.#reply(false, this.#ports.codec.encode(error));
+  }
+
+  fail(error: ErrorData): void {
+    if (this.type === "ask") this.#reply(false, this.#ports.codec.encode(error));
+  }
+
+  #reply(ok: boolean, body: Uint8Array): void {
+    const { kind, shard, epoch } = this.#shard;
+    const reply = { kind, shard, epoch, seq: this.#seq, ok, body };
+    this.#ports.keeper.keep(new KeptReply(this.#peer, reply, this.type === "tell"));
+  }
+
+  pack(_self: NodeId, now: number): PackedMail {
+    const { type, name, message, chain, deadlineAt } = this;
+    const remainingMs = deadlineAt === Infinity ? 0 : Math.max(1, Math.ceil(deadlineAt - now));
+    return {
+      from: this.#peer.id,
+      seq: this.#seq,
+      type,
+      name,
+      message,
+      chain,
+      remainingMs,
+      argument: this.#argument,
+    };
+  }
+}
+
+/** Refused tells that one acknowledgement covers. */
+const REFUSALS_PER_ACK = 128;
+
+/** The receiving end of one link. */
+export class LinkReceiver implements AckSource {
+  readonly peer: Peer;
+  /** The next number to admit. */
+  expected: number;
+  readonly #ports: ReceiverPorts;
+  readonly #shard: ReceiverShard;
+  readonly #held = new Map<number, Envelope>();
+  #owed = 0;
+  #gapAskedAt = -Infinity;
+
+  constructor(ports: ReceiverPorts, shard: ReceiverShard, peer: Peer, expected: number) {
+    this.#ports = ports;
+    this.#shard = shard;
+    this.peer = peer;
+    this.expected = expected;
+  }
+
+  /** Takes one envelope of the shard's current epoch. */
+  receive(envelope: Envelope): void {
+    if (envelope.first > this.expected) this.#skipTo(envelope.first);
+    if (envelope.seq > this.expected) return this.#hold(envelope);
+    if (envelope.seq < this.expected) return this.#again(envelope.seq);
+    this.#admit(envelope);
+    this.#admitHeld();
+    this.#owe(envelope.urgent);
+  }
+
+  /** A local sender's message: the same numbers, nothing to acknowledge. What was admitted before is not again. */
+  admitLocal(seq: number, mail: PackableMail | undefined): void {
+    if (seq > this.expected) this.#skipTo(seq);
+    if (seq < this.expected) return;
+    this.expected = seq + 1;
+    if (mail) this.#shard.admit(mail.name, mail);
+    this.#admitHeld();
+  }
+
+  takeAck(): FrameItem {
+    this.#owed = 0;
+    const { kind, shard, epoch } = this.#shard;
+    const last = this.expected - 1;
+    const refusals = this.#ports.keeper
+      .refusals(this.peer, kind, shard, last)
+      .sort((a, b) => a.reply.seq - b.reply.seq);
+    const next = refusals[REFUSALS_PER_ACK];
+    const ack = numbers({ item: "ack", kind, shard, epoch, upTo: next ? next.reply.seq - 1 : last });
+    // one item, so that no frame holds the acknowledgement of a refused tell without its refusal
+    const all = [...refusals.slice(0, REFUSALS_PER_ACK), ack];
+    return { write: (writer) => all.forEach((item) => void item.write(writer)) };
+  }
+
+  /** What the sender gave up leaves no gap; what is only missing is still asked for. */
+  #skipTo(first: number): void {
+    for (const seq of this.#held.keys()) if (seq < first) this.#held.delete(seq);
+    this.expected = first;
+    this.#admitHeld();
+  }
+
+  #admit(envelope: Envelope): void {
+    this.expected = envelope.seq + 1;
+    if (envelope.type === "skip") return;
+    const { type, seq, name, message, chain, remainingMs } = envelope;
+    const argument = envelope.argument.slice(); // the frame's bytes are only lent
+    const mail = new RemoteMail(this.#ports, this.#shard, this.peer, {
+      seq,
+      type,
+      name,
+      message,
+      chain,
+      remainingMs,
+      argument,
+    });
+    const { kind, shard } = this.#shard;
+    if (
+      type === "ask" &&
+      this.#ports.keeper.count(this.peer, kind, shard) >= this.#ports.settings.repliesMax
+    ) {
+      const words =
+        "Cannot take another ask of this sender: current number of unconfirmed replies is at its bound";
+      return mail.refuse(toErrorData(new BusyError(words, { retryAfterMs: 100 })));
+    }
+    this.#shard.admit(name, mail);
+  }
+
+  #admitHeld(): void {
+    for (;;) {
+      const next = this.#held.get(this.expected);
+      if (next === undefined) return;
+      this.#held.delete(this.expected);
+      this.#admit(next);
+    }
+  }
+
+  /** A repetition: its end is kept, or still to come; the acknowledgement was lost or is on its way. */
+  #again(seq: number): void {
+    const { kind, shard } = this.#shard;
+    this.#ports.keeper.repeat(this.peer, kind, shard, seq);
+    this.#owe(true);
+  }
+
+  #hold(envelope: Envelope): void {
+    const { clock, settings, outbox } = this.#ports;
+    const { kind, shard, epoch } = this.#shard;
+    if (this.#held.size < settings.gapMax)
+      this.#held.set(envelope.seq, { ...envelope, argument: envelope.argument.slice() });
+    const now = clock.now();
+    if (now - this.#gapAskedAt < settings.resendMinMs) return;
+    this.#gapAskedAt = now;
+    outbox.add(
+      this.peer,
+      numbers({ item: "gap", kind, shard, epoch, from: this.expected, to: envelope.seq - 1 }),
+    );
+  }
+
+  #owe(urgent: boolean): void {
+    this.#owed++;
+    this.#ports.outbox.owe(this.peer, this, urgent || this.#owed >= this.#ports.settings.ackEvery);
+  }
+}

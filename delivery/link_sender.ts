@@ -1,0 +1,391 @@
+/**
+ * The sender's end of a link: from this node to one shard, wherever its owner is.
+ *
+ * Messages get consecutive numbers when they are first sent. What is unacknowledged stays in the window and is sent
+ * again to whoever owns the shard; the owner's table, which moves along, sees to it that nothing is admitted twice.
+ *
+ * ```
+ *   waiting ──first sent──► window ──acknowledged──► (ask: pending) ──reply──► ended
+ * ```
+ *
+ * @module
+ */
+import { AbortedError, BusyError, DeadlineError, OutcomeUnknownError } from "../errors.ts";
+import type { Gate } from "../cluster/gate.ts";
+import type { OwnedEntry } from "../cluster/ownership.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { Random } from "../platform/random.ts";
+import type { ByteWriter } from "../transport/bytes.ts";
+import { type FrameItem, writeEnvelope } from "./frame.ts";
+import type { Outbox } from "./outbox.ts";
+import type { Outgoing } from "./outgoing.ts";
+import type { Peer } from "./peer.ts";
+import type { DeliverySettings } from "./settings.ts";
+
+/** What every link of a node works with. */
+export interface SenderPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly gate: Gate;
+  readonly outbox: Outbox;
+  readonly settings: DeliverySettings;
+  /** Asks for `tick` at that time at the latest. */
+  wakeBy(time: number): void;
+}
+
+/** The shard, when this node serves it. */
+export interface LocalShard {
+  readonly epoch: number;
+  /** Whether messages are admitted now: it is not sealed. */
+  readonly admitting: boolean;
+  /** Without a message it only takes note that the number is done with. */
+  admitLocal(seq: number, outgoing: Outgoing | undefined): void;
+}
+
+/** Where the shard is, as far as is known. */
+export type Route =
+  | { readonly to: "nobody" }
+  | { readonly to: "here"; readonly shard: LocalShard }
+  | { readonly to: "peer"; readonly peer: Peer };
+
+const NOBODY: Route = { to: "nobody" };
+
+/** See the module's text. */
+export class SenderLink {
+  readonly kind: string;
+  readonly shard: number;
+  readonly #ports: SenderPorts;
+  #route: Route = NOBODY;
+  #epoch = 0;
+  #floor = 0;
+  #waiting: Outgoing[] = [];
+  /** Sent and not acknowledged, by number, without holes. */
+  #window: Outgoing[] = [];
+  /** Index into the window of what is to be sent next on this route. */
+  #cursor = 0;
+  #limit: number;
+  #nextSeq = 1;
+  readonly #pending = new Map<number, Outgoing>();
+  #rttMs = 0;
+  #backoffMs = 0;
+  #resendAt = Infinity;
+
+  constructor(ports: SenderPorts, kind: string, shard: number) {
+    this.#ports = ports;
+    this.kind = kind;
+    this.shard = shard;
+    this.#limit = ports.settings.slowStart;
+  }
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** Messages that have not ended, or whose place is not acknowledged. */
+  get size(): number {
+    return this.#waiting.length + this.#window.length + this.#pending.size;
+  }
+
+  /** Sends a message as soon as the window and the route allow. */
+  submit(outgoing: Outgoing): void {
+    if (this.#waiting.length >= this.#ports.settings.waitingMax) {
+      const words = `Cannot send "${outgoing.message}": current number of messages waiting for its shard is ${this.#waiting.length}`;
+      return outgoing.endBadly(new BusyError(words, { retryAfterMs: 100 }));
+    }
+    this.#waiting.push(outgoing);
+    this.#ports.wakeBy(outgoing.callDeadlineAt);
+    this.pump();
+  }
+
+  /** Sends what may be sent. */
+  pump(): void {
+    const { gate, settings } = this.#ports;
+    if (this.#route.to === "nobody" || !gate.isOpen) return;
+    if (this.#route.to === "here") return this.#pumpLocal(this.#route.shard);
+    const { peer } = this.#route;
+    while (this.#cursor < Math.min(this.#limit, settings.windowMax)) {
+      const outgoing = this.#next();
+      if (outgoing === undefined) break;
+      this.#transmit(outgoing, peer);
+    }
+  }
+
+  #pumpLocal(shard: LocalShard): void {
+    while (shard.admitting) {
+      const outgoing = this.#next();
+      if (outgoing === undefined) break;
+      outgoing.copies++;
+      outgoing.oldestEpoch = Math.min(outgoing.oldestEpoch, shard.epoch);
+      const known = outgoing.acked || outgoing.ended;
+      outgoing.acked = true;
+      shard.admitLocal(outgoing.seq, known ? undefined : outgoing);
+      if (outgoing.type === "tell") outgoing.end(undefined);
+    }
+    this.#trim();
+  }
+
+  /** The next of the window to be sent on this route, or the next that waits. */
+  #next(): Outgoing | undefined {
+    const again = this.#window[this.#cursor];
+    if (again !== undefined) {
+      this.#cursor++;
+      return again;
+    }
+    const outgoing = this.#waiting.shift();
+    if (outgoing === undefined) return undefined;
+    outgoing.seq = this.#nextSeq++;
+    this.#window.push(outgoing);
+    this.#cursor++;
+    if (outgoing.type === "ask") {
+      this.#pending.set(outgoing.seq, outgoing);
+      outgoing.onEnd = () => this.#pending.delete(outgoing.seq);
+    }
+    return outgoing;
+  }
+
+  #transmit(outgoing: Outgoing, peer: Peer): void {
+    const now = this.#ports.clock.now();
+    outgoing.copies++;
+    outgoing.oldestEpoch = Math.min(outgoing.oldestEpoch, this.#epoch);
+    outgoing.sentAt = now;
+    this.#ports.outbox.add(peer, new Transmission(this, outgoing, this.#epoch));
+    if (this.#resendAt === Infinity) this.#scheduleResend(now);
+  }
+
+  /** Writes an envelope as it is at the moment the frame is made. */
+  write(writer: ByteWriter, outgoing: Outgoing, epoch: number): void {
+    const { seq, name, message, chain } = outgoing;
+    const skip = outgoing.ended || outgoing.acked; // never handled again, also by an owner that lost its table
+    const left = outgoing.deadlineAt - this.#ports.clock.now();
+    writeEnvelope(writer, {
+      kind: this.kind,
+      shard: this.shard,
+      type: skip ? "skip" : outgoing.type,
+      epoch,
+      seq,
+      first: this.#window[0]?.seq ?? this.#nextSeq,
+      remainingMs: left === Infinity ? 0 : Math.max(1, Math.ceil(left)),
+      urgent: outgoing.type === "tell" && seq === this.#nextSeq - 1,
+      name,
+      message,
+      chain,
+      argument: skip ? EMPTY : outgoing.bytes,
+    });
+  }
+
+  // ---- what comes back
+
+  onAck(epoch: number, upTo: number): void {
+    if (epoch < this.#floor) return;
+    const now = this.#ports.clock.now();
+    let progress = 0;
+    for (const outgoing of this.#window) {
+      if (outgoing.seq > upTo) break;
+      if (outgoing.acked) continue;
+      progress++;
+      if (outgoing.copies === 1) this.#measure(now - outgoing.sentAt);
+      outgoing.acked = true;
+      if (outgoing.type === "tell") outgoing.end(undefined);
+    }
+    if (progress > 0) this.#progressed(now);
+  }
+
+  /** The end of an ask, or the refusal of a tell. The caller's own checks of peer and frame are done. */
+  onReply(epoch: number, seq: number, end: (outgoing: Outgoing) => void): void {
+    if (epoch < this.#floor) return;
+    const outgoing = this.#pending.get(seq) ?? this.#inWindow(seq);
+    if (outgoing === undefined) return;
+    const first = !outgoing.acked;
+    outgoing.acked = true;
+    if (!outgoing.ended) end(outgoing);
+    if (first) this.#progressed(this.#ports.clock.now());
+  }
+
+  /** The owner misses some: send them again now. */
+  onGap(epoch: number, from: number, to: number): void {
+    if (epoch !== this.#epoch || this.#route.to !== "peer") return;
+    for (const outgoing of this.#window.slice(0, this.#cursor)) {
+      if (outgoing.seq >= from && outgoing.seq <= to) this.#transmit(outgoing, this.#route.peer);
+    }
+  }
+
+  /** A copy was certainly not admitted. */
+  onMoved(seq: number): void {
+    const outgoing = this.#inWindow(seq);
+    outgoing?.refute();
+  }
+
+  #inWindow(seq: number): Outgoing | undefined {
+    const first = this.#window[0];
+    return first && this.#window[seq - first.seq];
+  }
+
+  #progressed(now: number): void {
+    this.#limit = Math.min(this.#ports.settings.windowMax, this.#limit * 2);
+    this.#backoffMs = 0;
+    this.#trim();
+    if (this.#window.length === 0) this.#resendAt = Infinity;
+    else this.#scheduleResend(now);
+    this.pump();
+  }
+
+  #trim(): void {
+    let done = 0;
+    while (this.#window[done]?.acked) done++;
+    if (done === 0) return;
+    this.#window.splice(0, done);
+    this.#cursor = Math.max(0, this.#cursor - done);
+  }
+
+  #measure(ms: number): void {
+    this.#rttMs = this.#rttMs === 0 ? ms : this.#rttMs * 0.875 + ms * 0.125;
+  }
+
+  // ---- time
+
+  #scheduleResend(now: number): void {
+    const { settings, random } = this.#ports;
+    const base = Math.min(settings.resendMaxMs, Math.max(settings.resendMinMs, 4 * this.#rttMs));
+    this.#backoffMs = Math.min(settings.resendMaxMs, Math.max(base, this.#backoffMs));
+    this.#resendAt = now + this.#backoffMs * (1 + random.next() / 4);
+    this.#ports.wakeBy(this.#resendAt);
+  }
+
+  /** Ends what is past its deadline, and repeats what was not acknowledged in time. */
+  tick(now: number): void {
+    this.#expire(now);
+    if (now >= this.#resendAt) {
+      this.#backoffMs *= 2;
+      this.#limit = Math.max(this.#ports.settings.slowStart, this.#limit >> 1);
+      this.#restart(now);
+    } else if (this.#resendAt !== Infinity) this.#ports.wakeBy(this.#resendAt);
+  }
+
+  #restart(now: number): void {
+    this.#cursor = 0;
+    this.#resendAt = Infinity;
+    if (this.#window.length > 0) this.#scheduleResend(now);
+    this.pump();
+  }
+
+  #expire(now: number): void {
+    const late = this.#waiting.filter((outgoing) => outgoing.callDeadlineAt <= now);
+    if (late.length > 0) this.#waiting = this.#waiting.filter((outgoing) => outgoing.callDeadlineAt > now);
+    for (const outgoing of late) outgoing.endBadly(this.#neverSent(outgoing));
+    for (const outgoing of this.#sent())
+      if (outgoing.callDeadlineAt <= now) outgoing.endBadly(this.#pastDeadline(outgoing));
+    for (const outgoing of this.#waiting) this.#ports.wakeBy(outgoing.callDeadlineAt);
+    for (const outgoing of this.#sent()) this.#ports.wakeBy(outgoing.callDeadlineAt);
+  }
+
+  /** What was sent and has not ended: asks wherever they are, and tells of the window. */
+  *#sent(): Iterable<Outgoing> {
+    yield* this.#pending.values();
+    for (const outgoing of this.#window) if (outgoing.type === "tell" && !outgoing.ended) yield outgoing;
+  }
+
+  /** The caller does not want to wait any longer. */
+  abandon(outgoing: Outgoing): void {
+    const words = `Cannot finish "${outgoing.message}" to ${this.kind}/${outgoing.name}: current caller has aborted it`;
+    if (outgoing.seq === 0) {
+      this.#waiting = this.#waiting.filter((other) => other !== outgoing);
+      outgoing.endBadly(new AbortedError(words));
+    } else
+      outgoing.endBadly(outgoing.maybeAdmitted ? new OutcomeUnknownError(words) : new AbortedError(words));
+  }
+
+  /** The node ends: so does everything that has not. */
+  close(error: Error): void {
+    const open = [...this.#waiting, ...this.#sent()];
+    this.#waiting = [];
+    for (const outgoing of open)
+      outgoing.endBadly(outgoing.maybeAdmitted ? this.#unknown(outgoing, "the node stopped") : error);
+  }
+
+  #unknown(outgoing: Outgoing, what: string): OutcomeUnknownError {
+    return new OutcomeUnknownError(
+      `Cannot tell the outcome of "${outgoing.message}" to ${this.kind}/${outgoing.name}: current state is ${what}`,
+    );
+  }
+
+  #neverSent(outgoing: Outgoing): Error {
+    const where = this.#route.to === "nobody" ? "without a known owner" : "owned, and it could not be sent";
+    return new DeadlineError(
+      `Cannot deliver "${outgoing.message}" to ${this.kind}/${outgoing.name} in time: current shard ${this.shard} is ${where}`,
+    );
+  }
+
+  #pastDeadline(outgoing: Outgoing): Error {
+    if (!outgoing.maybeAdmitted) return this.#neverSent(outgoing);
+    return this.#unknown(
+      outgoing,
+      outgoing.acked ? "admitted, without an answer" : "sent, without an acknowledgement",
+    );
+  }
+
+  // ---- ownership
+
+  /** The owner changed, or became known, or admits again. What is unacknowledged goes to it at once. */
+  reroute(entry: OwnedEntry | undefined, route: Route): void {
+    const epoch = entry?.record.epoch ?? this.#epoch;
+    const floor = entry?.record.floor ?? this.#floor;
+    const same =
+      epoch === this.#epoch && route.to === this.#route.to && peerOf(route) === peerOf(this.#route);
+    if (floor > this.#floor) this.#lost(floor);
+    this.#floor = Math.max(this.#floor, floor);
+    this.#epoch = Math.max(this.#epoch, epoch);
+    this.#route = route;
+    if (same && route.to !== "here") return this.pump();
+    this.#limit = this.#ports.settings.slowStart;
+    this.#backoffMs = 0;
+    this.#restart(this.#ports.clock.now());
+  }
+
+  /** After a crash claim: what an earlier owner may have admitted has an unknown outcome, or is sent anew. */
+  #lost(floor: number): void {
+    const anew: Outgoing[] = [];
+    for (const outgoing of [...this.#sent()]) {
+      if (!outgoing.maybeAdmitted || outgoing.oldestEpoch >= floor) continue;
+      if (outgoing.idempotent) anew.push(this.#renew(outgoing));
+      else outgoing.endBadly(this.#unknown(outgoing, "sent, and its owner was lost"));
+    }
+    this.#trim();
+    this.#waiting.unshift(...anew);
+  }
+
+  /** The same message under a new number; its old place becomes a `skip`. */
+  #renew(outgoing: Outgoing): Outgoing {
+    this.#pending.delete(outgoing.seq);
+    const index = this.#window.indexOf(outgoing);
+    const place = outgoing.renew();
+    if (index >= 0) this.#window[index] = place;
+    return outgoing;
+  }
+}
+
+function peerOf(route: Route): Peer | undefined {
+  return route.to === "peer" ? route.peer : undefined;
+}
+
+const EMPTY = new Uint8Array();
+
+/** One copy of an envelope on its way out. */
+class Transmission implements FrameItem {
+  readonly #link: SenderLink;
+  readonly #outgoing: Outgoing;
+  readonly #epoch: number;
+
+  constructor(link: SenderLink, outgoing: Outgoing, epoch: number) {
+    this.#link = link;
+    this.#outgoing = outgoing;
+    this.#epoch = epoch;
+  }
+
+  get address(): { kind: string; name: string } {
+    return { kind: this.#link.kind, name: this.#outgoing.name };
+  }
+
+  write(writer: ByteWriter): void {
+    this.#link.write(writer, this.#outgoing, this.#epoch);
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * Another node, in one of its lives, as the target and the origin of frames.
+ *
+ * @module
+ */
+import type { NodeId } from "../cluster/protocol.ts";
+import type { FrameItem } from "./frame.ts";
+
+/** One peer. There is one object for each (node, incarnation), so it can be compared by identity. */
+export class Peer {
+  readonly id: NodeId;
+  /** What waits for the next frame. */
+  readonly items: FrameItem[] = [];
+  /** Writers of acknowledgements that are due, asked when a frame is made. */
+  readonly acks: Set<AckSource> = new Set();
+  /** Whether it stands in the outbox's line. */
+  queued = false;
+  /** It will never hear anything again. */
+  over = false;
+
+  constructor(id: NodeId) {
+    this.id = id;
+  }
+}
+
+/** Something that owes a peer an acknowledgement. */
+export interface AckSource {
+  /** The acknowledgement as it is now, with what must not travel apart from it. */
+  takeAck(): FrameItem;
+}
+
+/** All peers that were ever met. */
+export class Peers {
+  readonly #peers = new Map<string, Map<string, Peer>>();
+
+  of(node: string, incarnation: string): Peer {
+    let lives = this.#peers.get(node);
+    if (lives === undefined) {
+      lives = new Map();
+      this.#peers.set(node, lives);
+    }
+    let peer = lives.get(incarnation);
+    if (peer === undefined) {
+      peer = new Peer({ node, incarnation });
+      lives.set(incarnation, peer);
+    }
+    return peer;
+  }
+
+  /** Forgets a node's life that has ended. */
+  forget(id: NodeId): void {
+    const lives = this.#peers.get(id.node);
+    const peer = lives?.get(id.incarnation);
+    if (!lives || !peer) return;
+    peer.over = true;
+    peer.items.length = 0;
+    peer.acks.clear();
+    lives.delete(id.incarnation);
+    if (lives.size === 0) this.#peers.delete(id.node);
+  }
+
+  *[Symbol.iterator](): Iterator<Peer> {
+    for (const lives of this.#peers.values()) yield* lives.values();
+  }
+}

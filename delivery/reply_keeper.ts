@@ -1,0 +1,147 @@
+/**
+ * The ends of messages that their senders have not confirmed yet. They are repeated until they are, never evicted,
+ * and move with their shard.
+ *
+ * @module
+ */
+import type { Clock } from "../platform/clock.ts";
+import type { Random } from "../platform/random.ts";
+import type { ByteWriter } from "../transport/bytes.ts";
+import { Alarm } from "./alarm.ts";
+import { type FrameItem, type Reply, writeReply } from "./frame.ts";
+import type { Outbox } from "./outbox.ts";
+import type { Peer } from "./peer.ts";
+import type { DeliverySettings } from "./settings.ts";
+
+/** A reply, kept until it is confirmed. */
+export class KeptReply implements FrameItem {
+  readonly peer: Peer;
+  readonly reply: Omit<Reply, "item">;
+  /** It refuses a tell: the acknowledgement must not arrive without it. */
+  readonly refusesTell: boolean;
+  dueAt = 0;
+  attempts = 0;
+
+  constructor(peer: Peer, reply: Omit<Reply, "item">, refusesTell: boolean) {
+    this.peer = peer;
+    this.reply = reply;
+    this.refusesTell = refusesTell;
+  }
+
+  write(writer: ByteWriter): void {
+    writeReply(writer, this.reply);
+  }
+}
+
+/** Replies of one shard to one peer, by `seq`. */
+type BySeq = Map<number, KeptReply>;
+
+/** What a keeper works with. */
+export interface KeeperPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly outbox: Outbox;
+  readonly settings: DeliverySettings;
+}
+
+/** See the module's text. */
+export class ReplyKeeper {
+  readonly #ports: KeeperPorts;
+  readonly #byPeer = new Map<Peer, Map<string, BySeq>>();
+  readonly #alarm: Alarm;
+  #size = 0;
+
+  constructor(ports: KeeperPorts) {
+    this.#ports = ports;
+    this.#alarm = new Alarm(ports.clock, (now) => this.#repeat(now));
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Sends a reply and keeps it. */
+  keep(kept: KeptReply): void {
+    const replies = this.#bySeq(kept.peer, kept.reply.kind, kept.reply.shard);
+    if (!replies.has(kept.reply.seq)) this.#size++;
+    replies.set(kept.reply.seq, kept);
+    this.#send(kept);
+  }
+
+  /** Replies kept for one peer about one shard. */
+  count(peer: Peer, kind: string, shard: number): number {
+    return this.#byPeer.get(peer)?.get(`${kind}/${shard}`)?.size ?? 0;
+  }
+
+  /** Sends the reply of a message that came again. */
+  repeat(peer: Peer, kind: string, shard: number, seq: number): void {
+    const kept = this.#byPeer.get(peer)?.get(`${kind}/${shard}`)?.get(seq);
+    if (kept) this.#send(kept);
+  }
+
+  /** Refusals of tells up to `upTo`: they travel with the acknowledgement. */
+  refusals(peer: Peer, kind: string, shard: number, upTo: number): KeptReply[] {
+    const replies = this.#byPeer.get(peer)?.get(`${kind}/${shard}`);
+    if (!replies) return [];
+    return [...replies.values()].filter((kept) => kept.refusesTell && kept.reply.seq <= upTo);
+  }
+
+  /** The peer has them. */
+  confirmed(peer: Peer, kind: string, shard: number, seqs: readonly number[]): void {
+    const shards = this.#byPeer.get(peer);
+    const replies = shards?.get(`${kind}/${shard}`);
+    if (!shards || !replies) return;
+    for (const seq of seqs) if (replies.delete(seq)) this.#size--;
+    if (replies.size === 0) shards.delete(`${kind}/${shard}`);
+    if (shards.size === 0) this.#byPeer.delete(peer);
+  }
+
+  /** All replies of one shard, left in place: what a seal takes along. */
+  ofShard(kind: string, shard: number): KeptReply[] {
+    const key = `${kind}/${shard}`;
+    return [...this.#byPeer.values()].flatMap((shards) => [...(shards.get(key)?.values() ?? [])]);
+  }
+
+  /** Forgets the given replies: the next owner has them. */
+  handOver(replies: readonly KeptReply[]): void {
+    for (const { peer, reply } of replies) this.confirmed(peer, reply.kind, reply.shard, [reply.seq]);
+  }
+
+  /** Forgets a peer whose life has ended. */
+  forget(peer: Peer): void {
+    for (const replies of this.#byPeer.get(peer)?.values() ?? []) this.#size -= replies.size;
+    this.#byPeer.delete(peer);
+  }
+
+  stop(): void {
+    this.#alarm.stop();
+  }
+
+  #bySeq(peer: Peer, kind: string, shard: number): BySeq {
+    let shards = this.#byPeer.get(peer);
+    if (shards === undefined) this.#byPeer.set(peer, (shards = new Map()));
+    const key = `${kind}/${shard}`;
+    let replies = shards.get(key);
+    if (replies === undefined) shards.set(key, (replies = new Map()));
+    return replies;
+  }
+
+  #send(kept: KeptReply): void {
+    const { clock, random, outbox, settings } = this.#ports;
+    const delayMs = Math.min(settings.resendMaxMs, 4 * settings.resendMinMs * 2 ** kept.attempts++);
+    kept.dueAt = clock.now() + delayMs * (0.75 + random.next() / 2);
+    outbox.add(kept.peer, kept);
+    this.#alarm.by(kept.dueAt);
+  }
+
+  #repeat(now: number): void {
+    for (const shards of this.#byPeer.values()) {
+      for (const replies of shards.values()) {
+        for (const kept of replies.values()) {
+          if (kept.dueAt <= now) this.#send(kept);
+          else this.#alarm.by(kept.dueAt);
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,260 @@
+/**
+ * From an address to the link that leads there: one link for each shard that this node sends to.
+ *
+ * @module
+ */
+import { InvalidArgumentError, toErrorData, UnknownKindError, UnknownMessageError } from "../errors.ts";
+import type { Caller } from "../actors/activation.ts";
+import type { AskMessage, Contract, TellMessage } from "../actors/contract.ts";
+import type { CallOptions, Channel } from "../actors/ref.ts";
+import { firstIssue, validate } from "../actors/schema.ts";
+import type { Membership } from "../cluster/membership.ts";
+import type { OwnedEntry, Ownership } from "../cluster/ownership.ts";
+import { shardOf } from "../cluster/placement.ts";
+import { sameNode } from "../cluster/protocol.ts";
+import type { Codec } from "../transport/codec.ts";
+import { checkName } from "../transport/subjects.ts";
+import { copyValue } from "../transport/value.ts";
+import { Alarm } from "./alarm.ts";
+import { type Route, SenderLink, type SenderPorts } from "./link_sender.ts";
+import { Outgoing } from "./outgoing.ts";
+import type { Peers } from "./peer.ts";
+import type { ShardTable } from "./shard_table.ts";
+
+/** What a router works with. */
+export interface RouterPorts extends Omit<SenderPorts, "wakeBy"> {
+  readonly membership: Membership;
+  readonly ownership: Ownership;
+  readonly table: ShardTable;
+  readonly peers: Peers;
+  readonly codec: Codec;
+  /** Largest argument, in bytes of CBOR. */
+  readonly argumentBytesMax: number;
+}
+
+/** One message that somebody wants sent. */
+export interface Request {
+  readonly kind: string;
+  readonly name: string;
+  readonly type: "ask" | "tell";
+  readonly message: string;
+  readonly idempotent: boolean;
+  readonly argument: unknown;
+  readonly options: CallOptions | undefined;
+  readonly caller: Caller | undefined;
+}
+
+/** See the module's text. */
+export class Router {
+  readonly #ports: RouterPorts;
+  readonly #senderPorts: SenderPorts;
+  readonly #links = new Map<string, (SenderLink | undefined)[]>();
+  readonly #alarm: Alarm;
+  readonly #stops: (() => void)[];
+
+  constructor(ports: RouterPorts) {
+    this.#ports = ports;
+    this.#alarm = new Alarm(ports.clock, (now) => this.#tick(now));
+    this.#senderPorts = { ...ports, wakeBy: (time) => this.#alarm.by(time) };
+    this.#stops = [
+      ports.ownership.onChange((kind, shard) => this.#reroute(kind, shard)),
+      ports.table.onChange((kind, shard) => this.#reroute(kind, shard)),
+      ports.membership.onView(() => this.#rerouteAll()),
+      ports.gate.onChange((open) => open && this.#rerouteAll()),
+    ];
+  }
+
+  /** The link to a shard; made at the first use, kept for the node's life, because its numbers go on. */
+  link(kind: string, shard: number): SenderLink {
+    let row = this.#links.get(kind);
+    if (row === undefined) this.#links.set(kind, (row = []));
+    let link = row[shard];
+    if (link === undefined) {
+      row[shard] = link = new SenderLink(this.#senderPorts, kind, shard);
+      this.#reroute(kind, shard);
+    }
+    return link;
+  }
+
+  /** The link to a shard, if something was ever sent there. */
+  known(kind: string, shard: number): SenderLink | undefined {
+    return this.#links.get(kind)?.[shard];
+  }
+
+  /** Messages on their way from this node. */
+  get size(): number {
+    let size = 0;
+    for (const link of this.#each()) size += link.size;
+    return size;
+  }
+
+  /** The way to an actor for one caller. @throws {InvalidNameError} */
+  open(contract: Contract, name: string, caller: Caller | undefined): Channel {
+    checkName(name);
+    return new ActorChannel(this, contract, name, caller);
+  }
+
+  /** Sends by words, for callers that may not know the contract. */
+  async call(
+    contract: Contract | undefined,
+    kind: string,
+    name: string,
+    message: string,
+    argument: unknown,
+    options: CallOptions | undefined,
+  ): Promise<unknown> {
+    checkName(name);
+    const declared = contract && declaredMessage(contract, message);
+    if (declared?.type === "tell") checkTell(message, declared, argument);
+    const { type = "ask", idempotent = false } = declared ?? {};
+    return await this.send({ kind, name, type, message, idempotent, argument, options, caller: undefined });
+  }
+
+  /**
+   * Sends one message.
+   * @throws {UnknownKindError} through the promise, if no node has ever hosted the kind
+   */
+  send(request: Request): Promise<unknown> {
+    const shards = this.#ports.ownership.shards(request.kind);
+    if (shards === undefined) return this.#sendToNewKind(request);
+    return this.#submit(this.link(request.kind, shardOf(request.kind, request.name, shards)), request);
+  }
+
+  async #sendToNewKind(request: Request): Promise<unknown> {
+    const { kind, name } = request;
+    const shards = await this.#ports.ownership.refreshShards(kind);
+    if (shards === undefined) {
+      throw new UnknownKindError(
+        `Cannot send to an actor of kind "${kind}": current cluster has never hosted it`,
+      );
+    }
+    return await this.#submit(this.link(kind, shardOf(kind, name, shards)), request);
+  }
+
+  #submit(
+    link: SenderLink,
+    { name, type, message, idempotent, argument, options, caller }: Request,
+  ): Promise<unknown> {
+    const { clock, codec, settings } = this.#ports;
+    return new Promise((resolve, reject) => {
+      const deadlineAt = clock.now() + (options?.timeoutMs ?? settings.callTimeoutMs);
+      const copy = copyArgument(message, argument);
+      const outgoing = new Outgoing(
+        { type, name, message, argument: copy, idempotent, deadlineAt, caller, codec },
+        resolve,
+        reject,
+      );
+      if (options?.signal) heed(options.signal, () => link.abandon(outgoing));
+      if (!outgoing.ended) link.submit(outgoing);
+    });
+  }
+
+  #reroute(kind: string, shard: number): void {
+    const link = this.known(kind, shard);
+    if (link === undefined) return;
+    const entry = this.#ports.ownership.entry(kind, shard);
+    link.reroute(entry, this.#route(kind, shard, entry));
+  }
+
+  #route(kind: string, shard: number, entry: OwnedEntry | undefined): Route {
+    const { membership, table, peers } = this.#ports;
+    if (entry === undefined || entry.record.state === "parked") return { to: "nobody" };
+    const { owner } = entry.record;
+    if (sameNode(owner, membership.self)) {
+      const served = table.get(kind, shard);
+      return served && served.epoch === entry.record.epoch ? { to: "here", shard: served } : { to: "nobody" };
+    }
+    if (membership.isOver(owner)) return { to: "nobody" };
+    return { to: "peer", peer: peers.of(owner.node, owner.incarnation) };
+  }
+
+  #rerouteAll(): void {
+    for (const { kind, shard } of this.#each()) this.#reroute(kind, shard);
+  }
+
+  #tick(now: number): void {
+    for (const link of this.#each()) if (link.size > 0) link.tick(now);
+  }
+
+  *#each(): Iterable<SenderLink> {
+    for (const row of this.#links.values()) for (const link of row) if (link) yield link;
+  }
+
+  /** Ends every call that has not ended. */
+  stop(error: Error): void {
+    for (const stop of this.#stops) stop();
+    this.#alarm.stop();
+    for (const link of this.#each()) link.close(error);
+  }
+}
+
+/** The way to one actor, for one caller. */
+class ActorChannel implements Channel {
+  readonly #router: Router;
+  readonly #contract: Contract;
+  readonly #name: string;
+  readonly #caller: Caller | undefined;
+
+  constructor(router: Router, contract: Contract, name: string, caller: Caller | undefined) {
+    this.#router = router;
+    this.#contract = contract;
+    this.#name = name;
+    this.#caller = caller;
+  }
+
+  send(
+    type: "ask" | "tell",
+    message: string,
+    argument: unknown,
+    options: CallOptions | undefined,
+  ): Promise<unknown> {
+    try {
+      const declared = declaredMessage(this.#contract, message);
+      if (type === "tell") checkTell(message, declared, argument);
+      const { kind } = this.#contract;
+      const { idempotent } = declared;
+      return this.#router.send({
+        kind,
+        name: this.#name,
+        type,
+        message,
+        idempotent,
+        argument,
+        options,
+        caller: this.#caller,
+      });
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+}
+
+/** By own keys only: `toString` and its kind are nobody's messages. */
+function declaredMessage({ messages }: Contract, message: string): AskMessage | TellMessage {
+  const declared = Object.hasOwn(messages, message) ? messages[message] : undefined;
+  if (declared) return declared;
+  throw new UnknownMessageError("Cannot send a message: current contract declares no such one");
+}
+
+/** Nobody answers a tell, so its sender hears here what its owner would refuse in silence. */
+function checkTell(message: string, declared: AskMessage | TellMessage, argument: unknown): void {
+  const { issues } = validate(declared.input, argument);
+  if (!issues) return;
+  const issue = firstIssue(issues);
+  const words = `Cannot send "${message}": current argument at "${issue.path}": ${issue.message}`;
+  throw new InvalidArgumentError(words, { path: issue.path });
+}
+
+function copyArgument(message: string, argument: unknown): unknown {
+  try {
+    return copyValue(argument);
+  } catch (cause) {
+    const data = toErrorData(cause);
+    throw new InvalidArgumentError(`Cannot send "${message}": ${data.message}`, { ...data, cause });
+  }
+}
+
+function heed(signal: AbortSignal, abandon: () => void): void {
+  if (signal.aborted) return abandon();
+  signal.addEventListener("abort", abandon, { once: true });
+}

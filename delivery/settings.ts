@@ -1,0 +1,50 @@
+/**
+ * Bounds and beats of delivery, with their defaults.
+ *
+ * @module
+ */
+
+/** See {@link DELIVERY_DEFAULTS} for the values. */
+export interface DeliverySettings {
+  /** Milliseconds a call may take unless its caller says otherwise. */
+  readonly callTimeoutMs: number;
+  /** Messages of one node to one shard that may be unacknowledged. */
+  readonly windowMax: number;
+  /** Messages of one node to one shard that may wait for a place in the window; more are refused as `busy`. */
+  readonly waitingMax: number;
+  /** Unacknowledged messages right after a change of owner; doubled with every acknowledgement. */
+  readonly slowStart: number;
+  /** Milliseconds an acknowledgement may wait for company. */
+  readonly ackDelayMs: number;
+  /** Acknowledgements owed to one sender that are not delayed any more. */
+  readonly ackEvery: number;
+  /** Milliseconds until the first repetition, at least, and between the last ones, at most. */
+  readonly resendMinMs: number;
+  readonly resendMaxMs: number;
+  /** Messages of one sender that may be held for a gap before them. */
+  readonly gapMax: number;
+  /** Messages that may be held for a shard whose ownership is in doubt, and for how long. */
+  readonly heldMax: number;
+  readonly heldMs: number;
+  /** Replies to one sender about one shard that may be unacknowledged; beyond, its asks are refused as `busy`. */
+  readonly repliesMax: number;
+  /** Bytes after which a frame is closed and another one begun. */
+  readonly frameBytes: number;
+}
+
+/** The defaults. */
+export const DELIVERY_DEFAULTS: DeliverySettings = {
+  callTimeoutMs: 5_000,
+  windowMax: 1_024,
+  waitingMax: 8_192,
+  slowStart: 16,
+  ackDelayMs: 5,
+  ackEvery: 64,
+  resendMinMs: 25,
+  resendMaxMs: 500,
+  gapMax: 1_024,
+  heldMax: 1_024,
+  heldMs: 2_000,
+  repliesMax: 4_096,
+  frameBytes: 131_072,
+};

@@ -1,0 +1,159 @@
+/**
+ * One shard as this node serves it: its actors, and in front of them the table of links into it.
+ *
+ * ```
+ *   serving ──drain──► draining ──seal──► sealed ──release──► closed
+ *      ▲                  │                  │
+ *      └──────────────────┴────── resume ────┘        (kept, or reclaimed)
+ * ```
+ *
+ * While draining it still admits and starts nothing; once sealed it does neither.
+ *
+ * @module
+ */
+import type { Activation, ActorRuntime } from "../actors/activation.ts";
+import type { Budget } from "../actors/budget.ts";
+import { Catalog, type CatalogHost } from "../actors/catalog.ts";
+import type { Hosted } from "../actors/host.ts";
+import type { ActivationReason } from "../actors/lifecycle.ts";
+import type { Mail } from "../actors/mail.ts";
+import type { Gate } from "../cluster/gate.ts";
+import type { NodeId } from "../cluster/protocol.ts";
+import type { Envelope } from "./frame.ts";
+import { LinkReceiver, type ReceiverPorts, type ReceiverShard } from "./link_receiver.ts";
+import type { LocalShard } from "./link_sender.ts";
+import type { Outgoing } from "./outgoing.ts";
+import type { Peer, Peers } from "./peer.ts";
+
+/** What every shard of a node works with. */
+export interface ShardPorts {
+  readonly self: NodeId;
+  readonly peers: Peers;
+  readonly gate: Gate;
+  readonly runtime: ActorRuntime;
+  readonly budget: Budget;
+  readonly receiver: ReceiverPorts;
+}
+
+/** Where a shard stands. */
+export type ShardPhase = "serving" | "draining" | "sealed" | "closed";
+
+/** One row of the link table: what is admitted from one sender. */
+export interface LinkRow {
+  readonly from: NodeId;
+  readonly expected: number;
+}
+
+/** See the module's text. */
+export class Shard implements CatalogHost, ReceiverShard, LocalShard {
+  readonly kind: string;
+  readonly shard: number;
+  readonly hosted: Hosted;
+  readonly catalog: Catalog;
+  /** A handler ended, or something sent was acknowledged, while somebody waits for that. */
+  onProgress: ((activation: Activation) => void) | undefined;
+  #epoch: number;
+  #phase: ShardPhase = "serving";
+  #lost: boolean;
+  readonly #ports: ShardPorts;
+  readonly #links = new Map<Peer, LinkReceiver>();
+
+  /** @param lost whether its former owner's memory was lost: actors without a state are then "recovered" */
+  constructor(ports: ShardPorts, hosted: Hosted, shard: number, epoch: number, lost: boolean) {
+    this.#ports = ports;
+    this.hosted = hosted;
+    this.kind = hosted.contract.kind;
+    this.shard = shard;
+    this.#epoch = epoch;
+    this.#lost = lost;
+    this.catalog = new Catalog(this);
+  }
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+  get phase(): ShardPhase {
+    return this.#phase;
+  }
+  get runtime(): ActorRuntime {
+    return this.#ports.runtime;
+  }
+  get budget(): Budget {
+    return this.#ports.budget;
+  }
+  get admitting(): boolean {
+    return (this.#phase === "serving" || this.#phase === "draining") && this.#ports.gate.isOpen;
+  }
+  get running(): boolean {
+    return this.#phase === "serving" && this.#ports.gate.isOpen;
+  }
+  get freshReason(): ActivationReason {
+    return this.#lost ? "recovered" : "first";
+  }
+
+  // ---- messages
+
+  /** Takes an envelope of this epoch from another node. */
+  receive(peer: Peer, envelope: Envelope): void {
+    this.#link(peer, envelope.first).receive(envelope);
+  }
+
+  admitLocal(seq: number, outgoing: Outgoing | undefined): void {
+    const self = this.#ports.peers.of(this.#ports.self.node, this.#ports.self.incarnation);
+    this.#link(self, seq).admitLocal(seq, outgoing);
+  }
+
+  admit(name: string, mail: Mail): void {
+    this.catalog.admit(name, mail);
+  }
+
+  onRest(activation: Activation): void {
+    this.onProgress?.(activation);
+  }
+
+  #link(peer: Peer, first: number): LinkReceiver {
+    let link = this.#links.get(peer);
+    if (link === undefined) {
+      link = new LinkReceiver(this.#ports.receiver, this, peer, first);
+      this.#links.set(peer, link);
+    }
+    return link;
+  }
+
+  /** Forgets the link of a node whose life has ended. */
+  forget(peer: Peer): void {
+    this.#links.delete(peer);
+  }
+
+  // ---- phases
+
+  drain(): void {
+    this.#phase = "draining";
+  }
+
+  /** No admission, no start, no timer from here on. @returns the link table */
+  seal(): LinkRow[] {
+    this.#phase = "sealed";
+    return [...this.#links.values()].map(({ peer, expected }) => ({ from: peer.id, expected }));
+  }
+
+  /** It goes on here: the move was given up, or reclaimed. */
+  resume(): void {
+    const sealed = this.#phase === "sealed";
+    this.#phase = "serving";
+    if (sealed) this.catalog.unseal();
+    else this.catalog.wake();
+  }
+
+  close(): void {
+    this.#phase = "closed";
+  }
+
+  /** Sets the link table that came with the shard. */
+  installLinks(rows: readonly LinkRow[]): void {
+    for (const { from, expected } of rows) {
+      const peer = this.#ports.peers.of(from.node, from.incarnation);
+      this.#links.set(peer, new LinkReceiver(this.#ports.receiver, this, peer, expected));
+    }
+  }
+}
