@@ -1,0 +1,330 @@
+/**
+ * Brings what is to what should be: claims what nobody owns, gives away what should be elsewhere, restores what was
+ * parked. It looks at everything again and again until both are equal; no event has to arrive for that.
+ *
+ * @module
+ */
+import { type Candidate, place } from "../cluster/placement.ts";
+import { type NodeId, sameNode } from "../cluster/protocol.ts";
+import { claimed } from "../cluster/shard_changes.ts";
+import { Shard } from "../delivery/shard.ts";
+import type { ShardMoved } from "../events.ts";
+import type { Timer } from "../platform/clock.ts";
+import { Journal } from "./journal.ts";
+import { LateArrivals, LateLeavers } from "./late.ts";
+import { ParkingPlace } from "./parking.ts";
+import { planShard, type Step } from "./plan.ts";
+import type { HandoffPorts } from "./ports.ts";
+import type { MoveMessage, MoveMessageOf } from "./protocol.ts";
+import { type MoveEnd, SourceMove } from "./source_driver.ts";
+import { TargetMove } from "./target_driver.ts";
+
+/** Claims and restores that may be on their way at once. */
+const CLAIMS_AT_ONCE = 64;
+/** Milliseconds that changes are gathered before they are looked at. */
+const GATHER_MS = 2;
+
+interface Backoff {
+  readonly notBefore: number;
+  readonly delayMs: number;
+}
+
+/** See the module's text. */
+export class Coordinator {
+  readonly journal: Journal;
+  readonly leavers: LateLeavers;
+  readonly arrivals: LateArrivals;
+  readonly #ports: HandoffPorts;
+  readonly #parking: ParkingPlace;
+  readonly #sources = new Map<string, SourceMove>();
+  readonly #targets = new Map<string, TargetMove>();
+  readonly #claiming = new Set<string>();
+  readonly #backoff = new Map<string, Backoff>();
+  readonly #plans = new Map<string, { version: number; nodes: readonly (NodeId | undefined)[] }>();
+  readonly #stops: (() => void)[];
+  #viewAt: number;
+  #leaving = false;
+  #timer: Timer | undefined;
+  #gather: Timer | undefined;
+  #stopped = false;
+
+  constructor(ports: HandoffPorts) {
+    this.#ports = ports;
+    this.journal = new Journal(ports.settings.journalMax);
+    this.leavers = new LateLeavers(ports);
+    this.arrivals = new LateArrivals(ports, this.leavers);
+    this.#parking = new ParkingPlace(ports);
+    this.#viewAt = ports.clock.now();
+    ports.talk.onNew = (message) => this.#hear(message);
+    this.#stops = [
+      ports.membership.onView(() => this.#viewChanged()),
+      ports.ownership.onChange((kind, shard) => this.#recordChanged(kind, shard)),
+      ports.gate.onChange((open) => open && this.soon()),
+    ];
+  }
+
+  start(): void {
+    this.#arm();
+    this.soon();
+  }
+
+  /** Shards, moves and late actors that are still this node's business. */
+  get unfinished(): { shards: number; moves: number; late: number } {
+    return {
+      shards: [...this.#ports.table].length,
+      moves: this.#sources.size + this.#targets.size,
+      late: this.leavers.size,
+    };
+  }
+
+  /** From now on everything goes, without waiting for the view to settle. */
+  leave(): void {
+    this.#leaving = true;
+    this.#backoff.clear();
+    this.soon();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+    this.#gather?.cancel();
+    for (const stop of this.#stops) stop();
+    for (const move of this.#sources.values()) move.stop();
+    for (const move of this.#targets.values()) move.stop();
+    this.leavers.stop();
+    this.arrivals.stop();
+  }
+
+  /** Looks at everything shortly. */
+  soon(): void {
+    if (this.#gather !== undefined || this.#stopped) return;
+    this.#gather = this.#ports.clock.after(GATHER_MS, () => {
+      this.#gather = undefined;
+      this.#reconcile();
+    });
+  }
+
+  #arm(): void {
+    this.#timer = this.#ports.clock.after(this.#ports.settings.reconcileMs, () => {
+      this.#reconcile();
+      if (!this.#stopped) this.#arm();
+    });
+  }
+
+  #viewChanged(): void {
+    this.#viewAt = this.#ports.clock.now();
+    for (const move of this.#sources.values()) move.look();
+    this.soon();
+  }
+
+  #recordChanged(kind: string, shard: number): void {
+    const key = keyOf(kind, shard);
+    this.#sources.get(key)?.look();
+    this.#targets.get(key)?.look();
+    if (this.leavers.size > 0) this.leavers.look();
+    this.soon();
+  }
+
+  #reconcile(): void {
+    if (this.#stopped || !this.#ports.gate.isOpen) return;
+    for (const [kind, hosted] of this.#ports.hosts) {
+      const plan = this.#plan(kind, hosted.contract.shards);
+      for (let shard = 0; shard < hosted.contract.shards; shard++)
+        this.#reconcileShard(kind, shard, plan[shard]);
+    }
+    this.arrivals.look();
+  }
+
+  /** The owners that all nodes with this view would choose. */
+  #plan(kind: string, shards: number): readonly (NodeId | undefined)[] {
+    const { view } = this.#ports.membership;
+    const known = this.#plans.get(kind);
+    if (known?.version === view.version) return known.nodes;
+    const candidates: Candidate[] = view
+      .hosting(kind)
+      .map(({ node, incarnation, weight }) => ({ id: { node, incarnation }, weight }));
+    const nodes = place(kind, shards, candidates);
+    this.#plans.set(kind, { version: view.version, nodes });
+    return nodes;
+  }
+
+  #reconcileShard(kind: string, shard: number, desired: NodeId | undefined): void {
+    const key = keyOf(kind, shard);
+    if (this.#sources.has(key) || this.#targets.has(key) || this.#claiming.has(key)) return;
+    const { self, ownership, membership, table } = this.#ports;
+    const record = ownership.entry(kind, shard)?.record;
+    const isOver = (id: NodeId) => membership.isOver(id);
+    const served = table.get(kind, shard) !== undefined;
+    const step = planShard({ self, record, desired, isOver, served, leaving: this.#leaving });
+    if (step.do !== "nothing" && this.#mayAct(step, key)) this.#act(step, kind, shard);
+  }
+
+  /** Paced, and not before the view has settled: ten nodes that join are one plan. */
+  #mayAct(step: Step, key: string): boolean {
+    const { clock, settings, membership } = this.#ports;
+    const now = clock.now();
+    if ((this.#backoff.get(key)?.notBefore ?? 0) > now) return false;
+    if (step.do === "move" || step.do === "park") {
+      const settled = this.#leaving || now - this.#viewAt >= settings.settleMs;
+      return (
+        settled &&
+        this.#sources.size < settings.movesAtOnce &&
+        membership.lastRenewalTookMs < settings.renewalMaxMs
+      );
+    }
+    return (
+      !this.#leaving && now - this.#viewAt >= settings.claimSettleMs && this.#claiming.size < CLAIMS_AT_ONCE
+    );
+  }
+
+  #act(step: Step, kind: string, shard: number): void {
+    switch (step.do) {
+      case "claim":
+        return void this.#exclusively(kind, shard, () => this.#claim(kind, shard));
+      case "adopt":
+        return void this.#exclusively(kind, shard, () => this.#claim(kind, shard));
+      case "restore":
+        return void this.#exclusively(kind, shard, () => this.#restore(kind, shard));
+      case "move":
+        return this.#move(kind, shard, step.to, this.#leaving ? "leave" : "rebalance");
+      case "park":
+        return this.#move(kind, shard, "bucket", "park");
+    }
+  }
+
+  async #exclusively(kind: string, shard: number, work: () => Promise<boolean>): Promise<void> {
+    const key = keyOf(kind, shard);
+    this.#claiming.add(key);
+    try {
+      if (await work()) this.#backoff.delete(key);
+      else this.#backOff(key);
+    } catch {
+      this.#backOff(key);
+    } finally {
+      this.#claiming.delete(key);
+      this.soon();
+    }
+  }
+
+  /** Takes a shard without its memory: nobody had it, or who had it is dead. */
+  async #claim(kind: string, shard: number): Promise<boolean> {
+    const { self, ownership, membership, hosts, table, events } = this.#ports;
+    const hosted = hosts.get(kind);
+    if (!hosted) return false;
+    const entry = ownership.entry(kind, shard);
+    const next = claimed(entry?.record, self, (id) => membership.isOver(id));
+    const change = await ownership.change(kind, shard, entry, next);
+    if (!change.won || this.#stopped) return change.won;
+    const { epoch, late } = change.entry.record;
+    const served = new Shard(this.#ports.shards, hosted, shard, epoch, entry !== undefined);
+    served.catalog.install(
+      late.map(({ name, at }) => {
+        return {
+          sealed: { name, status: "late", at, snapshot: undefined, timers: [], backlog: [] },
+          state: undefined,
+        };
+      }),
+    );
+    table.attach(served);
+    events.emit({ type: "shard-owned", kind, shard, epoch, how: entry ? "claimed" : "first" });
+    return true;
+  }
+
+  async #restore(kind: string, shard: number): Promise<boolean> {
+    const { ownership, events } = this.#ports;
+    const entry = ownership.entry(kind, shard);
+    if (entry === undefined || !(await this.#parking.restore(kind, shard, entry))) return false;
+    events.emit({ type: "shard-owned", kind, shard, epoch: entry.record.epoch + 1, how: "restored" });
+    return true;
+  }
+
+  // ---- giving away
+
+  #move(kind: string, number: number, to: NodeId | "bucket", why: ShardMoved["why"]): void {
+    const { table, ownership, random } = this.#ports;
+    const shard = table.get(kind, number);
+    const entry = ownership.entry(kind, number);
+    if (
+      shard === undefined ||
+      entry === undefined ||
+      shard.phase !== "serving" ||
+      this.arrivals.isBusy(shard)
+    )
+      return;
+    const key = keyOf(kind, number);
+    const plan = { moveId: random.id(), shard, to, why };
+    const move = new SourceMove(this.#ports, this.#parking, plan, entry, (end) =>
+      this.#moveEnded(key, move, end),
+    );
+    this.#sources.set(key, move);
+    move.start();
+  }
+
+  #moveEnded(key: string, move: SourceMove, end: MoveEnd): void {
+    const { shard, to } = move.plan;
+    this.#sources.delete(key);
+    if (end.moved) {
+      this.#backoff.delete(key);
+      this.leavers.add(shard, end.late);
+      this.journal.add(end.report);
+      this.#ports.events.emit(end.report);
+    } else {
+      this.journal.kept++;
+      this.#backOff(key);
+      const { kind, shard: number } = shard;
+      const target = to === "bucket" ? "parked" : to.node;
+      this.#ports.events.emit({ type: "move-kept", kind, shard: number, to: target, reason: end.reason });
+    }
+    this.soon();
+  }
+
+  #backOff(key: string): void {
+    const { clock, settings, random } = this.#ports;
+    const former = this.#backoff.get(key)?.delayMs ?? settings.retryMinMs / 2;
+    const delayMs = Math.min(settings.retryMaxMs, former * 2);
+    this.#backoff.set(key, { delayMs, notBefore: clock.now() + delayMs * (0.75 + random.next() / 2) });
+  }
+
+  // ---- taking
+
+  #hear(message: MoveMessage): void {
+    if (message.type === "offer") this.#offered(message);
+    else if (message.type === "late") this.arrivals.announced(message);
+  }
+
+  #offered(offer: MoveMessageOf<"offer">): void {
+    const { kind, shard, epoch, from, moveId } = offer;
+    const hosted = this.#ports.hosts.get(kind);
+    const key = keyOf(kind, shard);
+    const reason = this.#declines(offer);
+    if (reason !== undefined || hosted === undefined) {
+      return this.#ports.talk.say(from, moveId, { type: "decline", reason: reason ?? "unknown kind" });
+    }
+    const accepted = { moveId, from, hosted, shard, epoch };
+    const move = new TargetMove(this.#ports, accepted, (served) => {
+      this.#targets.delete(key);
+      if (served)
+        this.#ports.events.emit({ type: "shard-owned", kind, shard, epoch: epoch + 1, how: "handed-off" });
+      this.soon();
+    });
+    this.#targets.set(key, move);
+  }
+
+  #declines({ kind, shard, stateVersion, from }: MoveMessageOf<"offer">): string | undefined {
+    const hosted = this.#ports.hosts.get(kind);
+    const record = this.#ports.ownership.entry(kind, shard)?.record;
+    if (this.#leaving || this.#stopped) return "leaving";
+    if (hosted === undefined) return "unknown kind";
+    if (hosted.contract.stateVersion < stateVersion)
+      return `state too new: ${stateVersion}, here ${hosted.contract.stateVersion}`;
+    if (this.#targets.has(keyOf(kind, shard)) || this.#ports.table.get(kind, shard))
+      return "busy with this shard";
+    if (this.#targets.size >= this.#ports.settings.movesAtOnce * 4) return "full";
+    if (record && !sameNode(record.owner, from)) return "not yours by the record";
+    return undefined;
+  }
+}
+
+function keyOf(kind: string, shard: number): string {
+  return `${kind}/${shard}`;
+}

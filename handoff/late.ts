@@ -1,0 +1,280 @@
+/**
+ * Late actors: those whose handler still ran when their shard moved. Here is how they leave one node and reach the
+ * owner of their shard, whoever that is by then.
+ *
+ * Their names stand in the ownership record. An owner takes one off that list by its own compare-and-set before it
+ * starts it, and only when the record shows that does the late node drop its copy.
+ *
+ * @module
+ */
+import { AbortedError } from "../errors.ts";
+import type { Activation } from "../actors/activation.ts";
+import { TimerMail } from "../actors/timers.ts";
+import { sameNode } from "../cluster/protocol.ts";
+import { struckOff } from "../cluster/shard_changes.ts";
+import type { Shard } from "../delivery/shard.ts";
+import type { Timer } from "../platform/clock.ts";
+import { decodeActor, encodeActor } from "./batch.ts";
+import type { HandoffPorts } from "./ports.ts";
+import type { MoveMessage, MoveMessageOf } from "./protocol.ts";
+import { packActor } from "./seal.ts";
+import { unpackActor } from "./staging.ts";
+import { Giving, Taking } from "./transfer.ts";
+
+/** One late actor at its old node. */
+interface Leaving {
+  readonly activation: Activation;
+  readonly shard: Shard;
+  readonly moveId: string;
+  giving: Giving | undefined;
+  /** Its shard is here again, and it is about to be taken off the record's list. */
+  rejoining: boolean;
+  unlisten: () => void;
+}
+
+/** The old node's side: keeps late actors until they have come to rest and have arrived. */
+export class LateLeavers {
+  readonly #ports: HandoffPorts;
+  readonly #leaving = new Map<string, Leaving>();
+  #timer: Timer | undefined;
+
+  constructor(ports: HandoffPorts) {
+    this.#ports = ports;
+  }
+
+  get size(): number {
+    return this.#leaving.size;
+  }
+
+  /** The shard has moved away and left these behind. */
+  add(shard: Shard, activations: readonly Activation[]): void {
+    shard.onProgress = (activation) => this.#rested(shard, activation);
+    for (const activation of activations) {
+      const moveId = this.#ports.random.id();
+      const leaving: Leaving = {
+        activation,
+        shard,
+        moveId,
+        giving: undefined,
+        rejoining: false,
+        unlisten: () => {},
+      };
+      this.#leaving.set(keyOf(shard, activation.name), leaving);
+      if (activation.atRest) this.#rested(shard, activation);
+    }
+    this.look();
+  }
+
+  /** Its shard has come back: while `rejoining`, being off the list does not end it. @returns whether it is here */
+  hold(shard: Shard, name: string, rejoining: boolean): boolean {
+    const leaving = this.#leaving.get(keyOf(shard, name));
+    if (leaving) leaving.rejoining = rejoining;
+    return leaving !== undefined;
+  }
+
+  /** The activation of an actor whose shard has come back, taken out. */
+  rejoin(shard: Shard, name: string): Activation | undefined {
+    const leaving = this.#leaving.get(keyOf(shard, name));
+    if (leaving) this.#forget(leaving);
+    return leaving?.activation;
+  }
+
+  /** A record changed: who is off the list has arrived or was given up, and its copy here ends. */
+  look(): void {
+    for (const leaving of this.#leaving.values()) {
+      const { activation, shard, rejoining } = leaving;
+      if (rejoining) continue;
+      const entry = this.#ports.ownership.entry(shard.kind, shard.shard);
+      if (entry === undefined || entry.record.epoch <= shard.epoch) continue;
+      const listed = entry.record.late.some(
+        ({ name, at }) => name === activation.name && sameNode(at, this.#ports.self),
+      );
+      if (listed) continue;
+      this.#forget(leaving);
+      activation.end("handoff");
+    }
+    this.#announceAll();
+  }
+
+  /** The leave deadline: handlers that still run are told to give up. */
+  abort(): void {
+    const reason = new AbortedError("Cannot go on: current node has reached its leave deadline");
+    for (const { activation } of this.#leaving.values()) activation.abort(reason);
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+    for (const leaving of this.#leaving.values()) {
+      this.#forget(leaving);
+      leaving.activation.end("failed");
+    }
+  }
+
+  #forget(leaving: Leaving): void {
+    leaving.unlisten();
+    this.#leaving.delete(keyOf(leaving.shard, leaving.activation.name));
+  }
+
+  #rested(shard: Shard, activation: Activation): void {
+    const leaving = this.#leaving.get(keyOf(shard, activation.name));
+    if (leaving === undefined || leaving.giving !== undefined || !activation.atRest) return;
+    leaving.giving = new Giving(this.#seal(leaving), this.#ports.settings.chunkBytes);
+    leaving.unlisten = this.#ports.talk.listen(leaving.moveId, (message) => this.#hear(leaving, message));
+    this.#announce(leaving);
+    this.#arm();
+  }
+
+  #seal({ activation }: Leaving): Uint8Array {
+    const base = { name: activation.name, timers: activation.timers.pause() };
+    const backlog = activation.mailbox.rest().filter((mail) => !(mail instanceof TimerMail));
+    const now = this.#ports.clock.now();
+    try {
+      const actor = { ...base, backlog, status: "active" as const, snapshot: activation.snapshot() };
+      activation.seal();
+      return encodeActor(packActor(actor, this.#ports, now));
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : "it cannot be sealed";
+      return encodeActor(
+        packActor({ ...base, backlog, status: "quarantined", snapshot: undefined, reason }, this.#ports, now),
+      );
+    }
+  }
+
+  #announceAll(): void {
+    for (const leaving of this.#leaving.values()) if (leaving.giving) this.#announce(leaving);
+  }
+
+  #announce({ shard, activation, moveId, giving }: Leaving): void {
+    const entry = this.#ports.ownership.entry(shard.kind, shard.shard);
+    if (entry === undefined || giving === undefined || sameNode(entry.record.owner, this.#ports.self)) return;
+    const { kind, shard: number } = shard;
+    const { owner, epoch } = entry.record;
+    this.#ports.talk.say(owner, moveId, {
+      type: "late",
+      kind,
+      shard: number,
+      epoch,
+      name: activation.name,
+      ...giving.size,
+    });
+  }
+
+  #hear(leaving: Leaving, message: MoveMessage): void {
+    if (message.type === "pull") leaving.giving?.answer(this.#ports.talk, message.from, message);
+  }
+
+  #arm(): void {
+    if (this.#timer !== undefined) return;
+    this.#timer = this.#ports.clock.after(this.#ports.settings.repeatMs, () => {
+      this.#timer = undefined;
+      this.#announceAll();
+      if (this.#leaving.size > 0) this.#arm();
+    });
+  }
+}
+
+/** The owner's side: takes late actors in, and recovers those that will never come. */
+export class LateArrivals {
+  readonly #ports: HandoffPorts;
+  readonly #leavers: LateLeavers;
+  readonly #taking = new Map<string, { stop(): void }>();
+  /** Shards whose record is being changed here, so that no move begins meanwhile. */
+  readonly #striking = new Set<Shard>();
+
+  constructor(ports: HandoffPorts, leavers: LateLeavers) {
+    this.#ports = ports;
+    this.#leavers = leavers;
+  }
+
+  /** Whether the shard's record is about to change here. */
+  isBusy(shard: Shard): boolean {
+    return this.#striking.has(shard);
+  }
+
+  /** An actor says that it has come to rest. Only what the record lists counts. */
+  announced(message: MoveMessageOf<"late">): void {
+    const { kind, shard: number, name, from, moveId } = message;
+    const shard = this.#ports.table.get(kind, number);
+    if (shard === undefined || shard.phase !== "serving" || this.#taking.has(moveId)) return;
+    const awaited = shard.catalog.awaited.get(name);
+    if (awaited === undefined || !sameNode(awaited.at, from)) return;
+    const { talk, clock, settings } = this.#ports;
+    const stop = () => {
+      taking.stop();
+      unlisten();
+      this.#taking.delete(moveId);
+    };
+    const done = (bytes: Uint8Array) => void this.#arrive(shard, name, bytes).finally(stop);
+    const taking = new Taking({ talk, clock, settings }, from, moveId, message, done, stop);
+    const unlisten = talk.listen(moveId, (heard) => heard.type === "chunk" && taking.take(heard));
+    this.#taking.set(moveId, { stop });
+    taking.start();
+  }
+
+  async #arrive(shard: Shard, name: string, bytes: Uint8Array): Promise<void> {
+    const actor = decodeActor(bytes);
+    if (actor.name !== name) return;
+    const staged = shard.catalog.stage(unpackActor(this.#ports, shard, actor));
+    if (await this.#strike(shard, [name])) shard.catalog.arrive(staged);
+  }
+
+  /** Looks after every awaited actor of the shards served here: back home, or lost. Safe to call at any time. */
+  look(): void {
+    for (const shard of this.#ports.table) {
+      if (shard.phase !== "serving" || this.#striking.has(shard)) continue;
+      const lost: string[] = [];
+      for (const [name, { at }] of shard.catalog.awaited) {
+        if (sameNode(at, this.#ports.self)) void this.#rejoin(shard, name);
+        else if (this.#ports.membership.isOver(at)) lost.push(name);
+      }
+      if (lost.length > 0) void this.#recover(shard, lost);
+    }
+  }
+
+  async #rejoin(shard: Shard, name: string): Promise<void> {
+    this.#leavers.hold(shard, name, true);
+    const struck = await this.#strike(shard, [name]);
+    this.#leavers.hold(shard, name, false);
+    if (!struck) return;
+    const home = this.#leavers.rejoin(shard, name);
+    if (home) shard.catalog.rejoin(home);
+    else shard.catalog.recover(name, "its late activation here has ended");
+  }
+
+  async #recover(shard: Shard, names: readonly string[]): Promise<void> {
+    if (!(await this.#strike(shard, names))) return;
+    for (const name of names) shard.catalog.recover(name, "the node on which its handler ran is gone");
+  }
+
+  /** Takes names off the record's list. Repeats until it is known; false if the shard is not served here any more. */
+  async #strike(shard: Shard, names: readonly string[]): Promise<boolean> {
+    const { ownership, clock, settings, gate } = this.#ports;
+    while (this.#striking.has(shard)) await new Promise<void>((resolve) => clock.after(1, resolve));
+    this.#striking.add(shard);
+    try {
+      for (;;) {
+        const entry = ownership.entry(shard.kind, shard.shard);
+        const mine =
+          entry && sameNode(entry.record.owner, this.#ports.self) && entry.record.epoch === shard.epoch;
+        if (!mine || entry.record.state !== "owned" || shard.phase !== "serving") return false;
+        if (gate.isOpen) {
+          const change = await ownership
+            .change(shard.kind, shard.shard, entry, struckOff(entry.record, ...names))
+            .catch(() => undefined);
+          if (change?.won) return true;
+        }
+        await new Promise<void>((resolve) => clock.after(settings.repeatMs, resolve));
+      }
+    } finally {
+      this.#striking.delete(shard);
+    }
+  }
+
+  stop(): void {
+    for (const { stop } of this.#taking.values()) stop();
+  }
+}
+
+function keyOf(shard: Shard, name: string): string {
+  return `${shard.kind}/${shard.shard}/${name}`;
+}

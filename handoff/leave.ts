@@ -1,0 +1,106 @@
+/**
+ * How a node leaves: it is nobody's target any more, gives its shards away, waits for its late actors and for what it
+ * has sent, says that it is gone, and closes. All within a budget; the rest counts as a crash, and is reported.
+ *
+ * @module
+ */
+import type { Membership } from "../cluster/membership.ts";
+import type { ReplyKeeper } from "../delivery/reply_keeper.ts";
+import type { Router } from "../delivery/router.ts";
+import type { EventBus } from "../events.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { Coordinator } from "./coordinator.ts";
+
+/** How a leave may go. */
+export interface LeaveOptions {
+  /** Milliseconds it may take. Default: the node's `leaveDeadlineMs`, 25,000. */
+  readonly deadlineMs?: number;
+}
+
+/** How a leave went. */
+export interface LeaveReport {
+  /** Shards that have a new owner. */
+  readonly moved: number;
+  /** Shards in the state bucket, for the next node. */
+  readonly parked: number;
+  /** Actors that followed their shard later, because a handler was running. */
+  readonly late: number;
+  /** Actors whose handler did not end in time: they begin again elsewhere, without their state. */
+  readonly recovered: number;
+  /** Shards that found no place in time: to the others this node has crashed with them. */
+  readonly leftOver: number;
+  readonly durationMs: number;
+}
+
+/** What a leave works with. */
+export interface LeaveParts {
+  readonly membership: Membership;
+  readonly coordinator: Coordinator;
+  readonly router: Router;
+  readonly keeper: ReplyKeeper;
+  readonly events: EventBus;
+  readonly door: { leave(): void } | undefined;
+}
+
+/** Milliseconds between two looks at what is unfinished. */
+const LOOK_MS = 5;
+/** Share of the budget after which handlers that still run are told to give up. */
+const ABORT_AT = 0.8;
+/** Milliseconds for the last words after the deadline. */
+const GRACE_MS = 1_000;
+
+export async function leaveCluster(
+  parts: LeaveParts,
+  clock: Clock,
+  deadlineMs: number,
+): Promise<LeaveReport> {
+  const { membership, coordinator, door, events } = parts;
+  const startedAt = clock.now();
+  const tally = { moved: 0, parked: 0, late: 0 };
+  const stop = events.listen((event) => {
+    if (event.type !== "shard-moved") return;
+    if (event.to === "parked") tally.parked++;
+    else tally.moved++;
+    tally.late += event.lateActors;
+  });
+  const until = startedAt + deadlineMs;
+  await inTime(clock, until, membership.setState("leaving"));
+  door?.leave();
+  coordinator.leave();
+  await waitUntil(clock, startedAt + deadlineMs * ABORT_AT, () => isEmpty(coordinator));
+  coordinator.leavers.abort();
+  await waitUntil(clock, until, () => isEmpty(coordinator) && isQuiet(parts));
+  const { shards, late } = coordinator.unfinished;
+  await inTime(clock, Math.max(until, clock.now() + GRACE_MS), membership.setState("gone"));
+  stop();
+  return {
+    ...tally,
+    late: tally.late - late,
+    recovered: late,
+    leftOver: shards,
+    durationMs: clock.now() - startedAt,
+  };
+}
+
+function isEmpty(coordinator: Coordinator): boolean {
+  const { shards, moves, late } = coordinator.unfinished;
+  return shards === 0 && moves === 0 && late === 0;
+}
+
+/** Everything it sent has ended, and everything it answered is confirmed. */
+function isQuiet({ router, keeper }: LeaveParts): boolean {
+  return router.size === 0 && keeper.size === 0;
+}
+
+/** Looks again and again; there is no one event that says all this. */
+async function waitUntil(clock: Clock, until: number, holds: () => boolean): Promise<void> {
+  while (!holds() && clock.now() < until) await new Promise<void>((resolve) => clock.after(LOOK_MS, resolve));
+}
+
+/** A store that does not answer must not keep a node from going. */
+async function inTime(clock: Clock, until: number, work: Promise<void>): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = clock.after(Math.max(0, until - clock.now()), resolve);
+  await Promise.race([work.catch(() => undefined), promise]);
+  timer.cancel();
+}

@@ -1,0 +1,48 @@
+/**
+ * What one node should do about one shard, from what is and what should be. Pure, and judged anew each time: it is
+ * driven by the level of things, never by an edge that could be missed.
+ *
+ * @module
+ */
+import { type NodeId, sameNode, type ShardRecord } from "../cluster/protocol.ts";
+import { type IsOver, mayClaim } from "../cluster/shard_changes.ts";
+
+/** What is known when the decision is taken. */
+export interface Situation {
+  readonly self: NodeId;
+  readonly record: ShardRecord | undefined;
+  /** The node that should own it by the current view; `undefined` when none can. */
+  readonly desired: NodeId | undefined;
+  readonly isOver: IsOver;
+  /** Whether this node serves it now. */
+  readonly served: boolean;
+  /** Whether this node is going away. */
+  readonly leaving: boolean;
+}
+
+/** What to do. */
+export type Step =
+  | { readonly do: "nothing" }
+  | { readonly do: "claim" }
+  | { readonly do: "restore" }
+  | { readonly do: "move"; readonly to: NodeId }
+  | { readonly do: "park" }
+  /** The record names this node, yet nothing of it is here: take it up without its memory. */
+  | { readonly do: "adopt" };
+
+const NOTHING: Step = { do: "nothing" };
+
+/** One decision. */
+export function planShard({ self, record, desired, isOver, served, leaving }: Situation): Step {
+  const wanted = desired !== undefined && sameNode(desired, self);
+  if (record === undefined) return wanted ? { do: "claim" } : NOTHING;
+  if (record.state === "parked") return wanted ? { do: "restore" } : NOTHING;
+  if (!sameNode(record.owner, self)) {
+    const heir = record.to !== undefined && record.to !== "bucket" && sameNode(record.to, self);
+    return (wanted || heir) && !leaving && mayClaim(record, self, isOver) ? { do: "claim" } : NOTHING;
+  }
+  if (record.state === "moving") return NOTHING; // the move itself ends it
+  if (!served) return { do: "adopt" };
+  if (desired !== undefined && !wanted) return { do: "move", to: desired };
+  return leaving && desired === undefined ? { do: "park" } : NOTHING;
+}

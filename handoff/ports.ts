@@ -1,0 +1,45 @@
+/**
+ * What all parts of a handoff work with.
+ *
+ * @module
+ */
+import type { Hosted } from "../actors/host.ts";
+import type { Gate } from "../cluster/gate.ts";
+import type { Membership } from "../cluster/membership.ts";
+import type { OwnedEntry, Ownership } from "../cluster/ownership.ts";
+import type { NodeId } from "../cluster/protocol.ts";
+import type { ReplyKeeper } from "../delivery/reply_keeper.ts";
+import type { ShardPorts } from "../delivery/shard.ts";
+import type { ShardTable } from "../delivery/shard_table.ts";
+import type { EventBus } from "../events.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { Random } from "../platform/random.ts";
+import type { Codec } from "../transport/codec.ts";
+import type { Records } from "../transport/records.ts";
+import type { HandoffSettings } from "./settings.ts";
+import type { Talk } from "./talk.ts";
+
+/** See the module's text. */
+export interface HandoffPorts {
+  readonly self: NodeId;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly codec: Codec;
+  readonly gate: Gate;
+  readonly membership: Membership;
+  readonly ownership: Ownership;
+  readonly hosts: ReadonlyMap<string, Hosted>;
+  readonly table: ShardTable;
+  readonly shards: ShardPorts;
+  readonly keeper: ReplyKeeper;
+  readonly talk: Talk;
+  /** The bucket for what is parked. */
+  readonly parking: Records;
+  readonly events: EventBus;
+  readonly settings: HandoffSettings;
+  /** For tests: rules to break on purpose. None in use. */
+  readonly defects: ReadonlySet<string>;
+}
+
+/** The part of an ownership entry that a move was prepared with. */
+export type MovingEntry = OwnedEntry;

@@ -1,0 +1,54 @@
+/**
+ * The seal: one synchronous step that ends admission, timers and starts, and gives everything as bytes.
+ *
+ * @module
+ */
+import type { SealedActor } from "../actors/sealed.ts";
+import type { LateActor } from "../cluster/protocol.ts";
+import type { PackableMail } from "../delivery/link_receiver.ts";
+import type { KeptReply } from "../delivery/reply_keeper.ts";
+import type { Shard } from "../delivery/shard.ts";
+import { type BatchActor, encodeBatch } from "./batch.ts";
+import type { HandoffPorts } from "./ports.ts";
+
+/** A shard as it was sealed. */
+export interface SealedShard {
+  readonly bytes: Uint8Array;
+  readonly actors: number;
+  readonly late: readonly LateActor[];
+  /** To be forgotten here once the next owner has them. */
+  readonly replies: readonly KeptReply[];
+}
+
+/**
+ * Seals a shard. Nothing of it is lost here until `release`.
+ *
+ * @param toPark asks stay behind: they are refused when the shard is parked
+ */
+export function sealShard(ports: HandoffPorts, shard: Shard, toPark: boolean): SealedShard {
+  const { self, clock, keeper, settings } = ports;
+  const links = shard.seal();
+  const sealed = shard.catalog.seal(self, settings.actorBytesMax);
+  const replies = keeper.ofShard(shard.kind, shard.shard);
+  const bytes = encodeBatch({
+    links,
+    replies: replies.map(({ peer, reply: { epoch, seq, ok, body }, refusesTell }) => {
+      return { to: peer.id, epoch, seq, ok, body, refusesTell };
+    }),
+    actors: sealed.map((actor) => packActor(toPark ? withoutAsks(actor) : actor, ports, clock.now())),
+  });
+  return { bytes, actors: sealed.length, late: sealed.flatMap(lateEntry), replies };
+}
+
+/** An actor with its mail as data. */
+export function packActor(actor: SealedActor, { self }: Pick<HandoffPorts, "self">, now: number): BatchActor {
+  return { ...actor, backlog: actor.backlog.map((mail) => (mail as PackableMail).pack(self, now)) };
+}
+
+function withoutAsks(actor: SealedActor): SealedActor {
+  return { ...actor, backlog: actor.backlog.filter(({ type }) => type === "tell") };
+}
+
+function lateEntry({ status, name, at }: SealedActor): LateActor[] {
+  return status === "late" && at ? [{ name, at }] : [];
+}

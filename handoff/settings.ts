@@ -1,0 +1,56 @@
+/**
+ * Bounds and beats of handoffs, with their defaults.
+ *
+ * @module
+ */
+
+/** See {@link HANDOFF_DEFAULTS} for the values. */
+export interface HandoffSettings {
+  /** Milliseconds without a change of the view before shards move towards it: ten nodes that join are one plan. */
+  readonly settleMs: number;
+  /** The same before shards that nobody owns are claimed. */
+  readonly claimSettleMs: number;
+  /** Milliseconds that running handlers get to end before their actors become late. */
+  readonly drainMs: number;
+  /** Moves that one node gives away at once, and that it accepts at once. */
+  readonly movesAtOnce: number;
+  /** Milliseconds between repetitions of what was said about a move. */
+  readonly repeatMs: number;
+  /** Milliseconds without a sign of the other side after which a move is given up. */
+  readonly silenceMs: number;
+  /** A move begins only if the last renewal of the lease took less, in milliseconds. */
+  readonly renewalMaxMs: number;
+  /** Bytes of one chunk, and chunks that may be on their way. */
+  readonly chunkBytes: number;
+  readonly chunksAtOnce: number;
+  /** A state above it follows its shard by itself, so that the others need not wait for it. */
+  readonly actorBytesMax: number;
+  /** Milliseconds of decoding after which a target lets others have their turn. */
+  readonly stageSliceMs: number;
+  /** Milliseconds between two looks at what is and what should be. */
+  readonly reconcileMs: number;
+  /** After a move that failed, its shard waits this long, doubled each time up to the second, in milliseconds. */
+  readonly retryMinMs: number;
+  readonly retryMaxMs: number;
+  /** Moves kept in the journal. */
+  readonly journalMax: number;
+}
+
+/** The defaults. */
+export const HANDOFF_DEFAULTS: HandoffSettings = {
+  settleMs: 1_000,
+  claimSettleMs: 50,
+  drainMs: 50,
+  movesAtOnce: 4,
+  repeatMs: 250,
+  silenceMs: 5_000,
+  renewalMaxMs: 500,
+  chunkBytes: 262_144,
+  chunksAtOnce: 4,
+  actorBytesMax: 1_048_576,
+  stageSliceMs: 5,
+  reconcileMs: 500,
+  retryMinMs: 250,
+  retryMaxMs: 10_000,
+  journalMax: 1_000,
+};

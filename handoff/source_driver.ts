@@ -1,0 +1,334 @@
+/**
+ * Runs the giving side of one move: the effects of `source.ts` against shard, record and talk.
+ *
+ * @module
+ */
+import { type ErrorData, toErrorData, UnavailableError } from "../errors.ts";
+import type { Activation } from "../actors/activation.ts";
+import type { OwnedEntry } from "../cluster/ownership.ts";
+import { type NodeId, sameNode } from "../cluster/protocol.ts";
+import { prepared, reclaimed } from "../cluster/shard_changes.ts";
+import type { Shard } from "../delivery/shard.ts";
+import type { ShardMoved } from "../events.ts";
+import type { Timer } from "../platform/clock.ts";
+import { Drain } from "./drain.ts";
+import type { HandoffPorts } from "./ports.ts";
+import type { MoveMessage } from "./protocol.ts";
+import { type SealedShard, sealShard } from "./seal.ts";
+import { begin, isOver, type SourceEffect, type SourceEvent, type SourceState, step } from "./source.ts";
+import { Giving } from "./transfer.ts";
+
+/** What a move is to do. */
+export interface MovePlan {
+  readonly moveId: string;
+  readonly shard: Shard;
+  readonly to: NodeId | "bucket";
+  readonly why: ShardMoved["why"];
+}
+
+/** How a move ended. */
+export type MoveEnd =
+  | { readonly moved: true; readonly late: readonly Activation[]; readonly report: ShardMoved }
+  | { readonly moved: false; readonly reason: string };
+
+/** What happens to the sealed bytes when there is no node to pull them. */
+export interface Parking {
+  park(kind: string, shard: number, moving: OwnedEntry, sealed: SealedShard, giving: Giving): Promise<void>;
+}
+
+/** See the module's text. */
+export class SourceMove {
+  readonly plan: MovePlan;
+  readonly #ports: HandoffPorts;
+  readonly #parking: Parking;
+  readonly #onEnd: (end: MoveEnd) => void;
+  readonly #unlisten: () => void;
+  readonly #startedAt: number;
+  #drainedAt = 0;
+  #state: SourceState = { at: "offering" };
+  #entry: OwnedEntry;
+  #drain: Drain | undefined;
+  #sealed: SealedShard | undefined;
+  #giving: Giving | undefined;
+  #heardAt: number;
+  #timer: Timer | undefined;
+
+  constructor(
+    ports: HandoffPorts,
+    parking: Parking,
+    plan: MovePlan,
+    entry: OwnedEntry,
+    onEnd: (end: MoveEnd) => void,
+  ) {
+    this.#ports = ports;
+    this.#parking = parking;
+    this.plan = plan;
+    this.#entry = entry;
+    this.#onEnd = onEnd;
+    this.#startedAt = ports.clock.now();
+    this.#heardAt = this.#startedAt;
+    this.#unlisten = ports.talk.listen(plan.moveId, (message) => this.#hear(message));
+  }
+
+  get state(): SourceState {
+    return this.#state;
+  }
+
+  start(): void {
+    this.#arm();
+    this.#enter(begin(this.plan.to === "bucket" ? "bucket" : "node"));
+  }
+
+  /** The shard's record, or the view of the target, changed. */
+  look(): void {
+    if (isOver(this.#state)) return;
+    const { shard, to } = this.plan;
+    const entry = this.#ports.ownership.entry(shard.kind, shard.shard);
+    const mine =
+      entry && sameNode(entry.record.owner, this.#ports.self) && entry.record.epoch === shard.epoch;
+    if (!mine || entry.record.state === "parked") return this.dispatch({ type: "lost" });
+    if (to !== "bucket" && this.#ports.membership.isOver(to)) this.dispatch({ type: "target-over" });
+  }
+
+  dispatch(event: SourceEvent): void {
+    if (!isOver(this.#state)) this.#enter(step(this.#state, event));
+  }
+
+  /** The node ends at once: nothing more is said or done. */
+  stop(): void {
+    this.#finish();
+    this.#state = { at: "kept", reason: "the node stopped" };
+  }
+
+  #enter([state, ...effects]: readonly [SourceState, ...SourceEffect[]]): void {
+    this.#state = state;
+    for (const effect of effects) this.#run(effect);
+    if (this.#state === state && state.at === "kept") this.#kept(state.reason);
+  }
+
+  #run(effect: SourceEffect): void {
+    switch (effect) {
+      case "offer":
+        return this.#offer();
+      case "prepare":
+        return void this.#prepare();
+      case "drain":
+        return this.#startDrain();
+      case "seal":
+        return this.#seal();
+      case "reclaim":
+        return void this.#reclaim();
+      case "resume":
+        return this.#resume();
+      case "release":
+        return this.#release();
+    }
+  }
+
+  #offer(): void {
+    const { shard, to, moveId } = this.plan;
+    if (to === "bucket") return;
+    const { kind, shard: number, epoch, catalog, hosted } = shard;
+    const { stateVersion } = hosted.contract;
+    this.#ports.talk.say(to, moveId, {
+      type: "offer",
+      kind,
+      shard: number,
+      epoch,
+      actors: catalog.size,
+      stateVersion,
+    });
+  }
+
+  async #prepare(): Promise<void> {
+    const { shard, to, moveId } = this.plan;
+    const { ownership } = this.#ports;
+    try {
+      const next = prepared(this.#entry.record, to, moveId);
+      const change = await ownership.change(shard.kind, shard.shard, this.#entry, next, this.#patience);
+      if (!change.won) return this.look(), this.dispatch({ type: "failed", reason: "the record changed" });
+      this.#entry = change.entry;
+      this.dispatch({ type: "prepared" });
+    } catch {
+      await this.#learn(); // it may have been applied: only the record can tell
+    }
+  }
+
+  #startDrain(): void {
+    const { shard } = this.plan;
+    const { clock, settings, defects } = this.#ports;
+    this.#drainedAt = clock.now();
+    const done = () => this.dispatch({ type: "drained" });
+    this.#drain = new Drain(clock, shard, settings.drainMs, done, (reason) =>
+      this.dispatch({ type: "failed", reason }),
+    );
+    if (defects.has("seal-running")) return done();
+    this.#drain.start();
+  }
+
+  #seal(): void {
+    const { shard, to } = this.plan;
+    const { settings, defects } = this.#ports;
+    this.#drain?.stop();
+    this.#sealed = sealShard(this.#ports, shard, to === "bucket");
+    this.#giving = new Giving(this.#sealed.bytes, settings.chunkBytes);
+    this.#heardAt = this.#ports.clock.now();
+    if (defects.has("release-before-commit")) this.#ports.table.detach(shard);
+    if (to !== "bucket") return this.#announce();
+    this.#parking
+      .park(shard.kind, shard.shard, this.#entry, this.#sealed, this.#giving)
+      .catch((error: unknown) => {
+        this.dispatch({
+          type: "failed",
+          reason: error instanceof Error ? error.message : "it could not be parked",
+        });
+      });
+  }
+
+  #announce(): void {
+    const { shard, moveId, to } = this.plan;
+    if (to === "bucket" || !this.#giving) return;
+    const { kind, shard: number, epoch } = shard;
+    const { revision } = this.#entry;
+    this.#ports.talk.say(to, moveId, {
+      type: "sealed",
+      kind,
+      shard: number,
+      epoch,
+      revision,
+      ...this.#giving.size,
+    });
+  }
+
+  async #reclaim(): Promise<void> {
+    const { shard } = this.plan;
+    const { ownership, gate, defects } = this.#ports;
+    this.#heardAt = this.#ports.clock.now();
+    if (defects.has("reclaim-by-read")) return this.dispatch({ type: "reclaimed" });
+    if (!gate.isOpen) return; // the timer comes back to it
+    try {
+      const change = await ownership.change(
+        shard.kind,
+        shard.shard,
+        this.#entry,
+        reclaimed(this.#entry.record),
+        this.#patience,
+      );
+      if (change.won) {
+        this.#entry = change.entry;
+        this.dispatch({ type: "reclaimed" });
+      } else this.look();
+    } catch {
+      await this.#learn();
+    }
+  }
+
+  /** After a change of unknown outcome: what does the leader say? Until it is known, nothing is served. */
+  async #learn(): Promise<void> {
+    const { shard, moveId } = this.plan;
+    try {
+      const entry = await this.#ports.ownership.refresh(shard.kind, shard.shard);
+      if (isOver(this.#state)) return;
+      this.look();
+      if (isOver(this.#state) || entry === undefined) return;
+      this.#entry = entry;
+      const moving = entry.record.state === "moving" && entry.record.moveId === moveId;
+      if (this.#state.at === "preparing")
+        this.dispatch(moving ? { type: "prepared" } : { type: "failed", reason: "it could not be prepared" });
+      else if (this.#state.at === "reclaiming" && entry.record.state === "owned")
+        this.dispatch({ type: "reclaimed" });
+    } catch {
+      this.#ports.clock.after(this.#ports.settings.repeatMs, () => void this.#learn());
+    }
+  }
+
+  #resume(): void {
+    const { shard } = this.plan;
+    this.#drain?.stop();
+    shard.resume();
+    this.#ports.table.attach(shard);
+  }
+
+  /** The next owner has it: what was sealed ends here, what is late goes on. */
+  #release(): void {
+    const { shard } = this.plan;
+    this.#drain?.stop();
+    if (this.plan.to === "bucket") shard.catalog.refuseAsks(parkedRefusal());
+    else if (this.#sealed) this.#ports.keeper.handOver(this.#sealed.replies);
+    const late = shard.catalog.release();
+    shard.close();
+    this.#ports.table.detach(shard);
+    this.#finish();
+    this.#onEnd({ moved: true, late, report: this.#report(late.length) });
+  }
+
+  #report(lateActors: number): ShardMoved {
+    const { moveId, shard, to, why } = this.plan;
+    const now = this.#ports.clock.now();
+    return {
+      type: "shard-moved",
+      moveId,
+      kind: shard.kind,
+      shard: shard.shard,
+      epoch: this.#ports.ownership.entry(shard.kind, shard.shard)?.record.epoch ?? shard.epoch + 1,
+      from: this.#ports.self.node,
+      to: to === "bucket" ? "parked" : to.node,
+      why,
+      actors: this.#sealed?.actors ?? 0,
+      lateActors,
+      bytes: this.#sealed?.bytes.byteLength ?? 0,
+      durationMs: now - this.#startedAt,
+      pauseMs: this.#drainedAt === 0 ? 0 : now - this.#drainedAt,
+    };
+  }
+
+  #kept(reason: string): void {
+    this.#finish();
+    this.#onEnd({ moved: false, reason });
+  }
+
+  #finish(): void {
+    this.#timer?.cancel();
+    this.#drain?.stop();
+    this.#unlisten();
+  }
+
+  // ---- the other side
+
+  #hear(message: MoveMessage): void {
+    const { to } = this.plan;
+    if (to === "bucket" || !sameNode(message.from, to)) return;
+    this.#heardAt = this.#ports.clock.now();
+    if (message.type === "accept") this.dispatch({ type: "accepted" });
+    else if (message.type === "decline") this.dispatch({ type: "declined", reason: message.reason });
+    else if (message.type === "pull") this.#giving?.answer(this.#ports.talk, to, message);
+  }
+
+  #arm(): void {
+    const { clock, settings } = this.#ports;
+    this.#timer = clock.after(settings.repeatMs, () => {
+      this.#repeat();
+      if (!isOver(this.#state)) this.#arm();
+    });
+  }
+
+  #repeat(): void {
+    const { clock, settings } = this.#ports;
+    const silent = clock.now() - this.#heardAt >= settings.silenceMs;
+    if (silent && (this.plan.to !== "bucket" || this.#state.at === "reclaiming"))
+      this.dispatch({ type: "silence" });
+    if (this.#state.at === "offering") this.#offer();
+    else if (this.#state.at === "transferring") this.#announce();
+  }
+
+  get #patience(): { giveUp: () => boolean } {
+    const until = this.#ports.clock.now() + this.#ports.settings.silenceMs;
+    return { giveUp: () => this.#ports.clock.now() >= until };
+  }
+}
+
+/** Nobody waits for the answer of an actor that is put away for an unknown time. */
+function parkedRefusal(): ErrorData {
+  const words = "Cannot handle the message: current shard is parked until a node starts that hosts it";
+  return toErrorData(new UnavailableError(words, { retryAfterMs: 1_000 }));
+}

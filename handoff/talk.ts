@@ -1,0 +1,59 @@
+/**
+ * Sends and sorts what nodes say about moves. A closed gate says nothing.
+ *
+ * @module
+ */
+import type { Gate } from "../cluster/gate.ts";
+import type { NodeId } from "../cluster/protocol.ts";
+import type { Codec } from "../transport/codec.ts";
+import type { Subjects } from "../transport/subjects.ts";
+import type { Transport } from "../transport/transport.ts";
+import { decodeMove, encodeMove, type MoveBody, type MoveMessage } from "./protocol.ts";
+
+/** What it works with. */
+export interface TalkPorts {
+  readonly cluster: string;
+  readonly self: NodeId;
+  readonly codec: Codec;
+  readonly gate: Gate;
+  readonly transport: Transport;
+  readonly subjects: Subjects;
+}
+
+/** See the module's text. */
+export class Talk {
+  readonly #ports: TalkPorts;
+  readonly #byMove = new Map<string, (message: MoveMessage) => void>();
+  /** Hears what belongs to no move that is known here. */
+  onNew: ((message: MoveMessage) => void) | undefined;
+
+  constructor(ports: TalkPorts) {
+    this.#ports = ports;
+  }
+
+  /** Says something about a move to a node. It may be lost. */
+  say(to: NodeId, moveId: string, body: MoveBody): void {
+    const { cluster, self, codec, gate, transport, subjects } = this.#ports;
+    if (!gate.isOpen) return;
+    transport.publish(
+      subjects.move(to.node, to.incarnation, moveId),
+      encodeMove(codec, cluster, self, moveId, body),
+    );
+  }
+
+  /** Hears everything about one move, until the returned function is called. */
+  listen(moveId: string, hear: (message: MoveMessage) => void): () => void {
+    this.#byMove.set(moveId, hear);
+    return () => {
+      if (this.#byMove.get(moveId) === hear) this.#byMove.delete(moveId);
+    };
+  }
+
+  /** Takes a message off the wire. @throws {DecodeError | ProtocolError} */
+  incoming(moveId: string, payload: Uint8Array): void {
+    const message = decodeMove(this.#ports.codec, this.#ports.cluster, payload);
+    if (message.moveId !== moveId || !this.#ports.gate.isOpen) return;
+    const hear = this.#byMove.get(moveId) ?? this.onNew;
+    hear?.(message);
+  }
+}

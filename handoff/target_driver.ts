@@ -1,0 +1,215 @@
+/**
+ * Runs the taking side of one move: the effects of `target.ts` against staging, record and talk.
+ *
+ * @module
+ */
+import type { Hosted } from "../actors/host.ts";
+import type { OwnedEntry } from "../cluster/ownership.ts";
+import { type NodeId, sameNode } from "../cluster/protocol.ts";
+import { committed } from "../cluster/shard_changes.ts";
+import type { Timer } from "../platform/clock.ts";
+import type { HandoffPorts } from "./ports.ts";
+import type { MoveMessage, MoveMessageOf } from "./protocol.ts";
+import { serveStaged, type StagedShard, stageShard } from "./staging.ts";
+import { isOver, step, type TargetEvent, type TargetEffect, type TargetState } from "./target.ts";
+import { Taking } from "./transfer.ts";
+
+/** What was accepted. */
+export interface AcceptedMove {
+  readonly moveId: string;
+  readonly from: NodeId;
+  readonly hosted: Hosted;
+  readonly shard: number;
+  /** Under which the source serves it. */
+  readonly epoch: number;
+}
+
+/** See the module's text. */
+export class TargetMove {
+  readonly move: AcceptedMove;
+  readonly #ports: HandoffPorts;
+  readonly #onEnd: (served: boolean, reason: string) => void;
+  readonly #unlisten: () => void;
+  #state: TargetState = { at: "accepted" };
+  #size: MoveMessageOf<"sealed"> | undefined;
+  #taking: Taking | undefined;
+  #bytes: Uint8Array | undefined;
+  #staged: StagedShard | undefined;
+  #timer: Timer | undefined;
+  #heardAt: number;
+
+  constructor(ports: HandoffPorts, move: AcceptedMove, onEnd: (served: boolean, reason: string) => void) {
+    this.#ports = ports;
+    this.move = move;
+    this.#onEnd = onEnd;
+    this.#heardAt = ports.clock.now();
+    this.#unlisten = ports.talk.listen(move.moveId, (message) => this.#hear(message));
+    this.#say({ type: "accept" });
+    this.#arm();
+  }
+
+  get state(): TargetState {
+    return this.#state;
+  }
+
+  /** The record may name another move by now, or none. What is older than this move says nothing about it. */
+  look(): void {
+    if (isOver(this.#state) || this.#state.at === "committing" || !this.#size) return;
+    const { hosted, shard, moveId } = this.move;
+    const entry = this.#ports.ownership.entry(hosted.contract.kind, shard);
+    if (entry && entry.revision >= this.#size.revision && !isOurs(entry, moveId))
+      this.dispatch({ type: "lost" });
+  }
+
+  dispatch(event: TargetEvent): void {
+    if (isOver(this.#state)) return;
+    const [state, ...effects] = step(this.#state, event);
+    this.#state = state;
+    for (const effect of effects) this.#run(effect);
+  }
+
+  /** The node ends at once. */
+  stop(): void {
+    this.#finish();
+    this.#state = { at: "dropped", reason: "the node stopped" };
+  }
+
+  #run(effect: TargetEffect): void {
+    switch (effect) {
+      case "pull":
+        return this.#pull();
+      case "stage":
+        return void this.#stage();
+      case "commit":
+        return void this.#commit();
+      case "serve":
+        return this.#serve();
+      case "drop":
+        this.#finish();
+        this.#onEnd(false, this.#state.at === "dropped" ? this.#state.reason : "");
+    }
+  }
+
+  #hear(message: MoveMessage): void {
+    if (!sameNode(message.from, this.move.from)) return;
+    this.#heardAt = this.#ports.clock.now();
+    if (message.type === "offer") this.#say({ type: "accept" });
+    else if (message.type === "chunk") this.#taking?.take(message);
+    else if (message.type === "sealed") {
+      this.#size ??= message;
+      this.dispatch({ type: "sealed" });
+    }
+  }
+
+  #pull(): void {
+    const { talk, clock, settings } = this.#ports;
+    if (!this.#size) return;
+    const done = (bytes: Uint8Array) => {
+      this.#bytes = bytes;
+      this.dispatch({ type: "pulled" });
+    };
+    const failed = (error: Error) => this.dispatch({ type: "failed", reason: error.message });
+    this.#taking = new Taking(
+      { talk, clock, settings },
+      this.move.from,
+      this.move.moveId,
+      this.#size,
+      done,
+      failed,
+    );
+    this.#taking.start();
+    if (this.#ports.defects.has("resume-before-commit")) void this.#stageEarly();
+  }
+
+  async #stageEarly(): Promise<void> {
+    while (!this.#bytes && !isOver(this.#state))
+      await new Promise<void>((resolve) => this.#ports.clock.after(1, resolve));
+    if (!this.#bytes) return;
+    const { hosted, shard, epoch } = this.move;
+    serveStaged(this.#ports, await stageShard(this.#ports, hosted, shard, epoch + 1, this.#bytes));
+  }
+
+  async #stage(): Promise<void> {
+    const { hosted, shard, epoch } = this.move;
+    if (!this.#bytes) return;
+    try {
+      this.#staged = await stageShard(this.#ports, hosted, shard, epoch + 1, this.#bytes);
+      this.#bytes = undefined;
+      this.dispatch({ type: "staged" });
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : "it could not be staged";
+      this.#say({ type: "decline", reason: reason.slice(0, 200) });
+      this.dispatch({ type: "failed", reason });
+    }
+  }
+
+  /** The one atomic point. Without a clear answer the change is repeated; until it is known, nothing is served. */
+  async #commit(): Promise<void> {
+    const { hosted, shard, moveId } = this.move;
+    const { kind } = hosted.contract;
+    const { ownership, gate, clock, settings } = this.#ports;
+    const entry = ownership.entry(kind, shard);
+    const again = () =>
+      clock.after(settings.repeatMs, () => this.#state.at === "committing" && void this.#commit());
+    if (!gate.isOpen) return void again();
+    if (!isOurs(entry, moveId)) return void this.#learn();
+    try {
+      const change = await ownership.change(kind, shard, entry, committed(entry.record, this.#lateActors()));
+      this.dispatch(change.won ? { type: "committed" } : { type: "lost" });
+    } catch {
+      again();
+    }
+  }
+
+  /** The record seen here is not this move's: older, or newer. The leader knows. */
+  async #learn(): Promise<void> {
+    const { hosted, shard, moveId } = this.move;
+    try {
+      const entry = await this.#ports.ownership.refresh(hosted.contract.kind, shard);
+      if (this.#state.at !== "committing") return;
+      if (isOurs(entry, moveId)) await this.#commit();
+      else this.dispatch({ type: "lost" });
+    } catch {
+      this.#ports.clock.after(this.#ports.settings.repeatMs, () => void this.#learn());
+    }
+  }
+
+  /** Who is late stands in the record, so that it outlives this node. */
+  #lateActors(): { name: string; at: NodeId }[] {
+    if (this.#ports.defects.has("late-in-memory")) return [];
+    const actors = this.#staged?.batch.actors ?? [];
+    return actors.flatMap(({ status, name, at }) => (status === "late" && at ? [{ name, at }] : []));
+  }
+
+  #serve(): void {
+    if (this.#staged) serveStaged(this.#ports, this.#staged);
+    this.#finish();
+    this.#onEnd(true, "");
+  }
+
+  #finish(): void {
+    this.#timer?.cancel();
+    this.#taking?.stop();
+    this.#unlisten();
+  }
+
+  #say(body: Parameters<HandoffPorts["talk"]["say"]>[2]): void {
+    this.#ports.talk.say(this.move.from, this.move.moveId, body);
+  }
+
+  #arm(): void {
+    const { clock, settings } = this.#ports;
+    this.#timer = clock.after(settings.repeatMs, () => {
+      const silent = clock.now() - this.#heardAt >= settings.silenceMs;
+      if (silent) this.dispatch({ type: "silence" });
+      if (isOver(this.#state)) return;
+      this.look();
+      if (this.#state.at === "staging" || this.#state.at === "committing") this.#say({ type: "progress" });
+      this.#arm();
+    });
+  }
+}
+
+function isOurs(entry: OwnedEntry | undefined, moveId: string): entry is OwnedEntry {
+  return entry?.record.state === "moving" && entry.record.moveId === moveId;
+}

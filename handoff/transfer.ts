@@ -1,0 +1,160 @@
+/**
+ * Bytes from one node to another, in chunks that the taker asks for: it can be slow without becoming a slow consumer,
+ * and a lost chunk is asked for again.
+ *
+ * @module
+ */
+import { UnavailableError } from "../errors.ts";
+import type { NodeId } from "../cluster/protocol.ts";
+import type { Clock, Timer } from "../platform/clock.ts";
+import { sha256 } from "../platform/hash.ts";
+import type { MoveMessageOf } from "./protocol.ts";
+import type { HandoffSettings } from "./settings.ts";
+import type { Talk } from "./talk.ts";
+
+/** How much is to be transferred. */
+export interface TransferSize {
+  readonly bytes: number;
+  readonly chunks: number;
+  readonly hash: string;
+}
+
+/** The giving end. */
+export class Giving {
+  readonly size: TransferSize;
+  readonly #bytes: Uint8Array;
+  readonly #chunkBytes: number;
+
+  constructor(bytes: Uint8Array, chunkBytes: number) {
+    this.#bytes = bytes;
+    this.#chunkBytes = chunkBytes;
+    this.size = {
+      bytes: bytes.byteLength,
+      chunks: Math.ceil(bytes.byteLength / chunkBytes),
+      hash: sha256(bytes),
+    };
+  }
+
+  chunk(index: number): Uint8Array | undefined {
+    if (index >= this.size.chunks) return undefined;
+    return this.#bytes.subarray(index * this.#chunkBytes, (index + 1) * this.#chunkBytes);
+  }
+
+  /** Answers a request for chunks. */
+  answer(talk: Talk, to: NodeId, request: MoveMessageOf<"pull">): void {
+    for (const index of request.chunks) {
+      const data = this.chunk(index);
+      if (data) talk.say(to, request.moveId, { type: "chunk", index, data });
+    }
+  }
+}
+
+/** What a taking end works with. */
+export interface TakingPorts {
+  readonly talk: Talk;
+  readonly clock: Clock;
+  readonly settings: HandoffSettings;
+}
+
+/** The taking end. It ends by `onDone` or `onFailed`, once, or by `stop`. */
+export class Taking {
+  readonly #ports: TakingPorts;
+  readonly #from: NodeId;
+  readonly #moveId: string;
+  readonly #size: TransferSize;
+  readonly #onDone: (bytes: Uint8Array) => void;
+  readonly #onFailed: (error: Error) => void;
+  readonly #chunks: (Uint8Array | undefined)[];
+  readonly #asked = new Set<number>();
+  #next = 0;
+  #missing: number;
+  #heardAt: number;
+  #timer: Timer | undefined;
+
+  constructor(
+    ports: TakingPorts,
+    from: NodeId,
+    moveId: string,
+    size: TransferSize,
+    onDone: (bytes: Uint8Array) => void,
+    onFailed: (error: Error) => void,
+  ) {
+    this.#ports = ports;
+    this.#from = from;
+    this.#moveId = moveId;
+    this.#size = size;
+    this.#onDone = onDone;
+    this.#onFailed = onFailed;
+    this.#chunks = Array.from({ length: size.chunks }, () => undefined);
+    this.#missing = size.chunks;
+    this.#heardAt = ports.clock.now();
+  }
+
+  start(): void {
+    if (this.#missing === 0) return this.#finish();
+    this.#ask();
+    this.#arm();
+  }
+
+  /** Takes a chunk; a second copy changes nothing. */
+  take({ index, data }: MoveMessageOf<"chunk">): void {
+    if (this.#missing === 0 || index >= this.#chunks.length || this.#chunks[index] !== undefined) return;
+    this.#chunks[index] = data;
+    this.#asked.delete(index);
+    this.#heardAt = this.#ports.clock.now();
+    if (--this.#missing === 0) this.#finish();
+    else this.#ask();
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+    this.#missing = 0;
+  }
+
+  #ask(): void {
+    const chunks: number[] = [];
+    while (this.#asked.size < this.#ports.settings.chunksAtOnce && this.#next < this.#chunks.length) {
+      this.#asked.add(this.#next);
+      chunks.push(this.#next++);
+    }
+    if (chunks.length > 0) this.#say(chunks);
+  }
+
+  #say(chunks: number[]): void {
+    this.#ports.talk.say(this.#from, this.#moveId, { type: "pull", chunks });
+  }
+
+  #arm(): void {
+    const { clock, settings } = this.#ports;
+    this.#timer = clock.after(settings.repeatMs, () => {
+      if (clock.now() - this.#heardAt >= settings.silenceMs) {
+        return this.#onFailed(
+          new UnavailableError(
+            `Cannot pull the bytes of a move: current source ${this.#from.node} is silent`,
+          ),
+        );
+      }
+      this.#say([...this.#asked]);
+      this.#arm();
+    });
+  }
+
+  #finish(): void {
+    this.#timer?.cancel();
+    const bytes = new Uint8Array(this.#size.bytes);
+    let at = 0;
+    for (const chunk of this.#chunks) {
+      if (chunk === undefined || at + chunk.byteLength > bytes.byteLength) return this.#onFailed(damaged());
+      bytes.set(chunk, at);
+      at += chunk.byteLength;
+    }
+    if (at !== bytes.byteLength || sha256(bytes) !== this.#size.hash) return this.#onFailed(damaged());
+    this.#onDone(bytes);
+  }
+}
+
+function damaged(): Error {
+  return new UnavailableError(
+    "Cannot take the bytes of a move: current bytes differ from what was announced",
+  );
+}
