@@ -1,0 +1,96 @@
+/**
+ * Baton: actors as classes for Bun and Deno, addressed by name over NATS, handed over when nodes leave and join.
+ *
+ * @module
+ */
+
+// nodes
+export { startNode } from "./node.ts";
+export type { ActorNode, NodeOptions } from "./node.ts";
+export type { InspectedActor, InspectedNode, InspectedShard, NodeInspection } from "./node/inspect.ts";
+export { DEFAULT_SETTINGS } from "./node/settings.ts";
+export type { ActorSettings, Settings } from "./node/settings.ts";
+export type { LeaseTimes } from "./cluster/lease_times.ts";
+export type { DeliverySettings } from "./delivery/settings.ts";
+export type { HandoffSettings } from "./handoff/settings.ts";
+export type { LeaveOptions, LeaveReport } from "./handoff/leave.ts";
+export type { DoorOptions } from "./delivery/door.ts";
+
+// actors
+export { Actor } from "./actors/actor.ts";
+export type { ActorContext, Schedule } from "./actors/actor.ts";
+export { ask, defineActor, tell } from "./actors/contract.ts";
+export type {
+  ArgumentOf,
+  AskMessage,
+  Contract,
+  ContractOptions,
+  HandlersOf,
+  InputOf,
+  MessageOptions,
+  Messages,
+  OnError,
+  ResultOf,
+  ReturnOf,
+  StateOf,
+  TellMessage,
+} from "./actors/contract.ts";
+export { host } from "./actors/host.ts";
+export type { ActorClass, Handler, Hosted, HostedMessage } from "./actors/host.ts";
+export type { ActivationReason, DeactivationReason } from "./actors/lifecycle.ts";
+export type { CallOptions, CallParameters, Ref } from "./actors/ref.ts";
+export type { Schema, SchemaInput, SchemaIssue, SchemaOutput, SchemaResult } from "./actors/schema.ts";
+
+// transports
+export { MemoryNetwork, memoryTransport } from "./transport/memory.ts";
+export type { MemoryNetworkOptions, MemoryOptions, MessageFate } from "./transport/memory.ts";
+export { natsTransport } from "./transport/nats.ts";
+export type { NatsOptions, NatsTls, NatsTransportConnection } from "./transport/nats.ts";
+export type { CasResult, RecordEntry, Records, Watch } from "./transport/records.ts";
+export type {
+  Connection,
+  Incoming,
+  PublishOptions,
+  Subscription,
+  Transport,
+  TransportStatus,
+} from "./transport/transport.ts";
+
+// events and errors
+export type { NodeEvent, NodeEventBody, ShardMoved } from "./events.ts";
+export {
+  AbortedError,
+  ActorError,
+  BusyError,
+  CallCycleError,
+  ConfigurationError,
+  DeadlineError,
+  DecodeError,
+  EncodeError,
+  ERROR_CODES,
+  FencedError,
+  HandlerError,
+  InvalidArgumentError,
+  InvalidNameError,
+  InvalidResultError,
+  InvalidStateError,
+  NodeStoppedError,
+  OutcomeUnknownError,
+  ProtocolError,
+  RecordsUnavailableError,
+  RemoteError,
+  ServerError,
+  statusOf,
+  TooLargeError,
+  UnavailableError,
+  UnknownKindError,
+  UnknownMessageError,
+} from "./errors.ts";
+export type { ErrorData, ErrorDetail } from "./errors.ts";
+
+// what a test may replace
+export { systemClock } from "./platform/clock.ts";
+export type { Clock, Timer } from "./platform/clock.ts";
+export { seededRandom, systemRandom } from "./platform/random.ts";
+export type { Random } from "./platform/random.ts";
+export type { Log } from "./platform/log.ts";

@@ -1,0 +1,170 @@
+/**
+ * Makes the parts of a node that has joined, from the bottom up.
+ *
+ * @module
+ */
+import { Budget } from "../actors/budget.ts";
+import type { Hosted } from "../actors/host.ts";
+import type { RefFactory } from "../actors/ref.ts";
+import { Scheduler } from "../actors/scheduler.ts";
+import type { Gate } from "../cluster/gate.ts";
+import type { Membership } from "../cluster/membership.ts";
+import type { Ownership } from "../cluster/ownership.ts";
+import { Door, type DoorOptions } from "../delivery/door.ts";
+import { Inbound } from "../delivery/inbound.ts";
+import { Outbox } from "../delivery/outbox.ts";
+import { Peers } from "../delivery/peer.ts";
+import { ReplyKeeper } from "../delivery/reply_keeper.ts";
+import { Router } from "../delivery/router.ts";
+import { ShardTable } from "../delivery/shard_table.ts";
+import type { EventBus } from "../events.ts";
+import { Coordinator } from "../handoff/coordinator.ts";
+import { Talk } from "../handoff/talk.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { Random } from "../platform/random.ts";
+import { createCodec } from "../transport/codec.ts";
+import type { Records } from "../transport/records.ts";
+import { subjects } from "../transport/subjects.ts";
+import type { Connection } from "../transport/transport.ts";
+import type { Settings } from "./settings.ts";
+
+/** What the parts are made from. */
+export interface Ground {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly settings: Settings;
+  readonly cluster: string;
+  readonly connection: Connection;
+  readonly parking: Records;
+  readonly events: EventBus;
+  readonly refs: RefFactory;
+  readonly hosts: ReadonlyMap<string, Hosted>;
+  readonly membership: Membership;
+  readonly ownership: Ownership;
+  readonly door: boolean | DoorOptions;
+  readonly defects: ReadonlySet<string>;
+}
+
+/** The parts of a running node. */
+export interface Parts extends Pick<Ground, "membership" | "ownership" | "events" | "settings"> {
+  readonly gate: Gate;
+  readonly peers: Peers;
+  readonly budget: Budget;
+  readonly outbox: Outbox;
+  readonly keeper: ReplyKeeper;
+  readonly table: ShardTable;
+  readonly router: Router;
+  readonly inbound: Inbound;
+  readonly coordinator: Coordinator;
+  readonly door: Door | undefined;
+}
+
+/** Room that a frame needs beside an argument or a result: names, chain, numbers. */
+const FRAME_ROOM_BYTES = 65_536;
+
+export function assemble(ground: Ground): Parts {
+  const {
+    clock,
+    random,
+    settings,
+    cluster,
+    connection,
+    events,
+    membership,
+    ownership,
+    hosts,
+    refs,
+    defects,
+  } = ground;
+  const { transport } = connection;
+  const { self, gate } = membership;
+  const codec = createCodec();
+  const names = subjects(cluster);
+  const peers = new Peers();
+  const budget = new Budget(settings);
+  const bytesMax = transport.maxPayloadBytes - FRAME_ROOM_BYTES;
+  const outbox = new Outbox({ self, cluster, clock, transport, subjects: names, gate, settings });
+  const keeper = new ReplyKeeper({ clock, random, outbox, settings });
+  const table = new ShardTable({ self, clock, ownership, outbox, settings });
+  const router = new Router({
+    clock,
+    random,
+    gate,
+    outbox,
+    settings,
+    membership,
+    ownership,
+    table,
+    peers,
+    codec,
+    argumentBytesMax: bytesMax,
+  });
+  const talk = new Talk({ cluster, self, codec, gate, transport, subjects: names });
+  const onMove = (moveId: string, payload: Uint8Array) => talk.incoming(moveId, payload);
+  const inbound = new Inbound({
+    cluster,
+    transport,
+    subjects: names,
+    membership,
+    peers,
+    table,
+    router,
+    keeper,
+    outbox,
+    codec,
+    events,
+    onMove,
+  });
+  const scheduler = new Scheduler(clock);
+  const runtime = {
+    clock,
+    codec,
+    scheduler,
+    refs,
+    events,
+    open: router.open.bind(router),
+  };
+  const receiver = { clock, codec, outbox, keeper, settings, replyBytesMax: bytesMax };
+  const shards = { self, peers, gate, runtime, budget, receiver };
+  const coordinator = new Coordinator({
+    self,
+    clock,
+    random,
+    codec,
+    gate,
+    membership,
+    ownership,
+    hosts,
+    table,
+    shards,
+    keeper,
+    talk,
+    parking: ground.parking,
+    events,
+    settings,
+    defects,
+  });
+  const door =
+    ground.door === false
+      ? undefined
+      : new Door(
+          { transport, subjects: names, router, hosts, codec, events, settings },
+          ground.door === true ? {} : ground.door,
+        );
+  return {
+    membership,
+    ownership,
+    events,
+    settings,
+    gate,
+    peers,
+    budget,
+    outbox,
+    keeper,
+    table,
+    router,
+    inbound,
+    coordinator,
+    door,
+  };
+}

@@ -1,0 +1,143 @@
+/**
+ * How things stand on one node, as data for people and dashboards. A snapshot: it changes nothing and is never stale
+ * by more than what this node has not heard yet.
+ *
+ * @module
+ */
+import type { ShardMoved } from "../events.ts";
+import type { Parts } from "./assemble.ts";
+
+/** A node of the cluster. */
+export interface InspectedNode {
+  readonly node: string;
+  readonly incarnation: string;
+  readonly state: "up" | "leaving" | "gone" | "dead";
+  readonly kinds: readonly string[];
+  /** "bun 1.4.5". */
+  readonly runtime: string;
+}
+
+/** A shard of the cluster. */
+export interface InspectedShard {
+  readonly kind: string;
+  readonly shard: number;
+  readonly owner: string;
+  readonly epoch: number;
+  readonly floor: number;
+  readonly state: "owned" | "moving" | "parked";
+  /** Where it is going, while it moves. */
+  readonly to: string | undefined;
+  /** Names of actors whose handler still runs at a former owner. */
+  readonly late: readonly string[];
+}
+
+/** An actor on this node. */
+export interface InspectedActor {
+  readonly kind: string;
+  readonly name: string;
+  readonly shard: number;
+  /** "awaited": its state is still with a running handler elsewhere. */
+  readonly status:
+    | "activating"
+    | "active"
+    | "late"
+    | "sealed"
+    | "ended"
+    | "passive"
+    | "awaited"
+    | "quarantined";
+  /** Messages that wait. */
+  readonly mailbox: number;
+}
+
+/** What {@link ActorNode.inspect} gives. */
+export interface NodeInspection {
+  readonly node: string;
+  readonly cluster: string;
+  readonly incarnation: string;
+  /** Whether it may have effects now. */
+  readonly gateOpen: boolean;
+  readonly nodes: readonly InspectedNode[];
+  readonly shards: readonly InspectedShard[];
+  /** Actors here. */
+  readonly actors: readonly InspectedActor[];
+  /** Shards that this node gave away, oldest first; the last thousand. */
+  readonly moves: readonly ShardMoved[];
+  readonly counters: {
+    readonly moved: number;
+    readonly kept: number;
+    readonly activations: number;
+    readonly sleepingBytes: number;
+    readonly lateHere: number;
+    readonly outgoing: number;
+    readonly unconfirmedReplies: number;
+    readonly framesOut: number;
+    readonly itemsOut: number;
+    readonly framesIn: number;
+    readonly rejectedInputs: number;
+  };
+}
+
+export function inspectNode(who: { name: string; cluster: string }, parts: Parts): NodeInspection {
+  const { membership, gate, coordinator, budget, router, keeper, outbox, inbound } = parts;
+  return {
+    node: who.name,
+    cluster: who.cluster,
+    incarnation: membership.self.incarnation,
+    gateOpen: gate.isOpen,
+    nodes: inspectNodes(parts),
+    shards: inspectShards(parts),
+    actors: inspectActors(parts),
+    moves: coordinator.journal.entries,
+    counters: {
+      moved: coordinator.journal.moved,
+      kept: coordinator.journal.kept,
+      activations: budget.activations,
+      sleepingBytes: budget.sleepingBytes,
+      lateHere: coordinator.leavers.size,
+      outgoing: router.size,
+      unconfirmedReplies: keeper.size,
+      framesOut: outbox.frames,
+      itemsOut: outbox.items,
+      framesIn: inbound.frames,
+      rejectedInputs: inbound.rejected,
+    },
+  };
+}
+
+function inspectNodes({ membership }: Parts): InspectedNode[] {
+  return membership.view.nodes.map(({ node, incarnation, state, kinds, runtime }) => {
+    return { node, incarnation, state, kinds: kinds.map(({ kind }) => kind), runtime };
+  });
+}
+
+function inspectShards({ ownership }: Parts): InspectedShard[] {
+  return [...ownership.entries()].map(({ kind, shard, entry: { record } }) => {
+    const { epoch, floor, state, to, late } = record;
+    const target = to === "bucket" ? "parked" : to?.node;
+    return {
+      kind,
+      shard,
+      owner: record.owner.node,
+      epoch,
+      floor,
+      state,
+      to: target,
+      late: late.map(({ name }) => name),
+    };
+  });
+}
+
+function inspectActors({ table }: Parts): InspectedActor[] {
+  const actors: InspectedActor[] = [];
+  for (const { kind, shard, catalog } of table) {
+    for (const { name, status, mailbox } of catalog.activations)
+      actors.push({ kind, name, shard, status, mailbox: mailbox.size });
+    for (const name of catalog.passive) actors.push({ kind, name, shard, status: "passive", mailbox: 0 });
+    for (const [name, { mailbox }] of catalog.awaited)
+      actors.push({ kind, name, shard, status: "awaited", mailbox: mailbox.size });
+    for (const name of catalog.quarantined.keys())
+      actors.push({ kind, name, shard, status: "quarantined", mailbox: 0 });
+  }
+  return actors;
+}

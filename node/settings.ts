@@ -1,0 +1,43 @@
+/**
+ * Every bound and beat of a node in one place, with its default.
+ *
+ * @module
+ */
+import { ConfigurationError } from "../errors.ts";
+import { LEASE_TIMES, type LeaseTimes } from "../cluster/lease_times.ts";
+import { DELIVERY_DEFAULTS, type DeliverySettings } from "../delivery/settings.ts";
+import { HANDOFF_DEFAULTS, type HandoffSettings } from "../handoff/settings.ts";
+
+/** What all actors of a node may use together. */
+export interface ActorSettings {
+  /** Activations on the node; messages that would need another are refused as `busy`. Default 1,000,000. */
+  readonly activationsMax: number;
+  /** Bytes of states of sleeping actors; beyond, nothing more is passivated. Default 64 MiB. */
+  readonly sleepingBytesMax: number;
+  /** Milliseconds between two looks for idle actors. Default 1,000. */
+  readonly sweepMs: number;
+}
+
+/** All settings of a node. */
+export interface Settings extends LeaseTimes, DeliverySettings, HandoffSettings, ActorSettings {}
+
+/** The defaults of everything. */
+export const DEFAULT_SETTINGS: Settings = {
+  ...LEASE_TIMES,
+  ...DELIVERY_DEFAULTS,
+  ...HANDOFF_DEFAULTS,
+  activationsMax: 1_000_000,
+  sleepingBytesMax: 67_108_864,
+  sweepMs: 1_000,
+};
+
+/** The defaults with some replaced. @throws {ConfigurationError} for a name that is none, or a value that is no positive number */
+export function settingsWith(given: Partial<Settings>): Settings {
+  for (const [name, value] of Object.entries(given)) {
+    if (!(name in DEFAULT_SETTINGS))
+      throw new ConfigurationError(`Cannot use the setting "${name}": current release has no such one`);
+    if (!(value >= 0))
+      throw new ConfigurationError(`Cannot use the setting "${name}": current value is ${value}`);
+  }
+  return { ...DEFAULT_SETTINGS, ...given };
+}
