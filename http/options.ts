@@ -1,0 +1,105 @@
+/**
+ * What {@link actorRoutes} may be told, checked once when it is mounted.
+ *
+ * @module
+ */
+import type { Context } from "hono";
+import type { Contract } from "../actors/contract.ts";
+import type { Ref } from "../actors/ref.ts";
+import { ConfigurationError } from "../errors.ts";
+
+/** The part of a node that the routes use. Every `ActorNode` has it, also one that hosts nothing. */
+export interface CallingNode {
+  ref<C extends Contract>(contract: C, name: string): Ref<C>;
+}
+
+/** What a request addresses: an exposed kind, a legal name, a declared message. */
+export interface Address {
+  readonly kind: string;
+  readonly name: string;
+  readonly message: string;
+}
+
+/**
+ * Decides about one request before its body is read. `true` lets it pass, a `Response` is sent as it is (a 401 with its
+ * challenge, say), and anything else, a throw included, refuses.
+ */
+export type Authorize = (c: Context, address: Address) => boolean | Response | Promise<boolean | Response>;
+
+/** Settings of {@link actorRoutes}. */
+export interface ActorRoutesOptions {
+  /** The contracts whose messages can be called. What is not listed answers like what does not exist. */
+  readonly expose: readonly Contract[];
+  /** Who may call what. The word "public" says knowingly: everybody. There is no default. */
+  readonly authorize: Authorize | "public";
+  /** Largest body in bytes. Default 1,048,576. */
+  readonly bodyMaxBytes?: number;
+  /** Milliseconds until a call must have ended; the header `Baton-Timeout-Ms` can only shorten it. Default 5,000. */
+  readonly timeoutMs?: number;
+  /**
+   * Whether a client is told the message and the `code` of what a handler threw. Default false: such texts are written
+   * for logs, and may tell more than a client should know.
+   */
+  readonly showHandlerErrors?: boolean;
+  /** Told of what `authorize` threw, and of errors that are a fault of this package. For a log. */
+  readonly onError?: (error: unknown, c: Context) => void;
+}
+
+/** The options with every default filled in. */
+export interface RoutesSettings {
+  readonly contracts: ReadonlyMap<string, Contract>;
+  readonly authorize: Authorize | "public";
+  readonly bodyMaxBytes: number;
+  readonly timeoutMs: number;
+  readonly showHandlerErrors: boolean;
+  readonly onError: (error: unknown, c: Context) => void;
+}
+
+const BODY_MAX_BYTES = 1_048_576;
+const TIMEOUT_MS = 5_000;
+
+/** Fills in the defaults. @throws {ConfigurationError} for what is missing or cannot work */
+export function checkOptions(options: ActorRoutesOptions): RoutesSettings {
+  const { authorize } = options;
+  if (authorize !== "public" && typeof authorize !== "function") {
+    const hint = 'give a function, or the word "public" to let everybody in';
+    throw new ConfigurationError(
+      `Cannot mount actors without "authorize": current value is ${shown(authorize)}, ${hint}`,
+    );
+  }
+  return {
+    contracts: contractsByKind(options.expose),
+    authorize,
+    bodyMaxBytes: wholeNumber("bodyMaxBytes", options.bodyMaxBytes ?? BODY_MAX_BYTES),
+    timeoutMs: wholeNumber("timeoutMs", options.timeoutMs ?? TIMEOUT_MS),
+    showHandlerErrors: options.showHandlerErrors ?? false,
+    onError: options.onError ?? (() => {}),
+  };
+}
+
+function contractsByKind(expose: readonly Contract[]): ReadonlyMap<string, Contract> {
+  if (!Array.isArray(expose)) {
+    throw new ConfigurationError(`Cannot mount actors without "expose": current value is ${shown(expose)}`);
+  }
+  const contracts = new Map<string, Contract>();
+  for (const contract of expose as readonly Contract[]) {
+    if (contracts.has(contract.kind)) {
+      throw new ConfigurationError(
+        `Cannot expose kind "${contract.kind}" twice: current list holds it already`,
+      );
+    }
+    contracts.set(contract.kind, contract);
+  }
+  return contracts;
+}
+
+function wholeNumber(what: string, value: number): number {
+  if (Number.isSafeInteger(value) && value >= 1) return value;
+  throw new ConfigurationError(
+    `Cannot mount actors with "${what}" below 1 or not whole: current value is ${shown(value)}`,
+  );
+}
+
+function shown(value: unknown): string {
+  return typeof value === "string" ? JSON.stringify(value) : String(value);
+}
