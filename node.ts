@@ -5,7 +5,7 @@
  */
 import { ConfigurationError, FencedError, NodeStoppedError } from "./errors.ts";
 import { EventBus, type NodeEvent } from "./events.ts";
-import { givenUp } from "./actors/catalog.ts";
+import { givenUp } from "./actors/refusals.ts";
 import type { Contract } from "./actors/contract.ts";
 import { type Hosted, hostTable } from "./actors/host.ts";
 import { type CallOptions, type Ref, RefFactory } from "./actors/ref.ts";
@@ -209,6 +209,7 @@ class Node implements ActorNode {
       hosts: this.hosts,
       door: this.#options.door ?? true,
       defects: new Set(this.#options.defects),
+      hasEnded: () => this.#ended,
     });
     this.#begin(this.#parts);
   }
@@ -333,7 +334,10 @@ class Node implements ActorNode {
     if (parts) {
       parts.door?.close();
       parts.coordinator.stop();
-      for (const shard of parts.table) shard.catalog.drop(givenUp(fenced));
+      for (const shard of parts.table) {
+        shard.close();
+        shard.catalog.drop(givenUp(fenced));
+      }
       parts.router.stop(error);
       parts.inbound.stop();
       parts.keeper.stop();

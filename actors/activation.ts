@@ -6,20 +6,11 @@
  *
  * @module
  */
-import {
-  ConfigurationError,
-  type ErrorData,
-  FencedError,
-  InvalidArgumentError,
-  toErrorData,
-} from "../errors.ts";
-import type { EventBus } from "../events.ts";
-import type { Clock } from "../platform/clock.ts";
-import type { Codec } from "../transport/codec.ts";
-import { Actor, type ActorContext, type Schedule } from "./actor.ts";
-import type { Contract } from "./contract.ts";
+import { ConfigurationError, type ErrorData, FencedError, toErrorData } from "../errors.ts";
+import type { ActivationHost, Beginning, Caller } from "./activation_host.ts";
+import { LentContext } from "./context.ts";
 import { expired, unknownMessage, validArgument, validResult } from "./dispatch.ts";
-import type { Hosted, HostedMessage } from "./host.ts";
+import type { HostedMessage } from "./host.ts";
 import {
   type ActivationReason,
   type ActivationStatus,
@@ -28,66 +19,15 @@ import {
 } from "./lifecycle.ts";
 import type { Mail } from "./mail.ts";
 import { Mailbox } from "./mailbox.ts";
-import type { Channel, Ref, RefFactory } from "./ref.ts";
-import type { Runnable, Scheduler } from "./scheduler.ts";
+import type { Runnable } from "./scheduler.ts";
 import { RunningSignal } from "./signal.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { StateCell } from "./state_cell.ts";
-import { ActorTimers, type TimerData, TimerMail } from "./timers.ts";
-
-/** On whose behalf a message is sent: what a call chain and a drain need to know. */
-export interface Caller {
-  /** The actors that wait for the running message, and this one. */
-  readonly chain: readonly string[];
-  /** Counts a message as on its way. @throws {FencedError} when this activation may not speak any more */
-  sent(): void;
-  /** The message was admitted (tell) or has ended (ask). */
-  settled(): void;
-}
-
-/** What every activation of a node shares. */
-export interface ActorRuntime {
-  readonly clock: Clock;
-  readonly codec: Codec;
-  readonly scheduler: Scheduler;
-  readonly refs: RefFactory;
-  readonly events: EventBus;
-  open(contract: Contract, name: string, caller: Caller): Channel;
-}
-
-/** What an activation needs of the shard it lives in. */
-export interface ActivationHost {
-  readonly hosted: Hosted;
-  readonly runtime: ActorRuntime;
-  readonly epoch: number;
-  /** Whether handlers may start now. */
-  readonly running: boolean;
-  /** A handler or hook ended, or the last message sent was acknowledged. */
-  onRest(activation: Activation): void;
-  /**
-   * Its end, asked for by `retire`, is complete; `snapshot` is undefined if its state was never touched. With timers
-   * it shall begin anew at once, and have them.
-   */
-  onRetired(
-    activation: Activation,
-    snapshot: Snapshot | undefined,
-    timers: readonly TimerData[] | undefined,
-  ): void;
-  /** `onActivate` threw. */
-  onFailedStart(activation: Activation, error: ErrorData): void;
-}
-
-/** How an activation begins. */
-export interface Beginning {
-  readonly name: string;
-  readonly why: ActivationReason;
-  /** A state of its own, checked; `undefined` for the initial one. */
-  readonly state?: unknown;
-  readonly timers?: readonly TimerData[];
-}
+import { ActorTimers, TimerMail } from "./timers.ts";
+import { UserCode } from "./user_code.ts";
 
 /** See the module's text. */
-export class Activation implements ActorContext, Caller, Runnable {
+export class Activation implements Caller, Runnable {
   readonly name: string;
   readonly why: ActivationReason;
   readonly mailbox: Mailbox<Mail>;
@@ -95,10 +35,9 @@ export class Activation implements ActorContext, Caller, Runnable {
   lastActiveAt: number;
   readonly #host: ActivationHost;
   #status: ActivationStatus = "activating";
-  #instance: Actor<Contract> | undefined;
+  readonly #code: UserCode;
   readonly #state: StateCell;
   #running: Mail | undefined;
-  #busy = false;
   #scheduled = false;
   #outstanding = 0;
   #chain: readonly string[] | undefined;
@@ -117,6 +56,10 @@ export class Activation implements ActorContext, Caller, Runnable {
     this.lastActiveAt = clock.now();
     this.#state = new StateCell(host.hosted, beginning.name, beginning.state);
     this.#signal = new RunningSignal(clock);
+    this.#code = new UserCode(() => {
+      this.wake();
+      if (this.atRest) host.onRest(this);
+    });
     for (const timer of beginning.timers ?? []) this.timers.set(timer);
     this.wake();
   }
@@ -149,7 +92,7 @@ export class Activation implements ActorContext, Caller, Runnable {
 
   /** Like `idle`, whatever the status is. */
   get atRest(): boolean {
-    return !this.#busy && this.#outstanding === 0;
+    return !this.#code.busy && this.#outstanding === 0;
   }
 
   /** Asks for a slice of work, unless it already stands in line or has nothing to do. */
@@ -186,43 +129,43 @@ export class Activation implements ActorContext, Caller, Runnable {
   }
 
   #mayStart(): boolean {
-    return !this.#busy && (this.#status === "active" || this.#status === "activating") && this.#host.running;
+    return (
+      !this.#code.busy && (this.#status === "active" || this.#status === "activating") && this.#host.running
+    );
   }
 
   // ---- beginning and end
 
   #begin(): void {
     const { hosted, runtime } = this.#host;
+    const { kind, name, why } = this;
     const failed = (error: unknown) => {
       this.#report("onActivate", error);
       this.#host.onFailedStart(this, toErrorData(error));
     };
     try {
       this.#state.begin();
-      this.#instance = hosted.create();
-      Actor.attach(this.#instance, this);
+      this.#code.create(hosted, new LentContext(this.#host, this, this.#state));
     } catch (error) {
       return failed(error);
     }
-    runtime.events.emit({ type: "actor-activated", kind: this.kind, name: this.name, why: this.why });
-    const done = () => {
-      try {
-        this.#state.settle();
-      } catch (error) {
-        this.#state.undo();
-        return failed(error);
-      }
-      if (this.#status === "activating") this.#become("active");
-    };
-    this.#run(() => this.#instance?.onActivate(this.why), done, failed);
+    runtime.events.emit({ type: "actor-activated", kind, name, why });
+    this.#code.onActivate(why, () => this.#begun(failed), failed);
+  }
+
+  #begun(failed: (error: unknown) => void): void {
+    try {
+      this.#state.settle();
+    } catch (error) {
+      this.#state.undo();
+      return failed(error);
+    }
+    if (this.#status === "activating") this.#become("active");
   }
 
   /** Runs `onDrain`, if the class has one. A throw is reported through the promise: it cancels the handoff. */
   drain(signal: AbortSignal): Promise<void> | undefined {
-    const instance = this.#instance;
-    if (instance === undefined || this.#busy || instance.onDrain === Actor.prototype.onDrain)
-      return undefined;
-    return new Promise((resolve, reject) => this.#run(() => instance.onDrain(signal), resolve, reject));
+    return this.#code.onDrain(signal);
   }
 
   /** Ends it after its hook; the host hears `onRetired`. Only at rest. `again`: it shall begin anew at once. */
@@ -234,19 +177,10 @@ export class Activation implements ActorContext, Caller, Runnable {
       this.end();
       this.#host.onRetired(this, snapshot, timers);
     };
-    this.#run(
-      () => this.#hook(why),
-      done,
-      (error) => {
-        this.#report("onDeactivate", error);
-        done();
-      },
-    );
-  }
-
-  #hook(why: DeactivationReason): void | Promise<void> {
-    const instance = this.#instance;
-    if (instance && instance.onDeactivate !== Actor.prototype.onDeactivate) return instance.onDeactivate(why);
+    this.#code.onDeactivate(why, done, (error) => {
+      this.#report("onDeactivate", error);
+      done();
+    });
   }
 
   /** Fixes the state: nothing runs on it here any more, unless `unseal` takes it back. */
@@ -261,7 +195,7 @@ export class Activation implements ActorContext, Caller, Runnable {
 
   /** A reclaim: it goes on as if nothing had been asked. */
   resume(): void {
-    this.#become(this.#instance === undefined ? "activating" : "active");
+    this.#become(this.#code.exists ? "active" : "activating");
     this.timers.resume();
     this.wake();
   }
@@ -272,12 +206,12 @@ export class Activation implements ActorContext, Caller, Runnable {
     this.#status = "ended";
     this.timers.clear();
     this.#signal.abort(new FencedError(`Cannot go on as ${this.address}: current activation has ended`));
-    if (why === undefined) return;
-    this.#run(
-      () => this.#hook(why),
-      () => {},
-      (error) => this.#report("onDeactivate", error),
-    );
+    if (why !== undefined)
+      this.#code.onDeactivate(
+        why,
+        () => {},
+        (error) => this.#report("onDeactivate", error),
+      );
   }
 
   /** Aborts the running handler's signal, at a leave deadline. */
@@ -314,11 +248,8 @@ export class Activation implements ActorContext, Caller, Runnable {
     }
     this.#running = mail;
     this.#chain = undefined;
-    this.#run(
-      () => message.handler.call(this.#instance, input),
-      (value) => this.#succeeded(mail, message, value),
-      (error) => this.#failed(mail, error),
-    );
+    const failed = (error: unknown) => this.#failed(mail, error);
+    this.#code.handle(message, input, (value) => this.#succeeded(mail, message, value), failed);
   }
 
   #isExpired(mail: Mail): boolean {
@@ -338,35 +269,9 @@ export class Activation implements ActorContext, Caller, Runnable {
     });
   }
 
-  /** Calls user code: at most one at a time. The ends run in the same turn if it is synchronous. */
-  #run<T>(work: () => T | Promise<T>, done: (value: T) => void, failed: (error: unknown) => void): void {
-    this.#busy = true;
-    let result: T | Promise<T>;
-    try {
-      result = work();
-    } catch (error) {
-      this.#busy = false;
-      return failed(error);
-    }
-    if (!isThenable(result)) {
-      this.#busy = false;
-      return done(result);
-    }
-    const after = (end: () => void) => {
-      this.#busy = false;
-      end();
-      this.wake();
-      if (this.atRest) this.#host.onRest(this);
-    };
-    result.then(
-      (value) => after(() => done(value)),
-      (error) => after(() => failed(error)),
-    );
-  }
-
   #succeeded(mail: Mail, message: HostedMessage, value: unknown): void {
     this.#release();
-    if (this.#status === "ended") return mail.fail(this.#fencedData());
+    if (this.#status === "ended") return mail.fail(toErrorData(this.#fenced()));
     try {
       this.#state.settle();
     } catch (error) {
@@ -384,7 +289,7 @@ export class Activation implements ActorContext, Caller, Runnable {
 
   #failed(mail: Mail, error: unknown): void {
     this.#release();
-    if (this.#status === "ended") return mail.fail(this.#fencedData());
+    if (this.#status === "ended") return mail.fail(toErrorData(this.#fenced()));
     this.#report(mail.message, error);
     const { onError } = this.#host.hosted.contract;
     if (onError === "keep") {
@@ -416,65 +321,18 @@ export class Activation implements ActorContext, Caller, Runnable {
     });
   }
 
-  // ---- what its instance may use
-
-  getState(): unknown {
-    this.#mustLive();
-    return this.#state.get();
-  }
-
-  setState(value: unknown): void {
-    this.#mustLive();
-    this.#state.set(value);
-  }
-
-  get signal(): AbortSignal {
-    this.#mustLive();
-    return this.#signal.get(this.#running?.deadlineAt ?? Infinity);
-  }
-
-  ref<C extends Contract>(contract: C, name: string): Ref<C> {
-    this.#mustLive();
-    const { refs, open } = this.#host.runtime;
-    return refs.create(contract, open(contract, name, this));
-  }
-
-  schedule(message: string, argument: unknown, when: Schedule, id: string | undefined): string {
-    this.#mustLive();
-    const { hosted, runtime } = this.#host;
-    const hostedMessage = hosted.messages.get(message);
-    if (hostedMessage === undefined)
-      throw new InvalidArgumentError(
-        `Cannot schedule "${message}": current messages of "${this.kind}" lack it`,
-      );
-    validArgument(hosted, hostedMessage, argument);
-    const { everyMs } = when;
-    const remainingMs = when.afterMs ?? everyMs ?? 0;
-    const legal = remainingMs >= 0 && Number.isFinite(remainingMs) && (everyMs === undefined || everyMs >= 1);
-    if (!legal)
-      throw new InvalidArgumentError(
-        `Cannot schedule "${message}": current times are ${when.afterMs} and ${everyMs} ms`,
-      );
-    const timer = id ?? this.timers.freshId();
-    this.timers.set({ id: timer, message, argument: runtime.codec.encode(argument), remainingMs, everyMs });
-    return timer;
-  }
-
-  unschedule(id: string): boolean {
-    this.#mustLive();
-    return this.timers.cancel(id);
-  }
-
-  #mustLive(): void {
+  /** @throws {FencedError} once it is sealed, given up or fenced */
+  assertLive(): void {
     if (this.#status === "ended" || this.#status === "sealed") throw this.#fenced();
+  }
+
+  /** The signal of what it handles now. */
+  get signal(): AbortSignal {
+    return this.#signal.get(this.#running?.deadlineAt ?? Infinity);
   }
 
   #fenced(): FencedError {
     return new FencedError(`Cannot act as ${this.address}: current activation is ${this.#status}`);
-  }
-
-  #fencedData(): ErrorData {
-    return toErrorData(this.#fenced());
   }
 
   // ---- as a caller
@@ -485,7 +343,7 @@ export class Activation implements ActorContext, Caller, Runnable {
   }
 
   sent(): void {
-    this.#mustLive();
+    this.assertLive();
     this.#outstanding++;
   }
 
@@ -493,10 +351,4 @@ export class Activation implements ActorContext, Caller, Runnable {
     this.#outstanding--;
     if (this.atRest) this.#host.onRest(this);
   }
-}
-
-function isThenable<T>(value: T | Promise<T>): value is Promise<T> {
-  return (
-    typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function"
-  );
 }

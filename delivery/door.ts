@@ -80,12 +80,11 @@ export class Door {
 
   /** Takes no new requests; those under way are answered. */
   leave(): void {
-    this.#subscription?.unsubscribe();
-    this.#subscription = undefined;
+    this.#subscription?.drain();
   }
 
   close(): void {
-    this.leave();
+    this.#subscription?.unsubscribe();
   }
 
   #incoming(message: Incoming): void {

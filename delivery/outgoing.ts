@@ -4,7 +4,7 @@
  * @module
  */
 import { fromErrorData, type ErrorData } from "../errors.ts";
-import type { Caller } from "../actors/activation.ts";
+import type { Caller } from "../actors/activation_host.ts";
 import type { NodeId } from "../cluster/protocol.ts";
 import type { Codec } from "../transport/codec.ts";
 import { copyValue } from "../transport/value.ts";

@@ -21,6 +21,8 @@ export class KeptReply implements FrameItem {
   readonly refusesTell: boolean;
   dueAt = 0;
   attempts = 0;
+  /** It waits in the outbox: a closed gate must not heap up copies. */
+  queued = false;
 
   constructor(peer: Peer, reply: Omit<Reply, "item">, refusesTell: boolean) {
     this.peer = peer;
@@ -29,6 +31,7 @@ export class KeptReply implements FrameItem {
   }
 
   write(writer: ByteWriter): void {
+    this.queued = false;
     writeReply(writer, this.reply);
   }
 }
@@ -130,7 +133,8 @@ export class ReplyKeeper {
     const { clock, random, outbox, settings } = this.#ports;
     const delayMs = Math.min(settings.resendMaxMs, 4 * settings.resendMinMs * 2 ** kept.attempts++);
     kept.dueAt = clock.now() + delayMs * (0.75 + random.next() / 2);
-    outbox.add(kept.peer, kept);
+    if (!kept.queued) outbox.add(kept.peer, kept);
+    kept.queued = true;
     this.#alarm.by(kept.dueAt);
   }
 

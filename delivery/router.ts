@@ -4,7 +4,7 @@
  * @module
  */
 import { InvalidArgumentError, toErrorData, UnknownKindError, UnknownMessageError } from "../errors.ts";
-import type { Caller } from "../actors/activation.ts";
+import type { Caller } from "../actors/activation_host.ts";
 import type { AskMessage, Contract, TellMessage } from "../actors/contract.ts";
 import type { CallOptions, Channel } from "../actors/ref.ts";
 import { firstIssue, validate } from "../actors/schema.ts";
@@ -51,6 +51,7 @@ export class Router {
   readonly #links = new Map<string, (SenderLink | undefined)[]>();
   readonly #alarm: Alarm;
   readonly #stops: (() => void)[];
+  #refusal: Error | undefined;
 
   constructor(ports: RouterPorts) {
     this.#ports = ports;
@@ -62,6 +63,11 @@ export class Router {
       ports.membership.onView(() => this.#rerouteAll()),
       ports.gate.onChange((open) => open && this.#rerouteAll()),
     ];
+  }
+
+  /** Refuses what does not come from an actor from now on: the node is going. */
+  refuseOutsiders(error: Error): void {
+    this.#refusal = error;
   }
 
   /** The link to a shard; made at the first use, kept for the node's life, because its numbers go on. */
@@ -115,6 +121,7 @@ export class Router {
    * @throws {UnknownKindError} through the promise, if no node has ever hosted the kind
    */
   send(request: Request): Promise<unknown> {
+    if (this.#refusal && request.caller === undefined) return Promise.reject(this.#refusal);
     const shards = this.#ports.ownership.shards(request.kind);
     if (shards === undefined) return this.#sendToNewKind(request);
     return this.#submit(this.link(request.kind, shardOf(request.kind, request.name, shards)), request);
@@ -182,9 +189,10 @@ export class Router {
 
   /** Ends every call that has not ended. */
   stop(error: Error): void {
+    this.#refusal = error;
     for (const stop of this.#stops) stop();
-    this.#alarm.stop();
     for (const link of this.#each()) link.close(error);
+    this.#alarm.stop();
   }
 }
 

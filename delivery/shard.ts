@@ -11,10 +11,12 @@
  *
  * @module
  */
-import type { Activation, ActorRuntime } from "../actors/activation.ts";
+import type { Activation } from "../actors/activation.ts";
+import type { ActorRuntime } from "../actors/activation_host.ts";
 import type { Budget } from "../actors/budget.ts";
 import { Catalog, type CatalogHost } from "../actors/catalog.ts";
 import type { Hosted } from "../actors/host.ts";
+import { Relocation } from "../actors/relocation.ts";
 import type { ActivationReason } from "../actors/lifecycle.ts";
 import type { Mail } from "../actors/mail.ts";
 import type { Gate } from "../cluster/gate.ts";
@@ -50,6 +52,7 @@ export class Shard implements CatalogHost, ReceiverShard, LocalShard {
   readonly shard: number;
   readonly hosted: Hosted;
   readonly catalog: Catalog;
+  readonly relocation: Relocation;
   /** A handler ended, or something sent was acknowledged, while somebody waits for that. */
   onProgress: ((activation: Activation) => void) | undefined;
   #epoch: number;
@@ -67,6 +70,7 @@ export class Shard implements CatalogHost, ReceiverShard, LocalShard {
     this.#epoch = epoch;
     this.#lost = lost;
     this.catalog = new Catalog(this);
+    this.relocation = new Relocation(this.catalog);
   }
 
   get epoch(): number {
@@ -141,7 +145,7 @@ export class Shard implements CatalogHost, ReceiverShard, LocalShard {
   resume(): void {
     const sealed = this.#phase === "sealed";
     this.#phase = "serving";
-    if (sealed) this.catalog.unseal();
+    if (sealed) this.relocation.unseal();
     else this.catalog.wake();
   }
 

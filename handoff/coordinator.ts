@@ -213,11 +213,11 @@ export class Coordinator {
     if (!hosted) return false;
     const entry = ownership.entry(kind, shard);
     const next = claimed(entry?.record, self, (id) => membership.isOver(id));
-    const change = await ownership.change(kind, shard, entry, next);
+    const change = await ownership.change(kind, shard, entry, next, { giveUp: this.#ports.hasEnded });
     if (!change.won || this.#stopped) return change.won;
     const { epoch, late } = change.entry.record;
     const served = new Shard(this.#ports.shards, hosted, shard, epoch, entry !== undefined);
-    served.catalog.install(
+    served.relocation.install(
       late.map(({ name, at }) => {
         return {
           sealed: { name, status: "late", at, snapshot: undefined, timers: [], backlog: [] },

@@ -38,7 +38,7 @@ export class Drain {
     const { catalog } = this.#shard;
     this.#shard.drain();
     this.#shard.onProgress = (activation) => this.#rested(activation);
-    for (const activation of catalog.activations) this.#begin(activation);
+    for (const activation of catalog.residents.active.values()) this.#begin(activation);
     if (this.#over) return;
     if (this.#restless.size === 0) return this.#end(this.#onDrained);
     this.#timer = this.#clock.after(this.#budgetMs, () => this.#end(this.#onDrained));

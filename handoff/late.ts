@@ -196,7 +196,7 @@ export class LateArrivals {
     const { kind, shard: number, name, from, moveId } = message;
     const shard = this.#ports.table.get(kind, number);
     if (shard === undefined || shard.phase !== "serving" || this.#taking.has(moveId)) return;
-    const awaited = shard.catalog.awaited.get(name);
+    const awaited = shard.catalog.residents.awaited.get(name);
     if (awaited === undefined || !sameNode(awaited.at, from)) return;
     const { talk, clock, settings } = this.#ports;
     const stop = () => {
@@ -214,8 +214,8 @@ export class LateArrivals {
   async #arrive(shard: Shard, name: string, bytes: Uint8Array): Promise<void> {
     const actor = decodeActor(bytes);
     if (actor.name !== name) return;
-    const staged = shard.catalog.stage(unpackActor(this.#ports, shard, actor));
-    if (await this.#strike(shard, [name])) shard.catalog.arrive(staged);
+    const staged = shard.relocation.stage(unpackActor(this.#ports, shard, actor));
+    if (await this.#strike(shard, [name])) shard.relocation.arrive(staged);
   }
 
   /** Looks after every awaited actor of the shards served here: back home, or lost. Safe to call at any time. */
@@ -223,7 +223,7 @@ export class LateArrivals {
     for (const shard of this.#ports.table) {
       if (shard.phase !== "serving" || this.#striking.has(shard)) continue;
       const lost: string[] = [];
-      for (const [name, { at }] of shard.catalog.awaited) {
+      for (const [name, { at }] of shard.catalog.residents.awaited) {
         if (sameNode(at, this.#ports.self)) void this.#rejoin(shard, name);
         else if (this.#ports.membership.isOver(at)) lost.push(name);
       }
@@ -237,13 +237,13 @@ export class LateArrivals {
     this.#leavers.hold(shard, name, false);
     if (!struck) return;
     const home = this.#leavers.rejoin(shard, name);
-    if (home) shard.catalog.rejoin(home);
-    else shard.catalog.recover(name, "its late activation here has ended");
+    if (home) shard.relocation.rejoin(home);
+    else shard.relocation.recover(name, "its late activation here has ended");
   }
 
   async #recover(shard: Shard, names: readonly string[]): Promise<void> {
     if (!(await this.#strike(shard, names))) return;
-    for (const name of names) shard.catalog.recover(name, "the node on which its handler ran is gone");
+    for (const name of names) shard.relocation.recover(name, "the node on which its handler ran is gone");
   }
 
   /** Takes names off the record's list. Repeats until it is known; false if the shard is not served here any more. */
@@ -252,19 +252,22 @@ export class LateArrivals {
     while (this.#striking.has(shard)) await new Promise<void>((resolve) => clock.after(1, resolve));
     this.#striking.add(shard);
     try {
-      for (;;) {
+      while (!this.#ports.hasEnded()) {
         const entry = ownership.entry(shard.kind, shard.shard);
         const mine =
           entry && sameNode(entry.record.owner, this.#ports.self) && entry.record.epoch === shard.epoch;
         if (!mine || entry.record.state !== "owned" || shard.phase !== "serving") return false;
         if (gate.isOpen) {
           const change = await ownership
-            .change(shard.kind, shard.shard, entry, struckOff(entry.record, ...names))
+            .change(shard.kind, shard.shard, entry, struckOff(entry.record, ...names), {
+              giveUp: this.#ports.hasEnded,
+            })
             .catch(() => undefined);
           if (change?.won) return true;
         }
         await new Promise<void>((resolve) => clock.after(settings.repeatMs, resolve));
       }
+      return false;
     } finally {
       this.#striking.delete(shard);
     }

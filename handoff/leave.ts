@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { UnavailableError } from "../errors.ts";
 import type { Membership } from "../cluster/membership.ts";
 import type { ReplyKeeper } from "../delivery/reply_keeper.ts";
 import type { Router } from "../delivery/router.ts";
@@ -69,6 +70,7 @@ export async function leaveCluster(
   coordinator.leave();
   await waitUntil(clock, startedAt + deadlineMs * ABORT_AT, () => isEmpty(coordinator));
   coordinator.leavers.abort();
+  parts.router.refuseOutsiders(new UnavailableError("Cannot send a message: current node is leaving"));
   await waitUntil(clock, until, () => isEmpty(coordinator) && isQuiet(parts));
   const { shards, late } = coordinator.unfinished;
   await inTime(clock, Math.max(until, clock.now() + GRACE_MS), membership.setState("gone"));

@@ -63,7 +63,8 @@ export class ParkingPlace implements Parking {
     if (!hosted || !moveId || !parked) return false;
     const bytes = await this.#read(kind, shard, moveId, parked);
     const staged = await stageShard(this.#ports, hosted, shard, epoch + 1, bytes);
-    const change = await ownership.change(kind, shard, entry, restored(entry.record, self));
+    const next = restored(entry.record, self);
+    const change = await ownership.change(kind, shard, entry, next, { giveUp: this.#ports.hasEnded });
     if (!change.won) return false;
     serveStaged(this.#ports, staged);
     for (let index = 0; index < parked.chunks; index++)

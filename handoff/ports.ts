@@ -37,6 +37,8 @@ export interface HandoffPorts {
   readonly parking: Records;
   readonly events: EventBus;
   readonly settings: HandoffSettings;
+  /** Whether the node has ended: whatever is still being tried is given up. */
+  hasEnded(): boolean;
   /** For tests: rules to break on purpose. None in use. */
   readonly defects: ReadonlySet<string>;
 }

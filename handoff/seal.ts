@@ -28,7 +28,7 @@ export interface SealedShard {
 export function sealShard(ports: HandoffPorts, shard: Shard, toPark: boolean): SealedShard {
   const { self, clock, keeper, settings } = ports;
   const links = shard.seal();
-  const sealed = shard.catalog.seal(self, settings.actorBytesMax);
+  const sealed = shard.relocation.seal(self, settings.actorBytesMax);
   const replies = keeper.ofShard(shard.kind, shard.shard);
   const bytes = encodeBatch({
     links,

@@ -135,7 +135,7 @@ export class SourceMove {
       kind,
       shard: number,
       epoch,
-      actors: catalog.size,
+      actors: catalog.residents.size,
       stateVersion,
     });
   }
@@ -226,6 +226,7 @@ export class SourceMove {
   /** After a change of unknown outcome: what does the leader say? Until it is known, nothing is served. */
   async #learn(): Promise<void> {
     const { shard, moveId } = this.plan;
+    if (isOver(this.#state)) return;
     try {
       const entry = await this.#ports.ownership.refresh(shard.kind, shard.shard);
       if (isOver(this.#state)) return;
@@ -253,9 +254,9 @@ export class SourceMove {
   #release(): void {
     const { shard } = this.plan;
     this.#drain?.stop();
-    if (this.plan.to === "bucket") shard.catalog.refuseAsks(parkedRefusal());
+    if (this.plan.to === "bucket") shard.relocation.refuseAsks(parkedRefusal());
     else if (this.#sealed) this.#ports.keeper.handOver(this.#sealed.replies);
-    const late = shard.catalog.release();
+    const late = shard.relocation.release();
     shard.close();
     this.#ports.table.detach(shard);
     this.#finish();
@@ -323,7 +324,7 @@ export class SourceMove {
 
   get #patience(): { giveUp: () => boolean } {
     const until = this.#ports.clock.now() + this.#ports.settings.silenceMs;
-    return { giveUp: () => this.#ports.clock.now() >= until };
+    return { giveUp: () => this.#ports.clock.now() >= until || this.#ports.hasEnded() };
   }
 }
 

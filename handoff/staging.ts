@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { StagedActor } from "../actors/catalog.ts";
+import type { StagedActor } from "../actors/relocation.ts";
 import type { Hosted } from "../actors/host.ts";
 import type { SealedActor } from "../actors/sealed.ts";
 import { RemoteMail } from "../delivery/link_receiver.ts";
@@ -38,7 +38,7 @@ export async function stageShard(
   const actors: StagedActor[] = [];
   let sliceEndsAt = clock.now() + settings.stageSliceMs;
   for (const actor of batch.actors) {
-    actors.push(shard.catalog.stage(unpackActor(ports, shard, actor)));
+    actors.push(shard.relocation.stage(unpackActor(ports, shard, actor)));
     if (clock.now() < sliceEndsAt) continue;
     await new Promise<void>((resolve) => clock.soon(resolve));
     sliceEndsAt = clock.now() + settings.stageSliceMs;
@@ -61,7 +61,7 @@ export function serveStaged(ports: HandoffPorts, { shard, batch, actors }: Stage
   const { peers } = ports.shards;
   if (!defects.has("no-link-table"))
     shard.installLinks(batch.links.filter(({ from }) => !membership.isOver(from)));
-  shard.catalog.install(actors);
+  shard.relocation.install(actors);
   for (const { to, refusesTell, ...reply } of batch.replies) {
     if (membership.isOver(to)) continue;
     const { kind, shard: number } = shard;

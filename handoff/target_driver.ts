@@ -154,11 +154,21 @@ export class TargetMove {
     if (!gate.isOpen) return void again();
     if (!isOurs(entry, moveId)) return void this.#learn();
     try {
-      const change = await ownership.change(kind, shard, entry, committed(entry.record, this.#lateActors()));
-      this.dispatch(change.won ? { type: "committed" } : { type: "lost" });
+      const next = committed(entry.record, this.#lateActors());
+      const change = await ownership.change(kind, shard, entry, next, {
+        giveUp: () => this.#ports.hasEnded(),
+      });
+      this.dispatch(change.won || this.#isServedBy(change.entry) ? { type: "committed" } : { type: "lost" });
     } catch {
       again();
     }
+  }
+
+  /** Nobody but this node can have written that: it is the commit of a try whose answer was lost. */
+  #isServedBy(entry: OwnedEntry | undefined): boolean {
+    if (entry === undefined) return false;
+    const { owner, epoch, floor } = entry.record;
+    return sameNode(owner, this.#ports.self) && epoch === this.move.epoch + 1 && floor < epoch;
   }
 
   /** The record seen here is not this move's: older, or newer. The leader knows. */
@@ -168,9 +178,10 @@ export class TargetMove {
       const entry = await this.#ports.ownership.refresh(hosted.contract.kind, shard);
       if (this.#state.at !== "committing") return;
       if (isOurs(entry, moveId)) await this.#commit();
-      else this.dispatch({ type: "lost" });
+      else this.dispatch(this.#isServedBy(entry) ? { type: "committed" } : { type: "lost" });
     } catch {
-      this.#ports.clock.after(this.#ports.settings.repeatMs, () => void this.#learn());
+      const { clock, settings } = this.#ports;
+      clock.after(settings.repeatMs, () => this.#state.at === "committing" && void this.#learn());
     }
   }
 

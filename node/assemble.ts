@@ -43,6 +43,8 @@ export interface Ground {
   readonly ownership: Ownership;
   readonly door: boolean | DoorOptions;
   readonly defects: ReadonlySet<string>;
+  /** Whether the node has ended. */
+  hasEnded(): boolean;
 }
 
 /** The parts of a running node. */
@@ -143,6 +145,7 @@ export function assemble(ground: Ground): Parts {
     events,
     settings,
     defects,
+    hasEnded: ground.hasEnded,
   });
   const door =
     ground.door === false

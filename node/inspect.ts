@@ -131,12 +131,13 @@ function inspectShards({ ownership }: Parts): InspectedShard[] {
 function inspectActors({ table }: Parts): InspectedActor[] {
   const actors: InspectedActor[] = [];
   for (const { kind, shard, catalog } of table) {
-    for (const { name, status, mailbox } of catalog.activations)
+    for (const { name, status, mailbox } of catalog.residents.active.values())
       actors.push({ kind, name, shard, status, mailbox: mailbox.size });
-    for (const name of catalog.passive) actors.push({ kind, name, shard, status: "passive", mailbox: 0 });
-    for (const [name, { mailbox }] of catalog.awaited)
+    for (const name of catalog.residents.passive.keys())
+      actors.push({ kind, name, shard, status: "passive", mailbox: 0 });
+    for (const [name, { mailbox }] of catalog.residents.awaited)
       actors.push({ kind, name, shard, status: "awaited", mailbox: mailbox.size });
-    for (const name of catalog.quarantined.keys())
+    for (const name of catalog.residents.quarantined.keys())
       actors.push({ kind, name, shard, status: "quarantined", mailbox: 0 });
   }
   return actors;

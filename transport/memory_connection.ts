@@ -69,6 +69,7 @@ export class MemorySubscription implements Subscription {
   readonly queue: string | undefined;
   readonly matches: (subject: string) => boolean;
   readonly #onMessage: (message: Incoming) => void;
+  #over = false;
 
   constructor(
     connection: MemoryConnection,
@@ -84,7 +85,7 @@ export class MemorySubscription implements Subscription {
   }
 
   deliver(message: Incoming): void {
-    if (!this.connection.subscriptions.has(this)) return;
+    if (this.#over || !this.connection.connected) return;
     try {
       this.#onMessage(message);
     } catch (error) {
@@ -93,6 +94,11 @@ export class MemorySubscription implements Subscription {
   }
 
   unsubscribe(): void {
+    this.#over = true;
+    this.connection.subscriptions.delete(this);
+  }
+
+  drain(): void {
     this.connection.subscriptions.delete(this);
   }
 }

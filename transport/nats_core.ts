@@ -86,6 +86,7 @@ export class NatsTransport implements Transport {
         active = false;
         inner.unsubscribe();
       },
+      drain: () => void inner.drain().catch((error: unknown) => this.#report(error)),
     };
   }
 

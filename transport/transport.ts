@@ -33,6 +33,8 @@ export interface PublishOptions {
 export interface Subscription {
   /** Nothing is delivered after this returns. */
   unsubscribe(): void;
+  /** Takes nothing new; what was on its way is still delivered. */
+  drain(): void;
 }
 
 /** A change of the connection's condition. */

@@ -1,0 +1,68 @@
+/**
+ * What an activation works with: the runtime that all actors of a node share, and the shard it lives in.
+ *
+ * @module
+ */
+import type { ErrorData } from "../errors.ts";
+import type { EventBus } from "../events.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { Codec } from "../transport/codec.ts";
+import type { Activation } from "./activation.ts";
+import type { Contract } from "./contract.ts";
+import type { Hosted } from "./host.ts";
+import type { ActivationReason } from "./lifecycle.ts";
+import type { Channel, RefFactory } from "./ref.ts";
+import type { Scheduler } from "./scheduler.ts";
+import type { Snapshot } from "./snapshot.ts";
+import type { TimerData } from "./timers.ts";
+
+/** On whose behalf a message is sent: what a call chain and a drain need to know. */
+export interface Caller {
+  /** The actors that wait for the running message, and this one. */
+  readonly chain: readonly string[];
+  /** Counts a message as on its way. @throws {FencedError} when this activation may not speak any more */
+  sent(): void;
+  /** The message was admitted (tell) or has ended (ask). */
+  settled(): void;
+}
+
+/** What every activation of a node shares. */
+export interface ActorRuntime {
+  readonly clock: Clock;
+  readonly codec: Codec;
+  readonly scheduler: Scheduler;
+  readonly refs: RefFactory;
+  readonly events: EventBus;
+  open(contract: Contract, name: string, caller: Caller): Channel;
+}
+
+/** What an activation needs of the shard it lives in. */
+export interface ActivationHost {
+  readonly hosted: Hosted;
+  readonly runtime: ActorRuntime;
+  readonly epoch: number;
+  /** Whether handlers may start now. */
+  readonly running: boolean;
+  /** A handler or hook ended, or the last message sent was acknowledged. */
+  onRest(activation: Activation): void;
+  /**
+   * Its end, asked for by `retire`, is complete; `snapshot` is undefined if its state was never touched. With timers
+   * it shall begin anew at once, and have them.
+   */
+  onRetired(
+    activation: Activation,
+    snapshot: Snapshot | undefined,
+    timers: readonly TimerData[] | undefined,
+  ): void;
+  /** `onActivate` threw. */
+  onFailedStart(activation: Activation, error: ErrorData): void;
+}
+
+/** How an activation begins. */
+export interface Beginning {
+  readonly name: string;
+  readonly why: ActivationReason;
+  /** A state of its own, checked; `undefined` for the initial one. */
+  readonly state?: unknown;
+  readonly timers?: readonly TimerData[];
+}

@@ -1,0 +1,95 @@
+/**
+ * What an activation lends to the instance of its class. Each use asks first whether the activation still lives: an old
+ * handler must not act through what came after it.
+ *
+ * @module
+ */
+import { InvalidArgumentError } from "../errors.ts";
+import type { Activation } from "./activation.ts";
+import type { ActivationHost } from "./activation_host.ts";
+import type { ActorContext, Schedule } from "./actor.ts";
+import type { Contract } from "./contract.ts";
+import { validArgument } from "./dispatch.ts";
+import type { Ref } from "./ref.ts";
+import type { StateCell } from "./state_cell.ts";
+
+/** See the module's text. */
+export class LentContext implements ActorContext {
+  readonly #host: ActivationHost;
+  readonly #activation: Activation;
+  readonly #state: StateCell;
+
+  constructor(host: ActivationHost, activation: Activation, state: StateCell) {
+    this.#host = host;
+    this.#activation = activation;
+    this.#state = state;
+  }
+
+  get kind(): string {
+    return this.#activation.kind;
+  }
+
+  get name(): string {
+    return this.#activation.name;
+  }
+
+  get epoch(): number {
+    return this.#host.epoch;
+  }
+
+  get signal(): AbortSignal {
+    this.#activation.assertLive();
+    return this.#activation.signal;
+  }
+
+  getState(): unknown {
+    this.#activation.assertLive();
+    return this.#state.get();
+  }
+
+  setState(value: unknown): void {
+    this.#activation.assertLive();
+    this.#state.set(value);
+  }
+
+  ref<C extends Contract>(contract: C, name: string): Ref<C> {
+    this.#activation.assertLive();
+    const { refs, open } = this.#host.runtime;
+    return refs.create(contract, open(contract, name, this.#activation));
+  }
+
+  schedule(message: string, argument: unknown, when: Schedule, id: string | undefined): string {
+    this.#activation.assertLive();
+    this.#checkMessage(message, argument);
+    const { everyMs } = when;
+    const remainingMs = when.afterMs ?? everyMs ?? 0;
+    checkTimes(message, remainingMs, everyMs);
+    const { timers } = this.#activation;
+    const timer = id ?? timers.freshId();
+    const bytes = this.#host.runtime.codec.encode(argument);
+    timers.set({ id: timer, message, argument: bytes, remainingMs, everyMs });
+    return timer;
+  }
+
+  unschedule(id: string): boolean {
+    this.#activation.assertLive();
+    return this.#activation.timers.cancel(id);
+  }
+
+  #checkMessage(message: string, argument: unknown): void {
+    const { hosted } = this.#host;
+    const declared = hosted.messages.get(message);
+    if (declared) validArgument(hosted, declared, argument);
+    else
+      throw new InvalidArgumentError(
+        `Cannot schedule "${message}": current contract of "${this.kind}" lacks it`,
+      );
+  }
+}
+
+function checkTimes(message: string, remainingMs: number, everyMs: number | undefined): void {
+  const legal = remainingMs >= 0 && Number.isFinite(remainingMs) && (everyMs === undefined || everyMs >= 1);
+  if (legal && everyMs !== Infinity) return;
+  const words = `current times are ${remainingMs} ms and ${everyMs ?? "no"} interval`;
+  throw new InvalidArgumentError(`Cannot schedule "${message}": ${words}`);
+}

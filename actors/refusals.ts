@@ -1,0 +1,46 @@
+/**
+ * The words in which an actor's messages are refused.
+ *
+ * @module
+ */
+import {
+  BusyError,
+  CallCycleError,
+  type ErrorData,
+  FencedError,
+  InvalidStateError,
+  toErrorData,
+  UnavailableError,
+} from "../errors.ts";
+import type { SealedActor } from "./sealed.ts";
+
+/** The actor asked waits, through the chain, for this very answer. */
+export function cycle(address: string, chain: readonly string[]): ErrorData {
+  const path = [...chain, address].join(" → ");
+  return toErrorData(
+    new CallCycleError(`Cannot call an actor that waits for this call: current chain is ${path}`),
+  );
+}
+
+export function mailboxFull(name: string, size: number): ErrorData {
+  const words = `Cannot take another message for "${name}": current mailbox holds ${size}`;
+  return toErrorData(new BusyError(words, { retryAfterMs: 100 }));
+}
+
+/** The node may not hold another activation. */
+export function noRoom(): ErrorData {
+  const words = "Cannot activate another actor: current number of activations is the node's limit";
+  return toErrorData(new BusyError(words, { retryAfterMs: 1_000 }));
+}
+
+export function unreadable(kind: string, { name, reason }: SealedActor): ErrorData {
+  const words = `Cannot use "${name}" of kind "${kind}": current state is quarantined, ${reason}`;
+  return toErrorData(new InvalidStateError(words));
+}
+
+/** The refusal of what waits when a node gives its actors up. */
+export function givenUp(fenced: boolean): ErrorData {
+  if (fenced)
+    return toErrorData(new FencedError("Cannot handle the message: current node was declared dead"));
+  return toErrorData(new UnavailableError("Cannot handle the message: current node is stopping"));
+}

@@ -1,0 +1,193 @@
+/**
+ * How the actors of a shard leave a node, and how they come to one: sealed, released or taken back on one side; staged,
+ * installed, awaited and recovered on the other.
+ *
+ * @module
+ */
+import { type ErrorData, InvalidStateError } from "../errors.ts";
+import type { Activation } from "./activation.ts";
+import type { Catalog } from "./catalog.ts";
+import type { Mail } from "./mail.ts";
+import { Mailbox } from "./mailbox.ts";
+import type { Residents } from "./residents.ts";
+import { bare, type Place, type SealedActor } from "./sealed.ts";
+import { unpackState } from "./snapshot.ts";
+import { type TimerData, TimerMail } from "./timers.ts";
+
+/** A decoded actor, ready to begin: what a target stages before it commits. */
+export interface StagedActor {
+  readonly sealed: SealedActor;
+  readonly state: unknown;
+}
+
+/** See the module's text. */
+export class Relocation {
+  readonly #catalog: Catalog;
+  readonly #residents: Residents;
+
+  constructor(catalog: Catalog) {
+    this.#catalog = catalog;
+    this.#residents = catalog.residents;
+  }
+
+  // ---- seal and its ways on
+
+  /**
+   * Fixes every actor in one synchronous step. What is idle is sealed; what is not becomes late. Everything stays
+   * here as well until `release` or `unseal`.
+   *
+   * @param here where late actors are to be found
+   * @param bytesMax above it an idle actor's state is delivered by itself, as if it were late
+   */
+  seal(here: Place, bytesMax: number): SealedActor[] {
+    const sealed: SealedActor[] = [];
+    for (const activation of this.#residents.active.values())
+      sealed.push(this.#sealOne(activation, here, bytesMax));
+    for (const [name, snapshot] of this.#residents.passive)
+      sealed.push({ ...bare(name, "passive"), snapshot });
+    for (const [name, { at, mailbox, timers }] of this.#residents.awaited) {
+      sealed.push({ ...bare(name, "late"), at, timers, backlog: mailbox.rest() });
+    }
+    sealed.push(...this.#residents.quarantined.values());
+    return sealed;
+  }
+
+  #sealOne(activation: Activation, here: Place, bytesMax: number): SealedActor {
+    const { name } = activation;
+    const timers = activation.timers.pause();
+    const backlog = activation.mailbox.rest().filter((mail) => !(mail instanceof TimerMail));
+    const base = { ...bare(name, "active"), timers, backlog };
+    if (!activation.idle) return this.#late(activation, base, here);
+    try {
+      const carried = this.#catalog.hosted.contract.onMove === "carry";
+      const snapshot = carried ? activation.snapshot() : undefined;
+      if (snapshot && snapshot.bytes.byteLength > bytesMax) return this.#late(activation, base, here);
+      activation.seal();
+      return carried ? { ...base, snapshot } : { ...base, timers: [] };
+    } catch (error) {
+      activation.seal();
+      return {
+        ...base,
+        status: "quarantined",
+        reason: error instanceof Error ? error.message : "it cannot be sealed",
+      };
+    }
+  }
+
+  #late(activation: Activation, base: SealedActor, here: Place): SealedActor {
+    activation.becomeLate();
+    this.#catalog.runtime.events.emit({
+      type: "actor-late",
+      kind: this.#catalog.kind,
+      name: activation.name,
+    });
+    return { ...base, status: "late", at: here };
+  }
+
+  /** A reclaim won: every activation goes on where it was. */
+  unseal(): void {
+    for (const activation of this.#residents.active.values()) activation.resume();
+  }
+
+  /**
+   * The next owner has it all: ends what was sealed. Late activations go on, without their mail.
+   * @returns those
+   */
+  release(): Activation[] {
+    const late: Activation[] = [];
+    for (const activation of this.#residents.active.values()) {
+      activation.mailbox.clear();
+      if (activation.status === "late") late.push(activation);
+      else activation.end("handoff");
+    }
+    this.#residents.clear();
+    return late;
+  }
+
+  /** Ends the asks that wait, before a `release` to a place where nobody answers. */
+  refuseAsks(error: ErrorData): void {
+    const waiting = [...this.#residents.active.values(), ...this.#residents.awaited.values()].flatMap(
+      ({ mailbox }) => mailbox.rest(),
+    );
+    for (const mail of waiting) if (mail.type === "ask") mail.refuse(error);
+  }
+
+  // ---- restore
+
+  /** Decodes, upgrades and checks one actor; starts nothing. What cannot be read becomes quarantined. */
+  stage(sealed: SealedActor): StagedActor {
+    if (sealed.status !== "active" || sealed.snapshot === undefined) return { sealed, state: undefined };
+    try {
+      return {
+        sealed,
+        state: unpackState(this.#catalog.hosted, sealed.snapshot, this.#catalog.runtime.codec),
+      };
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : "it cannot be read";
+      return { sealed: { ...sealed, status: "quarantined", reason }, state: undefined };
+    }
+  }
+
+  /** Puts staged actors in their places; they begin as soon as handlers may start. */
+  install(staged: Iterable<StagedActor>): void {
+    for (const { sealed, state } of staged) this.#installOne(sealed, state);
+  }
+
+  #installOne(sealed: SealedActor, state: unknown): void {
+    const { name, timers, backlog, snapshot } = sealed;
+    if (sealed.status === "passive" && snapshot) this.#residents.sleep(name, snapshot);
+    else if (sealed.status === "quarantined")
+      this.#catalog.quarantine(sealed, new InvalidStateError(sealed.reason ?? "it cannot be read"));
+    else if (sealed.status === "late" && sealed.at) this.#await(name, sealed.at, timers, backlog);
+    else {
+      const activation = this.#catalog.begin(
+        name,
+        snapshot ? "handed-off" : this.#catalog.freshReason,
+        state,
+        timers,
+      );
+      for (const mail of backlog) activation.mailbox.push(mail);
+      activation.wake();
+    }
+  }
+
+  #await(name: string, at: Place, timers: readonly TimerData[], backlog: readonly Mail[]): void {
+    const mailbox = new Mailbox<Mail>(this.#catalog.hosted.contract.mailboxMax);
+    for (const mail of backlog) mailbox.push(mail);
+    this.#residents.awaited.set(name, { at, mailbox, timers });
+  }
+
+  /** A late actor has arrived and is off the record's list: it begins, before the mail that waited for it. */
+  arrive(staged: StagedActor): void {
+    const { name } = staged.sealed;
+    const awaited = this.#residents.awaited.get(name);
+    if (awaited === undefined) return;
+    this.#residents.awaited.delete(name);
+    const timers = [...awaited.timers, ...staged.sealed.timers];
+    this.#installOne(
+      { ...staged.sealed, timers, backlog: [...staged.sealed.backlog, ...awaited.mailbox.clear()] },
+      staged.state,
+    );
+  }
+
+  /** A late actor will not come: its node was lost or gave up. It begins again without its state. */
+  recover(name: string, reason: string): void {
+    const awaited = this.#residents.awaited.get(name);
+    if (awaited === undefined) return;
+    this.#residents.awaited.delete(name);
+    this.#catalog.runtime.events.emit({ type: "actor-recovered", kind: this.#catalog.kind, name, reason });
+    const activation = this.#catalog.begin(name, "recovered", undefined, awaited.timers);
+    for (const mail of awaited.mailbox.clear()) activation.mailbox.push(mail);
+    activation.wake();
+  }
+
+  /** The move came back to where the actor is late: it goes on here, with the mail that travelled. */
+  rejoin(activation: Activation): void {
+    const awaited = this.#residents.awaited.get(activation.name);
+    if (awaited === undefined) return;
+    this.#residents.awaited.delete(activation.name);
+    this.#residents.add(activation);
+    for (const mail of awaited.mailbox.clear()) activation.mailbox.push(mail);
+    activation.resume();
+  }
+}

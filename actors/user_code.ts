@@ -1,0 +1,95 @@
+/**
+ * The instance of a user's class, and the one call into it that may be running.
+ *
+ * @module
+ */
+import { Actor, type ActorContext } from "./actor.ts";
+import type { Contract } from "./contract.ts";
+import type { Hosted, HostedMessage } from "./host.ts";
+import type { ActivationReason, DeactivationReason } from "./lifecycle.ts";
+
+/** See the module's text. */
+export class UserCode {
+  readonly #onRest: () => void;
+  #instance: Actor<Contract> | undefined;
+  #busy = false;
+
+  /** @param onRest called after each end of a call that was not synchronous */
+  constructor(onRest: () => void) {
+    this.#onRest = onRest;
+  }
+
+  /** Whether a handler or hook is running. */
+  get busy(): boolean {
+    return this.#busy;
+  }
+
+  /** Whether the class has been instantiated. */
+  get exists(): boolean {
+    return this.#instance !== undefined;
+  }
+
+  /** @throws whatever the constructor throws */
+  create(hosted: Hosted, context: ActorContext): void {
+    this.#instance = hosted.create();
+    Actor.attach(this.#instance, context);
+  }
+
+  handle(
+    { handler }: HostedMessage,
+    input: unknown,
+    done: (value: unknown) => void,
+    failed: (error: unknown) => void,
+  ): void {
+    this.#run(() => handler.call(this.#instance, input), done, failed);
+  }
+
+  onActivate(why: ActivationReason, done: () => void, failed: (error: unknown) => void): void {
+    this.#run(() => this.#instance?.onActivate(why), done, failed);
+  }
+
+  /** Runs the hook, if the class has one and nothing else is running. A throw rejects the promise. */
+  onDrain(signal: AbortSignal): Promise<void> | undefined {
+    const instance = this.#instance;
+    if (instance === undefined || this.#busy || instance.onDrain === Actor.prototype.onDrain)
+      return undefined;
+    return new Promise((resolve, reject) => this.#run(() => instance.onDrain(signal), resolve, reject));
+  }
+
+  onDeactivate(why: DeactivationReason, done: () => void, failed: (error: unknown) => void): void {
+    this.#run(() => this.#instance?.onDeactivate(why), done, failed);
+  }
+
+  /** Its end comes in the same turn if the code is synchronous. */
+  #run<T>(work: () => T | Promise<T>, done: (value: T) => void, failed: (error: unknown) => void): void {
+    this.#busy = true;
+    let result: T | Promise<T>;
+    try {
+      result = work();
+    } catch (error) {
+      this.#busy = false;
+      return failed(error);
+    }
+    if (isThenable(result)) return this.#await(result, done, failed);
+    this.#busy = false;
+    done(result);
+  }
+
+  #await<T>(result: Promise<T>, done: (value: T) => void, failed: (error: unknown) => void): void {
+    const after = (end: () => void) => {
+      this.#busy = false;
+      end();
+      this.#onRest();
+    };
+    result.then(
+      (value) => after(() => done(value)),
+      (error) => after(() => failed(error)),
+    );
+  }
+}
+
+function isThenable<T>(value: T | Promise<T>): value is Promise<T> {
+  return (
+    typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function"
+  );
+}
