@@ -6,7 +6,7 @@
 
 // nodes
 export { startNode } from "./node.ts";
-export type { ActorNode, NodeOptions } from "./node.ts";
+export type { ActorNode, NodeOptions } from "./node/api.ts";
 export type { InspectedActor, InspectedNode, InspectedShard, NodeInspection } from "./node/inspect.ts";
 export { DEFAULT_SETTINGS } from "./node/settings.ts";
 export type { ActorSettings, Settings } from "./node/settings.ts";

@@ -12,82 +12,18 @@ import { type CallOptions, type Ref, RefFactory } from "./actors/ref.ts";
 import { ClusterBucket } from "./cluster/bucket.ts";
 import { Membership } from "./cluster/membership.ts";
 import { Ownership } from "./cluster/ownership.ts";
-import type { DoorOptions } from "./delivery/door.ts";
 import { type LeaveOptions, type LeaveReport, leaveCluster } from "./handoff/leave.ts";
+import type { ActorNode, NodeOptions } from "./node/api.ts";
 import { assemble, type Parts } from "./node/assemble.ts";
 import { inspectNode, type NodeInspection } from "./node/inspect.ts";
-import { type Clock, systemClock, type Timer } from "./platform/clock.ts";
-import { type Log, silentLog } from "./platform/log.ts";
-import { type Random, systemRandom } from "./platform/random.ts";
+import { systemClock, type Timer } from "./platform/clock.ts";
+import { silentLog } from "./platform/log.ts";
+import { systemRandom } from "./platform/random.ts";
 import { exitProcess, runtimeName } from "./platform/runtime.ts";
 import { onShutdownSignal } from "./platform/signals.ts";
 import { type Settings, settingsWith } from "./node/settings.ts";
 import { memoryTransport } from "./transport/memory.ts";
 import { bucketOf, checkIdentifier } from "./transport/subjects.ts";
-import type { Connection } from "./transport/transport.ts";
-
-/** How a node starts. Everything can be left out. */
-export interface NodeOptions {
-  /** A letter, then up to 63 of `[A-Za-z0-9_-]`; no two nodes that live at once may share it. Default: a random one. */
-  readonly name?: string;
-  /** The cluster it joins; same rules. Default "baton". */
-  readonly cluster?: string;
-  /** What it talks through; the node closes it. Default: memory, a cluster of its own in this process. */
-  readonly transport?: Connection;
-  /** What it hosts. Default: nothing; it only calls. */
-  readonly hosts?: readonly Hosted[];
-  /** Its share of the shards compared to others. Default 1. */
-  readonly weight?: number;
-  /** Whether SIGTERM and SIGINT make it leave and then end the process. Default: true but in memory. */
-  readonly signals?: boolean;
-  /** Milliseconds that a leave may take unless it says otherwise. Default 25,000: Kubernetes gives 30 s. */
-  readonly leaveDeadlineMs?: number;
-  /** Whether it answers clients that are no nodes, and how. Default: it does. */
-  readonly door?: boolean | DoorOptions;
-  readonly settings?: Partial<Settings>;
-  readonly log?: Log;
-  /** For tests. */
-  readonly clock?: Clock;
-  /** For tests. */
-  readonly random?: Random;
-  /** For tests: rules of the protocol to break on purpose. */
-  readonly defects?: Iterable<string>;
-}
-
-/** A running node. `await using` makes it leave at the end of its block. */
-export interface ActorNode extends AsyncDisposable {
-  readonly name: string;
-  readonly cluster: string;
-  /** Changes with every start under the same name. */
-  readonly incarnation: string;
-  /** What it hosts, by kind. */
-  readonly hosts: ReadonlyMap<string, Hosted>;
-  /**
-   * A typed reference to an actor, wherever it is. No I/O.
-   * @throws {InvalidNameError} for an empty, overlong or ill-formed name
-   */
-  ref<C extends Contract>(contract: C, name: string): Ref<C>;
-  /** The contract of a kind that is hosted here. */
-  contract(kind: string): Contract | undefined;
-  /** Sends a message by words: for gateways. The owner checks kind, message and argument. */
-  call(
-    kind: string,
-    name: string,
-    message: string,
-    argument: unknown,
-    options?: CallOptions,
-  ): Promise<unknown>;
-  /** What happens from now on. Bounded: a slow reader loses the oldest and is told how many. */
-  events(): AsyncIterableIterator<NodeEvent>;
-  /** How things stand. */
-  inspect(): NodeInspection;
-  /** Hands everything over, then goes. A second call gives the first one's report. Never rejects. */
-  leave(options?: LeaveOptions): Promise<LeaveReport>;
-  /** Ends at once, without handing anything over: to the others it looks like a crash. */
-  stop(): Promise<void>;
-  /** Resolves when the node has left, was stopped, or was fenced. */
-  readonly whenStopped: Promise<void>;
-}
 
 /**
  * Starts a node: resolves when it has joined its cluster.

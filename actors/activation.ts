@@ -6,9 +6,9 @@
  *
  * @module
  */
-import { ConfigurationError, type ErrorData, FencedError, toErrorData } from "../errors.ts";
-import type { ActivationHost, Beginning, Caller } from "./activation_host.ts";
-import { LentContext } from "./context.ts";
+import { ConfigurationError, type ErrorData, toErrorData } from "../errors.ts";
+import type { ActivationHost, Beginning } from "./activation_host.ts";
+import { type ContextSource, LentContext } from "./context.ts";
 import { expired, unknownMessage, validArgument, validResult } from "./dispatch.ts";
 import type { HostedMessage } from "./host.ts";
 import {
@@ -19,6 +19,8 @@ import {
 } from "./lifecycle.ts";
 import type { Mail } from "./mail.ts";
 import { Mailbox } from "./mailbox.ts";
+import { fenced } from "./refusals.ts";
+import { reportDeadLetter, reportFailure } from "./reports.ts";
 import type { Runnable } from "./scheduler.ts";
 import { RunningSignal } from "./signal.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -27,13 +29,13 @@ import { ActorTimers, TimerMail } from "./timers.ts";
 import { UserCode } from "./user_code.ts";
 
 /** See the module's text. */
-export class Activation implements Caller, Runnable {
+export class Activation implements ContextSource, Runnable {
   readonly name: string;
   readonly why: ActivationReason;
   readonly mailbox: Mailbox<Mail>;
   readonly timers: ActorTimers;
   lastActiveAt: number;
-  readonly #host: ActivationHost;
+  readonly #host: ActivationHost<Activation>;
   #status: ActivationStatus = "activating";
   readonly #code: UserCode;
   readonly #state: StateCell;
@@ -43,7 +45,7 @@ export class Activation implements Caller, Runnable {
   #chain: readonly string[] | undefined;
   readonly #signal: RunningSignal;
 
-  constructor(host: ActivationHost, beginning: Beginning) {
+  constructor(host: ActivationHost<Activation>, beginning: Beginning) {
     const { clock } = host.runtime;
     this.#host = host;
     this.name = beginning.name;
@@ -72,17 +74,8 @@ export class Activation implements Caller, Runnable {
     return `${this.kind}/${this.name}`;
   }
 
-  get epoch(): number {
-    return this.#host.epoch;
-  }
-
   get status(): ActivationStatus {
     return this.#status;
-  }
-
-  /** The message being handled, if any. */
-  get current(): Mail | undefined {
-    return this.#running;
   }
 
   /** It can be sealed: no handler, hook or activation runs, and nothing it sent is unacknowledged or unanswered. */
@@ -160,7 +153,7 @@ export class Activation implements Caller, Runnable {
       this.#state.undo();
       return failed(error);
     }
-    if (this.#status === "activating") this.#become("active");
+    if (this.#status === "activating") this.become("active");
   }
 
   /** Runs `onDrain`, if the class has one. A throw is reported through the promise: it cancels the handoff. */
@@ -183,19 +176,9 @@ export class Activation implements Caller, Runnable {
     });
   }
 
-  /** Fixes the state: nothing runs on it here any more, unless `unseal` takes it back. */
-  seal(): void {
-    this.#become("sealed");
-  }
-
-  /** The shard was sealed around it: its handler goes on, its mail and timers have been taken along. */
-  becomeLate(): void {
-    this.#become("late");
-  }
-
   /** A reclaim: it goes on as if nothing had been asked. */
   resume(): void {
-    this.#become(this.#code.exists ? "active" : "activating");
+    this.become(this.#code.exists ? "active" : "activating");
     this.timers.resume();
     this.wake();
   }
@@ -205,7 +188,7 @@ export class Activation implements Caller, Runnable {
     if (this.#status === "ended") return;
     this.#status = "ended";
     this.timers.clear();
-    this.#signal.abort(new FencedError(`Cannot go on as ${this.address}: current activation has ended`));
+    this.#signal.abort(fenced(this.address, this.#status));
     if (why !== undefined)
       this.#code.onDeactivate(
         why,
@@ -224,7 +207,11 @@ export class Activation implements Caller, Runnable {
     return this.#state.snapshot(this.#host.runtime.codec);
   }
 
-  #become(status: ActivationStatus): void {
+  /**
+   * Another status: `sealed` fixes the state, nothing runs on it here any more; `late` lets the running handler go on
+   * while its mail and timers are taken along.
+   */
+  become(status: ActivationStatus): void {
     if (!mayBecome(this.#status, status))
       throw new ConfigurationError(
         `Cannot make ${this.address} ${status}: current status is ${this.#status}`,
@@ -258,20 +245,12 @@ export class Activation implements Caller, Runnable {
 
   #reject(mail: Mail, error: ErrorData): void {
     mail.fail(error);
-    if (mail.type === "ask") return;
-    const { kind, name } = this;
-    this.#host.runtime.events.emit({
-      type: "dead-letter",
-      kind,
-      name,
-      message: mail.message,
-      reason: error.message,
-    });
+    if (mail.type === "tell") reportDeadLetter(this.#host.runtime.events, this, mail.message, error);
   }
 
   #succeeded(mail: Mail, message: HostedMessage, value: unknown): void {
     this.#release();
-    if (this.#status === "ended") return mail.fail(toErrorData(this.#fenced()));
+    if (this.#status === "ended") return mail.fail(toErrorData(fenced(this.address, this.#status)));
     try {
       this.#state.settle();
     } catch (error) {
@@ -289,7 +268,7 @@ export class Activation implements Caller, Runnable {
 
   #failed(mail: Mail, error: unknown): void {
     this.#release();
-    if (this.#status === "ended") return mail.fail(toErrorData(this.#fenced()));
+    if (this.#status === "ended") return mail.fail(toErrorData(fenced(this.address, this.#status)));
     this.#report(mail.message, error);
     const { onError } = this.#host.hosted.contract;
     if (onError === "keep") {
@@ -311,28 +290,17 @@ export class Activation implements Caller, Runnable {
   }
 
   #report(message: string, error: unknown): void {
-    const { kind, name } = this;
-    this.#host.runtime.events.emit({
-      type: "handler-failed",
-      kind,
-      name,
-      message,
-      error: toErrorData(error),
-    });
+    reportFailure(this.#host.runtime.events, this, message, error);
   }
 
   /** @throws {FencedError} once it is sealed, given up or fenced */
   assertLive(): void {
-    if (this.#status === "ended" || this.#status === "sealed") throw this.#fenced();
+    if (this.#status === "ended" || this.#status === "sealed") throw fenced(this.address, this.#status);
   }
 
   /** The signal of what it handles now. */
   get signal(): AbortSignal {
     return this.#signal.get(this.#running?.deadlineAt ?? Infinity);
-  }
-
-  #fenced(): FencedError {
-    return new FencedError(`Cannot act as ${this.address}: current activation is ${this.#status}`);
   }
 
   // ---- as a caller

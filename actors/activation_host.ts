@@ -7,7 +7,6 @@ import type { ErrorData } from "../errors.ts";
 import type { EventBus } from "../events.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Codec } from "../transport/codec.ts";
-import type { Activation } from "./activation.ts";
 import type { Contract } from "./contract.ts";
 import type { Hosted } from "./host.ts";
 import type { ActivationReason } from "./lifecycle.ts";
@@ -36,26 +35,22 @@ export interface ActorRuntime {
   open(contract: Contract, name: string, caller: Caller): Channel;
 }
 
-/** What an activation needs of the shard it lives in. */
-export interface ActivationHost {
+/** What an activation of type `A` needs of the shard it lives in. */
+export interface ActivationHost<A> {
   readonly hosted: Hosted;
   readonly runtime: ActorRuntime;
   readonly epoch: number;
   /** Whether handlers may start now. */
   readonly running: boolean;
   /** A handler or hook ended, or the last message sent was acknowledged. */
-  onRest(activation: Activation): void;
+  onRest(activation: A): void;
   /**
    * Its end, asked for by `retire`, is complete; `snapshot` is undefined if its state was never touched. With timers
    * it shall begin anew at once, and have them.
    */
-  onRetired(
-    activation: Activation,
-    snapshot: Snapshot | undefined,
-    timers: readonly TimerData[] | undefined,
-  ): void;
+  onRetired(activation: A, snapshot: Snapshot | undefined, timers: readonly TimerData[] | undefined): void;
   /** `onActivate` threw. */
-  onFailedStart(activation: Activation, error: ErrorData): void;
+  onFailedStart(activation: A, error: ErrorData): void;
 }
 
 /** How an activation begins. */

@@ -14,6 +14,7 @@ import type { Hosted } from "./host.ts";
 import type { ActivationReason } from "./lifecycle.ts";
 import type { Mail } from "./mail.ts";
 import { cycle, mailboxFull, noRoom, unreadable } from "./refusals.ts";
+import { reportDeadLetter } from "./reports.ts";
 import { Residents } from "./residents.ts";
 import { bare, type SealedActor } from "./sealed.ts";
 import { type Snapshot, unpackState } from "./snapshot.ts";
@@ -34,7 +35,7 @@ export interface CatalogHost {
 }
 
 /** See the module's text. */
-export class Catalog implements ActivationHost {
+export class Catalog implements ActivationHost<Activation> {
   readonly #host: CatalogHost;
   readonly residents: Residents;
 
@@ -193,13 +194,6 @@ export class Catalog implements ActivationHost {
   #deadLetter(name: string, mail: Mail, error: ErrorData): void {
     mail.fail(error);
     if (mail instanceof TimerMail) return;
-    const { kind } = this;
-    this.runtime.events.emit({
-      type: "dead-letter",
-      kind,
-      name,
-      message: mail.message,
-      reason: error.message,
-    });
+    reportDeadLetter(this.runtime.events, { kind: this.kind, name }, mail.message, error);
   }
 }

@@ -5,21 +5,40 @@
  * @module
  */
 import { InvalidArgumentError } from "../errors.ts";
-import type { Activation } from "./activation.ts";
-import type { ActivationHost } from "./activation_host.ts";
+import type { ActorRuntime, Caller } from "./activation_host.ts";
 import type { ActorContext, Schedule } from "./actor.ts";
 import type { Contract } from "./contract.ts";
 import { validArgument } from "./dispatch.ts";
+import type { Hosted } from "./host.ts";
 import type { Ref } from "./ref.ts";
 import type { StateCell } from "./state_cell.ts";
+import type { ActorTimers } from "./timers.ts";
+
+/** What a context needs of its activation. */
+export interface ContextSource extends Caller {
+  readonly kind: string;
+  readonly name: string;
+  /** The signal of what is handled now. */
+  readonly signal: AbortSignal;
+  readonly timers: ActorTimers;
+  /** @throws {FencedError} once it is sealed, given up or fenced */
+  assertLive(): void;
+}
+
+/** What a context needs of the shard. */
+export interface ContextHost {
+  readonly hosted: Hosted;
+  readonly runtime: ActorRuntime;
+  readonly epoch: number;
+}
 
 /** See the module's text. */
 export class LentContext implements ActorContext {
-  readonly #host: ActivationHost;
-  readonly #activation: Activation;
+  readonly #host: ContextHost;
+  readonly #activation: ContextSource;
   readonly #state: StateCell;
 
-  constructor(host: ActivationHost, activation: Activation, state: StateCell) {
+  constructor(host: ContextHost, activation: ContextSource, state: StateCell) {
     this.#host = host;
     this.#activation = activation;
     this.#state = state;

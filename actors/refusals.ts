@@ -44,3 +44,14 @@ export function givenUp(fenced: boolean): ErrorData {
     return toErrorData(new FencedError("Cannot handle the message: current node was declared dead"));
   return toErrorData(new UnavailableError("Cannot handle the message: current node is stopping"));
 }
+
+/** Nobody waits for the answer of an actor that is put away for an unknown time. */
+export function parked(): ErrorData {
+  const words = "Cannot handle the message: current shard is parked until a node starts that hosts it";
+  return toErrorData(new UnavailableError(words, { retryAfterMs: 1_000 }));
+}
+
+/** This activation may not speak or change anything any more. */
+export function fenced(address: string, status: string): FencedError {
+  return new FencedError(`Cannot act as ${address}: current activation is ${status}`);
+}

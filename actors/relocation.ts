@@ -62,10 +62,10 @@ export class Relocation {
       const carried = this.#catalog.hosted.contract.onMove === "carry";
       const snapshot = carried ? activation.snapshot() : undefined;
       if (snapshot && snapshot.bytes.byteLength > bytesMax) return this.#late(activation, base, here);
-      activation.seal();
+      activation.become("sealed");
       return carried ? { ...base, snapshot } : { ...base, timers: [] };
     } catch (error) {
-      activation.seal();
+      activation.become("sealed");
       return {
         ...base,
         status: "quarantined",
@@ -75,7 +75,7 @@ export class Relocation {
   }
 
   #late(activation: Activation, base: SealedActor, here: Place): SealedActor {
-    activation.becomeLate();
+    activation.become("late");
     this.#catalog.runtime.events.emit({
       type: "actor-late",
       kind: this.#catalog.kind,

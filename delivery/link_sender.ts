@@ -10,17 +10,18 @@
  *
  * @module
  */
-import { AbortedError, BusyError, DeadlineError, OutcomeUnknownError } from "../errors.ts";
 import type { Gate } from "../cluster/gate.ts";
 import type { OwnedEntry } from "../cluster/ownership.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Random } from "../platform/random.ts";
-import type { ByteWriter } from "../transport/bytes.ts";
-import { type FrameItem, writeEnvelope } from "./frame.ts";
+import { aborted, neverSent, outcomeUnknown, tooManyWaiting, type Unanswered } from "./ends.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Outgoing } from "./outgoing.ts";
+import { Pace } from "./pace.ts";
 import type { Peer } from "./peer.ts";
+import { NOBODY, peerOf, type LocalShard, type Route } from "./route.ts";
 import type { DeliverySettings } from "./settings.ts";
+import { Transmission } from "./transmission.ts";
 
 /** What every link of a node works with. */
 export interface SenderPorts {
@@ -32,23 +33,6 @@ export interface SenderPorts {
   /** Asks for `tick` at that time at the latest. */
   wakeBy(time: number): void;
 }
-
-/** The shard, when this node serves it. */
-export interface LocalShard {
-  readonly epoch: number;
-  /** Whether messages are admitted now: it is not sealed. */
-  readonly admitting: boolean;
-  /** Without a message it only takes note that the number is done with. */
-  admitLocal(seq: number, outgoing: Outgoing | undefined): void;
-}
-
-/** Where the shard is, as far as is known. */
-export type Route =
-  | { readonly to: "nobody" }
-  | { readonly to: "here"; readonly shard: LocalShard }
-  | { readonly to: "peer"; readonly peer: Peer };
-
-const NOBODY: Route = { to: "nobody" };
 
 /** See the module's text. */
 export class SenderLink {
@@ -63,18 +47,15 @@ export class SenderLink {
   #window: Outgoing[] = [];
   /** Index into the window of what is to be sent next on this route. */
   #cursor = 0;
-  #limit: number;
+  readonly #pace: Pace;
   #nextSeq = 1;
   readonly #pending = new Map<number, Outgoing>();
-  #rttMs = 0;
-  #backoffMs = 0;
-  #resendAt = Infinity;
 
   constructor(ports: SenderPorts, kind: string, shard: number) {
     this.#ports = ports;
     this.kind = kind;
     this.shard = shard;
-    this.#limit = ports.settings.slowStart;
+    this.#pace = new Pace(ports.settings, ports.random);
   }
 
   get epoch(): number {
@@ -89,8 +70,7 @@ export class SenderLink {
   /** Sends a message as soon as the window and the route allow. */
   submit(outgoing: Outgoing): void {
     if (this.#waiting.length >= this.#ports.settings.waitingMax) {
-      const words = `Cannot send "${outgoing.message}": current number of messages waiting for its shard is ${this.#waiting.length}`;
-      return outgoing.endBadly(new BusyError(words, { retryAfterMs: 100 }));
+      return outgoing.endBadly(tooManyWaiting(this.#about(outgoing), this.#waiting.length));
     }
     this.#waiting.push(outgoing);
     this.#ports.wakeBy(outgoing.callDeadlineAt);
@@ -99,11 +79,10 @@ export class SenderLink {
 
   /** Sends what may be sent. */
   pump(): void {
-    const { gate, settings } = this.#ports;
-    if (this.#route.to === "nobody" || !gate.isOpen) return;
+    if (this.#route.to === "nobody" || !this.#ports.gate.isOpen) return;
     if (this.#route.to === "here") return this.#pumpLocal(this.#route.shard);
     const { peer } = this.#route;
-    while (this.#cursor < Math.min(this.#limit, settings.windowMax)) {
+    while (this.#cursor < this.#pace.limit) {
       const outgoing = this.#next();
       if (outgoing === undefined) break;
       this.#transmit(outgoing, peer);
@@ -148,29 +127,18 @@ export class SenderLink {
     outgoing.copies++;
     outgoing.oldestEpoch = Math.min(outgoing.oldestEpoch, this.#epoch);
     outgoing.sentAt = now;
-    this.#ports.outbox.add(peer, new Transmission(this, outgoing, this.#epoch));
-    if (this.#resendAt === Infinity) this.#scheduleResend(now);
+    this.#ports.outbox.add(peer, new Transmission(this, outgoing, this.#epoch, this.#ports.clock));
+    if (this.#pace.resendAt === Infinity) this.#scheduleResend(now);
   }
 
-  /** Writes an envelope as it is at the moment the frame is made. */
-  write(writer: ByteWriter, outgoing: Outgoing, epoch: number): void {
-    const { seq, name, message, chain } = outgoing;
-    const skip = outgoing.ended || outgoing.acked; // never handled again, also by an owner that lost its table
-    const left = outgoing.deadlineAt - this.#ports.clock.now();
-    writeEnvelope(writer, {
-      kind: this.kind,
-      shard: this.shard,
-      type: skip ? "skip" : outgoing.type,
-      epoch,
-      seq,
-      first: this.#window[0]?.seq ?? this.#nextSeq,
-      remainingMs: left === Infinity ? 0 : Math.max(1, Math.ceil(left)),
-      urgent: outgoing.type === "tell" && seq === this.#nextSeq - 1,
-      name,
-      message,
-      chain,
-      argument: skip ? EMPTY : outgoing.bytes,
-    });
+  /** The lowest number that is still kept. */
+  get first(): number {
+    return this.#window[0]?.seq ?? this.#nextSeq;
+  }
+
+  /** The highest number given. */
+  get last(): number {
+    return this.#nextSeq - 1;
   }
 
   // ---- what comes back
@@ -183,7 +151,7 @@ export class SenderLink {
       if (outgoing.seq > upTo) break;
       if (outgoing.acked) continue;
       progress++;
-      if (outgoing.copies === 1) this.#measure(now - outgoing.sentAt);
+      if (outgoing.copies === 1) this.#pace.measured(now - outgoing.sentAt);
       outgoing.acked = true;
       if (outgoing.type === "tell") outgoing.end(undefined);
     }
@@ -221,10 +189,9 @@ export class SenderLink {
   }
 
   #progressed(now: number): void {
-    this.#limit = Math.min(this.#ports.settings.windowMax, this.#limit * 2);
-    this.#backoffMs = 0;
+    this.#pace.progressed();
     this.#trim();
-    if (this.#window.length === 0) this.#resendAt = Infinity;
+    if (this.#window.length === 0) this.#pace.rest();
     else this.#scheduleResend(now);
     this.pump();
   }
@@ -237,33 +204,24 @@ export class SenderLink {
     this.#cursor = Math.max(0, this.#cursor - done);
   }
 
-  #measure(ms: number): void {
-    this.#rttMs = this.#rttMs === 0 ? ms : this.#rttMs * 0.875 + ms * 0.125;
-  }
-
   // ---- time
 
   #scheduleResend(now: number): void {
-    const { settings, random } = this.#ports;
-    const base = Math.min(settings.resendMaxMs, Math.max(settings.resendMinMs, 4 * this.#rttMs));
-    this.#backoffMs = Math.min(settings.resendMaxMs, Math.max(base, this.#backoffMs));
-    this.#resendAt = now + this.#backoffMs * (1 + random.next() / 4);
-    this.#ports.wakeBy(this.#resendAt);
+    this.#ports.wakeBy(this.#pace.schedule(now));
   }
 
   /** Ends what is past its deadline, and repeats what was not acknowledged in time. */
   tick(now: number): void {
     this.#expire(now);
-    if (now >= this.#resendAt) {
-      this.#backoffMs *= 2;
-      this.#limit = Math.max(this.#ports.settings.slowStart, this.#limit >> 1);
+    if (now >= this.#pace.resendAt) {
+      this.#pace.timedOut();
       this.#restart(now);
-    } else if (this.#resendAt !== Infinity) this.#ports.wakeBy(this.#resendAt);
+    } else if (this.#pace.resendAt !== Infinity) this.#ports.wakeBy(this.#pace.resendAt);
   }
 
   #restart(now: number): void {
     this.#cursor = 0;
-    this.#resendAt = Infinity;
+    this.#pace.rest();
     if (this.#window.length > 0) this.#scheduleResend(now);
     this.pump();
   }
@@ -286,41 +244,36 @@ export class SenderLink {
 
   /** The caller does not want to wait any longer. */
   abandon(outgoing: Outgoing): void {
-    const words = `Cannot finish "${outgoing.message}" to ${this.kind}/${outgoing.name}: current caller has aborted it`;
-    if (outgoing.seq === 0) {
-      this.#waiting = this.#waiting.filter((other) => other !== outgoing);
-      outgoing.endBadly(new AbortedError(words));
-    } else
-      outgoing.endBadly(outgoing.maybeAdmitted ? new OutcomeUnknownError(words) : new AbortedError(words));
+    this.#waiting = this.#waiting.filter((other) => other !== outgoing);
+    const about = this.#about(outgoing);
+    outgoing.endBadly(
+      outgoing.maybeAdmitted ? outcomeUnknown(about, "sent, and given up by its caller") : aborted(about),
+    );
   }
 
   /** The node ends: so does everything that has not. */
   close(error: Error): void {
     const open = [...this.#waiting, ...this.#sent()];
     this.#waiting = [];
-    for (const outgoing of open)
-      outgoing.endBadly(outgoing.maybeAdmitted ? this.#unknown(outgoing, "the node stopped") : error);
-  }
-
-  #unknown(outgoing: Outgoing, what: string): OutcomeUnknownError {
-    return new OutcomeUnknownError(
-      `Cannot tell the outcome of "${outgoing.message}" to ${this.kind}/${outgoing.name}: current state is ${what}`,
-    );
+    for (const outgoing of open) {
+      const unknown = outcomeUnknown(this.#about(outgoing), "sent, and the node stopped");
+      outgoing.endBadly(outgoing.maybeAdmitted ? unknown : error);
+    }
   }
 
   #neverSent(outgoing: Outgoing): Error {
-    const where = this.#route.to === "nobody" ? "without a known owner" : "owned, and it could not be sent";
-    return new DeadlineError(
-      `Cannot deliver "${outgoing.message}" to ${this.kind}/${outgoing.name} in time: current shard ${this.shard} is ${where}`,
-    );
+    const owner = this.#route.to === "nobody" ? "has no known owner" : "is owned, and it could not be sent";
+    return neverSent(this.#about(outgoing), `shard ${this.shard} ${owner}`);
   }
 
   #pastDeadline(outgoing: Outgoing): Error {
     if (!outgoing.maybeAdmitted) return this.#neverSent(outgoing);
-    return this.#unknown(
-      outgoing,
-      outgoing.acked ? "admitted, without an answer" : "sent, without an acknowledgement",
-    );
+    const state = outgoing.acked ? "admitted, without an answer" : "sent, without an acknowledgement";
+    return outcomeUnknown(this.#about(outgoing), state);
+  }
+
+  #about({ name, message }: Outgoing): Unanswered {
+    return { kind: this.kind, name, message };
   }
 
   // ---- ownership
@@ -336,8 +289,7 @@ export class SenderLink {
     this.#epoch = Math.max(this.#epoch, epoch);
     this.#route = route;
     if (same && route.to !== "here") return this.pump();
-    this.#limit = this.#ports.settings.slowStart;
-    this.#backoffMs = 0;
+    this.#pace.restarted();
     this.#restart(this.#ports.clock.now());
   }
 
@@ -347,7 +299,7 @@ export class SenderLink {
     for (const outgoing of [...this.#sent()]) {
       if (!outgoing.maybeAdmitted || outgoing.oldestEpoch >= floor) continue;
       if (outgoing.idempotent) anew.push(this.#renew(outgoing));
-      else outgoing.endBadly(this.#unknown(outgoing, "sent, and its owner was lost"));
+      else outgoing.endBadly(outcomeUnknown(this.#about(outgoing), "sent, and its owner was lost"));
     }
     this.#trim();
     this.#waiting.unshift(...anew);
@@ -360,32 +312,5 @@ export class SenderLink {
     const place = outgoing.renew();
     if (index >= 0) this.#window[index] = place;
     return outgoing;
-  }
-}
-
-function peerOf(route: Route): Peer | undefined {
-  return route.to === "peer" ? route.peer : undefined;
-}
-
-const EMPTY = new Uint8Array();
-
-/** One copy of an envelope on its way out. */
-class Transmission implements FrameItem {
-  readonly #link: SenderLink;
-  readonly #outgoing: Outgoing;
-  readonly #epoch: number;
-
-  constructor(link: SenderLink, outgoing: Outgoing, epoch: number) {
-    this.#link = link;
-    this.#outgoing = outgoing;
-    this.#epoch = epoch;
-  }
-
-  get address(): { kind: string; name: string } {
-    return { kind: this.#link.kind, name: this.#outgoing.name };
-  }
-
-  write(writer: ByteWriter): void {
-    this.#link.write(writer, this.#outgoing, this.#epoch);
   }
 }

@@ -23,7 +23,7 @@ import type { Gate } from "../cluster/gate.ts";
 import type { NodeId } from "../cluster/protocol.ts";
 import type { Envelope } from "./frame.ts";
 import { LinkReceiver, type ReceiverPorts, type ReceiverShard } from "./link_receiver.ts";
-import type { LocalShard } from "./link_sender.ts";
+import type { LocalShard } from "./route.ts";
 import type { Outgoing } from "./outgoing.ts";
 import type { Peer, Peers } from "./peer.ts";
 

@@ -5,7 +5,7 @@
  * @module
  */
 import { type Candidate, place } from "../cluster/placement.ts";
-import { type NodeId, sameNode } from "../cluster/protocol.ts";
+import type { NodeId } from "../cluster/protocol.ts";
 import { claimed } from "../cluster/shard_changes.ts";
 import { Shard } from "../delivery/shard.ts";
 import type { ShardMoved } from "../events.ts";
@@ -15,9 +15,9 @@ import { LateArrivals, LateLeavers } from "./late.ts";
 import { ParkingPlace } from "./parking.ts";
 import { planShard, type Step } from "./plan.ts";
 import type { HandoffPorts } from "./ports.ts";
-import type { MoveMessage, MoveMessageOf } from "./protocol.ts";
-import { type MoveEnd, SourceMove } from "./source_driver.ts";
-import { TargetMove } from "./target_driver.ts";
+import { Reception } from "./reception.ts";
+import type { MoveEnd } from "./move.ts";
+import { SourceMove } from "./source_driver.ts";
 
 /** Claims and restores that may be on their way at once. */
 const CLAIMS_AT_ONCE = 64;
@@ -37,7 +37,7 @@ export class Coordinator {
   readonly #ports: HandoffPorts;
   readonly #parking: ParkingPlace;
   readonly #sources = new Map<string, SourceMove>();
-  readonly #targets = new Map<string, TargetMove>();
+  readonly #reception: Reception;
   readonly #claiming = new Set<string>();
   readonly #backoff = new Map<string, Backoff>();
   readonly #plans = new Map<string, { version: number; nodes: readonly (NodeId | undefined)[] }>();
@@ -55,7 +55,11 @@ export class Coordinator {
     this.arrivals = new LateArrivals(ports, this.leavers);
     this.#parking = new ParkingPlace(ports);
     this.#viewAt = ports.clock.now();
-    ports.talk.onNew = (message) => this.#hear(message);
+    this.#reception = new Reception(ports, () => this.soon());
+    ports.talk.onNew = (message) => {
+      if (message.type === "offer") this.#reception.offered(message);
+      else if (message.type === "late") this.arrivals.announced(message);
+    };
     this.#stops = [
       ports.membership.onView(() => this.#viewChanged()),
       ports.ownership.onChange((kind, shard) => this.#recordChanged(kind, shard)),
@@ -72,7 +76,7 @@ export class Coordinator {
   get unfinished(): { shards: number; moves: number; late: number } {
     return {
       shards: [...this.#ports.table].length,
-      moves: this.#sources.size + this.#targets.size,
+      moves: this.#sources.size + this.#reception.size,
       late: this.leavers.size,
     };
   }
@@ -80,6 +84,7 @@ export class Coordinator {
   /** From now on everything goes, without waiting for the view to settle. */
   leave(): void {
     this.#leaving = true;
+    this.#reception.close();
     this.#backoff.clear();
     this.soon();
   }
@@ -90,7 +95,7 @@ export class Coordinator {
     this.#gather?.cancel();
     for (const stop of this.#stops) stop();
     for (const move of this.#sources.values()) move.stop();
-    for (const move of this.#targets.values()) move.stop();
+    this.#reception.stop();
     this.leavers.stop();
     this.arrivals.stop();
   }
@@ -120,7 +125,7 @@ export class Coordinator {
   #recordChanged(kind: string, shard: number): void {
     const key = keyOf(kind, shard);
     this.#sources.get(key)?.look();
-    this.#targets.get(key)?.look();
+    this.#reception.look(kind, shard);
     if (this.leavers.size > 0) this.leavers.look();
     this.soon();
   }
@@ -150,7 +155,7 @@ export class Coordinator {
 
   #reconcileShard(kind: string, shard: number, desired: NodeId | undefined): void {
     const key = keyOf(kind, shard);
-    if (this.#sources.has(key) || this.#targets.has(key) || this.#claiming.has(key)) return;
+    if (this.#sources.has(key) || this.#reception.has(kind, shard) || this.#claiming.has(key)) return;
     const { self, ownership, membership, table } = this.#ports;
     const record = ownership.entry(kind, shard)?.record;
     const isOver = (id: NodeId) => membership.isOver(id);
@@ -283,45 +288,6 @@ export class Coordinator {
     const former = this.#backoff.get(key)?.delayMs ?? settings.retryMinMs / 2;
     const delayMs = Math.min(settings.retryMaxMs, former * 2);
     this.#backoff.set(key, { delayMs, notBefore: clock.now() + delayMs * (0.75 + random.next() / 2) });
-  }
-
-  // ---- taking
-
-  #hear(message: MoveMessage): void {
-    if (message.type === "offer") this.#offered(message);
-    else if (message.type === "late") this.arrivals.announced(message);
-  }
-
-  #offered(offer: MoveMessageOf<"offer">): void {
-    const { kind, shard, epoch, from, moveId } = offer;
-    const hosted = this.#ports.hosts.get(kind);
-    const key = keyOf(kind, shard);
-    const reason = this.#declines(offer);
-    if (reason !== undefined || hosted === undefined) {
-      return this.#ports.talk.say(from, moveId, { type: "decline", reason: reason ?? "unknown kind" });
-    }
-    const accepted = { moveId, from, hosted, shard, epoch };
-    const move = new TargetMove(this.#ports, accepted, (served) => {
-      this.#targets.delete(key);
-      if (served)
-        this.#ports.events.emit({ type: "shard-owned", kind, shard, epoch: epoch + 1, how: "handed-off" });
-      this.soon();
-    });
-    this.#targets.set(key, move);
-  }
-
-  #declines({ kind, shard, stateVersion, from }: MoveMessageOf<"offer">): string | undefined {
-    const hosted = this.#ports.hosts.get(kind);
-    const record = this.#ports.ownership.entry(kind, shard)?.record;
-    if (this.#leaving || this.#stopped) return "leaving";
-    if (hosted === undefined) return "unknown kind";
-    if (hosted.contract.stateVersion < stateVersion)
-      return `state too new: ${stateVersion}, here ${hosted.contract.stateVersion}`;
-    if (this.#targets.has(keyOf(kind, shard)) || this.#ports.table.get(kind, shard))
-      return "busy with this shard";
-    if (this.#targets.size >= this.#ports.settings.movesAtOnce * 4) return "full";
-    if (record && !sameNode(record.owner, from)) return "not yours by the record";
-    return undefined;
   }
 }
 

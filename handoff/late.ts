@@ -130,7 +130,7 @@ export class LateLeavers {
     const now = this.#ports.clock.now();
     try {
       const actor = { ...base, backlog, status: "active" as const, snapshot: activation.snapshot() };
-      activation.seal();
+      activation.become("sealed");
       return encodeActor(packActor(actor, this.#ports, now));
     } catch (error) {
       const reason = error instanceof Error ? error.message : "it cannot be sealed";

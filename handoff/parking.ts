@@ -12,7 +12,7 @@ import { sha256 } from "../platform/hash.ts";
 import type { CasResult } from "../transport/records.ts";
 import type { HandoffPorts } from "./ports.ts";
 import type { SealedShard } from "./seal.ts";
-import type { Parking } from "./source_driver.ts";
+import type { Parking } from "./move.ts";
 import { serveStaged, stageShard } from "./staging.ts";
 import type { Giving } from "./transfer.ts";
 

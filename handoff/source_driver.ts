@@ -3,38 +3,19 @@
  *
  * @module
  */
-import { type ErrorData, toErrorData, UnavailableError } from "../errors.ts";
-import type { Activation } from "../actors/activation.ts";
+import { parked } from "../actors/refusals.ts";
 import type { OwnedEntry } from "../cluster/ownership.ts";
-import { type NodeId, sameNode } from "../cluster/protocol.ts";
+import { sameNode } from "../cluster/protocol.ts";
 import { prepared, reclaimed } from "../cluster/shard_changes.ts";
-import type { Shard } from "../delivery/shard.ts";
 import type { ShardMoved } from "../events.ts";
 import type { Timer } from "../platform/clock.ts";
 import { Drain } from "./drain.ts";
+import type { MoveEnd, MovePlan, Parking } from "./move.ts";
 import type { HandoffPorts } from "./ports.ts";
 import type { MoveMessage } from "./protocol.ts";
 import { type SealedShard, sealShard } from "./seal.ts";
 import { begin, isOver, type SourceEffect, type SourceEvent, type SourceState, step } from "./source.ts";
 import { Giving } from "./transfer.ts";
-
-/** What a move is to do. */
-export interface MovePlan {
-  readonly moveId: string;
-  readonly shard: Shard;
-  readonly to: NodeId | "bucket";
-  readonly why: ShardMoved["why"];
-}
-
-/** How a move ended. */
-export type MoveEnd =
-  | { readonly moved: true; readonly late: readonly Activation[]; readonly report: ShardMoved }
-  | { readonly moved: false; readonly reason: string };
-
-/** What happens to the sealed bytes when there is no node to pull them. */
-export interface Parking {
-  park(kind: string, shard: number, moving: OwnedEntry, sealed: SealedShard, giving: Giving): Promise<void>;
-}
 
 /** See the module's text. */
 export class SourceMove {
@@ -254,7 +235,7 @@ export class SourceMove {
   #release(): void {
     const { shard } = this.plan;
     this.#drain?.stop();
-    if (this.plan.to === "bucket") shard.relocation.refuseAsks(parkedRefusal());
+    if (this.plan.to === "bucket") shard.relocation.refuseAsks(parked());
     else if (this.#sealed) this.#ports.keeper.handOver(this.#sealed.replies);
     const late = shard.relocation.release();
     shard.close();
@@ -326,10 +307,4 @@ export class SourceMove {
     const until = this.#ports.clock.now() + this.#ports.settings.silenceMs;
     return { giveUp: () => this.#ports.clock.now() >= until || this.#ports.hasEnded() };
   }
-}
-
-/** Nobody waits for the answer of an actor that is put away for an unknown time. */
-function parkedRefusal(): ErrorData {
-  const words = "Cannot handle the message: current shard is parked until a node starts that hosts it";
-  return toErrorData(new UnavailableError(words, { retryAfterMs: 1_000 }));
 }

@@ -1,0 +1,33 @@
+/**
+ * What an actor's troubles look like as events.
+ *
+ * @module
+ */
+import { type ErrorData, toErrorData } from "../errors.ts";
+import type { EventBus } from "../events.ts";
+
+/** Whom it is about. */
+interface Address {
+  readonly kind: string;
+  readonly name: string;
+}
+
+/** A handler or hook threw, or left a state that does not fit. */
+export function reportFailure(
+  events: EventBus,
+  { kind, name }: Address,
+  message: string,
+  error: unknown,
+): void {
+  events.emit({ type: "handler-failed", kind, name, message, error: toErrorData(error) });
+}
+
+/** A message that was admitted will not be handled. */
+export function reportDeadLetter(
+  events: EventBus,
+  { kind, name }: Address,
+  message: string,
+  error: ErrorData,
+): void {
+  events.emit({ type: "dead-letter", kind, name, message, reason: error.message });
+}

@@ -1,0 +1,35 @@
+/**
+ * The words in which a sender hears that a message did not get an answer. Each says what is true of it.
+ *
+ * @module
+ */
+import { AbortedError, BusyError, DeadlineError, OutcomeUnknownError } from "../errors.ts";
+
+/** What an end is about. */
+export interface Unanswered {
+  readonly kind: string;
+  readonly name: string;
+  readonly message: string;
+}
+
+export function tooManyWaiting({ message }: Unanswered, waiting: number): BusyError {
+  const words = `Cannot send "${message}": current number of messages waiting for its shard is ${waiting}`;
+  return new BusyError(words, { retryAfterMs: 100 });
+}
+
+/** Its deadline passed before it left. */
+export function neverSent({ kind, name, message }: Unanswered, shard: string): DeadlineError {
+  return new DeadlineError(`Cannot deliver "${message}" to ${kind}/${name} in time: current ${shard}`);
+}
+
+/** It may have been handled. */
+export function outcomeUnknown({ kind, name, message }: Unanswered, state: string): OutcomeUnknownError {
+  return new OutcomeUnknownError(
+    `Cannot tell the outcome of "${message}" to ${kind}/${name}: current state is ${state}`,
+  );
+}
+
+/** The caller gave it up before it was sent. */
+export function aborted({ kind, name, message }: Unanswered): AbortedError {
+  return new AbortedError(`Cannot send "${message}" to ${kind}/${name}: current caller has aborted it`);
+}

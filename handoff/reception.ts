@@ -1,0 +1,85 @@
+/**
+ * Where offers of other nodes arrive: accepted or declined, before anything has stopped.
+ *
+ * @module
+ */
+import { sameNode } from "../cluster/protocol.ts";
+import type { HandoffPorts } from "./ports.ts";
+import type { MoveMessageOf } from "./protocol.ts";
+import { TargetMove } from "./target_driver.ts";
+
+/** Moves taken at once for each one that may be given at once: a node that joins hears from all others. */
+const TAKEN_PER_GIVEN = 4;
+
+/** See the module's text. */
+export class Reception {
+  readonly #ports: HandoffPorts;
+  readonly #onEnd: () => void;
+  readonly #moves = new Map<string, TargetMove>();
+  #closed = false;
+
+  constructor(ports: HandoffPorts, onEnd: () => void) {
+    this.#ports = ports;
+    this.#onEnd = onEnd;
+  }
+
+  /** Moves under way to this node. */
+  get size(): number {
+    return this.#moves.size;
+  }
+
+  has(kind: string, shard: number): boolean {
+    return this.#moves.has(keyOf(kind, shard));
+  }
+
+  /** A shard's record changed. */
+  look(kind: string, shard: number): void {
+    this.#moves.get(keyOf(kind, shard))?.look();
+  }
+
+  offered(offer: MoveMessageOf<"offer">): void {
+    const { kind, shard, epoch, from, moveId } = offer;
+    const { talk, hosts } = this.#ports;
+    const hosted = hosts.get(kind);
+    if (hosted === undefined) return talk.say(from, moveId, { type: "decline", reason: "unknown kind" });
+    const reason = this.#reasonAgainst(offer, hosted.contract.stateVersion);
+    if (reason !== undefined) return talk.say(from, moveId, { type: "decline", reason });
+    const accepted = { moveId, from, hosted, shard, epoch };
+    const move = new TargetMove(this.#ports, accepted, (served) => this.#ended(accepted, served));
+    this.#moves.set(keyOf(kind, shard), move);
+  }
+
+  #reasonAgainst(offer: MoveMessageOf<"offer">, stateVersion: number): string | undefined {
+    const { kind, shard, from } = offer;
+    const { table, settings, ownership } = this.#ports;
+    if (this.#closed) return "leaving";
+    if (stateVersion < offer.stateVersion)
+      return `state too new: ${offer.stateVersion}, here ${stateVersion}`;
+    if (this.has(kind, shard) || table.get(kind, shard)) return "busy with this shard";
+    if (this.#moves.size >= settings.movesAtOnce * TAKEN_PER_GIVEN) return "full";
+    const record = ownership.entry(kind, shard)?.record;
+    return record && !sameNode(record.owner, from) ? "not yours by the record" : undefined;
+  }
+
+  #ended({ hosted, shard, epoch }: TargetMove["move"], served: boolean): void {
+    const { kind } = hosted.contract;
+    this.#moves.delete(keyOf(kind, shard));
+    if (served)
+      this.#ports.events.emit({ type: "shard-owned", kind, shard, epoch: epoch + 1, how: "handed-off" });
+    this.#onEnd();
+  }
+
+  /** Takes nothing new: the node is leaving. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  stop(): void {
+    this.close();
+    for (const move of this.#moves.values()) move.stop();
+  }
+}
+
+function keyOf(kind: string, shard: number): string {
+  return `${kind}/${shard}`;
+}
