@@ -1,0 +1,52 @@
+// What files and authors do with a change: count it, and check its place in the sender's order.
+import { Actor, type HandlersOf, type Hosted, host } from "../../mod.ts";
+import { type Activity, Author, type Change, File, noActivity } from "./contract.ts";
+import { note, nothingReceived } from "./order.ts";
+
+const VIOLATIONS_MAX = 20;
+
+/** Both kinds, ready to be given to a node. */
+export function activityHosts(): readonly Hosted[] {
+  return [host(File, FileActor), host(Author, AuthorActor)];
+}
+
+class FileActor extends Actor<typeof File> implements HandlersOf<typeof File> {
+  static initialState(): Activity {
+    return noActivity();
+  }
+
+  changed(change: Change): void {
+    record(this.state, change);
+  }
+
+  report(): Activity {
+    return this.state;
+  }
+}
+
+class AuthorActor extends Actor<typeof Author> implements HandlersOf<typeof Author> {
+  static initialState(): Activity {
+    return noActivity();
+  }
+
+  changed(change: Change): number {
+    record(this.state, change);
+    return this.state.changes;
+  }
+
+  report(): Activity {
+    return this.state;
+  }
+}
+
+function record(activity: Activity, { sender, sequence, added, deleted, binary }: Change): void {
+  activity.changes++;
+  activity.added += added;
+  activity.deleted += deleted;
+  activity.binaries += binary ? 1 : 0;
+  activity.received[sender] ??= nothingReceived();
+  const violation = note(activity.received[sender], sequence);
+  if (violation !== undefined && activity.violations.length < VIOLATIONS_MAX) {
+    activity.violations.push(`${sender}: ${violation}`);
+  }
+}
