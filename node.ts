@@ -177,7 +177,7 @@ class Node implements ActorNode {
   }
 
   #gateChanged(open: boolean, reason: string): void {
-    if (this.#ended) return;
+    if (this.#ended || this.#membership?.gate.hasEnded) return;
     this.#events.emit(open ? { type: "resumed" } : { type: "paused", reason });
     if (open) for (const shard of this.#live.table) shard.catalog.wake();
   }

@@ -9,7 +9,7 @@
 import { ConfigurationError, type ErrorData, toErrorData } from "../errors.ts";
 import type { ActivationHost, Beginning } from "./activation_host.ts";
 import { type ContextSource, LentContext } from "./context.ts";
-import { expired, unknownMessage, validArgument, validResult } from "./dispatch.ts";
+import { expired, handledErrorData, unknownMessage, validArgument, validResult } from "./dispatch.ts";
 import type { HostedMessage } from "./host.ts";
 import {
   type ActivationReason,
@@ -26,7 +26,7 @@ import { RunningSignal } from "./signal.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { StateCell } from "./state_cell.ts";
 import { ActorTimers, TimerMail } from "./timers.ts";
-import { UserCode } from "./user_code.ts";
+import { isThenable, UserCode } from "./user_code.ts";
 
 /** See the module's text. */
 export class Activation implements ContextSource, Runnable {
@@ -60,7 +60,7 @@ export class Activation implements ContextSource, Runnable {
     this.#signal = new RunningSignal(clock);
     this.#code = new UserCode(() => {
       this.wake();
-      if (this.atRest) host.onRest(this);
+      if (this.atRest) this.#host.onRest(this);
     });
     for (const timer of beginning.timers ?? []) this.timers.set(timer);
     this.wake();
@@ -72,6 +72,10 @@ export class Activation implements ContextSource, Runnable {
 
   get address(): string {
     return `${this.kind}/${this.name}`;
+  }
+
+  get epoch(): number {
+    return this.#host.epoch;
   }
 
   get status(): ActivationStatus {
@@ -105,26 +109,27 @@ export class Activation implements ContextSource, Runnable {
 
   runSlice(budget: number): number {
     this.#scheduled = false;
+    const now = this.#host.runtime.clock.now();
+    if (!this.#host.runsAt(now)) return 0; // it is woken when the gate opens
+    this.lastActiveAt = now;
     let count = 0;
     while (count < budget && this.#mayStart()) {
       if (this.#status === "activating") this.#begin();
       else {
         const mail = this.mailbox.take();
         if (mail === undefined) break;
-        this.#handle(mail);
+        this.#handle(mail, now);
       }
       count++;
     }
-    this.lastActiveAt = this.#host.runtime.clock.now();
     this.wake();
     if (this.atRest) this.#host.onRest(this);
     return count;
   }
 
   #mayStart(): boolean {
-    return (
-      !this.#code.busy && (this.#status === "active" || this.#status === "activating") && this.#host.running
-    );
+    const live = this.#status === "active" || this.#status === "activating";
+    return live && !this.#code.busy && this.#host.serving;
   }
 
   // ---- beginning and end
@@ -132,41 +137,65 @@ export class Activation implements ContextSource, Runnable {
   #begin(): void {
     const { hosted, runtime } = this.#host;
     const { kind, name, why } = this;
-    const failed = (error: unknown) => {
-      this.#report("onActivate", error);
-      this.#host.onFailedStart(this, toErrorData(error));
-    };
+    const failed = (error: unknown) => this.#failedStart(error);
     try {
       this.#state.begin();
-      this.#code.create(hosted, new LentContext(this.#host, this, this.#state));
+      this.#code.create(hosted, new LentContext(hosted, runtime, this, this.#state));
     } catch (error) {
       return failed(error);
     }
     runtime.events.emit({ type: "actor-activated", kind, name, why });
-    this.#code.onActivate(why, () => this.#begun(failed), failed);
+    this.#code.onActivate(why, () => this.#begun(), failed);
   }
 
-  #begun(failed: (error: unknown) => void): void {
+  #begun(): void {
+    try {
+      this.#state.settle();
+    } catch (error) {
+      return this.#failedStart(error);
+    }
+    this.#signal.release(); // the first message gets one of its own
+    if (this.#status === "activating") this.become("active");
+  }
+
+  /** Back to the state that it was to begin with. One that is late begins again where it follows its shard to. */
+  #failedStart(error: unknown): void {
+    this.#state.undo();
+    this.#signal.release();
+    this.#code.discard();
+    this.#report("onActivate", error);
+    if (this.#status === "activating") this.#host.onFailedStart(this, toErrorData(error));
+  }
+
+  /**
+   * Runs `onDrain`, if the class has one and nothing else is running. A throw is reported through the promise: it
+   * cancels the handoff.
+   */
+  drain(signal: AbortSignal): Promise<void> | undefined {
+    return this.#code.onDrain(signal, () => this.#settle());
+  }
+
+  /** @throws {InvalidStateError} if the state does not fit; it is then what it was before */
+  #settle(): void {
     try {
       this.#state.settle();
     } catch (error) {
       this.#state.undo();
-      return failed(error);
+      throw error;
     }
-    if (this.#status === "activating") this.become("active");
-  }
-
-  /** Runs `onDrain`, if the class has one. A throw is reported through the promise: it cancels the handoff. */
-  drain(signal: AbortSignal): Promise<void> | undefined {
-    return this.#code.onDrain(signal);
   }
 
   /** Ends it after its hook; the host hears `onRetired`. Only at rest. `again`: it shall begin anew at once. */
   retire(why: DeactivationReason, again: boolean): void {
     const done = () => {
       if (this.#status !== "active") return; // late meanwhile: it follows its shard instead
-      const snapshot = this.#state.mustKeep ? this.snapshot() : undefined;
-      const timers = again ? this.timers.pause() : undefined;
+      let snapshot: Snapshot | undefined;
+      try {
+        if (this.mustKeep) snapshot = this.snapshot();
+      } catch (error) {
+        return this.#host.onUnreadable(this, error);
+      }
+      const timers = again || this.timers.size > 0 ? this.timers.pause() : undefined;
       this.end();
       this.#host.onRetired(this, snapshot, timers);
     };
@@ -202,6 +231,11 @@ export class Activation implements ContextSource, Runnable {
     this.#signal.abort(reason);
   }
 
+  /** Whether its state must not be forgotten. */
+  get mustKeep(): boolean {
+    return this.#state.mustKeep;
+  }
+
   /** The checked state as bytes; `undefined` if it has not begun. @throws {InvalidStateError} */
   snapshot(): Snapshot | undefined {
     return this.#state.snapshot(this.#host.runtime.codec);
@@ -221,26 +255,37 @@ export class Activation implements ContextSource, Runnable {
 
   // ---- one message
 
-  #handle(mail: Mail): void {
+  #handle(mail: Mail, now: number): void {
     const { hosted } = this.#host;
     if (mail instanceof TimerMail && !this.timers.begin(mail.timer)) return;
     const message = hosted.messages.get(mail.message);
     if (message === undefined) return this.#reject(mail, unknownMessage(this.kind));
-    if (this.#isExpired(mail)) return mail.fail(expired(mail.message));
+    if (mail.deadlineAt <= now) return mail.fail(expired(mail.message));
     let input: unknown;
     try {
-      input = validArgument(hosted, message, mail.argument());
+      input =
+        mail.checkedBy === message.declared ? mail.checked : validArgument(hosted, message, mail.argument());
     } catch (error) {
       return this.#reject(mail, toErrorData(error));
     }
     this.#running = mail;
     this.#chain = undefined;
-    const failed = (error: unknown) => this.#failed(mail, error);
-    this.#code.handle(message, input, (value) => this.#succeeded(mail, message, value), failed);
+    this.#call(mail, message, input);
   }
 
-  #isExpired(mail: Mail): boolean {
-    return mail.deadlineAt !== Infinity && mail.deadlineAt <= this.#host.runtime.clock.now();
+  #call(mail: Mail, message: HostedMessage, input: unknown): void {
+    let result: unknown;
+    try {
+      result = this.#code.call(message, input);
+    } catch (error) {
+      return this.#failed(mail, error);
+    }
+    if (!isThenable(result)) return this.#succeeded(mail, message, result);
+    this.#code.wait(
+      result,
+      (value) => this.#succeeded(mail, message, value),
+      (error) => this.#failed(mail, error),
+    );
   }
 
   #reject(mail: Mail, error: ErrorData): void {
@@ -252,9 +297,8 @@ export class Activation implements ContextSource, Runnable {
     this.#release();
     if (this.#status === "ended") return mail.fail(toErrorData(fenced(this.address, this.#status)));
     try {
-      this.#state.settle();
+      this.#settle();
     } catch (error) {
-      this.#state.undo();
       this.#report(mail.message, error);
       return mail.fail(toErrorData(error));
     }
@@ -273,12 +317,12 @@ export class Activation implements ContextSource, Runnable {
     const { onError } = this.#host.hosted.contract;
     if (onError === "keep") {
       try {
-        this.#state.settle();
+        this.#settle();
       } catch {
-        this.#state.undo();
+        // undone
       }
     } else this.#state.undo();
-    mail.fail(toErrorData(error));
+    mail.fail(handledErrorData(error));
     if (onError !== "keep" && this.#status === "active")
       this.retire(onError === "restart" ? "failed" : "stop", onError === "restart");
   }

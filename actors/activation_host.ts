@@ -40,8 +40,10 @@ export interface ActivationHost<A> {
   readonly hosted: Hosted;
   readonly runtime: ActorRuntime;
   readonly epoch: number;
-  /** Whether handlers may start now. */
-  readonly running: boolean;
+  /** Whether its shard is not being drained, sealed or closed. */
+  readonly serving: boolean;
+  /** Whether handlers may start, at a time just read from the clock. */
+  runsAt(now: number): boolean;
   /** A handler or hook ended, or the last message sent was acknowledged. */
   onRest(activation: A): void;
   /**
@@ -49,6 +51,8 @@ export interface ActivationHost<A> {
    * it shall begin anew at once, and have them.
    */
   onRetired(activation: A, snapshot: Snapshot | undefined, timers: readonly TimerData[] | undefined): void;
+  /** It shall end, and its state does not fit: it must not be forgotten, nor begin anew. */
+  onUnreadable(activation: A, error: unknown): void;
   /** `onActivate` threw. */
   onFailedStart(activation: A, error: ErrorData): void;
 }

@@ -26,8 +26,10 @@ export interface CatalogHost {
   readonly runtime: ActorRuntime;
   readonly budget: Budget;
   readonly epoch: number;
-  /** Whether handlers may start: the gate is open and the shard is not being drained. */
-  readonly running: boolean;
+  /** Whether it is not being drained, sealed or closed. */
+  readonly serving: boolean;
+  /** Whether handlers may start: it is serving, and the gate is open. */
+  runsAt(now: number): boolean;
   /** Something came to rest: a drain may go on, a late actor may be ready. */
   onRest(activation: Activation): void;
   /** How an actor begins that has no state: "recovered" once the shard was claimed after a crash. */
@@ -53,8 +55,11 @@ export class Catalog implements ActivationHost<Activation> {
   get epoch(): number {
     return this.#host.epoch;
   }
-  get running(): boolean {
-    return this.#host.running;
+  get serving(): boolean {
+    return this.#host.serving;
+  }
+  runsAt(now: number): boolean {
+    return this.#host.runsAt(now);
   }
   get freshReason(): ActivationReason {
     return this.#host.freshReason;
@@ -62,6 +67,11 @@ export class Catalog implements ActivationHost<Activation> {
 
   get kind(): string {
     return this.hosted.contract.kind;
+  }
+
+  /** Whether state and timers move along. */
+  get carries(): boolean {
+    return this.hosted.contract.onMove === "carry";
   }
 
   // ---- admission
@@ -141,7 +151,22 @@ export class Catalog implements ActivationHost<Activation> {
       if (snapshot) this.residents.sleep(name, snapshot);
       this.runtime.events.emit({ type: "actor-passivated", kind: this.kind, name });
     }
-    for (const mail of waiting) this.admit(name, mail);
+    for (const mail of waiting) this.#readmit(name, mail);
+  }
+
+  /** What was admitted once is not refused: its sender knows that it is here. */
+  #readmit(name: string, mail: Mail): void {
+    const activation = this.residents.active.get(name) ?? this.#wakeOrBegin(name);
+    if (activation === undefined) return this.admit(name, mail);
+    activation.mailbox.push(mail);
+    activation.wake();
+  }
+
+  onUnreadable(activation: Activation, error: unknown): void {
+    const timers = activation.timers.pause();
+    const backlog = this.#remove(activation);
+    activation.end();
+    this.quarantine({ ...bare(activation.name, "quarantined"), timers, backlog }, error);
   }
 
   onFailedStart(activation: Activation, error: ErrorData): void {
@@ -166,8 +191,8 @@ export class Catalog implements ActivationHost<Activation> {
     const { idleMs } = this.hosted.contract;
     for (const activation of this.residents.active.values()) {
       const sleepy = activation.idle && activation.mailbox.size === 0 && activation.timers.size === 0;
-      if (sleepy && now - activation.lastActiveAt >= idleMs && this.#host.budget.maySleep())
-        activation.retire("idle", false);
+      if (!sleepy || now - activation.lastActiveAt < idleMs) continue;
+      if (!activation.mustKeep || this.#host.budget.maySleep()) activation.retire("idle", false);
     }
   }
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { InvalidArgumentError } from "../errors.ts";
+import { InvalidArgumentError, toErrorData } from "../errors.ts";
 import type { ActorRuntime, Caller } from "./activation_host.ts";
 import type { ActorContext, Schedule } from "./actor.ts";
 import type { Contract } from "./contract.ts";
@@ -18,6 +18,7 @@ import type { ActorTimers } from "./timers.ts";
 export interface ContextSource extends Caller {
   readonly kind: string;
   readonly name: string;
+  readonly epoch: number;
   /** The signal of what is handled now. */
   readonly signal: AbortSignal;
   readonly timers: ActorTimers;
@@ -25,21 +26,16 @@ export interface ContextSource extends Caller {
   assertLive(): void;
 }
 
-/** What a context needs of the shard. */
-export interface ContextHost {
-  readonly hosted: Hosted;
-  readonly runtime: ActorRuntime;
-  readonly epoch: number;
-}
-
 /** See the module's text. */
 export class LentContext implements ActorContext {
-  readonly #host: ContextHost;
+  readonly #hosted: Hosted;
+  readonly #runtime: ActorRuntime;
   readonly #activation: ContextSource;
   readonly #state: StateCell;
 
-  constructor(host: ContextHost, activation: ContextSource, state: StateCell) {
-    this.#host = host;
+  constructor(hosted: Hosted, runtime: ActorRuntime, activation: ContextSource, state: StateCell) {
+    this.#hosted = hosted;
+    this.#runtime = runtime;
     this.#activation = activation;
     this.#state = state;
   }
@@ -53,7 +49,7 @@ export class LentContext implements ActorContext {
   }
 
   get epoch(): number {
-    return this.#host.epoch;
+    return this.#activation.epoch;
   }
 
   get signal(): AbortSignal {
@@ -73,7 +69,7 @@ export class LentContext implements ActorContext {
 
   ref<C extends Contract>(contract: C, name: string): Ref<C> {
     this.#activation.assertLive();
-    const { refs, open } = this.#host.runtime;
+    const { refs, open } = this.#runtime;
     return refs.create(contract, open(contract, name, this.#activation));
   }
 
@@ -85,7 +81,7 @@ export class LentContext implements ActorContext {
     checkTimes(message, remainingMs, everyMs);
     const { timers } = this.#activation;
     const timer = id ?? timers.freshId();
-    const bytes = this.#host.runtime.codec.encode(argument);
+    const bytes = encoded(message, this.#runtime, argument);
     timers.set({ id: timer, message, argument: bytes, remainingMs, everyMs });
     return timer;
   }
@@ -96,13 +92,21 @@ export class LentContext implements ActorContext {
   }
 
   #checkMessage(message: string, argument: unknown): void {
-    const { hosted } = this.#host;
-    const declared = hosted.messages.get(message);
-    if (declared) validArgument(hosted, declared, argument);
+    const declared = this.#hosted.messages.get(message);
+    if (declared) validArgument(this.#hosted, declared, argument);
     else
       throw new InvalidArgumentError(
         `Cannot schedule "${message}": current contract of "${this.kind}" lacks it`,
       );
+  }
+}
+
+function encoded(message: string, { codec }: ActorRuntime, argument: unknown): Uint8Array {
+  try {
+    return codec.encode(argument);
+  } catch (cause) {
+    const data = toErrorData(cause);
+    throw new InvalidArgumentError(`Cannot schedule "${message}": ${data.message}`, { ...data, cause });
   }
 }
 

@@ -69,7 +69,10 @@ export interface ContractOptions<S extends Schema, M extends Messages> {
   readonly onMove?: "carry" | "restart";
   /** Default "keep". */
   readonly onError?: OnError;
-  /** When the state is checked against its schema: after every handler (default), or only when it is sealed. */
+  /**
+   * When the state is checked against its schema: after every handler (default), or only when it is sealed; then
+   * `onError` can only be "keep".
+   */
   readonly stateCheck?: "handler" | "seal";
   /** Messages that may wait for one actor; more are refused as `busy`. Default 1,024. */
   readonly mailboxMax?: number;
@@ -167,6 +170,11 @@ export function defineActor<const K extends string, S extends Schema, M extends 
     mailboxMax: wholeNumber("mailboxMax", options.mailboxMax ?? 1_024, 1),
     idleMs: positive("idleMs", options.idleMs ?? 600_000),
   };
+  if (contract.stateCheck === "seal" && contract.onError !== "keep") {
+    throw new ConfigurationError(
+      `Cannot go back to the state before a message that was not checked then: current values are "seal" and "${contract.onError}"`,
+    );
+  }
   return Object.freeze(contract);
 }
 

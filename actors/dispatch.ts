@@ -28,6 +28,18 @@ export function expired(message: string): ErrorData {
   return toErrorData(new DeadlineError(`Cannot handle "${message}": current time is past its deadline`));
 }
 
+/**
+ * The data of what a handler threw. An error that says "not handled, try again" was true of some call that the handler
+ * made; of this message it is not.
+ */
+export function handledErrorData(thrown: unknown): ErrorData {
+  const data = toErrorData(thrown);
+  if (!data.retryable) return data;
+  const { retryAfterMs: _, ...rest } = data;
+  const causeName = thrown instanceof Error ? thrown.name : "Error";
+  return { ...rest, code: "handler-error", retryable: false, causeCode: data.code, causeName };
+}
+
 /** @throws {InvalidArgumentError} with the path, never with the value */
 export function validArgument(hosted: Hosted, { name, declared }: HostedMessage, argument: unknown): unknown {
   const result = validate(declared.input, argument);

@@ -43,7 +43,7 @@ export type ActivationStatus = "activating" | "active" | "late" | "sealed" | "en
 const LEGAL: Readonly<Record<ActivationStatus, readonly ActivationStatus[]>> = {
   activating: ["active", "late", "sealed", "ended"],
   active: ["late", "sealed", "ended"],
-  late: ["active", "sealed", "ended"],
+  late: ["activating", "active", "sealed", "ended"],
   sealed: ["activating", "active", "ended"],
   ended: [],
 };

@@ -13,6 +13,10 @@ export interface Mail {
   readonly chain: readonly string[];
   /** On the node's clock, in milliseconds; `Infinity` for none. */
   readonly deadlineAt: number;
+  /** The declaration by which `checked` was validated here before, if it was. */
+  readonly checkedBy?: unknown;
+  /** What came out of that validation. */
+  readonly checked?: unknown;
   /** The argument, decoded but not validated. @throws {DecodeError} */
   argument(): unknown;
   /** It was not admitted and will not be handled: also the sender of a tell hears it. */

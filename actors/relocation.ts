@@ -43,8 +43,10 @@ export class Relocation {
     const sealed: SealedActor[] = [];
     for (const activation of this.#residents.active.values())
       sealed.push(this.#sealOne(activation, here, bytesMax));
-    for (const [name, snapshot] of this.#residents.passive)
-      sealed.push({ ...bare(name, "passive"), snapshot });
+    if (this.#catalog.carries) {
+      for (const [name, snapshot] of this.#residents.passive)
+        sealed.push({ ...bare(name, "passive"), snapshot });
+    }
     for (const [name, { at, mailbox, timers }] of this.#residents.awaited) {
       sealed.push({ ...bare(name, "late"), at, timers, backlog: mailbox.rest() });
     }
@@ -59,7 +61,7 @@ export class Relocation {
     const base = { ...bare(name, "active"), timers, backlog };
     if (!activation.idle) return this.#late(activation, base, here);
     try {
-      const carried = this.#catalog.hosted.contract.onMove === "carry";
+      const carried = this.#catalog.carries;
       const snapshot = carried ? activation.snapshot() : undefined;
       if (snapshot && snapshot.bytes.byteLength > bytesMax) return this.#late(activation, base, here);
       activation.become("sealed");
@@ -97,8 +99,10 @@ export class Relocation {
     const late: Activation[] = [];
     for (const activation of this.#residents.active.values()) {
       activation.mailbox.clear();
-      if (activation.status === "late") late.push(activation);
-      else activation.end("handoff");
+      if (activation.status === "late") {
+        activation.timers.unqueue();
+        late.push(activation);
+      } else activation.end("handoff");
     }
     this.#residents.clear();
     return late;
@@ -163,11 +167,9 @@ export class Relocation {
     const awaited = this.#residents.awaited.get(name);
     if (awaited === undefined) return;
     this.#residents.awaited.delete(name);
-    const timers = [...awaited.timers, ...staged.sealed.timers];
-    this.#installOne(
-      { ...staged.sealed, timers, backlog: [...staged.sealed.backlog, ...awaited.mailbox.clear()] },
-      staged.state,
-    );
+    // its own timers, not those that came ahead: the running handler may have stopped some
+    const backlog = [...staged.sealed.backlog, ...awaited.mailbox.clear()];
+    this.#installOne({ ...staged.sealed, backlog }, staged.state);
   }
 
   /** A late actor will not come: its node was lost or gave up. It begins again without its state. */
@@ -179,15 +181,5 @@ export class Relocation {
     const activation = this.#catalog.begin(name, "recovered", undefined, awaited.timers);
     for (const mail of awaited.mailbox.clear()) activation.mailbox.push(mail);
     activation.wake();
-  }
-
-  /** The move came back to where the actor is late: it goes on here, with the mail that travelled. */
-  rejoin(activation: Activation): void {
-    const awaited = this.#residents.awaited.get(activation.name);
-    if (awaited === undefined) return;
-    this.#residents.awaited.delete(activation.name);
-    this.#residents.add(activation);
-    for (const mail of awaited.mailbox.clear()) activation.mailbox.push(mail);
-    activation.resume();
   }
 }

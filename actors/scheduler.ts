@@ -24,6 +24,11 @@ export class Scheduler {
   #draining = false;
   #armed = false;
   #sinceYield = 0;
+  readonly #drainNow = (): void => this.#drain();
+  readonly #drainAfterYield = (): void => {
+    this.#sinceYield = 0;
+    this.#drain();
+  };
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -37,14 +42,13 @@ export class Scheduler {
 
   #arm(): void {
     this.#armed = true;
-    if (this.#sinceYield >= BURST) this.#clock.soon(() => this.#drain(true));
-    else queueMicrotask(() => this.#drain(false));
+    if (this.#sinceYield >= BURST) this.#clock.soon(this.#drainAfterYield);
+    else queueMicrotask(this.#drainNow);
   }
 
-  #drain(afterYield: boolean): void {
+  #drain(): void {
     this.#armed = false;
     this.#draining = true;
-    if (afterYield) this.#sinceYield = 0;
     let next = 0;
     while (next < this.#ready.length && this.#sinceYield < BURST) {
       this.#sinceYield += (this.#ready[next++] as Runnable).runSlice(SLICE);

@@ -12,6 +12,8 @@ export class RunningSignal {
   readonly #clock: Clock;
   #controller: AbortController | undefined;
   #alarm: Timer | undefined;
+  /** Why the running message was aborted, also if nobody has asked for its signal yet. */
+  #aborted: Error | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -22,7 +24,8 @@ export class RunningSignal {
     if (this.#controller === undefined) {
       const controller = new AbortController();
       this.#controller = controller;
-      if (deadlineAt !== Infinity) {
+      if (this.#aborted) controller.abort(this.#aborted);
+      else if (deadlineAt !== Infinity) {
         const late = () =>
           controller.abort(new DeadlineError("Cannot go on: current time is past the message's deadline"));
         this.#alarm = this.#clock.after(Math.max(0, deadlineAt - this.#clock.now()), late);
@@ -32,11 +35,13 @@ export class RunningSignal {
   }
 
   abort(reason: Error): void {
+    this.#aborted = reason;
     this.#controller?.abort(reason);
   }
 
   /** The message has ended; the next one gets a signal of its own. */
   release(): void {
+    this.#aborted = undefined;
     if (this.#controller === undefined) return;
     this.#alarm?.cancel();
     this.#alarm = undefined;

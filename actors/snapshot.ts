@@ -23,7 +23,7 @@ export interface Snapshot {
  */
 export function copyState(hosted: Hosted, state: unknown): unknown {
   const { kind } = hosted.contract;
-  const copy = guarded(kind, () => copyValue(state));
+  const copy = copyOf(kind, state);
   const result = validate(hosted.contract.state, state);
   if (result.issues) {
     const { path, message } = firstIssue(result.issues);
@@ -78,12 +78,24 @@ function upgraded(hosted: Hosted, fromVersion: number, old: unknown): unknown {
   throw new InvalidStateError(`Cannot upgrade a state of kind "${kind}": current upgrade is asynchronous`);
 }
 
+function copyOf(kind: string, state: unknown): unknown {
+  try {
+    return copyValue(state);
+  } catch (error) {
+    throw uncarriable(kind, error);
+  }
+}
+
 function guarded<T>(kind: string, work: () => T): T {
   try {
     return work();
-  } catch (cause) {
-    if (!(cause instanceof ActorError)) throw cause;
-    const detail = cause.path === undefined ? { cause } : { cause, path: cause.path };
-    throw new InvalidStateError(`Cannot carry a state of kind "${kind}": ${cause.message}`, detail);
+  } catch (error) {
+    throw uncarriable(kind, error);
   }
+}
+
+function uncarriable(kind: string, cause: unknown): unknown {
+  if (!(cause instanceof ActorError)) return cause;
+  const detail = cause.path === undefined ? { cause } : { cause, path: cause.path };
+  return new InvalidStateError(`Cannot carry a state of kind "${kind}": ${cause.message}`, detail);
 }

@@ -94,6 +94,16 @@ export class ActorTimers {
     });
   }
 
+  /** The mailbox was emptied: what waited there comes due once more, when alarms run again. */
+  unqueue(): void {
+    const now = this.#clock.now();
+    for (const timer of this.#timers.values()) {
+      if (!timer.queued) continue;
+      timer.queued = false;
+      timer.dueAt = Math.min(timer.dueAt, now);
+    }
+  }
+
   resume(): void {
     for (const timer of this.#timers.values())
       if (!timer.queued || timer.everyMs !== undefined) this.#arm(timer);

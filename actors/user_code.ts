@@ -35,25 +35,59 @@ export class UserCode {
     Actor.attach(this.#instance, context);
   }
 
-  handle(
-    { handler }: HostedMessage,
-    input: unknown,
-    done: (value: unknown) => void,
-    failed: (error: unknown) => void,
-  ): void {
-    this.#run(() => handler.call(this.#instance, input), done, failed);
+  /** Calls a handler. @returns what it returns, perhaps a promise, for {@link UserCode.wait} */
+  call({ handler }: HostedMessage, input: unknown): unknown {
+    this.#busy = true;
+    try {
+      return handler.call(this.#instance, input);
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  /** Something it returned ends later: until then it is busy. */
+  wait<T>(result: PromiseLike<T>, done: (value: T) => void, failed: (error: unknown) => void): void {
+    this.#busy = true;
+    const after = (end: () => void) => {
+      this.#busy = false;
+      end();
+      this.#onRest();
+    };
+    result.then(
+      (value) => after(() => done(value)),
+      (error) => after(() => failed(error)),
+    );
   }
 
   onActivate(why: ActivationReason, done: () => void, failed: (error: unknown) => void): void {
     this.#run(() => this.#instance?.onActivate(why), done, failed);
   }
 
-  /** Runs the hook, if the class has one and nothing else is running. A throw rejects the promise. */
-  onDrain(signal: AbortSignal): Promise<void> | undefined {
+  /** Forgets the instance: `create` makes another one. */
+  discard(): void {
+    this.#instance = undefined;
+  }
+
+  /** Runs the hook, if the class has one and nothing else is running. A throw of it or of `settle` rejects the promise. */
+  onDrain(signal: AbortSignal, settle: () => void): Promise<void> | undefined {
     const instance = this.#instance;
     if (instance === undefined || this.#busy || instance.onDrain === Actor.prototype.onDrain)
       return undefined;
-    return new Promise((resolve, reject) => this.#run(() => instance.onDrain(signal), resolve, reject));
+    return new Promise((resolve, reject) => {
+      const end = (tell: () => void) => {
+        try {
+          settle();
+          tell();
+        } catch (error) {
+          reject(error);
+        }
+      };
+      this.#run(
+        () => instance.onDrain(signal),
+        () => end(resolve),
+        (error) => end(() => reject(error)),
+      );
+    });
   }
 
   onDeactivate(why: DeactivationReason, done: () => void, failed: (error: unknown) => void): void {
@@ -70,25 +104,14 @@ export class UserCode {
       this.#busy = false;
       return failed(error);
     }
-    if (isThenable(result)) return this.#await(result, done, failed);
     this.#busy = false;
-    done(result);
-  }
-
-  #await<T>(result: Promise<T>, done: (value: T) => void, failed: (error: unknown) => void): void {
-    const after = (end: () => void) => {
-      this.#busy = false;
-      end();
-      this.#onRest();
-    };
-    result.then(
-      (value) => after(() => done(value)),
-      (error) => after(() => failed(error)),
-    );
+    if (isThenable<T>(result)) this.wait(result, done, failed);
+    else done(result);
   }
 }
 
-function isThenable<T>(value: T | Promise<T>): value is Promise<T> {
+/** Whether a value is a promise, of whatever make. */
+export function isThenable<T>(value: unknown): value is PromiseLike<T> {
   return (
     typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function"
   );

@@ -57,6 +57,16 @@ export class Gate {
     return this.#allowed && this.#clock.now() < this.#openUntil;
   }
 
+  /** The same at a time that was just read from the clock. */
+  isOpenAt(now: number): boolean {
+    return this.#allowed && now < this.#openUntil;
+  }
+
+  /** Whether it is closed for ever. */
+  get hasEnded(): boolean {
+    return this.#ended;
+  }
+
   /** Why it closed last, for people. */
   get reason(): string {
     return this.#reason;

@@ -65,9 +65,13 @@ export function prepared(record: NextShard, to: NodeId | "bucket", moveId: strin
 export function committed(record: NextShard, late: readonly LateActor[] = []): NextShard {
   const { to } = record;
   if (record.state !== "moving" || to === undefined || to === "bucket") throw misuse("commit", record);
-  const listed = new Map([...late, ...record.late].map((actor) => [actor.name, actor]));
-  if (listed.size > LATE_MAX) throw new TypeError(`Cannot commit: current late actors are ${listed.size}`);
-  return { ...kept(record), owner: to, epoch: record.epoch + 1, late: [...listed.values()] };
+  return { ...kept(record), owner: to, epoch: record.epoch + 1, late: listed(record, late) };
+}
+
+function listed(record: NextShard, late: readonly LateActor[]): LateActor[] {
+  const all = new Map([...late, ...record.late].map((actor) => [actor.name, actor]));
+  if (all.size > LATE_MAX) throw new TypeError(`Cannot move a shard: current late actors are ${all.size}`);
+  return [...all.values()];
 }
 
 /** The owner takes the shard back from a move that did not get through. Who owns it does not change, nor the epoch. */
@@ -76,11 +80,18 @@ export function reclaimed(record: NextShard): NextShard {
   return kept(record);
 }
 
-/** The shard lies in the state bucket. It keeps the name of its last owner, its epoch and the id of the move. */
-export function parkedRecord(record: NextShard, manifest: ParkedManifest): NextShard {
+/**
+ * The shard lies in the state bucket. It keeps the name of its last owner, its epoch and the id of the move. `late` are
+ * the actors whose handlers still run at the former owner; those listed before stay listed as they are.
+ */
+export function parkedRecord(
+  record: NextShard,
+  manifest: ParkedManifest,
+  late: readonly LateActor[] = [],
+): NextShard {
   const { moveId } = record;
   if (record.to !== "bucket" || moveId === undefined) throw misuse("park", record);
-  return { ...kept(record), state: "parked", moveId, parked: manifest };
+  return { ...kept(record), state: "parked", moveId, parked: manifest, late: listed(record, late) };
 }
 
 /** `by` has taken the shard out of the state bucket: a handover, so the epoch grows and the floor stays. */

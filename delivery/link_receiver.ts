@@ -163,10 +163,22 @@ export class LinkReceiver implements AckSource {
   /** A local sender's message: the same numbers, nothing to acknowledge. What was admitted before is not again. */
   admitLocal(seq: number, mail: PackableMail | undefined): void {
     if (seq > this.expected) this.#skipTo(seq);
-    if (seq < this.expected) return;
+    if (seq < this.expected) return this.#knownLocal(seq, mail);
     this.expected = seq + 1;
     if (mail) this.#shard.admit(mail.name, mail);
     this.#admitHeld();
+  }
+
+  /** It was admitted under a former owner; or refused there, which its sender may not have heard. */
+  #knownLocal(seq: number, mail: PackableMail | undefined): void {
+    const { kind, shard } = this.#shard;
+    const kept = this.#ports.keeper.refusal(this.peer, kind, shard, seq);
+    if (kept && mail) mail.refuse(this.#ports.codec.decode(kept.reply.body) as ErrorData);
+  }
+
+  /** The shard is not served here any more: its next owner acknowledges. */
+  close(): void {
+    this.peer.acks.delete(this);
   }
 
   takeAck(): FrameItem {
@@ -217,6 +229,7 @@ export class LinkReceiver implements AckSource {
   }
 
   #admitHeld(): void {
+    if (this.#held.size === 0) return;
     for (;;) {
       const next = this.#held.get(this.expected);
       if (next === undefined) return;

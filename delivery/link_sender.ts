@@ -68,39 +68,52 @@ export class SenderLink {
   }
 
   /** Sends a message as soon as the window and the route allow. */
-  submit(outgoing: Outgoing): void {
+  submit(outgoing: Outgoing, now: number): void {
     if (this.#waiting.length >= this.#ports.settings.waitingMax) {
       return outgoing.endBadly(tooManyWaiting(this.#about(outgoing), this.#waiting.length));
     }
-    this.#waiting.push(outgoing);
     this.#ports.wakeBy(outgoing.callDeadlineAt);
-    this.pump();
+    if (this.#admitAtOnce(outgoing, now)) return;
+    this.#waiting.push(outgoing);
+    this.pump(now);
+  }
+
+  /** The short way to an owner on this node, when nothing is before it: a number, and into the mailbox. */
+  #admitAtOnce(outgoing: Outgoing, now: number): boolean {
+    if (this.#route.to !== "here" || this.#waiting.length > 0 || this.#window.length > 0) return false;
+    const { shard } = this.#route;
+    if (!shard.admitsAt(now)) return false;
+    this.#number(outgoing);
+    this.#admitLocal(outgoing, shard);
+    return true;
   }
 
   /** Sends what may be sent. */
-  pump(): void {
-    if (this.#route.to === "nobody" || !this.#ports.gate.isOpen) return;
-    if (this.#route.to === "here") return this.#pumpLocal(this.#route.shard);
+  pump(now: number = this.#ports.clock.now()): void {
+    if (this.#route.to === "nobody" || !this.#ports.gate.isOpenAt(now)) return;
+    if (this.#route.to === "here") return this.#pumpLocal(this.#route.shard, now);
     const { peer } = this.#route;
     while (this.#cursor < this.#pace.limit) {
       const outgoing = this.#next();
       if (outgoing === undefined) break;
-      this.#transmit(outgoing, peer);
+      this.#transmit(outgoing, peer, now);
     }
   }
 
-  #pumpLocal(shard: LocalShard): void {
-    while (shard.admitting) {
-      const outgoing = this.#next();
-      if (outgoing === undefined) break;
-      outgoing.copies++;
-      outgoing.oldestEpoch = Math.min(outgoing.oldestEpoch, shard.epoch);
-      const known = outgoing.acked || outgoing.ended;
-      outgoing.acked = true;
-      shard.admitLocal(outgoing.seq, known ? undefined : outgoing);
-      if (outgoing.type === "tell") outgoing.end(undefined);
-    }
+  #pumpLocal(shard: LocalShard, now: number): void {
+    if (!shard.admitsAt(now)) return;
+    for (let outgoing = this.#next(); outgoing !== undefined; outgoing = this.#next())
+      this.#admitLocal(outgoing, shard);
     this.#trim();
+  }
+
+  #admitLocal(outgoing: Outgoing, shard: LocalShard): void {
+    outgoing.copies++;
+    if (shard.epoch < outgoing.oldestEpoch) outgoing.oldestEpoch = shard.epoch;
+    const known = outgoing.acked || outgoing.ended;
+    outgoing.acked = true;
+    shard.admitLocal(outgoing.seq, known ? undefined : outgoing);
+    if (outgoing.type === "tell") outgoing.end(undefined);
   }
 
   /** The next of the window to be sent on this route, or the next that waits. */
@@ -112,18 +125,25 @@ export class SenderLink {
     }
     const outgoing = this.#waiting.shift();
     if (outgoing === undefined) return undefined;
-    outgoing.seq = this.#nextSeq++;
+    this.#number(outgoing);
     this.#window.push(outgoing);
     this.#cursor++;
-    if (outgoing.type === "ask") {
-      this.#pending.set(outgoing.seq, outgoing);
-      outgoing.onEnd = () => this.#pending.delete(outgoing.seq);
-    }
     return outgoing;
   }
 
-  #transmit(outgoing: Outgoing, peer: Peer): void {
-    const now = this.#ports.clock.now();
+  #number(outgoing: Outgoing): void {
+    outgoing.seq = this.#nextSeq++;
+    if (outgoing.type === "tell") return;
+    this.#pending.set(outgoing.seq, outgoing);
+    outgoing.keeper = this;
+  }
+
+  /** An ask has ended: nothing needs to be kept for it. */
+  ended(outgoing: Outgoing): void {
+    this.#pending.delete(outgoing.seq);
+  }
+
+  #transmit(outgoing: Outgoing, peer: Peer, now: number): void {
     outgoing.copies++;
     outgoing.oldestEpoch = Math.min(outgoing.oldestEpoch, this.#epoch);
     outgoing.sentAt = now;
@@ -172,8 +192,9 @@ export class SenderLink {
   /** The owner misses some: send them again now. */
   onGap(epoch: number, from: number, to: number): void {
     if (epoch !== this.#epoch || this.#route.to !== "peer") return;
+    const now = this.#ports.clock.now();
     for (const outgoing of this.#window.slice(0, this.#cursor)) {
-      if (outgoing.seq >= from && outgoing.seq <= to) this.#transmit(outgoing, this.#route.peer);
+      if (outgoing.seq >= from && outgoing.seq <= to) this.#transmit(outgoing, this.#route.peer, now);
     }
   }
 

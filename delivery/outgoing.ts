@@ -5,23 +5,29 @@
  */
 import { fromErrorData, type ErrorData } from "../errors.ts";
 import type { Caller } from "../actors/activation_host.ts";
+import type { AskMessage, TellMessage } from "../actors/contract.ts";
+import type { CallOptions } from "../actors/ref.ts";
 import type { NodeId } from "../cluster/protocol.ts";
 import type { Codec } from "../transport/codec.ts";
 import { copyValue } from "../transport/value.ts";
 import type { PackableMail, PackedMail } from "./link_receiver.ts";
 
-/** What a caller wants. */
-export interface OutgoingSpec {
-  readonly type: "ask" | "tell";
+/** One message that somebody wants sent. */
+export interface Request {
+  readonly kind: string;
   readonly name: string;
+  readonly type: "ask" | "tell";
   readonly message: string;
-  /** Checked and copied: nobody else holds it. */
+  /** By the contract; `undefined` when the caller does not know it. */
+  readonly declared: AskMessage | TellMessage | undefined;
   readonly argument: unknown;
-  readonly idempotent: boolean;
-  /** On the node's clock. */
-  readonly deadlineAt: number;
+  readonly options: CallOptions | undefined;
   readonly caller: Caller | undefined;
-  readonly codec: Codec;
+}
+
+/** Who is told when a message has ended. */
+export interface Ending {
+  ended(outgoing: Outgoing): void;
 }
 
 /** See the module's text. To an actor on the same node it is the mail itself. */
@@ -38,8 +44,10 @@ export class Outgoing implements PackableMail {
   #bytes: Uint8Array | undefined;
   #resolve: (value: unknown) => void;
   #reject: (error: unknown) => void;
-  /** Told when it has ended, to forget what is kept for it. */
-  onEnd: (() => void) | undefined;
+  /** The link that keeps it, once it has a number there. */
+  keeper: Ending | undefined;
+  checkedBy: unknown;
+  checked: unknown;
 
   /** Its number on the link; 0 until it is first sent. */
   seq = 0;
@@ -53,19 +61,31 @@ export class Outgoing implements PackableMail {
   /** The lowest epoch under which a copy was sent that may have been admitted. */
   oldestEpoch = Infinity;
 
-  constructor(spec: OutgoingSpec, resolve: (value: unknown) => void, reject: (error: unknown) => void) {
-    this.type = spec.type;
-    this.name = spec.name;
-    this.message = spec.message;
-    this.idempotent = spec.idempotent;
-    this.callDeadlineAt = spec.deadlineAt;
-    this.#caller = spec.caller;
-    this.chain = spec.type === "ask" && spec.caller ? spec.caller.chain : NO_CHAIN;
-    this.#codec = spec.codec;
-    this.#value = spec.argument;
+  /**
+   * @param argument a copy that nobody else holds; a tell's was validated, for nobody answers it
+   * @throws {FencedError} if the caller may not speak any more
+   */
+  constructor(
+    request: Request,
+    argument: unknown,
+    deadlineAt: number,
+    codec: Codec,
+    resolve: (value: unknown) => void,
+    reject: (error: unknown) => void,
+  ) {
+    const { type, caller, declared } = request;
+    this.type = type;
+    this.name = request.name;
+    this.message = request.message;
+    this.idempotent = declared?.idempotent ?? false;
+    this.callDeadlineAt = deadlineAt;
+    this.#caller = caller;
+    this.chain = type === "ask" && caller ? caller.chain : NO_CHAIN;
+    this.#codec = codec;
+    this.#value = argument;
     this.#resolve = resolve;
     this.#reject = reject;
-    spec.caller?.sent();
+    caller?.sent();
   }
 
   /** A tell, once admitted, is handled however late. */
@@ -91,28 +111,24 @@ export class Outgoing implements PackableMail {
 
   /** Makes it as if it had never been sent. @returns what stands at its old number instead */
   renew(): Outgoing {
-    const { type, name, message, idempotent, callDeadlineAt, seq } = this;
-    const spec = {
-      type,
+    const { type, name, message, callDeadlineAt, seq } = this;
+    const request = {
+      kind: "",
       name,
+      type,
       message,
-      idempotent,
-      deadlineAt: callDeadlineAt,
+      declared: undefined,
       argument: undefined,
+      options: undefined,
       caller: undefined,
-      codec: this.#codec,
     };
-    const place = new Outgoing(
-      spec,
-      () => {},
-      () => {},
-    );
+    const place = new Outgoing(request, undefined, callDeadlineAt, this.#codec, ignore, ignore);
     place.ended = true;
     place.seq = seq;
     this.seq = this.copies = this.refuted = 0;
     this.oldestEpoch = Infinity;
     this.acked = false;
-    this.onEnd = undefined;
+    this.keeper = undefined;
     return place;
   }
 
@@ -127,7 +143,7 @@ export class Outgoing implements PackableMail {
   #finish(): boolean {
     if (this.ended) return false;
     this.ended = true;
-    this.onEnd?.();
+    this.keeper?.ended(this);
     this.#caller?.settled();
     return true;
   }
@@ -163,5 +179,7 @@ export class Outgoing implements PackableMail {
     return { from: self, seq, type, name, message, chain, remainingMs, argument: this.bytes };
   }
 }
+
+function ignore(): void {}
 
 const NO_CHAIN: readonly string[] = Object.freeze([]);

@@ -65,6 +65,7 @@ export class ReplyKeeper {
 
   /** Sends a reply and keeps it. */
   keep(kept: KeptReply): void {
+    if (kept.peer.over) return; // nobody will ever confirm it
     const replies = this.#bySeq(kept.peer, kept.reply.kind, kept.reply.shard);
     if (!replies.has(kept.reply.seq)) this.#size++;
     replies.set(kept.reply.seq, kept);
@@ -74,6 +75,12 @@ export class ReplyKeeper {
   /** Replies kept for one peer about one shard. */
   count(peer: Peer, kind: string, shard: number): number {
     return this.#byPeer.get(peer)?.get(`${kind}/${shard}`)?.size ?? 0;
+  }
+
+  /** The refusal that is kept for a tell, if it was refused. */
+  refusal(peer: Peer, kind: string, shard: number, seq: number): KeptReply | undefined {
+    const kept = this.#byPeer.get(peer)?.get(`${kind}/${shard}`)?.get(seq);
+    return kept?.refusesTell ? kept : undefined;
   }
 
   /** Sends the reply of a message that came again. */

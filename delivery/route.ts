@@ -9,8 +9,8 @@ import type { Peer } from "./peer.ts";
 /** The shard, when this node serves it. */
 export interface LocalShard {
   readonly epoch: number;
-  /** Whether messages are admitted now: it is not sealed. */
-  readonly admitting: boolean;
+  /** Whether messages are admitted, at a time just read from the clock: it is not sealed, and the gate is open. */
+  admitsAt(now: number): boolean;
   /** Without a message it only takes note that the number is done with. */
   admitLocal(seq: number, outgoing: Outgoing | undefined): void;
 }

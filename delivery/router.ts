@@ -18,7 +18,7 @@ import { copyValue } from "../transport/value.ts";
 import { Alarm } from "./alarm.ts";
 import { SenderLink, type SenderPorts } from "./link_sender.ts";
 import type { Route } from "./route.ts";
-import { Outgoing } from "./outgoing.ts";
+import { Outgoing, type Request } from "./outgoing.ts";
 import type { Peers } from "./peer.ts";
 import type { ShardTable } from "./shard_table.ts";
 
@@ -33,18 +33,6 @@ export interface RouterPorts extends Omit<SenderPorts, "wakeBy"> {
   readonly argumentBytesMax: number;
 }
 
-/** One message that somebody wants sent. */
-export interface Request {
-  readonly kind: string;
-  readonly name: string;
-  readonly type: "ask" | "tell";
-  readonly message: string;
-  readonly idempotent: boolean;
-  readonly argument: unknown;
-  readonly options: CallOptions | undefined;
-  readonly caller: Caller | undefined;
-}
-
 /** See the module's text. */
 export class Router {
   readonly #ports: RouterPorts;
@@ -52,6 +40,8 @@ export class Router {
   readonly #links = new Map<string, (SenderLink | undefined)[]>();
   readonly #alarm: Alarm;
   readonly #stops: (() => void)[];
+  /** Kinds that nobody has hosted as far as is known, while the leader is asked. */
+  readonly #opening = new Map<string, Promise<number | undefined>>();
   #refusal: Error | undefined;
 
   constructor(ports: RouterPorts) {
@@ -112,9 +102,8 @@ export class Router {
   ): Promise<unknown> {
     checkName(name);
     const declared = contract && declaredMessage(contract, message);
-    if (declared?.type === "tell") checkTell(message, declared, argument);
-    const { type = "ask", idempotent = false } = declared ?? {};
-    return await this.send({ kind, name, type, message, idempotent, argument, options, caller: undefined });
+    const type = declared?.type ?? "ask";
+    return await this.send({ kind, name, type, message, declared, argument, options, caller: undefined });
   }
 
   /**
@@ -122,38 +111,53 @@ export class Router {
    * @throws {UnknownKindError} through the promise, if no node has ever hosted the kind
    */
   send(request: Request): Promise<unknown> {
-    if (this.#refusal && request.caller === undefined) return Promise.reject(this.#refusal);
-    const shards = this.#ports.ownership.shards(request.kind);
-    if (shards === undefined) return this.#sendToNewKind(request);
-    return this.#submit(this.link(request.kind, shardOf(request.kind, request.name, shards)), request);
+    const link = this.linkTo(request.kind, request.name);
+    return link ? this.submit(link, request) : this.#sendToNewKind(request);
   }
 
+  /** The link to an actor's shard; `undefined` as long as the kind is unknown here. */
+  linkTo(kind: string, name: string): SenderLink | undefined {
+    const shards = this.#ports.ownership.shards(kind);
+    if (shards === undefined || this.#opening.has(kind)) return undefined;
+    return this.link(kind, shardOf(kind, name, shards));
+  }
+
+  /** All that is sent before the kind is known waits for the same answer, and so keeps its order. */
   async #sendToNewKind(request: Request): Promise<unknown> {
-    const { kind, name } = request;
-    const shards = await this.#ports.ownership.refreshShards(kind);
+    const { kind } = request;
+    let opening = this.#opening.get(kind);
+    if (opening === undefined) {
+      opening = this.#ports.ownership.refreshShards(kind).finally(() => this.#opening.delete(kind));
+      this.#opening.set(kind, opening);
+    }
+    const shards = await opening;
     if (shards === undefined) {
       throw new UnknownKindError(
         `Cannot send to an actor of kind "${kind}": current cluster has never hosted it`,
       );
     }
-    return await this.#submit(this.link(kind, shardOf(kind, name, shards)), request);
+    return await this.submit(this.link(kind, shardOf(kind, request.name, shards)), request);
   }
 
-  #submit(
-    link: SenderLink,
-    { name, type, message, idempotent, argument, options, caller }: Request,
-  ): Promise<unknown> {
-    const { clock, codec, settings } = this.#ports;
+  /** Sends by a link that was found before. */
+  submit(link: SenderLink, request: Request): Promise<unknown> {
+    const { options, caller } = request;
+    if (this.#refusal && caller === undefined) return Promise.reject(this.#refusal);
     return new Promise((resolve, reject) => {
-      const deadlineAt = clock.now() + (options?.timeoutMs ?? settings.callTimeoutMs);
-      const copy = copyArgument(message, argument);
+      const { clock, codec, settings } = this.#ports;
+      const now = clock.now();
+      const argument = copyArgument(request.message, request.argument);
       const outgoing = new Outgoing(
-        { type, name, message, argument: copy, idempotent, deadlineAt, caller, codec },
+        request,
+        argument,
+        now + (options?.timeoutMs ?? settings.callTimeoutMs),
+        codec,
         resolve,
         reject,
       );
+      if (request.type === "tell") checkTell(request, outgoing);
       if (options?.signal) heed(options.signal, () => link.abandon(outgoing));
-      if (!outgoing.ended) link.submit(outgoing);
+      if (!outgoing.ended) link.submit(outgoing, now);
     });
   }
 
@@ -203,6 +207,8 @@ class ActorChannel implements Channel {
   readonly #contract: Contract;
   readonly #name: string;
   readonly #caller: Caller | undefined;
+  /** Found once: the shards of a kind never change, and links live as long as their node. */
+  #link: SenderLink | undefined;
 
   constructor(router: Router, contract: Contract, name: string, caller: Caller | undefined) {
     this.#router = router;
@@ -217,24 +223,25 @@ class ActorChannel implements Channel {
     argument: unknown,
     options: CallOptions | undefined,
   ): Promise<unknown> {
+    let declared: AskMessage | TellMessage;
     try {
-      const declared = declaredMessage(this.#contract, message);
-      if (type === "tell") checkTell(message, declared, argument);
-      const { kind } = this.#contract;
-      const { idempotent } = declared;
-      return this.#router.send({
-        kind,
-        name: this.#name,
-        type,
-        message,
-        idempotent,
-        argument,
-        options,
-        caller: this.#caller,
-      });
+      declared = declaredMessage(this.#contract, message);
     } catch (error) {
       return Promise.reject(error);
     }
+    const { kind } = this.#contract;
+    const request = {
+      kind,
+      name: this.#name,
+      type,
+      message,
+      declared,
+      argument,
+      options,
+      caller: this.#caller,
+    };
+    this.#link ??= this.#router.linkTo(kind, this.#name);
+    return this.#link ? this.#router.submit(this.#link, request) : this.#router.send(request);
   }
 }
 
@@ -245,13 +252,17 @@ function declaredMessage({ messages }: Contract, message: string): AskMessage | 
   throw new UnknownMessageError("Cannot send a message: current contract declares no such one");
 }
 
-/** Nobody answers a tell, so its sender hears here what its owner would refuse in silence. */
-function checkTell(message: string, declared: AskMessage | TellMessage, argument: unknown): void {
-  const { issues } = validate(declared.input, argument);
-  if (!issues) return;
-  const issue = firstIssue(issues);
-  const words = `Cannot send "${message}": current argument at "${issue.path}": ${issue.message}`;
-  throw new InvalidArgumentError(words, { path: issue.path });
+/** Nobody answers a tell, so its sender hears here what its owner would refuse in silence. An owner here need not check again. */
+function checkTell({ message, declared }: Request, outgoing: Outgoing): void {
+  if (declared === undefined) return;
+  const result = validate(declared.input, outgoing.argument());
+  if (result.issues) {
+    const { path, message: issue } = firstIssue(result.issues);
+    const words = `Cannot send "${message}": current argument at "${path}": ${issue}`;
+    return outgoing.endBadly(new InvalidArgumentError(words, { path }));
+  }
+  outgoing.checkedBy = declared;
+  outgoing.checked = result.value;
 }
 
 function copyArgument(message: string, argument: unknown): unknown {

@@ -60,6 +60,8 @@ export class Shard implements CatalogHost, ReceiverShard, LocalShard {
   #lost: boolean;
   readonly #ports: ShardPorts;
   readonly #links = new Map<Peer, LinkReceiver>();
+  /** The link of this very node. */
+  #own: LinkReceiver | undefined;
 
   /** @param lost whether its former owner's memory was lost: actors without a state are then "recovered" */
   constructor(ports: ShardPorts, hosted: Hosted, shard: number, epoch: number, lost: boolean) {
@@ -85,11 +87,17 @@ export class Shard implements CatalogHost, ReceiverShard, LocalShard {
   get budget(): Budget {
     return this.#ports.budget;
   }
-  get admitting(): boolean {
-    return (this.#phase === "serving" || this.#phase === "draining") && this.#ports.gate.isOpen;
+  get serving(): boolean {
+    return this.#phase === "serving";
   }
-  get running(): boolean {
-    return this.#phase === "serving" && this.#ports.gate.isOpen;
+
+  /** Whether messages are admitted, at a time just read from the clock. */
+  admitsAt(now: number): boolean {
+    return (this.#phase === "serving" || this.#phase === "draining") && this.#ports.gate.isOpenAt(now);
+  }
+
+  runsAt(now: number): boolean {
+    return this.#phase === "serving" && this.#ports.gate.isOpenAt(now);
   }
   get freshReason(): ActivationReason {
     return this.#lost ? "recovered" : "first";
@@ -103,8 +111,8 @@ export class Shard implements CatalogHost, ReceiverShard, LocalShard {
   }
 
   admitLocal(seq: number, outgoing: Outgoing | undefined): void {
-    const self = this.#ports.peers.of(this.#ports.self.node, this.#ports.self.incarnation);
-    this.#link(self, seq).admitLocal(seq, outgoing);
+    this.#own ??= this.#link(this.#ports.peers.of(this.#ports.self.node, this.#ports.self.incarnation), seq);
+    this.#own.admitLocal(seq, outgoing);
   }
 
   admit(name: string, mail: Mail): void {
@@ -151,6 +159,7 @@ export class Shard implements CatalogHost, ReceiverShard, LocalShard {
 
   close(): void {
     this.#phase = "closed";
+    for (const link of this.#links.values()) link.close();
   }
 
   /** Sets the link table that came with the shard. */

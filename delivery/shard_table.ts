@@ -90,7 +90,8 @@ export class ShardTable {
     const served = this.get(kind, shard);
     if (served) {
       if (envelope.epoch < served.epoch) return this.#moved(peer, envelope, served.epoch);
-      if (envelope.epoch === served.epoch && served.admitting) return served.receive(peer, envelope);
+      if (envelope.epoch === served.epoch && served.admitsAt(this.#ports.clock.now()))
+        return served.receive(peer, envelope);
       this.#hold(peer, envelope, until);
       if (envelope.epoch > served.epoch) this.#look(kind, shard);
       return;

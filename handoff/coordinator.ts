@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { AbortedError } from "../errors.ts";
 import { type Candidate, place } from "../cluster/placement.ts";
 import type { NodeId } from "../cluster/protocol.ts";
 import { claimed } from "../cluster/shard_changes.ts";
@@ -44,6 +45,7 @@ export class Coordinator {
   readonly #stops: (() => void)[];
   #viewAt: number;
   #leaving = false;
+  #hurried = false;
   #timer: Timer | undefined;
   #gather: Timer | undefined;
   #stopped = false;
@@ -86,6 +88,15 @@ export class Coordinator {
     this.#leaving = true;
     this.#reception.close();
     this.#backoff.clear();
+    this.soon();
+  }
+
+  /** The leave deadline is near: handlers that still run are told to give up. */
+  hurry(): void {
+    const reason = new AbortedError("Cannot go on: current node has reached its leave deadline");
+    this.#hurried = true;
+    this.leavers.abort(reason);
+    for (const move of this.#sources.values()) move.hurry(reason);
     this.soon();
   }
 
@@ -256,6 +267,8 @@ export class Coordinator {
       this.arrivals.isBusy(shard)
     )
       return;
+    // who waits for late actors does not put their shard away, as long as there is time
+    if (to === "bucket" && shard.catalog.residents.awaited.size > 0 && !this.#hurried) return;
     const key = keyOf(kind, number);
     const plan = { moveId: random.id(), shard, to, why };
     const move = new SourceMove(this.#ports, this.#parking, plan, entry, (end) =>
@@ -263,6 +276,7 @@ export class Coordinator {
     );
     this.#sources.set(key, move);
     move.start();
+    if (this.#hurried) this.hurry();
   }
 
   #moveEnded(key: string, move: SourceMove, end: MoveEnd): void {

@@ -16,7 +16,10 @@ export class Drain {
   readonly #onDrained: () => void;
   readonly #onFailed: (reason: string) => void;
   readonly #controller = new AbortController();
+  /** Not idle, or its hook has not ended, or has not begun because a handler is running. */
   readonly #restless = new Set<Activation>();
+  readonly #told = new Set<Activation>();
+  readonly #hooks = new Set<Activation>();
   #timer: Timer | undefined;
   #over = false;
 
@@ -38,10 +41,22 @@ export class Drain {
     const { catalog } = this.#shard;
     this.#shard.drain();
     this.#shard.onProgress = (activation) => this.#rested(activation);
-    for (const activation of catalog.residents.active.values()) this.#begin(activation);
+    const activations = [...catalog.residents.active.values()];
+    for (const activation of activations) this.#restless.add(activation);
+    for (const activation of activations) this.#rested(activation);
+    if (activations.length === 0) this.#end(this.#onDrained);
     if (this.#over) return;
-    if (this.#restless.size === 0) return this.#end(this.#onDrained);
-    this.#timer = this.#clock.after(this.#budgetMs, () => this.#end(this.#onDrained));
+    if (Number.isFinite(this.#budgetMs))
+      this.#timer = this.#clock.after(this.#budgetMs, () => this.#end(this.#onDrained));
+  }
+
+  /** The time for the drain is used up: running handlers are told to give up, and get that much more to do it. */
+  hurry(reason: Error, graceMs: number): void {
+    if (this.#over) return;
+    for (const activation of this.#restless) activation.abort(reason);
+    this.#controller.abort(reason);
+    this.#timer?.cancel();
+    this.#timer = this.#clock.after(graceMs, () => this.#end(this.#onDrained));
   }
 
   stop(): void {
@@ -50,16 +65,31 @@ export class Drain {
     this.#shard.onProgress = undefined;
   }
 
-  #begin(activation: Activation): void {
-    activation.drain(this.#controller.signal)?.catch((error: unknown) => {
-      const words = error instanceof Error ? error.message : "no error";
-      this.#end(() => this.#onFailed(`onDrain of ${activation.address} threw: ${words}`));
-    });
-    if (!activation.idle) this.#restless.add(activation);
+  #rested(activation: Activation): void {
+    if (this.#over || !activation.idle || !this.#restless.has(activation)) return;
+    if (!this.#told.has(activation)) this.#tell(activation);
+    if (!this.#hooks.has(activation)) this.#settled(activation);
   }
 
-  #rested(activation: Activation): void {
-    if (!activation.idle || !this.#restless.delete(activation)) return;
+  /** A throw is not lost among the ends of others: until its hook has ended well, it is restless. */
+  #tell(activation: Activation): void {
+    this.#told.add(activation);
+    const failed = (error: unknown) => {
+      const words = error instanceof Error ? error.message : "no error";
+      this.#end(() => this.#onFailed(`onDrain of ${activation.address} threw: ${words}`));
+    };
+    const ended = () => {
+      this.#hooks.delete(activation);
+      this.#rested(activation);
+    };
+    this.#hooks.add(activation);
+    const hook = activation.drain(this.#controller.signal);
+    if (hook) hook.then(ended, failed);
+    else this.#hooks.delete(activation);
+  }
+
+  #settled(activation: Activation): void {
+    this.#restless.delete(activation);
     if (this.#restless.size === 0) this.#end(this.#onDrained);
   }
 

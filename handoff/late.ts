@@ -7,10 +7,9 @@
  *
  * @module
  */
-import { AbortedError } from "../errors.ts";
 import type { Activation } from "../actors/activation.ts";
 import { TimerMail } from "../actors/timers.ts";
-import { sameNode } from "../cluster/protocol.ts";
+import { type NodeId, sameNode } from "../cluster/protocol.ts";
 import { struckOff } from "../cluster/shard_changes.ts";
 import type { Shard } from "../delivery/shard.ts";
 import type { Timer } from "../platform/clock.ts";
@@ -26,9 +25,8 @@ interface Leaving {
   readonly activation: Activation;
   readonly shard: Shard;
   readonly moveId: string;
+  bytes: Uint8Array | undefined;
   giving: Giving | undefined;
-  /** Its shard is here again, and it is about to be taken off the record's list. */
-  rejoining: boolean;
   unlisten: () => void;
 }
 
@@ -36,6 +34,8 @@ interface Leaving {
 export class LateLeavers {
   readonly #ports: HandoffPorts;
   readonly #leaving = new Map<string, Leaving>();
+  /** Told of actors at rest whose shard has come back to this node, until they have been taken in. */
+  onHome: ((shard: Shard, name: string, moveId: string, bytes: Uint8Array) => void) | undefined;
   #timer: Timer | undefined;
 
   constructor(ports: HandoffPorts) {
@@ -55,8 +55,8 @@ export class LateLeavers {
         activation,
         shard,
         moveId,
+        bytes: undefined,
         giving: undefined,
-        rejoining: false,
         unlisten: () => {},
       };
       this.#leaving.set(keyOf(shard, activation.name), leaving);
@@ -65,25 +65,15 @@ export class LateLeavers {
     this.look();
   }
 
-  /** Its shard has come back: while `rejoining`, being off the list does not end it. @returns whether it is here */
-  hold(shard: Shard, name: string, rejoining: boolean): boolean {
-    const leaving = this.#leaving.get(keyOf(shard, name));
-    if (leaving) leaving.rejoining = rejoining;
-    return leaving !== undefined;
-  }
-
-  /** The activation of an actor whose shard has come back, taken out. */
-  rejoin(shard: Shard, name: string): Activation | undefined {
-    const leaving = this.#leaving.get(keyOf(shard, name));
-    if (leaving) this.#forget(leaving);
-    return leaving?.activation;
+  /** Whether that actor is late here. */
+  has(shard: Shard, name: string): boolean {
+    return this.#leaving.has(keyOf(shard, name));
   }
 
   /** A record changed: who is off the list has arrived or was given up, and its copy here ends. */
   look(): void {
     for (const leaving of this.#leaving.values()) {
-      const { activation, shard, rejoining } = leaving;
-      if (rejoining) continue;
+      const { activation, shard } = leaving;
       const entry = this.#ports.ownership.entry(shard.kind, shard.shard);
       if (entry === undefined || entry.record.epoch <= shard.epoch) continue;
       const listed = entry.record.late.some(
@@ -97,8 +87,7 @@ export class LateLeavers {
   }
 
   /** The leave deadline: handlers that still run are told to give up. */
-  abort(): void {
-    const reason = new AbortedError("Cannot go on: current node has reached its leave deadline");
+  abort(reason: Error): void {
     for (const { activation } of this.#leaving.values()) activation.abort(reason);
   }
 
@@ -118,7 +107,8 @@ export class LateLeavers {
   #rested(shard: Shard, activation: Activation): void {
     const leaving = this.#leaving.get(keyOf(shard, activation.name));
     if (leaving === undefined || leaving.giving !== undefined || !activation.atRest) return;
-    leaving.giving = new Giving(this.#seal(leaving), this.#ports.settings.chunkBytes);
+    leaving.bytes = this.#seal(leaving);
+    leaving.giving = new Giving(leaving.bytes, this.#ports.settings.chunkBytes);
     leaving.unlisten = this.#ports.talk.listen(leaving.moveId, (message) => this.#hear(leaving, message));
     this.#announce(leaving);
     this.#arm();
@@ -144,9 +134,12 @@ export class LateLeavers {
     for (const leaving of this.#leaving.values()) if (leaving.giving) this.#announce(leaving);
   }
 
-  #announce({ shard, activation, moveId, giving }: Leaving): void {
+  /** To the owner of now. That may be this node again: then it goes home as any other arrives. */
+  #announce({ shard, activation, moveId, giving, bytes }: Leaving): void {
     const entry = this.#ports.ownership.entry(shard.kind, shard.shard);
-    if (entry === undefined || giving === undefined || sameNode(entry.record.owner, this.#ports.self)) return;
+    if (entry === undefined || giving === undefined || bytes === undefined) return;
+    if (sameNode(entry.record.owner, this.#ports.self))
+      return this.onHome?.(shard, activation.name, moveId, bytes);
     const { kind, shard: number } = shard;
     const { owner, epoch } = entry.record;
     this.#ports.talk.say(owner, moveId, {
@@ -184,6 +177,7 @@ export class LateArrivals {
   constructor(ports: HandoffPorts, leavers: LateLeavers) {
     this.#ports = ports;
     this.#leavers = leavers;
+    leavers.onHome = (left, name, moveId, bytes) => this.#cameHome(left, name, moveId, bytes);
   }
 
   /** Whether the shard's record is about to change here. */
@@ -194,10 +188,8 @@ export class LateArrivals {
   /** An actor says that it has come to rest. Only what the record lists counts. */
   announced(message: MoveMessageOf<"late">): void {
     const { kind, shard: number, name, from, moveId } = message;
-    const shard = this.#ports.table.get(kind, number);
-    if (shard === undefined || shard.phase !== "serving" || this.#taking.has(moveId)) return;
-    const awaited = shard.catalog.residents.awaited.get(name);
-    if (awaited === undefined || !sameNode(awaited.at, from)) return;
+    const shard = this.#awaiting(kind, number, name, from);
+    if (shard === undefined || this.#taking.has(moveId)) return;
     const { talk, clock, settings } = this.#ports;
     const stop = () => {
       taking.stop();
@@ -211,6 +203,21 @@ export class LateArrivals {
     taking.start();
   }
 
+  #cameHome({ kind, shard: number }: Shard, name: string, moveId: string, bytes: Uint8Array): void {
+    const shard = this.#awaiting(kind, number, name, this.#ports.self);
+    if (shard === undefined || this.#taking.has(moveId)) return;
+    this.#taking.set(moveId, { stop() {} });
+    void this.#arrive(shard, name, bytes).finally(() => this.#taking.delete(moveId));
+  }
+
+  /** The shard that is served here and waits for that actor to come from there. */
+  #awaiting(kind: string, number: number, name: string, from: NodeId): Shard | undefined {
+    const shard = this.#ports.table.get(kind, number);
+    if (shard === undefined || shard.phase !== "serving") return undefined;
+    const awaited = shard.catalog.residents.awaited.get(name);
+    return awaited && sameNode(awaited.at, from) ? shard : undefined;
+  }
+
   async #arrive(shard: Shard, name: string, bytes: Uint8Array): Promise<void> {
     const actor = decodeActor(bytes);
     if (actor.name !== name) return;
@@ -218,27 +225,17 @@ export class LateArrivals {
     if (await this.#strike(shard, [name])) shard.relocation.arrive(staged);
   }
 
-  /** Looks after every awaited actor of the shards served here: back home, or lost. Safe to call at any time. */
+  /** Gives up awaited actors that will never come to the shards served here. Safe to call at any time. */
   look(): void {
     for (const shard of this.#ports.table) {
       if (shard.phase !== "serving" || this.#striking.has(shard)) continue;
       const lost: string[] = [];
       for (const [name, { at }] of shard.catalog.residents.awaited) {
-        if (sameNode(at, this.#ports.self)) void this.#rejoin(shard, name);
-        else if (this.#ports.membership.isOver(at)) lost.push(name);
+        const here = sameNode(at, this.#ports.self);
+        if (here ? !this.#leavers.has(shard, name) : this.#ports.membership.isOver(at)) lost.push(name);
       }
       if (lost.length > 0) void this.#recover(shard, lost);
     }
-  }
-
-  async #rejoin(shard: Shard, name: string): Promise<void> {
-    this.#leavers.hold(shard, name, true);
-    const struck = await this.#strike(shard, [name]);
-    this.#leavers.hold(shard, name, false);
-    if (!struck) return;
-    const home = this.#leavers.rejoin(shard, name);
-    if (home) shard.relocation.rejoin(home);
-    else shard.relocation.recover(name, "its late activation here has ended");
   }
 
   async #recover(shard: Shard, names: readonly string[]): Promise<void> {

@@ -69,7 +69,7 @@ export async function leaveCluster(
   door?.leave();
   coordinator.leave();
   await waitUntil(clock, startedAt + deadlineMs * ABORT_AT, () => isEmpty(coordinator));
-  coordinator.leavers.abort();
+  coordinator.hurry();
   parts.router.refuseOutsiders(new UnavailableError("Cannot send a message: current node is leaving"));
   await waitUntil(clock, until, () => isEmpty(coordinator) && isQuiet(parts));
   const { shards, late } = coordinator.unfinished;

@@ -45,7 +45,7 @@ export class ParkingPlace implements Parking {
       kind,
       shard,
       moving,
-      parkedRecord(moving.record, manifest),
+      parkedRecord(moving.record, manifest, sealed.late),
     );
     if (!change.won) throw new UnavailableError("Cannot park a shard: current record was changed by another");
   }

@@ -21,6 +21,7 @@ const Head = {
   from: z.object({ node: z.string().max(64), incarnation: z.string().max(64) }),
 };
 const OfShard = { kind: z.string().max(64), shard: Count.max(4_095), epoch: Count };
+const Bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array);
 const Size = { bytes: Count, chunks: Count, hash: z.string().max(64) };
 
 /** The messages by type. */
@@ -31,8 +32,15 @@ export const MoveMessage = z.discriminatedUnion("type", [
   z.object({ ...Head, type: z.literal("accept") }),
   /** Target → source: no. The source keeps the shard; nothing was lost. */
   z.object({ ...Head, type: z.literal("decline"), reason: z.string().max(200) }),
-  /** Source → target: it is sealed, under the record of `revision`; come and get it. */
-  z.object({ ...Head, ...OfShard, ...Size, type: z.literal("sealed"), revision: Count }),
+  /** Source → target: it is sealed, under the record of `revision`; come and get it. What fits one chunk comes along. */
+  z.object({
+    ...Head,
+    ...OfShard,
+    ...Size,
+    type: z.literal("sealed"),
+    revision: Count,
+    data: Bytes.optional(),
+  }),
   /** Target → source: send me these chunks. */
   z.object({ ...Head, type: z.literal("pull"), chunks: z.array(Count).max(64) }),
   /** Source → target. */
@@ -40,7 +48,7 @@ export const MoveMessage = z.discriminatedUnion("type", [
     ...Head,
     type: z.literal("chunk"),
     index: Count,
-    data: z.custom<Uint8Array>((value) => value instanceof Uint8Array),
+    data: Bytes,
   }),
   /** Target → source: still at it. */
   z.object({ ...Head, type: z.literal("progress") }),

@@ -28,7 +28,8 @@ export interface SealedShard {
 export function sealShard(ports: HandoffPorts, shard: Shard, toPark: boolean): SealedShard {
   const { self, clock, keeper, settings } = ports;
   const links = shard.seal();
-  const sealed = shard.relocation.seal(self, settings.actorBytesMax);
+  // what is parked must not follow by itself: there is nobody to follow
+  const sealed = shard.relocation.seal(self, toPark ? Infinity : settings.actorBytesMax);
   const replies = keeper.ofShard(shard.kind, shard.shard);
   const bytes = encodeBatch({
     links,

@@ -68,7 +68,15 @@ export class SourceMove {
     const mine =
       entry && sameNode(entry.record.owner, this.#ports.self) && entry.record.epoch === shard.epoch;
     if (!mine || entry.record.state === "parked") return this.dispatch({ type: "lost" });
+    const heirCame = to === "bucket" && this.#ports.membership.view.hosting(shard.kind).length > 0;
+    if (heirCame && this.#state.at === "draining")
+      this.dispatch({ type: "failed", reason: "a node came that can take it" });
     if (to !== "bucket" && this.#ports.membership.isOver(to)) this.dispatch({ type: "target-over" });
+  }
+
+  /** The leave deadline is near: running handlers are told to give up. */
+  hurry(reason: Error): void {
+    this.#drain?.hurry(reason, this.#ports.settings.drainMs);
   }
 
   dispatch(event: SourceEvent): void {
@@ -140,7 +148,9 @@ export class SourceMove {
     const { clock, settings, defects } = this.#ports;
     this.#drainedAt = clock.now();
     const done = () => this.dispatch({ type: "drained" });
-    this.#drain = new Drain(clock, shard, settings.drainMs, done, (reason) =>
+    // nobody can be late for the bucket: handlers get all the time that the leave has
+    const budgetMs = this.plan.to === "bucket" ? Infinity : settings.drainMs;
+    this.#drain = new Drain(clock, shard, budgetMs, done, (reason) =>
       this.dispatch({ type: "failed", reason }),
     );
     if (defects.has("seal-running")) return done();
@@ -171,14 +181,10 @@ export class SourceMove {
     if (to === "bucket" || !this.#giving) return;
     const { kind, shard: number, epoch } = shard;
     const { revision } = this.#entry;
-    this.#ports.talk.say(to, moveId, {
-      type: "sealed",
-      kind,
-      shard: number,
-      epoch,
-      revision,
-      ...this.#giving.size,
-    });
+    const { size } = this.#giving;
+    const data = size.chunks === 1 ? this.#giving.chunk(0) : undefined;
+    const what = { kind, shard: number, epoch, revision, ...size, ...(data ? { data } : {}) };
+    this.#ports.talk.say(to, moveId, { type: "sealed", ...what });
   }
 
   async #reclaim(): Promise<void> {

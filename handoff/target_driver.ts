@@ -117,7 +117,7 @@ export class TargetMove {
       done,
       failed,
     );
-    this.#taking.start();
+    this.#taking.start(this.#size.data);
     if (this.#ports.defects.has("resume-before-commit")) void this.#stageEarly();
   }
 

@@ -90,8 +90,11 @@ export class Taking {
     this.#heardAt = ports.clock.now();
   }
 
-  start(): void {
+  /** @param first the first chunk, if it came with the announcement */
+  start(first?: Uint8Array): void {
+    if (first && this.#missing > 0) this.#place(0, first);
     if (this.#missing === 0) return this.#finish();
+    this.#next = first ? 1 : 0;
     this.#ask();
     this.#arm();
   }
@@ -99,11 +102,16 @@ export class Taking {
   /** Takes a chunk; a second copy changes nothing. */
   take({ index, data }: MoveMessageOf<"chunk">): void {
     if (this.#missing === 0 || index >= this.#chunks.length || this.#chunks[index] !== undefined) return;
+    this.#place(index, data);
+    if (this.#missing === 0) this.#finish();
+    else this.#ask();
+  }
+
+  #place(index: number, data: Uint8Array): void {
     this.#chunks[index] = data;
     this.#asked.delete(index);
     this.#heardAt = this.#ports.clock.now();
-    if (--this.#missing === 0) this.#finish();
-    else this.#ask();
+    this.#missing--;
   }
 
   stop(): void {
