@@ -107,6 +107,7 @@ export class EventBus {
   readonly #wall: () => number;
   readonly #listeners = new Set<(event: NodeEvent) => void>();
   readonly #streams = new Set<EventStream>();
+  #closed = false;
 
   constructor(wall: () => number) {
     this.#wall = wall;
@@ -128,12 +129,14 @@ export class EventBus {
   /** An endless iteration over the events from now on. It ends with the bus, or when its reader breaks out. */
   stream(): AsyncIterableIterator<NodeEvent> {
     const stream = new EventStream(this.#wall, () => this.#streams.delete(stream));
-    this.#streams.add(stream);
+    if (this.#closed) stream.end();
+    else this.#streams.add(stream);
     return stream;
   }
 
   /** Ends all iterations, after what is buffered. */
   close(): void {
+    this.#closed = true;
     for (const stream of this.#streams) stream.end();
     this.#listeners.clear();
   }

@@ -103,7 +103,8 @@ class Node implements ActorNode {
     const { leaseMs, renewMs, renewTimeoutMs, safeMs } = settings;
     const records = await connection.records(bucketOf(cluster));
     const parking = await connection.records(`${bucketOf(cluster)}-parked`);
-    const bucket = new ClusterBucket({ records, clock, random, log });
+    const defects = new Set(this.#options.defects);
+    const bucket = new ClusterBucket({ records, clock, random, log, defects });
     const ownership = new Ownership(bucket);
     const membership = new Membership({
       bucket,
@@ -144,7 +145,7 @@ class Node implements ActorNode {
       refs: this.#refs,
       hosts: this.hosts,
       door: this.#options.door ?? true,
-      defects: new Set(this.#options.defects),
+      defects,
       hasEnded: () => this.#ended,
     });
     this.#begin(this.#parts);

@@ -42,6 +42,8 @@ export class Activation implements ContextSource, Runnable {
   #running: Mail | undefined;
   #scheduled = false;
   #outstanding = 0;
+  /** It shall end as soon as nothing that it sent is under way: what begins after it must not overtake that. */
+  #retiring: (() => void) | undefined;
   #chain: readonly string[] | undefined;
   readonly #signal: RunningSignal;
 
@@ -89,7 +91,8 @@ export class Activation implements ContextSource, Runnable {
 
   /** Like `idle`, whatever the status is. */
   get atRest(): boolean {
-    return !this.#code.busy && this.#outstanding === 0;
+    const nothingSent = this.#outstanding === 0 || this.#host.runtime.defects?.has("idle-with-sent");
+    return !this.#code.busy && nothingSent === true;
   }
 
   /** Asks for a slice of work, unless it already stands in line or has nothing to do. */
@@ -129,7 +132,7 @@ export class Activation implements ContextSource, Runnable {
 
   #mayStart(): boolean {
     const live = this.#status === "active" || this.#status === "activating";
-    return live && !this.#code.busy && this.#host.serving;
+    return live && !this.#code.busy && this.#retiring === undefined && this.#host.serving;
   }
 
   // ---- beginning and end
@@ -241,6 +244,11 @@ export class Activation implements ContextSource, Runnable {
     return this.#state.snapshot(this.#host.runtime.codec);
   }
 
+  /** The state as bytes for an operator, whether it fits or not, if it can be written at all. */
+  rawSnapshot(): Snapshot | undefined {
+    return this.#state.raw(this.#host.runtime.codec);
+  }
+
   /**
    * Another status: `sealed` fixes the state, nothing runs on it here any more; `late` lets the running handler go on
    * while its mail and timers are taken along.
@@ -275,12 +283,14 @@ export class Activation implements ContextSource, Runnable {
 
   #call(mail: Mail, message: HostedMessage, input: unknown): void {
     let result: unknown;
+    let later: boolean;
     try {
       result = this.#code.call(message, input);
+      later = isThenable(result);
     } catch (error) {
       return this.#failed(mail, error);
     }
-    if (!isThenable(result)) return this.#succeeded(mail, message, result);
+    if (!later) return this.#succeeded(mail, message, result);
     this.#code.wait(
       result,
       (value) => this.#succeeded(mail, message, value),
@@ -323,8 +333,11 @@ export class Activation implements ContextSource, Runnable {
       }
     } else this.#state.undo();
     mail.fail(handledErrorData(error));
-    if (onError !== "keep" && this.#status === "active")
-      this.retire(onError === "restart" ? "failed" : "stop", onError === "restart");
+    if (onError === "keep" || this.#status !== "active") return;
+    const again = onError === "restart";
+    const retire = () => this.retire(again ? "failed" : "stop", again);
+    if (this.#outstanding === 0) retire();
+    else this.#retiring = retire;
   }
 
   #release(): void {
@@ -361,6 +374,10 @@ export class Activation implements ContextSource, Runnable {
 
   settled(): void {
     this.#outstanding--;
+    if (!this.atRest) return;
+    const retire = this.#retiring;
+    this.#retiring = undefined;
+    retire?.();
     if (this.atRest) this.#host.onRest(this);
   }
 }

@@ -32,6 +32,8 @@ export interface ActorRuntime {
   readonly scheduler: Scheduler;
   readonly refs: RefFactory;
   readonly events: EventBus;
+  /** For tests: rules to break on purpose. */
+  readonly defects?: ReadonlySet<string>;
   open(contract: Contract, name: string, caller: Caller): Channel;
 }
 

@@ -164,9 +164,10 @@ export class Catalog implements ActivationHost<Activation> {
 
   onUnreadable(activation: Activation, error: unknown): void {
     const timers = activation.timers.pause();
+    const snapshot = activation.rawSnapshot();
     const backlog = this.#remove(activation);
     activation.end();
-    this.quarantine({ ...bare(activation.name, "quarantined"), timers, backlog }, error);
+    this.quarantine({ ...bare(activation.name, "quarantined"), snapshot, timers, backlog }, error);
   }
 
   onFailedStart(activation: Activation, error: ErrorData): void {

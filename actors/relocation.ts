@@ -70,6 +70,7 @@ export class Relocation {
       activation.become("sealed");
       return {
         ...base,
+        snapshot: activation.rawSnapshot(),
         status: "quarantined",
         reason: error instanceof Error ? error.message : "it cannot be sealed",
       };
@@ -118,15 +119,20 @@ export class Relocation {
 
   // ---- restore
 
-  /** Decodes, upgrades and checks one actor; starts nothing. What cannot be read becomes quarantined. */
+  /**
+   * Decodes, upgrades and checks one actor; starts nothing. What cannot be read becomes quarantined; what was, because
+   * its former owner could not read it, gets another chance here.
+   */
   stage(sealed: SealedActor): StagedActor {
-    if (sealed.status !== "active" || sealed.snapshot === undefined) return { sealed, state: undefined };
+    const { status, snapshot } = sealed;
+    if ((status !== "active" && status !== "quarantined") || snapshot === undefined)
+      return { sealed, state: undefined };
     try {
-      return {
-        sealed,
-        state: unpackState(this.#catalog.hosted, sealed.snapshot, this.#catalog.runtime.codec),
-      };
+      const state = unpackState(this.#catalog.hosted, snapshot, this.#catalog.runtime.codec);
+      return { sealed: { ...sealed, status: "active", reason: undefined }, state };
     } catch (error) {
+      if (this.#catalog.runtime.defects?.has("fresh-when-unreadable"))
+        return { sealed: { ...sealed, snapshot: undefined }, state: undefined };
       const reason = error instanceof Error ? error.message : "it cannot be read";
       return { sealed: { ...sealed, status: "quarantined", reason }, state: undefined };
     }
@@ -168,7 +174,9 @@ export class Relocation {
     if (awaited === undefined) return;
     this.#residents.awaited.delete(name);
     // its own timers, not those that came ahead: the running handler may have stopped some
-    const backlog = [...staged.sealed.backlog, ...awaited.mailbox.clear()];
+    const waited = awaited.mailbox.clear();
+    if (this.#catalog.runtime.defects?.has("late-mail-reversed")) waited.reverse();
+    const backlog = [...staged.sealed.backlog, ...waited];
     this.#installOne({ ...staged.sealed, backlog }, staged.state);
   }
 

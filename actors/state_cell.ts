@@ -72,6 +72,16 @@ export class StateCell {
   snapshot(codec: Codec): Snapshot | undefined {
     if (!this.#exists) return undefined;
     const unchecked = this.#touched || this.#hosted.contract.stateCheck === "seal";
-    return packState(this.#hosted, unchecked ? copyState(this.#hosted, this.#state) : this.#checked, codec);
+    // not what was checked, even if nobody has reached for it since: a class may hold on to a part and change that
+    return packState(this.#hosted, unchecked ? copyState(this.#hosted, this.#state) : this.#state, codec);
+  }
+
+  /** The state as it is, whether it fits or not; `undefined` if there is none, or nothing that can travel. */
+  raw(codec: Codec): Snapshot | undefined {
+    try {
+      return this.#exists ? packState(this.#hosted, this.#state, codec) : undefined;
+    } catch {
+      return undefined;
+    }
   }
 }

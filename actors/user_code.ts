@@ -46,14 +46,14 @@ export class UserCode {
   }
 
   /** Something it returned ends later: until then it is busy. */
-  wait<T>(result: PromiseLike<T>, done: (value: T) => void, failed: (error: unknown) => void): void {
+  wait<T>(result: unknown, done: (value: T) => void, failed: (error: unknown) => void): void {
     this.#busy = true;
     const after = (end: () => void) => {
       this.#busy = false;
       end();
       this.#onRest();
     };
-    result.then(
+    Promise.resolve(result as PromiseLike<T>).then(
       (value) => after(() => done(value)),
       (error) => after(() => failed(error)),
     );
@@ -98,20 +98,22 @@ export class UserCode {
   #run<T>(work: () => T | Promise<T>, done: (value: T) => void, failed: (error: unknown) => void): void {
     this.#busy = true;
     let result: T | Promise<T>;
+    let later: boolean;
     try {
       result = work();
+      later = isThenable(result);
     } catch (error) {
       this.#busy = false;
       return failed(error);
     }
     this.#busy = false;
-    if (isThenable<T>(result)) this.wait(result, done, failed);
-    else done(result);
+    if (later) this.wait(result, done, failed);
+    else done(result as T);
   }
 }
 
-/** Whether a value is a promise, of whatever make. */
-export function isThenable<T>(value: unknown): value is PromiseLike<T> {
+/** Whether a value is a promise, of whatever make. @throws whatever a getter of the value throws */
+export function isThenable(value: unknown): boolean {
   return (
     typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function"
   );

@@ -29,6 +29,8 @@ export interface BucketPorts {
   readonly random: Random;
   readonly log?: Log;
   readonly codec?: RecordCodec;
+  /** For tests: rules to break on purpose. */
+  readonly defects?: ReadonlySet<string>;
 }
 
 /** Called with what a shard's record is now (`undefined`: removed) and what was known before. */
@@ -52,11 +54,11 @@ export class ClusterBucket {
   #watch: Watch | undefined;
   #stopped = false;
 
-  constructor({ records, clock, random, log = silentLog, codec = recordCodec() }: BucketPorts) {
+  constructor({ records, clock, random, log = silentLog, codec = recordCodec(), defects }: BucketPorts) {
     this.#records = records;
     this.#codec = codec;
     this.#log = log;
-    const settler = new Settler(records, clock, random);
+    const settler = new Settler(records, clock, random, defects);
     const common = { records, settler, log, nonce: () => random.id() };
     const table = <T extends { readonly nonce: string }>(
       encode: TablePorts<T>["encode"],

@@ -157,6 +157,12 @@ export class Membership {
     return this.#view.isOver(id);
   }
 
+  /** Whether that incarnation is known and not over: its words count. */
+  isMember(id: NodeId): boolean {
+    const known = this.#view.get(id.node);
+    return known !== undefined && known.incarnation === id.incarnation && !this.#view.isOver(id);
+  }
+
   /** See {@link View.isUp}. */
   isUp(id: NodeId): boolean {
     return this.#view.isUp(id);

@@ -41,8 +41,11 @@ export class Settler {
   readonly #records: Records;
   readonly #clock: Clock;
   readonly #random: Random;
+  readonly #defects: ReadonlySet<string>;
 
-  constructor(records: Records, clock: Clock, random: Random) {
+  /** @param defects for tests: rules to break on purpose */
+  constructor(records: Records, clock: Clock, random: Random, defects: ReadonlySet<string> = new Set()) {
+    this.#defects = defects;
     this.#records = records;
     this.#clock = clock;
     this.#random = random;
@@ -77,7 +80,8 @@ export class Settler {
     if (result.ok) return { won: true, revision: result.revision };
     const seen = await this.#records.get(cas.key);
     const there = seen?.value === undefined ? undefined : seen;
-    if (there?.value && cas.isOwn(there.value)) return { won: true, revision: there.revision };
+    const blind = this.#defects.has("conflict-is-lost");
+    if (there?.value && !blind && cas.isOwn(there.value)) return { won: true, revision: there.revision };
     return there?.revision === cas.revision ? undefined : { won: false, entry: seen };
   }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { AbortedError, BusyError, DeadlineError, OutcomeUnknownError } from "../errors.ts";
+import { AbortedError, BusyError, DeadlineError, OutcomeUnknownError, TooLargeError } from "../errors.ts";
 
 /** What an end is about. */
 export interface Unanswered {
@@ -15,6 +15,11 @@ export interface Unanswered {
 export function tooManyWaiting({ message }: Unanswered, waiting: number): BusyError {
   const words = `Cannot send "${message}": current number of messages waiting for its shard is ${waiting}`;
   return new BusyError(words, { retryAfterMs: 100 });
+}
+
+export function tooLarge({ kind, name, message }: Unanswered, bytes: number, max: number): TooLargeError {
+  const words = `current argument has ${bytes} bytes, the bound is ${max}`;
+  return new TooLargeError(`Cannot send "${message}" to ${kind}/${name.slice(0, 64)}: ${words}`);
 }
 
 /** Its deadline passed before it left. */

@@ -21,12 +21,16 @@ export const FRAME_VERSION = 1;
 /** Waiting actors in one chain of calls. */
 export const CHAIN_MAX = 64;
 const SHARD_MAX = 4_096;
+/** No link gets that far: a million messages a second for a century are fewer. */
+const SEQ_MAX = 2 ** 52;
 
 /** Something that can write itself into a frame, at the moment the frame is made. */
 export interface FrameItem {
   write(writer: ByteWriter): void;
   /** The actor it is for: a frame with nothing else shows its name in the subject. */
   readonly address?: { readonly kind: string; readonly name: string };
+  /** Bytes of what may be large in it; the rest is small. A large item begins a frame of its own. */
+  readonly size?: number;
 }
 
 /** Which shard an item is about. */
@@ -240,15 +244,10 @@ function readEnvelope(
   kind: string,
   shard: number,
 ): Envelope {
-  const base = {
-    item: "envelope",
-    kind,
-    shard,
-    urgent,
-    epoch: reader.varint(),
-    seq: reader.varint(),
-    first: reader.varint(),
-  } as const;
+  const [epoch, seq, first] = [reader.varint(), reader.varint(), reader.varint()];
+  if (seq > SEQ_MAX || first > SEQ_MAX)
+    throw new DecodeError(`Cannot read an envelope: current number is ${seq}`);
+  const base = { item: "envelope", kind, shard, urgent, epoch, seq, first } as const;
   if (type === TYPES.skip) {
     return {
       ...base,

@@ -73,7 +73,7 @@ export class Inbound {
   }
 
   #frame({ from, items }: Frame): void {
-    if (this.#ports.membership.isOver(from)) return; // a zombie's words
+    if (!this.#ports.membership.isMember(from)) return; // a zombie's words, or nobody's; or too early: it says it again
     this.frames++;
     const peer = this.#ports.peers.of(from.node, from.incarnation);
     for (const item of items) this.#item(peer, item);

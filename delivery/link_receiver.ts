@@ -42,6 +42,8 @@ export interface ReceiverPorts {
   readonly settings: DeliverySettings;
   /** Largest body of a reply, in bytes. */
   readonly replyBytesMax: number;
+  /** For tests: rules to break on purpose. */
+  readonly defects?: ReadonlySet<string>;
 }
 
 /** What a receiver needs of its shard. */
@@ -154,7 +156,7 @@ export class LinkReceiver implements AckSource {
   receive(envelope: Envelope): void {
     if (envelope.first > this.expected) this.#skipTo(envelope.first);
     if (envelope.seq > this.expected) return this.#hold(envelope);
-    if (envelope.seq < this.expected) return this.#again(envelope.seq);
+    if (envelope.seq < this.expected) return this.#again(envelope);
     this.#admit(envelope);
     this.#admitHeld();
     this.#owe(envelope.urgent);
@@ -239,10 +241,19 @@ export class LinkReceiver implements AckSource {
   }
 
   /** A repetition: its end is kept, or still to come; the acknowledgement was lost or is on its way. */
-  #again(seq: number): void {
+  #again(envelope: Envelope): void {
     const { kind, shard } = this.#shard;
-    this.#ports.keeper.repeat(this.peer, kind, shard, seq);
+    if (this.#ports.defects?.has("busy-not-final")) this.#admitRefused(envelope);
+    this.#ports.keeper.repeat(this.peer, kind, shard, envelope.seq);
     this.#owe(true);
+  }
+
+  #admitRefused(envelope: Envelope): void {
+    const { kind, shard } = this.#shard;
+    const { expected } = this;
+    if (!this.#ports.keeper.isRefused(this.peer, kind, shard, envelope.seq)) return;
+    this.#admit(envelope);
+    this.expected = expected;
   }
 
   #hold(envelope: Envelope): void {

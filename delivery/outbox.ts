@@ -117,8 +117,11 @@ export class Outbox {
     const { cluster, self, transport, subjects, settings } = this.#ports;
     writeHeader(this.#writer, cluster, self);
     let next = from;
-    while (next < items.length && (next === from || this.#writer.length < settings.frameBytes)) {
-      (items[next++] as FrameItem).write(this.#writer);
+    while (next < items.length) {
+      const item = items[next] as FrameItem;
+      if (next > from && this.#writer.length + (item.size ?? 0) >= settings.frameBytes) break;
+      item.write(this.#writer);
+      next++;
     }
     this.frames++;
     this.items += next - from;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { fromErrorData, type ErrorData } from "../errors.ts";
+import { type ErrorData, fromErrorData, InvalidResultError } from "../errors.ts";
 import type { Caller } from "../actors/activation_host.ts";
 import type { AskMessage, TellMessage } from "../actors/contract.ts";
 import type { CallOptions } from "../actors/ref.ts";
@@ -103,6 +103,13 @@ export class Outgoing implements PackableMail {
     return this.#bytes;
   }
 
+  /** Bytes of the argument and, at most, of the chain: what may be large in a frame. */
+  get travelBytes(): number {
+    let bytes = this.bytes.byteLength;
+    for (const address of this.chain) bytes += address.length * 3;
+    return bytes;
+  }
+
   /** One copy was answered by "not here". */
   refute(): void {
     if (this.refuted < this.copies) this.refuted++;
@@ -163,8 +170,9 @@ export class Outgoing implements PackableMail {
     let copy: unknown;
     try {
       copy = copyValue(value);
-    } catch (error) {
-      return this.endBadly(error);
+    } catch (cause) {
+      const words = cause instanceof Error ? cause.message : "it cannot travel";
+      return this.endBadly(new InvalidResultError(`Cannot answer "${this.message}": ${words}`, { cause }));
     }
     this.end(copy);
   }

@@ -30,6 +30,10 @@ export class KeptReply implements FrameItem {
     this.refusesTell = refusesTell;
   }
 
+  get size(): number {
+    return this.reply.body.byteLength;
+  }
+
   write(writer: ByteWriter): void {
     this.queued = false;
     writeReply(writer, this.reply);
@@ -81,6 +85,11 @@ export class ReplyKeeper {
   refusal(peer: Peer, kind: string, shard: number, seq: number): KeptReply | undefined {
     const kept = this.#byPeer.get(peer)?.get(`${kind}/${shard}`)?.get(seq);
     return kept?.refusesTell ? kept : undefined;
+  }
+
+  /** Whether the end that is kept for a message is an error. */
+  isRefused(peer: Peer, kind: string, shard: number, seq: number): boolean {
+    return this.#byPeer.get(peer)?.get(`${kind}/${shard}`)?.get(seq)?.reply.ok === false;
   }
 
   /** Sends the reply of a message that came again. */

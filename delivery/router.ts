@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { InvalidArgumentError, toErrorData, UnknownKindError, UnknownMessageError } from "../errors.ts";
+import { CallCycleError, InvalidArgumentError, toErrorData, UnknownKindError, UnknownMessageError } from "../errors.ts";
 import type { Caller } from "../actors/activation_host.ts";
 import type { AskMessage, Contract, TellMessage } from "../actors/contract.ts";
 import type { CallOptions, Channel } from "../actors/ref.ts";
@@ -16,6 +16,7 @@ import type { Codec } from "../transport/codec.ts";
 import { checkName } from "../transport/subjects.ts";
 import { copyValue } from "../transport/value.ts";
 import { Alarm } from "./alarm.ts";
+import { CHAIN_MAX } from "./frame.ts";
 import { SenderLink, type SenderPorts } from "./link_sender.ts";
 import type { Route } from "./route.ts";
 import { Outgoing, type Request } from "./outgoing.ts";
@@ -76,6 +77,13 @@ export class Router {
   /** The link to a shard, if something was ever sent there. */
   known(kind: string, shard: number): SenderLink | undefined {
     return this.#links.get(kind)?.[shard];
+  }
+
+  /** Messages from this node that somebody still waits for. */
+  get unended(): number {
+    let unended = 0;
+    for (const link of this.#each()) unended += link.unended;
+    return unended;
   }
 
   /** Messages on their way from this node. */
@@ -143,9 +151,12 @@ export class Router {
   submit(link: SenderLink, request: Request): Promise<unknown> {
     const { options, caller } = request;
     if (this.#refusal && caller === undefined) return Promise.reject(this.#refusal);
-    return new Promise((resolve, reject) => {
+    let abandon: (() => void) | undefined;
+    const end = new Promise((resolve, reject) => {
       const { clock, codec, settings } = this.#ports;
       const now = clock.now();
+      if (options?.timeoutMs !== undefined) checkTimeout(options.timeoutMs);
+      if (caller && request.type === "ask") checkDepth(request, caller.chain);
       const argument = copyArgument(request.message, request.argument);
       const outgoing = new Outgoing(
         request,
@@ -156,9 +167,11 @@ export class Router {
         reject,
       );
       if (request.type === "tell") checkTell(request, outgoing);
-      if (options?.signal) heed(options.signal, () => link.abandon(outgoing));
+      if (options?.signal) abandon = heed(options.signal, () => link.abandon(outgoing));
       if (!outgoing.ended) link.submit(outgoing, now);
     });
+    if (options?.signal && abandon) forgetAfter(end, options.signal, abandon);
+    return end;
   }
 
   #reroute(kind: string, shard: number): void {
@@ -274,7 +287,31 @@ function copyArgument(message: string, argument: unknown): unknown {
   }
 }
 
-function heed(signal: AbortSignal, abandon: () => void): void {
-  if (signal.aborted) return abandon();
-  signal.addEventListener("abort", abandon, { once: true });
+/** Longest time a call may ask for: what timers can count. */
+const TIMEOUT_MAX_MS = 2_147_483_647;
+
+function checkTimeout(timeoutMs: number): void {
+  if (typeof timeoutMs === "number" && timeoutMs > 0 && timeoutMs <= TIMEOUT_MAX_MS) return;
+  throw new InvalidArgumentError(
+    `Cannot send with a timeout that is not above 0 and up to ${TIMEOUT_MAX_MS} ms: current value is ${String(timeoutMs)}`,
+  );
+}
+
+/** Actors that call one another ever deeper are stopped, as those that call in a circle are. */
+function checkDepth({ message }: Request, chain: readonly string[]): void {
+  if (chain.length <= CHAIN_MAX) return;
+  const words = `current number of actors that wait for one another is ${chain.length}, the bound is ${CHAIN_MAX}`;
+  throw new CallCycleError(`Cannot send "${message}": ${words}`);
+}
+
+function heed(signal: AbortSignal, abandon: () => void): () => void {
+  if (signal.aborted) abandon();
+  else signal.addEventListener("abort", abandon, { once: true });
+  return abandon;
+}
+
+/** A signal may outlive many calls: none of them stays with it. */
+function forgetAfter(end: Promise<unknown>, signal: AbortSignal, abandon: () => void): void {
+  const forget = () => signal.removeEventListener("abort", abandon);
+  end.then(forget, forget);
 }

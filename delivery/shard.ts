@@ -93,7 +93,9 @@ export class Shard implements CatalogHost, ReceiverShard, LocalShard {
 
   /** Whether messages are admitted, at a time just read from the clock. */
   admitsAt(now: number): boolean {
-    return (this.#phase === "serving" || this.#phase === "draining") && this.#ports.gate.isOpenAt(now);
+    const open = this.#phase === "serving" || this.#phase === "draining";
+    const late = this.#phase === "sealed" && this.#ports.runtime.defects?.has("admit-after-seal") === true;
+    return (open || late) && this.#ports.gate.isOpenAt(now);
   }
 
   runsAt(now: number): boolean {

@@ -33,6 +33,10 @@ export class Transmission implements FrameItem {
     return { kind: this.#link.kind, name: this.#outgoing.name };
   }
 
+  get size(): number {
+    return this.#outgoing.ended || this.#outgoing.acked ? 0 : this.#outgoing.travelBytes;
+  }
+
   write(writer: ByteWriter): void {
     const { kind, shard, first, last } = this.#link;
     const { seq, name, message, chain, type, ended, acked, deadlineAt } = this.#outgoing;

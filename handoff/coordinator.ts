@@ -5,8 +5,9 @@
  * @module
  */
 import { AbortedError } from "../errors.ts";
-import { type Candidate, place } from "../cluster/placement.ts";
-import type { NodeId } from "../cluster/protocol.ts";
+import type { Contract } from "../actors/contract.ts";
+import { place } from "../cluster/placement.ts";
+import { type NodeId, sameNode } from "../cluster/protocol.ts";
 import { claimed } from "../cluster/shard_changes.ts";
 import { Shard } from "../delivery/shard.ts";
 import type { ShardMoved } from "../events.ts";
@@ -78,7 +79,7 @@ export class Coordinator {
   get unfinished(): { shards: number; moves: number; late: number } {
     return {
       shards: [...this.#ports.table].length,
-      moves: this.#sources.size + this.#reception.size,
+      moves: this.#sources.size + this.#reception.size + this.#claiming.size,
       late: this.leavers.size,
     };
   }
@@ -98,6 +99,11 @@ export class Coordinator {
     this.leavers.abort(reason);
     for (const move of this.#sources.values()) move.hurry(reason);
     this.soon();
+  }
+
+  /** Whether the node has ended, in order or not. */
+  get hasStopped(): boolean {
+    return this.#stopped;
   }
 
   stop(): void {
@@ -144,21 +150,25 @@ export class Coordinator {
   #reconcile(): void {
     if (this.#stopped || !this.#ports.gate.isOpen) return;
     for (const [kind, hosted] of this.#ports.hosts) {
-      const plan = this.#plan(kind, hosted.contract.shards);
+      const plan = this.#plan(kind, hosted.contract);
       for (let shard = 0; shard < hosted.contract.shards; shard++)
         this.#reconcileShard(kind, shard, plan[shard]);
     }
     this.arrivals.look();
   }
 
-  /** The owners that all nodes with this view would choose. */
-  #plan(kind: string, shards: number): readonly (NodeId | undefined)[] {
+  /**
+   * The owners that all nodes with this view and this version of the state would choose. Nodes with an older version
+   * could not read what is here, so they are no heirs; what they own comes to newer ones, never back.
+   */
+  #plan(kind: string, { shards, stateVersion }: Contract): readonly (NodeId | undefined)[] {
     const { view } = this.#ports.membership;
     const known = this.#plans.get(kind);
     if (known?.version === view.version) return known.nodes;
-    const candidates: Candidate[] = view
-      .hosting(kind)
-      .map(({ node, incarnation, weight }) => ({ id: { node, incarnation }, weight }));
+    const able = view.hosting(kind).filter(({ kinds }) => {
+      return kinds.some((hosted) => hosted.kind === kind && hosted.stateVersion >= stateVersion);
+    });
+    const candidates = able.map(({ node, incarnation, weight }) => ({ id: { node, incarnation }, weight }));
     const nodes = place(kind, shards, candidates);
     this.#plans.set(kind, { version: view.version, nodes });
     return nodes;
@@ -171,7 +181,12 @@ export class Coordinator {
     const record = ownership.entry(kind, shard)?.record;
     const isOver = (id: NodeId) => membership.isOver(id);
     const served = table.get(kind, shard) !== undefined;
-    const step = planShard({ self, record, desired, isOver, served, leaving: this.#leaving });
+    const redirects = record?.state === "moving" && this.#ports.defects.has("moves-redirected");
+    const wanted = desired !== undefined && sameNode(desired, self);
+    const step =
+      redirects && wanted && !served
+        ? ({ do: "claim" } as const)
+        : planShard({ self, record, desired, isOver, served, leaving: this.#leaving });
     if (step.do !== "nothing" && this.#mayAct(step, key)) this.#act(step, kind, shard);
   }
 

@@ -106,7 +106,7 @@ export class LateLeavers {
 
   #rested(shard: Shard, activation: Activation): void {
     const leaving = this.#leaving.get(keyOf(shard, activation.name));
-    if (leaving === undefined || leaving.giving !== undefined || !activation.atRest) return;
+    if (leaving?.activation !== activation || leaving.giving !== undefined || !activation.atRest) return;
     leaving.bytes = this.#seal(leaving);
     leaving.giving = new Giving(leaving.bytes, this.#ports.settings.chunkBytes);
     leaving.unlisten = this.#ports.talk.listen(leaving.moveId, (message) => this.#hear(leaving, message));
@@ -114,18 +114,22 @@ export class LateLeavers {
     this.#arm();
   }
 
-  #seal({ activation }: Leaving): Uint8Array {
-    const base = { name: activation.name, timers: activation.timers.pause() };
+  #seal({ activation, shard }: Leaving): Uint8Array {
+    const { carries } = shard.catalog;
+    const base = { name: activation.name, timers: carries ? activation.timers.pause() : [] };
     const backlog = activation.mailbox.rest().filter((mail) => !(mail instanceof TimerMail));
     const now = this.#ports.clock.now();
     try {
-      const actor = { ...base, backlog, status: "active" as const, snapshot: activation.snapshot() };
+      const snapshot = carries ? activation.snapshot() : undefined;
+      const actor = { ...base, backlog, status: "active" as const, snapshot };
       activation.become("sealed");
       return encodeActor(packActor(actor, this.#ports, now));
     } catch (error) {
       const reason = error instanceof Error ? error.message : "it cannot be sealed";
+      const snapshot = activation.rawSnapshot();
+      activation.become("sealed");
       return encodeActor(
-        packActor({ ...base, backlog, status: "quarantined", snapshot: undefined, reason }, this.#ports, now),
+        packActor({ ...base, backlog, status: "quarantined", snapshot, reason }, this.#ports, now),
       );
     }
   }
@@ -153,7 +157,9 @@ export class LateLeavers {
   }
 
   #hear(leaving: Leaving, message: MoveMessage): void {
-    if (message.type === "pull") leaving.giving?.answer(this.#ports.talk, message.from, message);
+    if (message.type !== "pull") return;
+    leaving.giving?.answer(this.#ports.talk, message.from, message);
+    if (this.#ports.defects.has("late-dropped-early")) this.#forget(leaving);
   }
 
   #arm(): void {

@@ -68,10 +68,10 @@ export async function leaveCluster(
   await inTime(clock, until, membership.setState("leaving"));
   door?.leave();
   coordinator.leave();
-  await waitUntil(clock, startedAt + deadlineMs * ABORT_AT, () => isEmpty(coordinator));
+  await waitUntil(clock, startedAt + deadlineMs * ABORT_AT, () => coordinator.hasStopped || isEmpty(coordinator));
   coordinator.hurry();
   parts.router.refuseOutsiders(new UnavailableError("Cannot send a message: current node is leaving"));
-  await waitUntil(clock, until, () => isEmpty(coordinator) && isQuiet(parts));
+  await waitUntil(clock, until, () => coordinator.hasStopped || (isEmpty(coordinator) && isQuiet(parts)));
   const { shards, late } = coordinator.unfinished;
   await inTime(clock, Math.max(until, clock.now() + GRACE_MS), membership.setState("gone"));
   stop();
@@ -91,7 +91,7 @@ function isEmpty(coordinator: Coordinator): boolean {
 
 /** Everything it sent has ended, and everything it answered is confirmed. */
 function isQuiet({ router, keeper }: LeaveParts): boolean {
-  return router.size === 0 && keeper.size === 0;
+  return router.unended === 0 && keeper.size === 0;
 }
 
 /** Looks again and again; there is no one event that says all this. */

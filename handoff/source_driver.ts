@@ -161,7 +161,12 @@ export class SourceMove {
     const { shard, to } = this.plan;
     const { settings, defects } = this.#ports;
     this.#drain?.stop();
-    this.#sealed = sealShard(this.#ports, shard, to === "bucket");
+    try {
+      this.#sealed = sealShard(this.#ports, shard, to === "bucket");
+    } catch (error) {
+      const words = error instanceof Error ? error.message : "no error";
+      return this.dispatch({ type: "failed", reason: `it could not be sealed: ${words}` });
+    }
     this.#giving = new Giving(this.#sealed.bytes, settings.chunkBytes);
     this.#heardAt = this.#ports.clock.now();
     if (defects.has("release-before-commit")) this.#ports.table.detach(shard);

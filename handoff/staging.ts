@@ -62,7 +62,7 @@ export function serveStaged(ports: HandoffPorts, { shard, batch, actors }: Stage
   if (!defects.has("no-link-table"))
     shard.installLinks(batch.links.filter(({ from }) => !membership.isOver(from)));
   shard.relocation.install(actors);
-  for (const { to, refusesTell, ...reply } of batch.replies) {
+  for (const { to, refusesTell, ...reply } of defects.has("no-replies") ? [] : batch.replies) {
     if (membership.isOver(to)) continue;
     const { kind, shard: number } = shard;
     keeper.keep(

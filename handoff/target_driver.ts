@@ -154,7 +154,9 @@ export class TargetMove {
     if (!gate.isOpen) return void again();
     if (!isOurs(entry, moveId)) return void this.#learn();
     try {
-      const next = committed(entry.record, this.#lateActors());
+      const forgetful = this.#ports.defects.has("late-list-of-one-move");
+      const record = forgetful ? { ...entry.record, late: [] } : entry.record;
+      const next = committed(record, this.#lateActors());
       const change = await ownership.change(kind, shard, entry, next, {
         giveUp: () => this.#ports.hasEnded(),
       });
@@ -189,7 +191,9 @@ export class TargetMove {
   #lateActors(): { name: string; at: NodeId }[] {
     if (this.#ports.defects.has("late-in-memory")) return [];
     const actors = this.#staged?.batch.actors ?? [];
-    return actors.flatMap(({ status, name, at }) => (status === "late" && at ? [{ name, at }] : []));
+    const late = actors.flatMap(({ status, name, at }) => (status === "late" && at ? [{ name, at }] : []));
+    if (!this.#ports.defects.has("late-list-of-one-move")) return late;
+    return late.filter(({ at }) => sameNode(at, this.move.from));
   }
 
   #serve(): void {

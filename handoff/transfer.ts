@@ -64,7 +64,8 @@ export class Taking {
   readonly #size: TransferSize;
   readonly #onDone: (bytes: Uint8Array) => void;
   readonly #onFailed: (error: Error) => void;
-  readonly #chunks: (Uint8Array | undefined)[];
+  /** By number: what was announced asks for no memory before it has come. */
+  readonly #chunks = new Map<number, Uint8Array>();
   readonly #asked = new Set<number>();
   #next = 0;
   #missing: number;
@@ -85,7 +86,6 @@ export class Taking {
     this.#size = size;
     this.#onDone = onDone;
     this.#onFailed = onFailed;
-    this.#chunks = Array.from({ length: size.chunks }, () => undefined);
     this.#missing = size.chunks;
     this.#heardAt = ports.clock.now();
   }
@@ -101,14 +101,14 @@ export class Taking {
 
   /** Takes a chunk; a second copy changes nothing. */
   take({ index, data }: MoveMessageOf<"chunk">): void {
-    if (this.#missing === 0 || index >= this.#chunks.length || this.#chunks[index] !== undefined) return;
+    if (this.#missing === 0 || index >= this.#size.chunks || this.#chunks.has(index)) return;
     this.#place(index, data);
     if (this.#missing === 0) this.#finish();
     else this.#ask();
   }
 
   #place(index: number, data: Uint8Array): void {
-    this.#chunks[index] = data;
+    this.#chunks.set(index, data);
     this.#asked.delete(index);
     this.#heardAt = this.#ports.clock.now();
     this.#missing--;
@@ -121,7 +121,7 @@ export class Taking {
 
   #ask(): void {
     const chunks: number[] = [];
-    while (this.#asked.size < this.#ports.settings.chunksAtOnce && this.#next < this.#chunks.length) {
+    while (this.#asked.size < this.#ports.settings.chunksAtOnce && this.#next < this.#size.chunks) {
       this.#asked.add(this.#next);
       chunks.push(this.#next++);
     }
@@ -149,14 +149,17 @@ export class Taking {
 
   #finish(): void {
     this.#timer?.cancel();
-    const bytes = new Uint8Array(this.#size.bytes);
+    let length = 0;
+    for (const chunk of this.#chunks.values()) length += chunk.byteLength;
+    if (length !== this.#size.bytes) return this.#onFailed(damaged());
+    const bytes = new Uint8Array(length);
     let at = 0;
-    for (const chunk of this.#chunks) {
-      if (chunk === undefined || at + chunk.byteLength > bytes.byteLength) return this.#onFailed(damaged());
+    for (let index = 0; index < this.#size.chunks; index++) {
+      const chunk = this.#chunks.get(index) as Uint8Array;
       bytes.set(chunk, at);
       at += chunk.byteLength;
     }
-    if (at !== bytes.byteLength || sha256(bytes) !== this.#size.hash) return this.#onFailed(damaged());
+    if (sha256(bytes) !== this.#size.hash) return this.#onFailed(damaged());
     this.#onDone(bytes);
   }
 }

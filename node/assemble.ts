@@ -64,11 +64,25 @@ export interface Parts extends Pick<Ground, "membership" | "ownership" | "events
 /** Room that a frame needs beside an argument or a result: names, chain, numbers. */
 const FRAME_ROOM_BYTES = 65_536;
 
+/** Largest argument or result: what a server with a small limit leaves of it is still enough for most. */
+function bodyBytesMax(payloadBytesMax: number): number {
+  return payloadBytesMax - Math.min(FRAME_ROOM_BYTES, Math.floor(payloadBytesMax / 4));
+}
+
+/** The settings, such that frames and chunks are within the server's limit. */
+function fitted(settings: Settings, bytesMax: number): Settings {
+  const { frameBytes, chunkBytes } = settings;
+  return {
+    ...settings,
+    frameBytes: Math.min(frameBytes, bytesMax),
+    chunkBytes: Math.min(chunkBytes, bytesMax),
+  };
+}
+
 export function assemble(ground: Ground): Parts {
   const {
     clock,
     random,
-    settings,
     cluster,
     connection,
     events,
@@ -83,8 +97,9 @@ export function assemble(ground: Ground): Parts {
   const codec = createCodec();
   const names = subjects(cluster);
   const peers = new Peers();
+  const bytesMax = bodyBytesMax(transport.maxPayloadBytes);
+  const settings = fitted(ground.settings, bytesMax);
   const budget = new Budget(settings);
-  const bytesMax = transport.maxPayloadBytes - FRAME_ROOM_BYTES;
   const outbox = new Outbox({ self, cluster, clock, transport, subjects: names, gate, settings });
   const keeper = new ReplyKeeper({ clock, random, outbox, settings });
   const table = new ShardTable({ self, clock, ownership, outbox, settings });
@@ -124,9 +139,10 @@ export function assemble(ground: Ground): Parts {
     scheduler,
     refs,
     events,
+    defects,
     open: router.open.bind(router),
   };
-  const receiver = { clock, codec, outbox, keeper, settings, replyBytesMax: bytesMax };
+  const receiver = { clock, codec, outbox, keeper, settings, replyBytesMax: bytesMax, defects };
   const shards = { self, peers, gate, runtime, budget, receiver };
   const coordinator = new Coordinator({
     self,

@@ -31,13 +31,20 @@ export const DEFAULT_SETTINGS: Settings = {
   sweepMs: 1_000,
 };
 
-/** The defaults with some replaced. @throws {ConfigurationError} for a name that is none, or a value that is no positive number */
+/** What may be 0: waiting not at all, or holding nothing. Everything else is at least 1. */
+const MAY_BE_ZERO: ReadonlySet<string> = new Set([
+  ...["settleMs", "claimSettleMs", "drainMs", "ackDelayMs", "stageSliceMs", "heldMs", "retryMinMs"],
+  ...["gapMax", "heldMax", "sleepingBytesMax", "journalMax", "activationsMax"],
+]);
+
+/** The defaults with some replaced. @throws {ConfigurationError} for a name that is none, or a value that cannot work */
 export function settingsWith(given: Partial<Settings>): Settings {
   for (const [name, value] of Object.entries(given)) {
-    if (!(name in DEFAULT_SETTINGS))
+    if (!Object.hasOwn(DEFAULT_SETTINGS, name))
       throw new ConfigurationError(`Cannot use the setting "${name}": current release has no such one`);
-    if (!(value >= 0))
-      throw new ConfigurationError(`Cannot use the setting "${name}": current value is ${value}`);
+    const least = MAY_BE_ZERO.has(name) ? 0 : 1;
+    if (typeof value !== "number" || !(value >= least))
+      throw new ConfigurationError(`Cannot use the setting "${name}": current value is ${String(value)}`);
   }
   return { ...DEFAULT_SETTINGS, ...given };
 }

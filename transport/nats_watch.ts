@@ -69,11 +69,15 @@ export class NatsWatch implements Watch {
 
   stop(): void {
     if (this.#stopped) return;
+    this.#end();
+    this.#subscription?.unsubscribe();
+    this.#forgetConsumer();
+  }
+
+  #end(): void {
     this.#stopped = true;
     this.#round++;
     this.#timer?.cancel();
-    this.#subscription?.unsubscribe();
-    this.#forgetConsumer();
   }
 
   async #followReconnects(): Promise<void> {
@@ -81,6 +85,7 @@ export class NatsWatch implements Watch {
       if (this.#stopped) return;
       if (status.type === "reconnect") this.#restart();
     }
+    this.#end(); // the connection was closed: there is nothing left to watch, and nobody to tell
   }
 
   #watchSilence(): void {

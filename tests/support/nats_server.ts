@@ -212,8 +212,8 @@ function greets(port: number): Promise<boolean> {
   });
 }
 
-const GUARD = `while kill -0 "$1" 2>/dev/null; do kill -0 "$2" 2>/dev/null || exit 0; sleep 1; done
-kill -9 "$2" 2>/dev/null; rm -rf "$3"`;
+const GUARD = `while kill -0 "$1" 2>/dev/null; do kill -0 "$2" 2>/dev/null || ended=yes; sleep 1; done
+[ -n "$ended" ] || kill -9 "$2" 2>/dev/null; rm -rf "$3"`;
 
 /**
  * Ends the server when this process is gone, however it went. It looks for our process id every second: a pipe that

@@ -1,0 +1,135 @@
+// Compares Baton with what it stands on, on this machine and in one run: see `npm run bench -- --help`.
+import { writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import process from "node:process";
+import { startNatsServer } from "../tests/support/nats_server.ts";
+import { Bench } from "./bench.ts";
+import { goalLines } from "./goals.ts";
+import { type LeaveFigures, measureLeave } from "./leave.ts";
+import type { Figures } from "./measure.ts";
+import { HELP, type Options, parseOptions } from "./options.ts";
+import type { SaidFigures } from "./parts.ts";
+import type { MeasuringProcess } from "./processes.ts";
+import { comparisonText, goalsText, leaveText } from "./report.ts";
+import { findRuntimes, type Runtime } from "./runtimes.ts";
+
+const START_TIMEOUT_MS = 30_000;
+/** For each comparison, beside the time that is measured: warming up, and a machine that has other work. */
+const SLACK_MS = 60_000;
+
+/** One part on one runtime. */
+interface PartResult {
+  readonly part: "local" | "remote";
+  readonly runtime: Runtime;
+  readonly figures: readonly Figures[];
+}
+
+/** Everything that a run has found; also the form of the JSON file. */
+interface Results {
+  readonly machine: { readonly cpus: number; readonly model: string };
+  readonly options: Options;
+  readonly parts: PartResult[];
+  readonly leaves: LeaveFigures[];
+}
+
+function say(text: string): void {
+  process.stderr.write(`bench: ${text}\n`);
+}
+
+async function figuresFrom(child: MeasuringProcess, options: Options): Promise<Figures[]> {
+  const all: Figures[] = [];
+  for (let last = false; !last; ) {
+    const said = await child.next<SaidFigures>("figures", options.seconds * 1_000 + SLACK_MS);
+    all.push(said.figures);
+    process.stdout.write(`${comparisonText(said.figures)}\n`);
+    ({ last } = said);
+  }
+  return all;
+}
+
+async function measureLocal(bench: Bench, runtime: Runtime, options: Options): Promise<Figures[]> {
+  const { actors } = options;
+  const child = bench.start(runtime, "local.ts", { pace: options, actors });
+  const figures = await figuresFrom(child, options);
+  await bench.endAll();
+  return figures;
+}
+
+async function measureRemote(bench: Bench, runtime: Runtime, options: Options): Promise<Figures[]> {
+  const { actors } = options;
+  const settings = { pace: options, actors, server: bench.server.url, cluster: `remote-${runtime}` };
+  const owner = bench.start(runtime, "remote_owner.ts", settings);
+  await owner.next("up", START_TIMEOUT_MS);
+  const caller = bench.start(runtime, "remote_caller.ts", settings);
+  const figures = await figuresFrom(caller, options);
+  await bench.endAll();
+  return figures;
+}
+
+async function measureAll(bench: Bench, options: Options, results: Results): Promise<void> {
+  for (const runtime of bench.runtimes) {
+    for (const part of ["local", "remote"] as const) {
+      if (!options.only.includes(part)) continue;
+      say(`${part} messages on ${runtime}`);
+      process.stdout.write(`\n── ${part} on ${runtime}\n`);
+      const measure = part === "local" ? measureLocal : measureRemote;
+      results.parts.push({ part, runtime, figures: await measure(bench, runtime, options) });
+    }
+  }
+  if (!options.only.includes("leave")) return;
+  process.stdout.write("\n── planned leave\n");
+  for (const actors of options.leave) {
+    say(`a leave with ${actors} actors`);
+    const leave = await measureLeave(bench, actors);
+    results.leaves.push(leave);
+    process.stdout.write(`${leaveText(leave)}\n`);
+  }
+}
+
+function machine(): Results["machine"] {
+  const all = cpus();
+  return { cpus: all.length, model: all[0]?.model ?? "unknown" };
+}
+
+async function openBench({ runtimes, only }: Options): Promise<Bench> {
+  const found = findRuntimes();
+  const missing = runtimes?.find((runtime) => !found.has(runtime));
+  if (missing !== undefined) throw new Error(`Cannot measure on ${missing}: it is not on this machine`);
+  const wanted = [...found].filter(([runtime]) => runtimes === undefined || runtimes.includes(runtime));
+  const served = only.some((section) => section !== "local");
+  return new Bench(new Map(wanted), served ? await startNatsServer() : undefined);
+}
+
+/** @returns the exit status */
+async function run(options: Options): Promise<number> {
+  const results: Results = { machine: machine(), options, parts: [], leaves: [] };
+  const bench = await openBench(options);
+  const stop = () => void bench.close().finally(() => process.exit(130));
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, stop);
+  try {
+    await measureAll(bench, options, results);
+  } finally {
+    await bench.close();
+  }
+  const goals = goalLines(results.parts, results.leaves);
+  if (goals.length > 0) process.stdout.write(`\n── beside the goals\n${goalsText(goals)}\n`);
+  if (options.json !== undefined) {
+    writeFileSync(options.json, `${JSON.stringify({ ...results, goals }, undefined, 2)}\n`);
+    say(`results are in ${options.json}`);
+  }
+  const bad = results.leaves.filter(({ lost, doubled, leftOver }) => lost + doubled + leftOver > 0);
+  for (const { actors } of bad) say(`the leave with ${actors} actors lost or doubled something`);
+  return bad.length === 0 ? 0 : 1;
+}
+
+async function main(): Promise<number> {
+  const options = parseOptions(process.argv.slice(2));
+  if (!options.help) return await run(options);
+  process.stdout.write(HELP);
+  return 0;
+}
+
+process.exitCode = await main().catch((error: unknown) => {
+  say(error instanceof Error ? error.message : String(error));
+  return 1;
+});

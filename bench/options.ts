@@ -1,0 +1,90 @@
+// What the benchmark may be told on its command line.
+import { parseArgs } from "node:util";
+import { RUNTIMES, type Runtime } from "./runtimes.ts";
+
+/** The parts of the benchmark, in the order in which they run. */
+export const SECTIONS = ["local", "remote", "leave"] as const;
+export type Section = (typeof SECTIONS)[number];
+
+/** A benchmark as it was asked for. */
+export interface Options {
+  readonly help: boolean;
+  /** File for the results as JSON. */
+  readonly json: string | undefined;
+  /** Seconds of measuring for each figure, warm-up not counted. */
+  readonly seconds: number;
+  readonly rounds: number;
+  /** `undefined`: those that are on this machine. */
+  readonly runtimes: readonly Runtime[] | undefined;
+  readonly only: readonly Section[];
+  /** Actors that messages of the local and remote part go to. */
+  readonly actors: number;
+  /** Actors on the node that leaves, one leave for each number. */
+  readonly leave: readonly number[];
+}
+
+export const HELP = `Usage: npm run bench -- [OPTIONS]
+
+  --json FILE        write the results to FILE as well
+  --seconds N        seconds of measuring for each figure, over all rounds (default 3)
+  --rounds N         rounds; in each, both sides of a comparison have their turn (default 5)
+  --runtimes NAMES   bun, deno, or both with a comma between (default: what is on this machine)
+  --only PARTS       of local, remote, leave, with commas between (default: all)
+  --actors N         actors that the messages of local and remote go to, in turn (default 16)
+  --leave NUMBERS    actors on the node that leaves, one leave for each (default 1000,10000)
+  --help             show this
+
+Ends with status 0 unless a message was lost or doubled in a leave, or something failed.
+`;
+
+const NUMBERS = { seconds: "3", rounds: "5", actors: "16" } as const;
+
+/** @throws {Error} for what it does not understand */
+export function parseOptions(args: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      help: { type: "boolean", default: false },
+      json: { type: "string" },
+      seconds: { type: "string", default: NUMBERS.seconds },
+      rounds: { type: "string", default: NUMBERS.rounds },
+      runtimes: { type: "string" },
+      only: { type: "string", default: SECTIONS.join(",") },
+      actors: { type: "string", default: NUMBERS.actors },
+      leave: { type: "string", default: "1000,10000" },
+    },
+  });
+  return {
+    help: values.help,
+    json: values.json,
+    seconds: positive("seconds", values.seconds),
+    rounds: whole("rounds", values.rounds),
+    runtimes: values.runtimes === undefined ? undefined : listOf("runtimes", RUNTIMES, values.runtimes),
+    only: listOf("only", SECTIONS, values.only),
+    actors: whole("actors", values.actors),
+    leave: values.leave.split(",").map((text) => whole("leave", text)),
+  };
+}
+
+function positive(name: string, text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value < Infinity)) throw unusable(name, text, "a number above 0");
+  return value;
+}
+
+function whole(name: string, text: string): number {
+  const value = Number(text);
+  if (!(Number.isSafeInteger(value) && value > 0)) throw unusable(name, text, "a whole number above 0");
+  return value;
+}
+
+function listOf<T extends string>(name: string, known: readonly T[], text: string): T[] {
+  const wanted = text.split(",");
+  const stranger = wanted.find((each) => !known.includes(each as T));
+  if (stranger !== undefined) throw unusable(name, stranger, known.join(", "));
+  return known.filter((each) => wanted.includes(each));
+}
+
+function unusable(name: string, value: string, legal: string): Error {
+  return new Error(`Cannot use --${name}: current value is "${value}", expected ${legal}`);
+}

@@ -1,0 +1,78 @@
+// What the benchmark tells its measuring processes, and hears from them.
+import type { LeaveReport } from "../mod.ts";
+import type { Figures, Pace } from "./measure.ts";
+import type { Said } from "./processes.ts";
+
+/** Settings of the processes of the local and remote part. */
+export interface PartSettings {
+  readonly pace: Pace;
+  readonly actors: number;
+}
+
+/** Settings of a process that connects to a server. */
+export interface ServedSettings extends PartSettings {
+  readonly server: string;
+  readonly cluster: string;
+}
+
+/** Settings of a node of the leave. */
+export interface LeaveNodeSettings {
+  readonly name: string;
+  readonly server: string;
+  readonly cluster: string;
+}
+
+/** Settings of the load on the leaving node. */
+export interface LoadSettings {
+  readonly server: string;
+  readonly cluster: string;
+  readonly actors: number;
+  /** The node that will leave. */
+  readonly from: string;
+  /** Milliseconds of load before it does. */
+  readonly baselineMs: number;
+}
+
+/** The leaving node's last words. */
+export interface SaidLeft extends Said {
+  readonly type: "left";
+  /** Actors that it had. */
+  readonly actors: number;
+  readonly report: LeaveReport;
+  /** Actors and pause of each shard that moved. */
+  readonly moves: readonly { readonly actors: number; readonly pauseMs: number }[];
+}
+
+/** What the load found. */
+export interface SaidChecked extends Said {
+  readonly type: "checked";
+  readonly asks: number;
+  readonly tells: number;
+  readonly lost: number;
+  readonly doubled: number;
+  readonly failed: number;
+  /** How many failed, by code. */
+  readonly failures: Readonly<Record<string, number>>;
+  /** Usual milliseconds between two answers of one probed actor. */
+  readonly baselineMs: number;
+  /** Of each probed actor, its longest silence beyond that. */
+  readonly pausesMs: readonly number[];
+}
+
+/** One comparison is done. */
+export interface SaidFigures extends Said {
+  readonly type: "figures";
+  readonly figures: Figures;
+  /** Whether it was the last one. */
+  readonly last: boolean;
+}
+
+/** Subjects of the references, outside of what Baton uses. */
+export const PLAIN = {
+  request: "plain.request",
+  publish: "plain.publish",
+  /** Answers with how many publishes were seen. */
+  seen: "plain.seen",
+  /** Answers with the CPU time of the owner's process, in microseconds. */
+  cpu: "plain.cpu",
+} as const;

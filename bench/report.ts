@@ -1,0 +1,66 @@
+// The results as text.
+import type { GoalLine } from "./goals.ts";
+import type { LeaveFigures } from "./leave.ts";
+import type { Figures } from "./measure.ts";
+import { median, ratios, spread } from "./statistics.ts";
+
+/** One comparison: a line for ours, and one for each reference with the ratio of ours to it. */
+export function comparisonText({ name, sides }: Figures): string {
+  const [ours] = sides;
+  const lines = sides.map((side) => {
+    const cells = [`  ${side.label.padEnd(20)}`, `${rate(median(side.perSecond)).padStart(9)}/s`];
+    cells.push(`${median(side.cpuUs).toFixed(1).padStart(7)} µs CPU`);
+    if (side.p50Ms.length > 0) cells.push(`p50 ${median(side.p50Ms).toFixed(3)} ms`);
+    if (ours !== undefined && side !== ours) {
+      cells.push(`  Baton is ${times(ratios(ours.perSecond, side.perSecond))}`);
+      if (side.p50Ms.length > 0) cells.push(`p50 ${times(ratios(ours.p50Ms, side.p50Ms))}`);
+      cells.push(`CPU ${median(ratios(ours.cpuUs, side.cpuUs)).toFixed(2)} ×`);
+    }
+    return cells.join("  ");
+  });
+  return [name, ...lines].join("\n");
+}
+
+/** The median ratio and its range over the rounds. */
+function times(values: readonly number[]): string {
+  const { median: middle, min, max } = spread(values);
+  return `${middle.toFixed(2)} × (${min.toFixed(2)}..${max.toFixed(2)})`;
+}
+
+function rate(perSecond: number): string {
+  return Math.round(perSecond).toLocaleString("en");
+}
+
+export function leaveText(leave: LeaveFigures): string {
+  const { actors, from, to, shards, seconds, lost, doubled, failed } = leave;
+  const failures = Object.entries(leave.failures).map(([code, count]) => `${count} ${code}`);
+  return [
+    `leave, ${actors.toLocaleString("en")} actors of 1 KB, ${from} → ${to}, under load`,
+    `  ${seconds.toFixed(2)} s for ${shards} shards, ${leave.lateActors} actors late, ${leave.leftOver} left over`,
+    `  ${leave.asks} asks and ${leave.tells} tells: ${lost} lost, ${doubled} doubled, ${failed} failed` +
+      (failures.length > 0 ? ` (${failures.join(", ")})` : ""),
+    `  actor pause, from the moves' own record: p50 ${ms(leave.pauseP50Ms)}, p99 ${ms(leave.pauseP99Ms)}`,
+    `  longest silence beyond the usual, of probed actors: p50 ${ms(leave.silenceP50Ms)}, p99 ${ms(leave.silenceP99Ms)}`,
+  ].join("\n");
+}
+
+function ms(value: number): string {
+  return `${value.toFixed(1)} ms`;
+}
+
+/** What was measured beside what we set out to reach. */
+export function goalsText(lines: readonly GoalLine[]): string {
+  const rows = [
+    ["figure", "on", "goal", "seen", ""],
+    ...lines.map(({ what, on, goal, seen, reached }) => [what, on, goal, seen, reached ? "reached" : "-"]),
+  ];
+  const widths = [0, 1, 2, 3, 4].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}

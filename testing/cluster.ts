@@ -1,0 +1,232 @@
+/**
+ * A whole cluster in one process, under one clock and one seed.
+ *
+ * Every node is a real one; only time, chance and the network are replaced. Nothing happens unless time is moved, and
+ * the same seed gives the same run, on every runtime.
+ *
+ * @module
+ */
+import type { Hosted } from "../actors/host.ts";
+import type { NodeEvent } from "../events.ts";
+import type { LeaveReport } from "../handoff/leave.ts";
+import type { ActorNode, NodeOptions } from "../node/api.ts";
+import { startNode } from "../node.ts";
+import { type Random, seededRandom } from "../platform/random.ts";
+import { MemoryNetwork, type MemoryNetworkOptions, spreadLatency } from "../transport/memory.ts";
+import { ManualClock } from "./manual_clock.ts";
+
+/** What all nodes of a simulated cluster have in common. */
+export type SimulatedNodeOptions = Omit<
+  NodeOptions,
+  "name" | "cluster" | "transport" | "hosts" | "signals" | "clock" | "random"
+>;
+
+/** How a simulated cluster behaves. */
+export interface SimulationOptions {
+  /** Decides everything that is left to chance. A failure tells it. */
+  readonly seed: number;
+  /** Name of the cluster. Default "simulated". */
+  readonly cluster?: string;
+  /** Least and longest way of a message in milliseconds; each pair of nodes has its own. Default 0 and 5. */
+  readonly latencyMs?: readonly [number, number];
+  /** Faults of network and records. Default: none. */
+  readonly network?: Omit<MemoryNetworkOptions, "clock" | "latencyMs">;
+  /** Settings and the like of every node. */
+  readonly node?: SimulatedNodeOptions;
+  /** Hears every event of every node, at once. */
+  readonly onEvent?: (node: string, event: NodeEvent) => void;
+  /** The command that repeats this run; a failure shows it. */
+  readonly repeat?: string;
+}
+
+/** What a simulation expected and did not see. Its message holds all of it. */
+export class SimulationError extends Error {
+  override readonly name = "SimulationError";
+  readonly seed: number;
+  readonly phase: string;
+
+  constructor(seed: number, phase: string, expected: string, actual: string, repeat?: string) {
+    const again = repeat === undefined ? "" : `; repeat with: ${repeat}`;
+    super(`seed ${seed}, phase "${phase}": expected ${expected}, actual: ${actual}${again}`);
+    this.seed = seed;
+    this.phase = phase;
+  }
+}
+
+/** Time that one look at a condition lets pass, in milliseconds. */
+const STEP_MS = 5;
+
+/**
+ * See the module's text.
+ *
+ * Verbs that wait (`start`, `leave`, `ends`, `until`) move time themselves, so await one at a time. To let several
+ * things happen at once, use `starting` and `leaving`, which only begin them, and move time with `advance` or `until`.
+ *
+ * @example
+ * await using cluster = new SimulatedCluster({ seed: 1 });
+ * const a = await cluster.start("a", [host(Counter, CounterActor)]);
+ * const b = await cluster.start("b", [host(Counter, CounterActor)]);
+ * await cluster.ends("an answer", a.ref(Counter, "visits").add(1));
+ * await cluster.leave("a");
+ * await cluster.ends("the same state on b", b.ref(Counter, "visits").add(1)); // 2
+ */
+export class SimulatedCluster {
+  readonly seed: number;
+  readonly clock: ManualClock = new ManualClock();
+  readonly network: MemoryNetwork;
+  /** Chance for the test's own decisions; it does not disturb what the nodes draw. */
+  readonly random: Random;
+  /** What is being done, for the message of a failure. */
+  phase = "start";
+  readonly #options: SimulationOptions;
+  readonly #nodes = new Map<string, ActorNode>();
+  #starts = 0;
+
+  constructor(options: SimulationOptions) {
+    this.#options = options;
+    this.seed = options.seed;
+    this.random = seededRandom(options.seed);
+    const [minMs, maxMs] = options.latencyMs ?? [0, 5];
+    this.network = new MemoryNetwork({
+      ...options.network,
+      clock: this.clock,
+      latencyMs: spreadLatency(seededRandom(options.seed ^ 0x5eed), minMs, maxMs),
+    });
+  }
+
+  /** The nodes that have started and have not gone, by name. */
+  get nodes(): ReadonlyMap<string, ActorNode> {
+    return this.#nodes;
+  }
+
+  /** A node by name. @throws {SimulationError} if there is none */
+  node(name: string): ActorNode {
+    const node = this.#nodes.get(name);
+    if (node === undefined) throw this.failure(`a node "${name}"`, [...this.#nodes.keys()].join(", "));
+    return node;
+  }
+
+  /** Begins to start a node. Time must move for the promise to resolve. */
+  async starting(
+    name: string,
+    hosts: readonly Hosted[],
+    options: SimulatedNodeOptions = {},
+  ): Promise<ActorNode> {
+    const { cluster = "simulated", node: common, onEvent } = this.#options;
+    const node = await startNode({
+      ...common,
+      ...options,
+      name,
+      cluster,
+      hosts,
+      signals: false,
+      transport: this.network.connect(name),
+      clock: this.clock,
+      random: seededRandom(Math.imul(this.seed, 7919) + ++this.#starts),
+    });
+    this.#nodes.set(name, node);
+    if (onEvent) void this.#listen(node, onEvent);
+    void node.whenStopped.then(() => {
+      if (this.#nodes.get(name) === node) this.#nodes.delete(name);
+    });
+    return node;
+  }
+
+  async #listen(node: ActorNode, onEvent: (node: string, event: NodeEvent) => void): Promise<void> {
+    for await (const event of node.events()) onEvent(node.name, event);
+  }
+
+  /** Starts a node, and moves time until it has joined. */
+  async start(
+    name: string,
+    hosts: readonly Hosted[],
+    options: SimulatedNodeOptions = {},
+  ): Promise<ActorNode> {
+    return await this.ends(`node "${name}" to start`, this.starting(name, hosts, options));
+  }
+
+  /** Begins a leave. Time must move for the promise to resolve. */
+  leaving(name: string): Promise<LeaveReport> {
+    return this.node(name).leave();
+  }
+
+  /** Lets a node leave, and moves time until it has gone. */
+  async leave(name: string): Promise<LeaveReport> {
+    return await this.ends(`node "${name}" to leave`, this.leaving(name));
+  }
+
+  /** Kills a node: nothing of it gets out any more, also what was under way. */
+  crash(name: string): void {
+    const node = this.node(name);
+    this.#nodes.delete(name);
+    this.network.crash(name);
+    void node.stop();
+  }
+
+  /** Cuts a node off: messages and records. */
+  cut(name: string): void {
+    this.network.cut(name);
+  }
+
+  /** Ends a cut. */
+  heal(name: string): void {
+    this.network.heal(name);
+  }
+
+  /** Moves time on, in milliseconds. */
+  async advance(ms: number): Promise<void> {
+    await this.clock.advance(ms);
+  }
+
+  /** A promise that resolves in `ms` milliseconds of this cluster's time. */
+  sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.clock.after(ms, resolve));
+  }
+
+  /**
+   * Moves time until the condition holds, at most `withinMs`.
+   *
+   * @param actual tells what is seen instead, for the failure
+   * @throws {SimulationError}
+   */
+  async until(
+    words: string,
+    holds: () => boolean,
+    withinMs = 60_000,
+    actual: () => string = () => "it never was so",
+  ): Promise<void> {
+    const endAt = this.clock.now() + withinMs;
+    await this.clock.settle();
+    while (!holds()) {
+      if (this.clock.now() >= endAt) throw this.failure(`${words} within ${withinMs} ms`, actual());
+      await this.clock.advance(STEP_MS);
+    }
+  }
+
+  /**
+   * Moves time until the promise ends, at most `withinMs`.
+   *
+   * @throws {SimulationError} if it does not; otherwise what the promise rejects with
+   */
+  async ends<T>(words: string, promise: Promise<T>, withinMs = 60_000): Promise<T> {
+    let ended = false;
+    const end = () => {
+      ended = true;
+    };
+    promise.then(end, end);
+    await this.until(words, () => ended, withinMs, () => "still waiting");
+    return await promise;
+  }
+
+  /** The error for something that was not as expected, with seed and phase. */
+  failure(expected: string, actual: string): SimulationError {
+    return new SimulationError(this.seed, this.phase, expected, actual, this.#options.repeat);
+  }
+
+  /** Ends all nodes at once. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const node of [...this.#nodes.values()]) void node.stop();
+    this.#nodes.clear();
+    await this.clock.settle();
+  }
+}

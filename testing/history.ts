@@ -1,0 +1,229 @@
+/**
+ * What happened in a simulation, as somebody saw it who stands outside of all nodes.
+ *
+ * Callers write down what they send and how it ends, actors what they handle. Checkers judge it afterwards.
+ *
+ * @module
+ */
+import { hash32 } from "../platform/hash.ts";
+
+/** How a call ended, as its caller was told. */
+export type Outcome =
+  /** An answer, or for a tell its admission. */
+  | "done"
+  /** Certainly not handled. */
+  | "refused"
+  /** The handler threw. */
+  | "failed"
+  /** Handled or not: nobody can tell. */
+  | "unknown";
+
+/** One message from its sender's point of view. */
+export interface Call {
+  readonly sender: string;
+  /** `kind/name`. */
+  readonly to: string;
+  /** The sender's number of this message to this actor: 1, 2, … */
+  readonly n: number;
+  readonly type: "ask" | "tell";
+  readonly sentAt: number;
+  readonly deadlineAt: number;
+  /** False for a message whose handler throws before it has any effect. */
+  readonly hasEffect: boolean;
+  outcome: Outcome | undefined;
+  /** Code of the error it ended with. */
+  code: string | undefined;
+  endedAt: number;
+}
+
+/** One message from its actor's point of view, at the moment when its effect was. */
+export interface Handled {
+  readonly actor: string;
+  readonly sender: string;
+  readonly n: number;
+  /** The actor's epoch. */
+  readonly epoch: number;
+  /** The node in one of its lives. */
+  readonly node: string;
+  readonly at: number;
+  /** What the actor's own state says of all it handled before. */
+  readonly before: Fold;
+}
+
+/** All that an actor has handled, in brief: equal folds mean equal messages in equal order. */
+export interface Fold {
+  readonly count: number;
+  readonly digest: number;
+}
+
+/** The beginning of an activation. */
+export interface Activated {
+  readonly actor: string;
+  readonly why: string;
+  readonly epoch: number;
+  readonly node: string;
+  readonly at: number;
+  /** Messages that the actor had handled by then. */
+  readonly handled: number;
+}
+
+/** A timer that was set. `fires` is how often it shall come; it is `cancelled` if it was stopped before that. */
+export interface TimerSet {
+  readonly actor: string;
+  readonly id: string;
+  readonly setAt: number;
+  readonly afterMs: number;
+  readonly everyMs: number | undefined;
+  readonly fires: number;
+  readonly fired: number[];
+  cancelledAt: number | undefined;
+}
+
+/** Something that must not be. */
+export interface Violation {
+  /** Which promise: "I1" to "I6". */
+  readonly promise: string;
+  readonly what: string;
+}
+
+/** The fold after one more message. */
+export function fold({ count, digest }: Fold, sender: string, n: number): Fold {
+  return { count: count + 1, digest: hash32(`${digest}|${sender}|${n}`) };
+}
+
+/** The fold of nothing. */
+export const NOTHING: Fold = { count: 0, digest: 0 };
+
+/** See the module's text. */
+export class History {
+  readonly calls: Call[] = [];
+  readonly handled: Handled[] = [];
+  readonly activations: Activated[] = [];
+  readonly timers: Map<string, TimerSet> = new Map();
+  /** Nodes that were killed or cut off, with the time: some promises end there. */
+  readonly crashes: { readonly node: string; readonly at: number }[] = [];
+  /** What actors said about themselves, each when it had handled so many messages. */
+  readonly told: { readonly actor: string; readonly state: Fold; readonly handled: number }[] = [];
+  /** When handlers ended well, by `n of sender to actor`. */
+  readonly endings: Map<string, number> = new Map();
+  /** What was found while it happened. */
+  readonly violations: Violation[] = [];
+  readonly #now: () => number;
+  readonly #counts = new Map<string, number>();
+  #hash = 0;
+  #trace: ((line: string) => void) | undefined;
+
+  /** @param trace gets every line that goes into the hash */
+  constructor(now: () => number, trace?: (line: string) => void) {
+    this.#now = now;
+    this.#trace = trace;
+  }
+
+  /** A number that depends on everything noted so far, in its order. */
+  get hash(): number {
+    return this.#hash;
+  }
+
+  /** Adds a line to what the hash is made of. */
+  note(line: string): void {
+    this.#hash = hash32(line, this.#hash);
+    this.#trace?.(`${this.#now().toFixed(3)} ${line}`);
+  }
+
+  /** A message is about to be sent. */
+  sent(
+    sender: string,
+    to: string,
+    n: number,
+    type: "ask" | "tell",
+    timeoutMs: number,
+    hasEffect = true,
+  ): Call {
+    const sentAt = this.#now();
+    const call: Call = {
+      ...{ sender, to, n, type, sentAt, deadlineAt: sentAt + timeoutMs, hasEffect },
+      ...{ outcome: undefined, code: undefined, endedAt: 0 },
+    };
+    this.calls.push(call);
+    this.note(`sent ${type} ${sender} ${to} ${n}`);
+    return call;
+  }
+
+  /** It has ended. */
+  ended(call: Call, outcome: Outcome, code?: string): void {
+    this.note(`ended ${call.sender} ${call.to} ${call.n} ${outcome} ${code ?? ""}`);
+    if (call.outcome !== undefined) this.violate("I2", `${nameOf(call)} ended twice`);
+    call.outcome = outcome;
+    call.code = code;
+    call.endedAt = this.#now();
+  }
+
+  /** An actor has taken a message into its state. */
+  effect(handled: Omit<Handled, "at">): void {
+    const { actor, sender, n, epoch, node } = handled;
+    this.note(`handled ${actor} ${sender} ${n} ${epoch} ${node}`);
+    this.handled.push({ ...handled, at: this.#now() });
+    this.#counts.set(actor, this.countOf(actor) + 1);
+  }
+
+  /** An actor tells what it has in its state now. */
+  tells(actor: string, state: Fold): void {
+    this.told.push({ actor, state, handled: this.countOf(actor) });
+  }
+
+  /** The handler of a message has ended well. */
+  finished(actor: string, sender: string, n: number): void {
+    this.endings.set(`${n} of ${sender} to ${actor}`, this.#now());
+  }
+
+  /** Messages that an actor has handled up to now. */
+  countOf(actor: string): number {
+    return this.#counts.get(actor) ?? 0;
+  }
+
+  /** An activation begins. */
+  activated(actor: string, why: string, epoch: number, node: string): void {
+    this.note(`activated ${actor} ${why} ${epoch} ${node}`);
+    this.activations.push({ actor, why, epoch, node, at: this.#now(), handled: this.countOf(actor) });
+  }
+
+  /** An actor has set a timer. */
+  timerSet(
+    actor: string,
+    id: string,
+    afterMs: number,
+    everyMs: number | undefined,
+    fires: number,
+  ): void {
+    this.note(`timer ${actor} ${id} ${afterMs} ${everyMs ?? ""}`);
+    const timer = { actor, id, setAt: this.#now(), afterMs, everyMs, fires, fired: [], cancelledAt: undefined };
+    this.timers.set(`${actor}/${id}`, timer);
+  }
+
+  /** A timer's message was handled. */
+  timerFired(actor: string, id: string): void {
+    const timer = this.timers.get(`${actor}/${id}`);
+    if (timer === undefined) return this.violate("I4", `timer ${id} of ${actor} fired and was never set`);
+    if (timer.cancelledAt !== undefined)
+      this.violate("I4", `timer ${id} of ${actor} fired after it was cancelled`);
+    timer.fired.push(this.#now());
+  }
+
+  /** An actor has stopped a timer that waited. */
+  timerCancelled(actor: string, id: string): void {
+    const timer = this.timers.get(`${actor}/${id}`);
+    if (timer) timer.cancelledAt = this.#now();
+    this.note(`cancelled ${actor} ${id}`);
+  }
+
+  /** Notes something that must not be. */
+  violate(promise: string, what: string): void {
+    this.note(`violation ${promise} ${what}`);
+    this.violations.push({ promise, what: `${what}, at ${this.#now()} ms` });
+  }
+}
+
+/** A call in words. */
+export function nameOf({ type, sender, to, n }: Call): string {
+  return `${type} ${n} of ${sender} to ${to}`;
+}

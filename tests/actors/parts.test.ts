@@ -1,0 +1,265 @@
+// The small parts of an activation, each by itself.
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { z } from "zod";
+import { Budget } from "../../actors/budget.ts";
+import { type ActivationStatus, mayBecome } from "../../actors/lifecycle.ts";
+import { Mailbox } from "../../actors/mailbox.ts";
+import { firstIssue, type Schema, validate } from "../../actors/schema.ts";
+import { type Runnable, Scheduler } from "../../actors/scheduler.ts";
+import { RunningSignal } from "../../actors/signal.ts";
+import { packState, unpackState } from "../../actors/snapshot.ts";
+import { StateCell } from "../../actors/state_cell.ts";
+import { ActorTimers, TIMERS_MAX } from "../../actors/timers.ts";
+import { ManualClock } from "../../testing/manual_clock.ts";
+import { createCodec } from "../../transport/codec.ts";
+import { hostLedger, ledger, steering } from "../support/ledger.ts";
+
+const codec = createCodec();
+
+describe("Mailbox", () => {
+  test("is a bounded queue, whatever is done to it", () => {
+    const operations = fc.array(
+      fc.oneof(
+        fc.record({ do: fc.constantFrom("offer" as const, "push" as const), value: fc.nat() }),
+        fc.record({ do: fc.constantFrom("take" as const, "rest" as const, "clear" as const), value: fc.constant(0) }),
+      ),
+      { maxLength: 200 },
+    );
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 20 }), operations, (capacity, steps) => {
+        const mailbox = new Mailbox<number>(capacity);
+        let model: number[] = [];
+        for (const { do: step, value } of steps) {
+          if (step === "offer") {
+            expect(mailbox.offer(value)).toBe(model.length < capacity);
+            if (model.length < capacity) model.push(value);
+          } else if (step === "push") {
+            mailbox.push(value);
+            model.push(value);
+          } else if (step === "take") expect(mailbox.take()).toBe(model.shift());
+          else if (step === "rest") expect(mailbox.rest()).toEqual(model);
+          else {
+            expect(mailbox.clear()).toEqual(model);
+            model = [];
+          }
+          expect(mailbox.size).toBe(model.length);
+        }
+      }),
+      { numRuns: 500, seed: 7 },
+    );
+  });
+});
+
+describe("mayBecome()", () => {
+  test("follows the picture; nothing comes back from the end", () => {
+    const all: ActivationStatus[] = ["activating", "active", "late", "sealed", "ended"];
+    for (const to of all) expect(mayBecome("ended", to)).toBe(false);
+    for (const from of all.slice(0, -1)) expect(mayBecome(from, "ended")).toBe(true);
+    expect(mayBecome("active", "activating")).toBe(false);
+    expect(mayBecome("sealed", "late")).toBe(false);
+    expect(mayBecome("sealed", "active")).toBe(true);
+    expect(mayBecome("late", "sealed")).toBe(true);
+  });
+});
+
+describe("Scheduler", () => {
+  test("gives each its slice in turn, and the event loop its turn after a burst", async () => {
+    const clock = new ManualClock();
+    const scheduler = new Scheduler(clock);
+    const order: string[] = [];
+    const worker = (name: string, work: number): Runnable => ({
+      runSlice(budget: number): number {
+        const done = Math.min(budget, work);
+        work -= done;
+        order.push(`${name} ${done}`);
+        if (work > 0) scheduler.schedule(this);
+        return done;
+      },
+    });
+    scheduler.schedule(worker("a", 70));
+    scheduler.schedule(worker("b", 10));
+    await clock.settle();
+    expect(order).toEqual(["a 32", "b 10", "a 32", "a 6"]);
+    order.length = 0;
+    scheduler.schedule(worker("flood", 1_000_000));
+    for (let i = 0; i < 50; i++) await undefined;
+    const before = order.length;
+    expect(before).toBeLessThan(100);
+    await clock.settle().catch(() => {}); // it never ends: that it can be waited for in turns is the point
+    expect(order.length).toBeGreaterThan(before);
+  });
+});
+
+describe("RunningSignal", () => {
+  test("aborts at the deadline, anew for each message, and remembers an abort", async () => {
+    const clock = new ManualClock();
+    const signal = new RunningSignal(clock);
+    const first = signal.get(100);
+    expect(signal.get(100)).toBe(first);
+    await clock.advance(99);
+    expect(first.aborted).toBe(false);
+    await clock.advance(1);
+    expect([first.aborted, (first.reason as Error).name]).toEqual([true, "DeadlineError"]);
+    signal.release();
+    const second = signal.get(Infinity);
+    expect(second.aborted).toBe(false);
+    signal.release();
+    await clock.advance(1_000);
+    expect(second.aborted).toBe(false);
+    signal.abort(new Error("leave"));
+    expect(signal.get(Infinity).aborted).toBe(true);
+    signal.release();
+    expect(signal.get(Infinity).aborted).toBe(false);
+    expect(signal.get(clock.now() - 5).aborted).toBe(false);
+    signal.release();
+    const past = signal.get(clock.now() - 5);
+    await clock.advance(0);
+    expect(past.aborted).toBe(true);
+  });
+});
+
+describe("ActorTimers", () => {
+  function timers(): { clock: ManualClock; due: string[]; timers: ActorTimers } {
+    const clock = new ManualClock();
+    const due: string[] = [];
+    const made: ActorTimers = new ActorTimers(clock, (timer) => {
+      due.push(`${clock.now()} ${timer.id}`);
+      made.begin(timer);
+    });
+    return { clock, due, timers: made };
+  }
+  const timer = (id: string, remainingMs: number, everyMs?: number) => ({
+    id,
+    message: "m",
+    argument: new Uint8Array(),
+    remainingMs,
+    everyMs,
+  });
+
+  test("keep their beat, and make up for missed beats by one", async () => {
+    const { clock, due, timers: made } = timers();
+    made.set(timer("beat", 100, 100));
+    await clock.advance(250);
+    const paused = made.pause();
+    expect(paused).toMatchObject([{ id: "beat", remainingMs: 50, everyMs: 100 }]);
+    await clock.advance(400);
+    expect(due).toEqual(["100 beat", "200 beat"]);
+    made.resume();
+    await clock.advance(0);
+    expect(due.slice(2)).toEqual(["650 beat"]);
+    await clock.advance(100);
+    expect(due.slice(3)).toEqual(["700 beat"]);
+  });
+
+  test("that wait in the mailbox travel as due, and come once more if the mailbox was emptied", async () => {
+    const clock = new ManualClock();
+    let count = 0;
+    const made = new ActorTimers(clock, () => void count++);
+    made.set(timer("once", 10));
+    made.set(timer("beat", 10, 10));
+    await clock.advance(35);
+    expect(count).toBe(2);
+    expect(made.pause().map(({ remainingMs }) => remainingMs)).toEqual([0, 0]);
+    made.resume();
+    await clock.advance(0);
+    expect(count).toBe(2);
+    made.pause();
+    made.unqueue();
+    made.resume();
+    await clock.advance(0);
+    expect(count).toBe(4);
+  });
+
+  test("are replaced by id, cancelled, bounded and cleared", async () => {
+    const { clock, due, timers: made } = timers();
+    made.set(timer("a", 10));
+    made.set(timer("a", 20));
+    made.set(timer("b", 20));
+    expect([made.cancel("b"), made.cancel("b")]).toEqual([true, false]);
+    await clock.advance(30);
+    expect(due).toEqual(["20 a"]);
+    for (let i = 0; i < TIMERS_MAX; i++) made.set(timer(`t${i}`, 10));
+    made.set(timer("t0", 20));
+    expect(() => made.set(timer("one more", 10))).toThrow(expect.objectContaining({ code: "busy" }));
+    expect(made.freshId()).not.toBe(made.freshId());
+    made.clear();
+    expect([made.size, clock.nextInMs]).toEqual([0, undefined]);
+  });
+});
+
+describe("StateCell", () => {
+  const hosted = hostLedger(steering(), ledger());
+
+  test("undoes what does not fit, and tells whether there is something to keep", () => {
+    const cell = new StateCell(hosted, "x", undefined);
+    cell.begin();
+    expect(cell.mustKeep).toBe(false);
+    const state = cell.get() as { words: unknown[] };
+    expect(cell.mustKeep).toBe(true);
+    state.words.push("one");
+    cell.settle();
+    state.words.push(7);
+    cell.get();
+    expect(() => cell.settle()).toThrow(expect.objectContaining({ code: "invalid-state", path: expect.stringContaining("words") }));
+    cell.undo();
+    expect(cell.get()).toEqual({ words: ["one"] });
+    expect(codec.decode(cell.snapshot(codec)?.bytes as Uint8Array)).toEqual({ words: ["one"] });
+  });
+
+  test("has no snapshot before it begins, and the given state if it came from elsewhere", () => {
+    expect(new StateCell(hosted, "x", undefined).snapshot(codec)).toBeUndefined();
+    const moved = new StateCell(hosted, "x", { words: ["moved"] });
+    expect(moved.mustKeep).toBe(true);
+    expect(codec.decode(moved.snapshot(codec)?.bytes as Uint8Array)).toEqual({ words: ["moved"] });
+  });
+});
+
+describe("packState() and unpackState()", () => {
+  test("give back what went in; what is too new, damaged or does not fit is invalid", () => {
+    const hosted = hostLedger(steering(), ledger({ stateVersion: 2 }));
+    const packed = packState(hosted, { words: ["a"] }, codec);
+    expect(packed.stateVersion).toBe(2);
+    expect(unpackState(hosted, packed, codec)).toEqual({ words: ["a"] });
+    expect(unpackState(hosted, { ...packed, stateVersion: 1 }, codec)).toEqual({ words: ["a"] });
+    const invalid = expect.objectContaining({ code: "invalid-state" });
+    expect(() => unpackState(hosted, { ...packed, stateVersion: 3 }, codec)).toThrow(invalid);
+    for (let length = 0; length < packed.bytes.length; length++)
+      expect(() => unpackState(hosted, { stateVersion: 2, bytes: packed.bytes.slice(0, length) }, codec)).toThrow(invalid);
+    for (const state of [{}, { words: "a" }, { words: [], more: 1 }, [], null])
+      expect(() => unpackState(hosted, { stateVersion: 2, bytes: codec.encode(state) }, codec)).toThrow(invalid);
+  });
+});
+
+describe("validate() and firstIssue()", () => {
+  test("know any Standard Schema, and refuse one that is asynchronous", () => {
+    const path = z.object({ lines: z.array(z.object({ sku: z.string() })) });
+    const { issues } = validate(path, { lines: [{ sku: 1 }] });
+    expect(firstIssue(issues ?? []).path).toBe("lines.0.sku");
+    const own: Schema<unknown, number> = {
+      "~standard": {
+        version: 1,
+        vendor: "own",
+        validate: () => ({ issues: [{ message: "no", path: [{ key: "a" }, "b"] }] }),
+      },
+    };
+    expect(firstIssue(validate(own, 1).issues ?? [])).toEqual({ path: "a.b", message: "no" });
+    const later: Schema<unknown, number> = {
+      "~standard": { version: 1, vendor: "own", validate: async () => ({ value: 1 }) },
+    };
+    expect(() => validate(later, 1)).toThrow(expect.objectContaining({ code: "invalid-configuration" }));
+  });
+});
+
+describe("Budget", () => {
+  test("counts both ways, and refuses at its bounds", () => {
+    const budget = new Budget({ activationsMax: 1, sleepingBytesMax: 10 });
+    expect([budget.mayActivate(), budget.maySleep()]).toEqual([true, true]);
+    budget.activated();
+    budget.slept(10);
+    expect([budget.mayActivate(), budget.maySleep()]).toEqual([false, false]);
+    budget.ended();
+    budget.woke(10);
+    expect([budget.activations, budget.sleepingBytes, budget.mayActivate()]).toEqual([0, 0, true]);
+  });
+});

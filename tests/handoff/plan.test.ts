@@ -1,0 +1,74 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { sameNode, type NodeId, type ShardRecord } from "../../cluster/protocol.ts";
+import { mayClaim } from "../../cluster/shard_changes.ts";
+import { planShard, type Situation } from "../../handoff/plan.ts";
+import { id, shardRecord } from "../cluster/support.ts";
+
+const [A, B, C] = [id("a"), id("b"), id("c")];
+
+function plan(given: Partial<Situation>): string {
+  const step = planShard({ self: A, record: undefined, desired: A, isOver: () => false, served: false, leaving: false, ...given });
+  return step.do === "move" ? `move to ${step.to.node}` : step.do;
+}
+
+const moving = (to: NodeId | "bucket"): Partial<ShardRecord> => ({ state: "moving", to, moveId: "m" });
+
+describe("planShard()", () => {
+  test("claims what nobody has, if it is wanted here", () => {
+    expect(plan({})).toBe("claim");
+    expect(plan({ desired: B })).toBe("nothing");
+    expect(plan({ desired: undefined })).toBe("nothing");
+  });
+
+  test("claims from the dead only, and in a move only as its other end", () => {
+    const dead = (...over: NodeId[]) => ({ isOver: (of: NodeId) => over.some((each) => sameNode(each, of)) });
+    expect(plan({ record: shardRecord({ owner: B }) })).toBe("nothing");
+    expect(plan({ record: shardRecord({ owner: B }), ...dead(B) })).toBe("claim");
+    expect(plan({ record: shardRecord({ owner: B, ...moving(C) }), ...dead(B) })).toBe("nothing");
+    expect(plan({ record: shardRecord({ owner: B, ...moving(C) }), ...dead(B, C) })).toBe("claim");
+    expect(plan({ record: shardRecord({ owner: B, ...moving(A) }), desired: C, ...dead(B) })).toBe("claim");
+    expect(plan({ record: shardRecord({ owner: B, ...moving("bucket") }), ...dead(B) })).toBe("claim");
+    expect(plan({ record: shardRecord({ owner: B }), ...dead(B), leaving: true })).toBe("nothing");
+  });
+
+  test("restores what is parked, and never claims it", () => {
+    const parked = shardRecord({ owner: B, state: "parked", moveId: "m", parked: { chunks: 1, bytes: 1, hash: "h", actors: 1 } });
+    expect(plan({ record: parked })).toBe("restore");
+    expect(plan({ record: parked, isOver: () => true })).toBe("restore");
+    expect(plan({ record: parked, desired: B })).toBe("nothing");
+  });
+
+  test("moves what is wanted elsewhere, parks what nobody can have", () => {
+    const mine = shardRecord({ owner: A });
+    expect(plan({ record: mine, served: true })).toBe("nothing");
+    expect(plan({ record: mine, served: true, desired: B })).toBe("move to b");
+    expect(plan({ record: mine, served: true, desired: undefined })).toBe("nothing");
+    expect(plan({ record: mine, served: true, desired: undefined, leaving: true })).toBe("park");
+    expect(plan({ record: mine })).toBe("adopt");
+    expect(plan({ record: shardRecord({ owner: A, ...moving(B) }), served: true, desired: C })).toBe("nothing");
+  });
+
+  test("never takes from who may still serve", () => {
+    const nodes = fc.constantFrom(A, B, C, id("a", 2), id("b", 2));
+    const records = fc.record({ owner: nodes, to: fc.option(fc.oneof(nodes, fc.constant("bucket" as const)), { nil: undefined }) });
+    const situation = fc.record({
+      record: records,
+      desired: fc.option(nodes, { nil: undefined }),
+      over: fc.subarray([A, B, C, id("a", 2), id("b", 2)]),
+      served: fc.boolean(),
+      leaving: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(situation, ({ record: { owner, to }, over, desired, served, leaving }) => {
+        const record = shardRecord(to === undefined ? { owner } : { owner, ...moving(to) });
+        const isOver = (of: NodeId) => over.some((each) => sameNode(each, of));
+        const step = planShard({ self: A, record, desired, isOver, served, leaving });
+        if (step.do === "claim") return mayClaim(record, A, isOver) && isOver(owner);
+        if (step.do === "move") return sameNode(owner, A) && !sameNode(step.to, A) && record.state === "owned";
+        return true;
+      }),
+      { numRuns: 2_000, seed: 7 },
+    );
+  });
+});

@@ -1,0 +1,165 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
+import * as fs from "node:fs";
+import { tmpdir } from "node:os";
+import * as path from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const modules = path.join(root, "node_modules");
+const { version, dependencies } = JSON.parse(fs.readFileSync(path.join(root, "package.json"), "utf8")) as {
+  version: string;
+  dependencies: Record<string, string>;
+};
+const STEP_TIMEOUT_MS = 60_000;
+
+/** What a user writes first: a contract, a class, a node with the transport it starts with by itself. */
+const PROGRAM = `
+import { Actor, ask, defineActor, host, startNode } from "@baton/actors";
+import { z } from "zod";
+
+const Counter = defineActor("counter", {
+  state: z.strictObject({ count: z.number().int() }),
+  stateVersion: 1,
+  messages: { add: ask(z.number().int(), z.number().int()) },
+});
+
+class CounterActor extends Actor<typeof Counter> {
+  static initialState(): { count: number } {
+    return { count: 0 };
+  }
+  add(by: number): number {
+    this.state.count += by;
+    return this.state.count;
+  }
+}
+
+await using node = await startNode({ name: "a", cluster: "shop", hosts: [host(Counter, CounterActor)] });
+await node.ref(Counter, "alice").add(2);
+const count: number = await node.ref(Counter, "alice").add(3);
+console.log(\`count \${count}\`);
+`;
+
+/** Each line marked as an error must be one: types that lead nowhere would accept everything. */
+const MISUSE = PROGRAM.replace(
+  "const count: number",
+  "// @ts-expect-error the answer is a number\nconst count: string",
+);
+
+const PROJECT = {
+  compilerOptions: {
+    target: "es2024",
+    lib: ["es2024", "esnext.disposable", "esnext.error", "dom"],
+    module: "nodenext",
+    strict: true,
+    noEmit: true,
+    skipLibCheck: false,
+    types: [],
+  },
+  include: ["*.ts"],
+};
+
+describe("the npm package in a user's project", () => {
+  let project = "";
+  let packed: string[] = [];
+
+  beforeAll(() => {
+    project = fs.mkdtempSync(path.join(tmpdir(), "baton-consumer-"));
+    packed = installPackage(project);
+    fs.writeFileSync(path.join(project, "package.json"), JSON.stringify({ type: "module" }));
+    fs.writeFileSync(
+      path.join(project, "deno.json"),
+      JSON.stringify({ nodeModulesDir: "manual", lock: false }),
+    );
+    fs.writeFileSync(path.join(project, "tsconfig.json"), JSON.stringify(PROJECT));
+    fs.writeFileSync(path.join(project, "main.ts"), PROGRAM);
+    fs.writeFileSync(path.join(project, "misuse.ts"), MISUSE);
+  });
+  afterAll(() => fs.rmSync(project, { recursive: true, force: true }));
+
+  test("npm pack takes what users need and nothing else", () => {
+    expect(packed).toContain("dist/mod.js");
+    expect(packed).toContain("dist/mod.d.ts");
+    expect(packed).toContain("dist/http/mod.js");
+    expect(packed).toContain("dist/testing/mod.js");
+    expect(packed).toContain("README.md");
+    expect(packed).toContain("LICENSE");
+    const allowed = /^(dist\/.*\.(js|d\.ts)|docs\/.*|[A-Z]+(\.md)?|package\.json)$/;
+    expect(packed.filter((file) => !allowed.test(file))).toEqual([]);
+    expect(packed.filter((file) => /^dist\/(tests|tools|bench|examples)\//.test(file))).toEqual([]);
+  });
+
+  test("tsc checks types across the package", () => {
+    expect(
+      run(
+        process.execPath,
+        [...runScript(), path.join(modules, "typescript", "bin", "tsc"), "-p", "."],
+        project,
+      ),
+    ).toEqual({ status: 0, output: "" });
+  });
+
+  test("deno check checks types across the package", () => {
+    const { status, output } = run(runtime("deno"), ["check", "--quiet", "main.ts", "misuse.ts"], project);
+    expect({ status, output }).toEqual({ status: 0, output: "" });
+  });
+
+  test.each(["bun", "deno"] as const)("the program runs on %s", (name) => {
+    const permissions = name === "deno" ? ["--quiet", "--no-prompt"] : [];
+    const { status, output } = run(runtime(name), ["run", ...permissions, "main.ts"], project);
+    expect({ status, output: output.trim() }).toEqual({ status: 0, output: "count 5" });
+  });
+});
+
+/** Packs what npm would publish and unpacks it into the project; its dependencies are those of the lock file. */
+function installPackage(project: string): string[] {
+  const target = path.join(project, "node_modules", "@baton", "actors");
+  fs.mkdirSync(target, { recursive: true });
+  succeed(process.execPath, [...runScript(), path.join(root, "tools", "build.mjs")], root);
+  pack(project);
+  const archive = path.join(project, `baton-actors-${version}.tgz`);
+  const listed = succeed("tar", ["-tzf", archive], project);
+  succeed("tar", ["-xzf", archive, "-C", target, "--strip-components=1"], project);
+  linkDependencies(path.join(project, "node_modules"));
+  return listed
+    .trim()
+    .split("\n")
+    .map((file) => file.replace(/^package\//, ""));
+}
+
+/** By npm where there is one; Bun packs the same files. */
+function pack(project: string): void {
+  const npm = run("npm", ["pack", "--ignore-scripts", "--pack-destination", project], root);
+  if (npm.status === 0) return;
+  if (npm.status !== null) throw new Error(`Cannot pack: ${npm.output}`);
+  succeed(runtime("bun"), ["pm", "pack", "--ignore-scripts", "--destination", project], root);
+}
+
+function runScript(): string[] {
+  return "Deno" in globalThis ? ["run", "--allow-all"] : [];
+}
+
+function succeed(command: string, args: string[], cwd: string): string {
+  const { status, output } = run(command, args, cwd);
+  if (status !== 0) throw new Error(`Cannot run "${command} ${args.join(" ")}": status ${status}\n${output}`);
+  return output;
+}
+
+function linkDependencies(target: string): void {
+  for (const name of Object.keys(dependencies)) {
+    fs.mkdirSync(path.dirname(path.join(target, name)), { recursive: true });
+    fs.symlinkSync(path.join(modules, name), path.join(target, name), "dir");
+  }
+}
+
+function runtime(name: "bun" | "deno"): string {
+  const files = { bun: path.join("bun", "bin", "bun.exe"), deno: path.join("deno", "deno") };
+  return path.join(modules, files[name]);
+}
+
+function run(command: string, args: string[], cwd: string): { status: number | null; output: string } {
+  const env = { ...process.env, NO_COLOR: "1" };
+  const result = spawnSync(command, args, { cwd, env, encoding: "utf8", timeout: STEP_TIMEOUT_MS });
+  return { status: result.status, output: `${result.stdout}${result.stderr}` };
+}

@@ -1,0 +1,99 @@
+/** Plain clients of a node: they send to actors until they are told to stop, and write down how it ends. */
+import type { ActorNode } from "../../node/api.ts";
+import type { Random } from "../../platform/random.ts";
+import type { History } from "../../testing/history.ts";
+import { ADDRESSES, contractOf, hasEffect, later, type Op, plainOp, recorded, type Send } from "./actors.ts";
+
+export interface SenderOptions {
+  readonly id: string;
+  readonly node: ActorNode;
+  readonly history: History;
+  readonly random: Random;
+  /** Mean pause between two messages, in milliseconds. */
+  readonly pauseMs: number;
+  sleep(ms: number): Promise<void>;
+  alive(): boolean;
+  /** True once it shall send no more. */
+  stopped(): boolean;
+}
+
+/** Sends until stopped. Resolves when everything it sent has ended. */
+export async function runSender(options: SenderOptions): Promise<void> {
+  const { random, pauseMs, sleep, stopped } = options;
+  const numbers = new Map<string, number>();
+  const open = new Set<Promise<boolean>>();
+  while (!stopped()) {
+    const to = pick(ADDRESSES, random);
+    const burst = random.next() < 0.04 ? 10 : 1;
+    for (let i = 0; i < burst; i++) {
+      const n = (numbers.get(to) ?? 0) + 1;
+      numbers.set(to, n);
+      const work = sendOne(options, to, n);
+      open.add(work);
+      void work.then(() => open.delete(work));
+      if (random.next() < 0.15) await work;
+    }
+    await sleep(random.next() * 2 * pauseMs);
+  }
+  await Promise.all(open);
+}
+
+function sendOne({ id, node, history, random, alive }: SenderOptions, to: string, n: number): Promise<boolean> {
+  const type = random.next() < 0.6 ? "ask" : "tell";
+  const timeoutMs = random.next() < 0.1 ? 20 + random.next() * 200 : 4_000;
+  const op = randomOp(id, to, n, random);
+  const { contract, name } = contractOf(to);
+  const ref = node.ref(contract, name);
+  const call = history.sent(id, to, n, type, timeoutMs, !op.fails && hasEffect(to));
+  const work = () => (type === "ask" ? ref.add(op, { timeoutMs }) : ref.note(op, { timeoutMs }));
+  return recorded(history, call, work, alive);
+}
+
+function randomOp(from: string, to: string, n: number, random: Random): Op {
+  const chance = random.next();
+  const op = plainOp(from, n);
+  if (chance < 0.05) return { ...op, fails: true, beforeMs: hold(random) };
+  const [beforeMs, afterMs] = [hold(random), hold(random)];
+  if (chance < 0.15) return { ...op, beforeMs, afterMs, timer: randomTimer(random) };
+  if (chance < 0.2) return { ...op, beforeMs, cancels: true };
+  if (chance < 0.23) return { ...op, padding: "x".repeat(1 + Math.floor(random.next() * 3_000)) };
+  if (chance < 0.26) return { ...op, spoils: true };
+  if (chance < 0.45) return { ...op, beforeMs, afterMs, sends: randomSends(to, random) };
+  return { ...op, beforeMs, afterMs };
+}
+
+/** Mostly nothing; now and then longer than a drain, longer than a move, longer than several. */
+function hold(random: Random): number {
+  const chance = random.next();
+  if (chance < 0.75) return 0;
+  if (chance < 0.9) return random.next() * 15;
+  if (chance < 0.98) return random.next() * 150;
+  return random.next() * 2_000;
+}
+
+function randomTimer(random: Random): NonNullable<Op["timer"]> {
+  const afterMs = Math.floor(random.next() * 1_500);
+  if (random.next() < 0.6) return { afterMs, everyMs: 0, fires: 1 };
+  return { afterMs, everyMs: 50 + Math.floor(random.next() * 400), fires: 2 + Math.floor(random.next() * 4) };
+}
+
+function randomSends(from: string, random: Random): Send[] {
+  const sends: Send[] = [];
+  const to = later(from, random);
+  if (to === undefined) return sends;
+  const count = 1 + Math.floor(random.next() * 3);
+  for (let i = 0; i < count; i++) {
+    sends.push({
+      to: random.next() < 0.7 ? to : (later(from, random) ?? to),
+      type: random.next() < 0.5 ? "add" : "note",
+      wait: random.next() < 0.4,
+      timeoutMs: random.next() < 0.2 ? 50 : 2_000,
+      beforeMs: random.next() < 0.9 ? 0 : random.next() * 100,
+    });
+  }
+  return sends;
+}
+
+export function pick<T>(items: readonly T[], random: Random): T {
+  return items[Math.floor(random.next() * items.length)] as T;
+}

@@ -1,0 +1,60 @@
+// Starts and ends nodes as processes on Bun and on Deno.
+import { type ChildProcess, spawn } from "node:child_process";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { findRuntimes } from "../../examples/git_activity/runtimes.ts";
+import type { NatsServer } from "./nats_server.ts";
+import { until, within } from "./conditions.ts";
+
+export type Runtime = "bun" | "deno";
+
+const PROGRAM = fileURLToPath(new URL("./node_program.ts", import.meta.url));
+const END_TIMEOUT_MS = 30_000;
+
+/** How a process ended, and what it had said on standard error. */
+export interface Ended {
+  readonly status: number | null;
+  readonly signal: string | null;
+  readonly said: string;
+}
+
+/** One node's process. */
+export class NodeProcess {
+  readonly name: string;
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<Ended>;
+  #printed = "";
+  #said = "";
+
+  constructor(runtime: Runtime, name: string, cluster: string, server: NatsServer) {
+    const executable = findRuntimes().get(runtime);
+    if (executable === undefined) throw new Error(`Cannot start a node on ${runtime}: it was not found`);
+    const how = runtime === "bun" ? ["run"] : ["run", "--no-prompt", "--quiet", `--allow-net=127.0.0.1:${server.port}`];
+    this.name = name;
+    this.#child = spawn(executable, [...how, PROGRAM, name, cluster, server.url], { stdio: ["pipe", "pipe", "pipe"] });
+    this.#child.stdin?.on("error", () => {});
+    this.#child.stdout?.on("data", (data) => {
+      this.#printed += String(data);
+    });
+    this.#child.stderr?.on("data", (data) => {
+      this.#said += String(data);
+    });
+    this.#ended = new Promise((resolve) => {
+      this.#child.once("close", (status, signal) => resolve({ status, signal, said: this.#said }));
+    });
+  }
+
+  async up(): Promise<this> {
+    await until(`node "${this.name}" up, having said "${this.#said}"`, () => this.#printed.includes("up\n"), {
+      timeoutMs: END_TIMEOUT_MS,
+    });
+    return this;
+  }
+
+  /** By number: on Deno, `ChildProcess.kill` also closes the child's standard input. */
+  async end(signal: "SIGTERM" | "SIGINT" | "SIGKILL"): Promise<Ended> {
+    const { pid, exitCode, signalCode } = this.#child;
+    if (pid !== undefined && exitCode === null && signalCode === null) process.kill(pid, signal);
+    return await within(this.#ended, END_TIMEOUT_MS, `the end of "${this.name}", which said "${this.#said}"`);
+  }
+}

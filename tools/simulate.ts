@@ -1,0 +1,167 @@
+// npm run simulate -- [--seeds 1..500] [--faults planned|crash] [--defect NAME] [--json] [--verbose] [--help]
+import { spawn } from "node:child_process";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { type Profile, repeatCommand, simulate, type SimulationResult } from "../tests/simulation/simulate.ts";
+
+const HELP = `npm run simulate -- [options]
+  Runs the real code of several nodes in one process, under a virtual clock and one seed for each run, while nodes join
+  and leave and messages and records get lost; then checks that nothing was lost, doubled or reordered.
+
+  --seeds A..B        which seeds to run (default 1..100)
+  --faults PROFILE    "planned": nodes join and leave in order (default); "crash": they are killed and cut off, too
+  --defect NAME       breaks one rule of the protocol on purpose
+  --json              prints one line of JSON at the end instead of words
+  --verbose           prints everything that happens, in one process
+  --help              prints this
+`;
+const PROCESSES = 2;
+const SHOWN_MAX = 5;
+
+interface Options {
+  readonly first: number;
+  readonly last: number;
+  readonly profile: Profile;
+  readonly defect: string | undefined;
+  readonly json: boolean;
+  readonly verbose: boolean;
+  readonly worker: boolean;
+}
+
+class Summary {
+  seeds = 0;
+  messages = 0;
+  moves = 0;
+  late = 0;
+  parked = 0;
+  virtualMs = 0;
+  readonly failed: SimulationResult[] = [];
+
+  add(result: SimulationResult): void {
+    this.seeds++;
+    this.messages += result.messages;
+    this.moves += result.moves;
+    this.late += result.late;
+    this.parked += result.parked;
+    this.virtualMs += result.virtualMs;
+    if (result.violations.length > 0) this.failed.push(result);
+  }
+}
+
+function options(): Options {
+  const { values } = parseArgs({
+    args: process.argv.slice(2),
+    options: {
+      seeds: { type: "string", default: "1..100" },
+      faults: { type: "string", default: "planned" },
+      defect: { type: "string" },
+      json: { type: "boolean", default: false },
+      verbose: { type: "boolean", default: false },
+      worker: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(HELP);
+    process.exit(0);
+  }
+  const [first = Number.NaN, last = first] = values.seeds.split("..").map(Number);
+  if (!(first >= 0 && last >= first)) fail(`Cannot run these seeds: current value is "${values.seeds}"`);
+  if (values.faults !== "planned" && values.faults !== "crash")
+    fail(`Cannot run this profile: current value is "${values.faults}"`);
+  const { defect, json, verbose, worker } = values;
+  return { first, last, profile: values.faults as Profile, defect, json, verbose, worker };
+}
+
+function fail(message: string): never {
+  process.stderr.write(`${message}\n`);
+  process.exit(2);
+}
+
+async function runHere(given: Options, onResult: (result: SimulationResult) => void): Promise<void> {
+  const { first, last, profile, defect, verbose } = given;
+  const trace = verbose ? (line: string) => void process.stdout.write(`${line}\n`) : undefined;
+  for (let seed = first; seed <= last; seed++) onResult(await simulate({ seed, profile, defect, trace }));
+}
+
+/** One half of the seeds in a process of its own, which writes a line of JSON for each. */
+function runElsewhere(
+  { profile, defect }: Options,
+  seeds: string,
+  onResult: (result: SimulationResult) => void,
+): Promise<void> {
+  const args = [fileURLToPath(import.meta.url), "--worker", "--seeds", seeds, "--faults", profile];
+  if (defect !== undefined) args.push("--defect", defect);
+  const isDeno = process.versions.deno !== undefined;
+  const child = spawn(process.execPath, isDeno ? ["run", "-A", ...args] : args, {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let rest = "";
+  child.stdout.setEncoding("utf8");
+  child.stdout.on("data", (text: string) => {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) onResult(JSON.parse(line) as SimulationResult);
+  });
+  return new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (code) => (code === 0 ? resolve() : reject(new Error(`A worker ended with ${code}`))));
+  });
+}
+
+async function runAll(given: Options, onResult: (result: SimulationResult) => void): Promise<void> {
+  const { first, last, verbose } = given;
+  const count = last - first + 1;
+  if (verbose || count < 2 * PROCESSES) return await runHere(given, onResult);
+  const size = Math.ceil(count / PROCESSES);
+  const parts = Array.from({ length: PROCESSES }, (_, i) => {
+    const from = first + i * size;
+    return `${from}..${Math.min(last, from + size - 1)}`;
+  });
+  await Promise.all(parts.map((seeds) => runElsewhere(given, seeds, onResult)));
+}
+
+function show({ seed, phase, violations }: SimulationResult, { profile, defect }: Options): string {
+  const shown = violations.slice(0, SHOWN_MAX).map(({ promise, what }) => `  ${promise}: ${what}`);
+  if (violations.length > SHOWN_MAX) shown.push(`  … and ${violations.length - SHOWN_MAX} more`);
+  return [
+    `seed ${seed} failed in phase "${phase}":`,
+    ...shown,
+    `  repeat with: ${repeatCommand(seed, profile, defect)}`,
+    "",
+  ].join("\n");
+}
+
+async function main(): Promise<void> {
+  const given = options();
+  if (given.worker)
+    return await runHere(given, (result) => void process.stdout.write(`${JSON.stringify(result)}\n`));
+  const startedAt = performance.now();
+  const summary = new Summary();
+  const progress = process.stderr.isTTY && !given.json && !given.verbose;
+  await runAll(given, (result) => {
+    summary.add(result);
+    if (result.violations.length > 0) process.stderr.write(show(result, given));
+    if (progress) process.stderr.write(`\r${summary.seeds} seeds, ${summary.failed.length} failed `);
+  });
+  if (progress) process.stderr.write("\n");
+  const seconds = (performance.now() - startedAt) / 1000;
+  const { seeds, messages, moves, late, parked, virtualMs, failed } = summary;
+  const ok = failed.length === 0;
+  const perMinute = Math.round((seeds / seconds) * 60);
+  const report = { ok, profile: given.profile, seeds, messages, moves, late, parked };
+  if (given.json) {
+    const failedSeeds = failed.map(({ seed }) => seed);
+    console.log(JSON.stringify({ ...report, failed: failedSeeds, perMinute, seconds: Number(seconds.toFixed(1)) }));
+  } else {
+    console.log(
+      `${seeds} seeds, ${failed.length} failed: ${messages} messages, ${moves} moves, ${late} late actors, ` +
+        `${parked} shards parked, ${Math.round(virtualMs / 1000)} virtual seconds in ${seconds.toFixed(1)} s, ` +
+        `${perMinute} seeds a minute`,
+    );
+  }
+  process.exitCode = ok ? 0 : 1;
+}
+
+await main();
