@@ -250,14 +250,11 @@ export const ERROR_CODES: readonly string[] = [...BY_CODE.keys()];
 /** The data form of any thrown value. What is not an `ActorError` becomes a `handler-error`. */
 export function toErrorData(thrown: unknown): ErrorData {
   if (!(thrown instanceof ActorError)) return foreignErrorData(thrown);
-  const data: Record<string, unknown> = {
-    code: thrown.code,
-    message: carried(thrown.message, MESSAGE_MAX),
-    retryable: thrown.retryable,
-  };
-  if (thrown.retryAfterMs !== undefined) data.retryAfterMs = thrown.retryAfterMs;
-  for (const key of ["path", "causeCode", "causeName", "remoteStack"] as const) {
-    if (thrown[key] !== undefined) data[key] = carried(thrown[key], DETAIL_MAX);
+  const { code, retryable, message } = thrown;
+  const data: Record<string, unknown> = { code, message: carried(message), retryable };
+  for (const key of ["retryAfterMs", "path", "causeCode", "causeName", "remoteStack"] as const) {
+    const value = thrown[key];
+    if (value !== undefined) data[key] = typeof value === "number" ? value : carried(value);
   }
   return data as unknown as ErrorData;
 }
@@ -266,35 +263,26 @@ function foreignErrorData(thrown: unknown): ErrorData {
   const base = { code: "handler-error", retryable: false };
   if (!(thrown instanceof Error))
     return { ...base, message: "A handler threw something that is not an Error" };
-  const { message, name, code, stack } = membersOf(thrown);
-  return {
-    ...base,
-    message: carried(message, MESSAGE_MAX),
-    causeName: carried(name, DETAIL_MAX),
-    ...(typeof code === "string" ? { causeCode: carried(code, DETAIL_MAX) } : {}),
-    ...(typeof stack === "string" ? { remoteStack: carried(stack, MESSAGE_MAX) } : {}),
-  };
-}
-
-/** An error may have any members, and getters that throw. */
-function membersOf(thrown: Error): { message: unknown; name: unknown; code?: unknown; stack?: unknown } {
   try {
-    const { message, name, stack } = thrown;
-    return { message, name, code: (thrown as { code?: unknown }).code, stack };
+    // it may have any members, and getters that throw
+    const { message, name, stack, code } = thrown as Error & { code?: unknown };
+    return {
+      ...base,
+      message: carried(message),
+      causeName: carried(name),
+      ...(typeof code === "string" ? { causeCode: carried(code) } : {}),
+      ...(typeof stack === "string" ? { remoteStack: carried(stack) } : {}),
+    };
   } catch {
-    return { message: "A handler threw an error that cannot be read", name: "Error" };
+    return { ...base, message: "A handler threw an error that cannot be read" };
   }
 }
 
-/** Characters of a text that travels with an error. */
-const MESSAGE_MAX = 8_192;
-const DETAIL_MAX = 1_024;
-
 /** A text that can travel: well-formed, and not so long that it would fill a frame. */
-function carried(text: unknown, max: number): string {
-  if (typeof text !== "string") return `(${typeof text})`;
-  return text.slice(0, max).toWellFormed();
+function carried(text: unknown): string {
+  return typeof text === "string" ? text.slice(0, TEXT_MAX).toWellFormed() : `(${typeof text})`;
 }
+const TEXT_MAX = 8_192;
 
 /** The error object of its data form: the class of its code, or `RemoteError` for a code of a newer release. */
 export function fromErrorData(data: ErrorData): ActorError {

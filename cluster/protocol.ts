@@ -73,6 +73,8 @@ export interface ParkedManifest {
   /** SHA-256 over all chunks, 64 hexadecimal digits. */
   readonly hash: string;
   readonly actors: number;
+  /** Of the states in it: a node of an older release leaves it where it is. */
+  readonly stateVersion: number;
 }
 
 /** Who owns a shard. Changed by compare-and-set only; `ownership.ts` has the legal changes. */
@@ -172,7 +174,7 @@ const shardSchema = z.object({
   to: z.union([id, z.literal("bucket")]).exactOptional(),
   moveId: word.exactOptional(),
   parked: z
-    .object({ chunks: count, bytes: count, hash: z.string().length(64), actors: count })
+    .object({ chunks: count, bytes: count, hash: z.string().length(64), actors: count, stateVersion: count })
     .exactOptional(),
   late: lateSchema,
   nonce: word,

@@ -59,7 +59,7 @@ export class Outgoing implements PackableMail {
   copies = 0;
   refuted = 0;
   /** The lowest epoch under which a copy was sent that may have been admitted. */
-  oldestEpoch = Infinity;
+  oldestEpoch: number = Infinity;
 
   /**
    * @param argument a copy that nobody else holds; a tell's was validated, for nobody answers it

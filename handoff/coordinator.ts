@@ -5,8 +5,6 @@
  * @module
  */
 import { AbortedError } from "../errors.ts";
-import type { Contract } from "../actors/contract.ts";
-import { place } from "../cluster/placement.ts";
 import { type NodeId, sameNode } from "../cluster/protocol.ts";
 import { claimed } from "../cluster/shard_changes.ts";
 import { Shard } from "../delivery/shard.ts";
@@ -15,6 +13,7 @@ import type { Timer } from "../platform/clock.ts";
 import { Journal } from "./journal.ts";
 import { LateArrivals, LateLeavers } from "./late.ts";
 import { ParkingPlace } from "./parking.ts";
+import { Placements } from "./placements.ts";
 import { planShard, type Step } from "./plan.ts";
 import type { HandoffPorts } from "./ports.ts";
 import { Reception } from "./reception.ts";
@@ -42,7 +41,7 @@ export class Coordinator {
   readonly #reception: Reception;
   readonly #claiming = new Set<string>();
   readonly #backoff = new Map<string, Backoff>();
-  readonly #plans = new Map<string, { version: number; nodes: readonly (NodeId | undefined)[] }>();
+  readonly #placements: Placements;
   readonly #stops: (() => void)[];
   #viewAt: number;
   #leaving = false;
@@ -57,6 +56,7 @@ export class Coordinator {
     this.leavers = new LateLeavers(ports);
     this.arrivals = new LateArrivals(ports, this.leavers);
     this.#parking = new ParkingPlace(ports);
+    this.#placements = new Placements(ports.membership);
     this.#viewAt = ports.clock.now();
     this.#reception = new Reception(ports, () => this.soon());
     ports.talk.onNew = (message) => {
@@ -150,43 +150,27 @@ export class Coordinator {
   #reconcile(): void {
     if (this.#stopped || !this.#ports.gate.isOpen) return;
     for (const [kind, hosted] of this.#ports.hosts) {
-      const plan = this.#plan(kind, hosted.contract);
+      const plan = this.#placements.of(hosted.contract);
       for (let shard = 0; shard < hosted.contract.shards; shard++)
         this.#reconcileShard(kind, shard, plan[shard]);
     }
     this.arrivals.look();
   }
 
-  /**
-   * The owners that all nodes with this view and this version of the state would choose. Nodes with an older version
-   * could not read what is here, so they are no heirs; what they own comes to newer ones, never back.
-   */
-  #plan(kind: string, { shards, stateVersion }: Contract): readonly (NodeId | undefined)[] {
-    const { view } = this.#ports.membership;
-    const known = this.#plans.get(kind);
-    if (known?.version === view.version) return known.nodes;
-    const able = view.hosting(kind).filter(({ kinds }) => {
-      return kinds.some((hosted) => hosted.kind === kind && hosted.stateVersion >= stateVersion);
-    });
-    const candidates = able.map(({ node, incarnation, weight }) => ({ id: { node, incarnation }, weight }));
-    const nodes = place(kind, shards, candidates);
-    this.#plans.set(kind, { version: view.version, nodes });
-    return nodes;
-  }
-
   #reconcileShard(kind: string, shard: number, desired: NodeId | undefined): void {
     const key = keyOf(kind, shard);
     if (this.#sources.has(key) || this.#reception.has(kind, shard) || this.#claiming.has(key)) return;
-    const { self, ownership, membership, table } = this.#ports;
+    const { self, ownership, membership, table, hosts } = this.#ports;
     const record = ownership.entry(kind, shard)?.record;
     const isOver = (id: NodeId) => membership.isOver(id);
     const served = table.get(kind, shard) !== undefined;
+    const stateVersion = hosts.get(kind)?.contract.stateVersion ?? 0;
     const redirects = record?.state === "moving" && this.#ports.defects.has("moves-redirected");
     const wanted = desired !== undefined && sameNode(desired, self);
     const step =
       redirects && wanted && !served
         ? ({ do: "claim" } as const)
-        : planShard({ self, record, desired, isOver, served, leaving: this.#leaving });
+        : planShard({ self, record, desired, isOver, stateVersion, served, leaving: this.#leaving });
     if (step.do !== "nothing" && this.#mayAct(step, key)) this.#act(step, kind, shard);
   }
 

@@ -13,7 +13,7 @@ import { type NodeId, sameNode } from "../cluster/protocol.ts";
 import { struckOff } from "../cluster/shard_changes.ts";
 import type { Shard } from "../delivery/shard.ts";
 import type { Timer } from "../platform/clock.ts";
-import { decodeActor, encodeActor } from "./batch.ts";
+import { type BatchActor, decodeActor, encodeActor } from "./batch.ts";
 import type { HandoffPorts } from "./ports.ts";
 import type { MoveMessage, MoveMessageOf } from "./protocol.ts";
 import { packActor } from "./seal.ts";
@@ -225,8 +225,8 @@ export class LateArrivals {
   }
 
   async #arrive(shard: Shard, name: string, bytes: Uint8Array): Promise<void> {
-    const actor = decodeActor(bytes);
-    if (actor.name !== name) return;
+    const actor = decoded(bytes);
+    if (actor?.name !== name) return; // not what was announced: it goes on waiting
     const staged = shard.relocation.stage(unpackActor(this.#ports, shard, actor));
     if (await this.#strike(shard, [name])) shard.relocation.arrive(staged);
   }
@@ -278,6 +278,14 @@ export class LateArrivals {
 
   stop(): void {
     for (const { stop } of this.#taking.values()) stop();
+  }
+}
+
+function decoded(bytes: Uint8Array): BatchActor | undefined {
+  try {
+    return decodeActor(bytes);
+  } catch {
+    return undefined;
   }
 }
 

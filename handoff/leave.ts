@@ -68,7 +68,11 @@ export async function leaveCluster(
   await inTime(clock, until, membership.setState("leaving"));
   door?.leave();
   coordinator.leave();
-  await waitUntil(clock, startedAt + deadlineMs * ABORT_AT, () => coordinator.hasStopped || isEmpty(coordinator));
+  await waitUntil(
+    clock,
+    startedAt + deadlineMs * ABORT_AT,
+    () => coordinator.hasStopped || isEmpty(coordinator),
+  );
   coordinator.hurry();
   parts.router.refuseOutsiders(new UnavailableError("Cannot send a message: current node is leaving"));
   await waitUntil(clock, until, () => coordinator.hasStopped || (isEmpty(coordinator) && isQuiet(parts)));

@@ -38,9 +38,10 @@ export class ParkingPlace implements Parking {
     const { moveId } = moving.record;
     if (moveId === undefined) throw new UnavailableError("Cannot park a shard: current record is not moving");
     const { chunks, bytes, hash } = giving.size;
+    const stateVersion = this.#ports.hosts.get(kind)?.contract.stateVersion ?? 0;
     for (let index = 0; index < chunks; index++)
       await this.#put(chunkKey(kind, shard, moveId, index), giving.chunk(index));
-    const manifest: ParkedManifest = { chunks, bytes, hash, actors: sealed.actors };
+    const manifest: ParkedManifest = { chunks, bytes, hash, actors: sealed.actors, stateVersion };
     const change = await this.#ports.ownership.change(
       kind,
       shard,

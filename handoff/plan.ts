@@ -14,6 +14,8 @@ export interface Situation {
   /** The node that should own it by the current view; `undefined` when none can. */
   readonly desired: NodeId | undefined;
   readonly isOver: IsOver;
+  /** Of the kind's states, as this node knows it. */
+  readonly stateVersion: number;
   /** Whether this node serves it now. */
   readonly served: boolean;
   /** Whether this node is going away. */
@@ -33,10 +35,14 @@ export type Step =
 const NOTHING: Step = { do: "nothing" };
 
 /** One decision. */
-export function planShard({ self, record, desired, isOver, served, leaving }: Situation): Step {
+export function planShard(situation: Situation): Step {
+  const { self, record, desired, isOver, served, leaving } = situation;
   const wanted = desired !== undefined && sameNode(desired, self);
   if (record === undefined) return wanted ? { do: "claim" } : NOTHING;
-  if (record.state === "parked") return wanted ? { do: "restore" } : NOTHING;
+  if (record.state === "parked") {
+    const readable = (record.parked?.stateVersion ?? 0) <= situation.stateVersion;
+    return wanted && readable ? { do: "restore" } : NOTHING;
+  }
   if (!sameNode(record.owner, self)) {
     const heir = record.to !== undefined && record.to !== "bucket" && sameNode(record.to, self);
     return (wanted || heir) && !leaving && mayClaim(record, self, isOver) ? { do: "claim" } : NOTHING;

@@ -12,60 +12,82 @@ import type { Codec } from "../transport/codec.ts";
 /** The version of these messages that is spoken here. */
 export const HANDOFF_VERSION = 1;
 
+/** Which shard a message is about, and the epoch under which it is served. */
+interface OfShard {
+  readonly kind: string;
+  readonly shard: number;
+  readonly epoch: number;
+}
+
+/** How much is to be transferred. */
+interface OfSize {
+  readonly bytes: number;
+  readonly chunks: number;
+  /** SHA-256, 64 hexadecimal digits. */
+  readonly hash: string;
+}
+
+/** What is said, by type. */
+export type MoveBody =
+  /** Source → target: will you take it? Nothing has stopped yet. */
+  | (OfShard & { readonly type: "offer"; readonly actors: number; readonly stateVersion: number })
+  /** Target → source. */
+  | { readonly type: "accept" }
+  /** Target → source: no. The source keeps the shard; nothing was lost. */
+  | { readonly type: "decline"; readonly reason: string }
+  /** Source → target: it is sealed, under the record of `revision`. What fits one chunk comes along as `data`. */
+  | (OfShard &
+      OfSize & { readonly type: "sealed"; readonly revision: number; readonly data?: Uint8Array | undefined })
+  /** Target → source: send me these chunks. */
+  | { readonly type: "pull"; readonly chunks: readonly number[] }
+  /** Source → target. */
+  | { readonly type: "chunk"; readonly index: number; readonly data: Uint8Array }
+  /** Target → source: still at it. */
+  | { readonly type: "progress" }
+  /** Late node → owner: the actor has come to rest; come and get it. */
+  | (OfShard & OfSize & { readonly type: "late"; readonly name: string });
+
+/** What every message has: who says it, and which transfer it is about, of a shard or of one late actor. */
+export interface MoveHead {
+  readonly v: number;
+  readonly cluster: string;
+  readonly moveId: string;
+  readonly from: NodeId;
+}
+
+/** One message. */
+export type MoveMessage = MoveHead & MoveBody;
+/** The message of one type. */
+export type MoveMessageOf<T extends MoveBody["type"]> = Extract<MoveMessage, { readonly type: T }>;
+
 const Count = z.number().int().nonnegative();
+const Bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array);
 const Head = {
   v: z.literal(HANDOFF_VERSION),
   cluster: z.string(),
-  /** Names the transfer: of a shard, or of one late actor. */
   moveId: z.string().min(1).max(64),
   from: z.object({ node: z.string().max(64), incarnation: z.string().max(64) }),
 };
-const OfShard = { kind: z.string().max(64), shard: Count.max(4_095), epoch: Count };
-const Bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array);
+const Shard = { kind: z.string().max(64), shard: Count.max(4_095), epoch: Count };
 const Size = { bytes: Count, chunks: Count, hash: z.string().max(64) };
 
-/** The messages by type. */
-export const MoveMessage = z.discriminatedUnion("type", [
-  /** Source → target: will you take it? Nothing has stopped yet. */
-  z.object({ ...Head, ...OfShard, type: z.literal("offer"), actors: Count, stateVersion: Count }),
-  /** Target → source. */
+const Message: z.ZodType<MoveMessage> = z.discriminatedUnion("type", [
+  z.object({ ...Head, ...Shard, type: z.literal("offer"), actors: Count, stateVersion: Count }),
   z.object({ ...Head, type: z.literal("accept") }),
-  /** Target → source: no. The source keeps the shard; nothing was lost. */
   z.object({ ...Head, type: z.literal("decline"), reason: z.string().max(200) }),
-  /** Source → target: it is sealed, under the record of `revision`; come and get it. What fits one chunk comes along. */
   z.object({
     ...Head,
-    ...OfShard,
+    ...Shard,
     ...Size,
     type: z.literal("sealed"),
     revision: Count,
     data: Bytes.optional(),
   }),
-  /** Target → source: send me these chunks. */
   z.object({ ...Head, type: z.literal("pull"), chunks: z.array(Count).max(64) }),
-  /** Source → target. */
-  z.object({
-    ...Head,
-    type: z.literal("chunk"),
-    index: Count,
-    data: Bytes,
-  }),
-  /** Target → source: still at it. */
+  z.object({ ...Head, type: z.literal("chunk"), index: Count, data: Bytes }),
   z.object({ ...Head, type: z.literal("progress") }),
-  /** Late node → owner: the actor has come to rest; come and get it. */
-  z.object({ ...Head, ...OfShard, ...Size, type: z.literal("late"), name: z.string().max(4_096) }),
+  z.object({ ...Head, ...Shard, ...Size, type: z.literal("late"), name: z.string().max(4_096) }),
 ]);
-
-/** One message. */
-export type MoveMessage = z.infer<typeof MoveMessage>;
-/** One message without what every message has. */
-export type MoveBody = MoveMessage extends infer M
-  ? M extends MoveMessage
-    ? Omit<M, "v" | "cluster" | "from" | "moveId">
-    : never
-  : never;
-/** The message of one type. */
-export type MoveMessageOf<T extends MoveMessage["type"]> = Extract<MoveMessage, { type: T }>;
 
 /** Writes a message. */
 export function encodeMove(
@@ -97,7 +119,7 @@ export function decodeMove(codec: Codec, cluster: string, bytes: Uint8Array): Mo
       `Cannot read talk about a move of version ${head.v}: current version spoken here is ${HANDOFF_VERSION}`,
     );
   }
-  const result = MoveMessage.safeParse(value);
+  const result = Message.safeParse(value);
   if (!result.success)
     throw new DecodeError("Cannot read talk about a move: current value is not such a message");
   if (result.data.cluster !== cluster) {

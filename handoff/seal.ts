@@ -53,3 +53,19 @@ function withoutAsks(actor: SealedActor): SealedActor {
 function lateEntry({ status, name, at }: SealedActor): LateActor[] {
   return status === "late" && at ? [{ name, at }] : [];
 }
+
+/** Late actors stand in the ownership record, which must stay small enough for any server. */
+export const LATE_BYTES_MAX = 262_144;
+
+/** Bytes that the names of those would take who would be late if the shard were sealed now. */
+export function lateBytes({ catalog: { residents } }: Shard): number {
+  let bytes = 0;
+  for (const name of residents.awaited.keys()) bytes += utf8Bytes(name);
+  for (const { name, idle } of residents.active.values()) if (!idle) bytes += utf8Bytes(name);
+  return bytes;
+}
+
+/** At most so many bytes, with what stands around a name. */
+function utf8Bytes(name: string): number {
+  return name.length * 3 + 26;
+}

@@ -4,6 +4,7 @@
  * @module
  */
 import { parked } from "../actors/refusals.ts";
+import type { Activation } from "../actors/activation.ts";
 import type { OwnedEntry } from "../cluster/ownership.ts";
 import { sameNode } from "../cluster/protocol.ts";
 import { prepared, reclaimed } from "../cluster/shard_changes.ts";
@@ -13,7 +14,7 @@ import { Drain } from "./drain.ts";
 import type { MoveEnd, MovePlan, Parking } from "./move.ts";
 import type { HandoffPorts } from "./ports.ts";
 import type { MoveMessage } from "./protocol.ts";
-import { type SealedShard, sealShard } from "./seal.ts";
+import { LATE_BYTES_MAX, lateBytes, type SealedShard, sealShard } from "./seal.ts";
 import { begin, isOver, type SourceEffect, type SourceEvent, type SourceState, step } from "./source.ts";
 import { Giving } from "./transfer.ts";
 
@@ -33,6 +34,8 @@ export class SourceMove {
   #giving: Giving | undefined;
   #heardAt: number;
   #timer: Timer | undefined;
+  /** Only under a defect. */
+  #released: Activation[] | undefined;
 
   constructor(
     ports: HandoffPorts,
@@ -145,7 +148,7 @@ export class SourceMove {
 
   #startDrain(): void {
     const { shard } = this.plan;
-    const { clock, settings, defects } = this.#ports;
+    const { clock, settings } = this.#ports;
     this.#drainedAt = clock.now();
     const done = () => this.dispatch({ type: "drained" });
     // nobody can be late for the bucket: handlers get all the time that the leave has
@@ -153,7 +156,6 @@ export class SourceMove {
     this.#drain = new Drain(clock, shard, budgetMs, done, (reason) =>
       this.dispatch({ type: "failed", reason }),
     );
-    if (defects.has("seal-running")) return done();
     this.#drain.start();
   }
 
@@ -161,6 +163,8 @@ export class SourceMove {
     const { shard, to } = this.plan;
     const { settings, defects } = this.#ports;
     this.#drain?.stop();
+    if (lateBytes(shard) > LATE_BYTES_MAX)
+      return this.dispatch({ type: "failed", reason: "too many of its actors have running handlers" });
     try {
       this.#sealed = sealShard(this.#ports, shard, to === "bucket");
     } catch (error) {
@@ -169,7 +173,7 @@ export class SourceMove {
     }
     this.#giving = new Giving(this.#sealed.bytes, settings.chunkBytes);
     this.#heardAt = this.#ports.clock.now();
-    if (defects.has("release-before-commit")) this.#ports.table.detach(shard);
+    if (defects.has("release-before-commit")) this.#released = shard.relocation.release();
     if (to !== "bucket") return this.#announce();
     this.#parking
       .park(shard.kind, shard.shard, this.#entry, this.#sealed, this.#giving)
@@ -248,7 +252,7 @@ export class SourceMove {
     this.#drain?.stop();
     if (this.plan.to === "bucket") shard.relocation.refuseAsks(parked());
     else if (this.#sealed) this.#ports.keeper.handOver(this.#sealed.replies);
-    const late = shard.relocation.release();
+    const late = this.#released ?? shard.relocation.release();
     shard.close();
     this.#ports.table.detach(shard);
     this.#finish();

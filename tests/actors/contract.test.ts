@@ -122,8 +122,21 @@ describe("defineActor()", () => {
   test("refuses names and numbers that cannot be used", () => {
     const define = (kind: string, given: object) => () =>
       defineActor(kind, { state: z.any(), stateVersion: 1, messages: {}, ...given });
-    for (const kind of ["", "1a", "a b", "a.b", "*", "ü", "x".repeat(65)]) expect(define(kind, {})).toThrow(/kind/);
-    for (const message of ["state", "ref", "then", "constructor", "onDrain", "toString", "_x", "a-b", "a.b", "1", "__proto__x"])
+    for (const kind of ["", "1a", "a b", "a.b", "*", "ü", "x".repeat(65)])
+      expect(define(kind, {})).toThrow(/kind/);
+    for (const message of [
+      "state",
+      "ref",
+      "then",
+      "constructor",
+      "onDrain",
+      "toString",
+      "_x",
+      "a-b",
+      "a.b",
+      "1",
+      "__proto__x",
+    ])
       expect(define("a", { messages: { [message]: tell(z.any()) } })).toThrow(/message name/);
     const numbers = [
       { stateVersion: 0 },
@@ -135,7 +148,8 @@ describe("defineActor()", () => {
       { idleMs: 0 },
       { idleMs: Number.NaN },
     ];
-    for (const given of numbers) expect(define("a", given)).toThrow(expect.objectContaining({ code: "invalid-configuration" }));
+    for (const given of numbers)
+      expect(define("a", given)).toThrow(expect.objectContaining({ code: "invalid-configuration" }));
     expect(define("a", { stateVersion: 2 })).not.toThrow();
   });
 

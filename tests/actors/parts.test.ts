@@ -22,7 +22,10 @@ describe("Mailbox", () => {
     const operations = fc.array(
       fc.oneof(
         fc.record({ do: fc.constantFrom("offer" as const, "push" as const), value: fc.nat() }),
-        fc.record({ do: fc.constantFrom("take" as const, "rest" as const, "clear" as const), value: fc.constant(0) }),
+        fc.record({
+          do: fc.constantFrom("take" as const, "rest" as const, "clear" as const),
+          value: fc.constant(0),
+        }),
       ),
       { maxLength: 200 },
     );
@@ -201,7 +204,9 @@ describe("StateCell", () => {
     cell.settle();
     state.words.push(7);
     cell.get();
-    expect(() => cell.settle()).toThrow(expect.objectContaining({ code: "invalid-state", path: expect.stringContaining("words") }));
+    expect(() => cell.settle()).toThrow(
+      expect.objectContaining({ code: "invalid-state", path: expect.stringContaining("words") }),
+    );
     cell.undo();
     expect(cell.get()).toEqual({ words: ["one"] });
     expect(codec.decode(cell.snapshot(codec)?.bytes as Uint8Array)).toEqual({ words: ["one"] });
@@ -225,9 +230,13 @@ describe("packState() and unpackState()", () => {
     const invalid = expect.objectContaining({ code: "invalid-state" });
     expect(() => unpackState(hosted, { ...packed, stateVersion: 3 }, codec)).toThrow(invalid);
     for (let length = 0; length < packed.bytes.length; length++)
-      expect(() => unpackState(hosted, { stateVersion: 2, bytes: packed.bytes.slice(0, length) }, codec)).toThrow(invalid);
+      expect(() =>
+        unpackState(hosted, { stateVersion: 2, bytes: packed.bytes.slice(0, length) }, codec),
+      ).toThrow(invalid);
     for (const state of [{}, { words: "a" }, { words: [], more: 1 }, [], null])
-      expect(() => unpackState(hosted, { stateVersion: 2, bytes: codec.encode(state) }, codec)).toThrow(invalid);
+      expect(() => unpackState(hosted, { stateVersion: 2, bytes: codec.encode(state) }, codec)).toThrow(
+        invalid,
+      );
   });
 });
 

@@ -13,7 +13,7 @@ import { id, nodeRecord, shardRecord } from "./support.ts";
 
 const codec = recordCodec();
 const values = createCodec();
-const manifest = { chunks: 1, bytes: 10, hash: "0".repeat(64), actors: 2 };
+const manifest = { chunks: 1, bytes: 10, hash: "0".repeat(64), actors: 2, stateVersion: 1 };
 
 describe("recordCodec()", () => {
   test("decodeNode() gives back the record and drops unknown fields when a newer node wrote it", () => {

@@ -14,7 +14,7 @@ import {
 import { LATE_MAX, shardFault } from "../../cluster/protocol.ts";
 import { id, shardRecord } from "./support.ts";
 
-const manifest = { chunks: 1, bytes: 10, hash: "0".repeat(64), actors: 2 };
+const manifest = { chunks: 1, bytes: 10, hash: "0".repeat(64), actors: 2, stateVersion: 1 };
 const toB = shardRecord({ state: "moving", to: id("b"), moveId: "m" });
 const toBucket = shardRecord({ state: "moving", to: "bucket", moveId: "m" });
 const parked = shardRecord({ state: "parked", moveId: "m", parked: manifest });
@@ -100,7 +100,7 @@ describe("prepared(), committed() and reclaimed()", () => {
 
   test("committed() throws when there would be too many late actors", () => {
     const many = Array.from({ length: LATE_MAX + 1 }, (_, i) => late(`n${i}`, "a"));
-    expect(() => committed(toB, many)).toThrow("Cannot commit");
+    expect(() => committed(toB, many)).toThrow("current late actors are");
   });
 
   test("reclaimed() gives back the record before the move when the move fails", () => {

@@ -44,7 +44,15 @@ const envelope: fc.Arbitrary<Envelope> = fc.record({
   argument: bytes,
 });
 const skip: fc.Arbitrary<Envelope> = envelope.map((given) => {
-  return { ...given, type: "skip", remainingMs: 0, name: "", message: "", chain: [], argument: new Uint8Array() };
+  return {
+    ...given,
+    type: "skip",
+    remainingMs: 0,
+    name: "",
+    message: "",
+    chain: [],
+    argument: new Uint8Array(),
+  };
 });
 const reply: fc.Arbitrary<Reply> = fc.record({
   ...of,
@@ -54,9 +62,24 @@ const reply: fc.Arbitrary<Reply> = fc.record({
   ok: fc.boolean(),
   body: bytes,
 });
-const ack: fc.Arbitrary<Ack> = fc.record({ ...of, item: fc.constant("ack" as const), epoch: count, upTo: count });
-const got: fc.Arbitrary<Got> = fc.record({ ...of, item: fc.constant("got" as const), seqs: fc.array(count, { maxLength: 5 }) });
-const gap: fc.Arbitrary<Gap> = fc.record({ ...of, item: fc.constant("gap" as const), epoch: count, from: count, to: count });
+const ack: fc.Arbitrary<Ack> = fc.record({
+  ...of,
+  item: fc.constant("ack" as const),
+  epoch: count,
+  upTo: count,
+});
+const got: fc.Arbitrary<Got> = fc.record({
+  ...of,
+  item: fc.constant("got" as const),
+  seqs: fc.array(count, { maxLength: 5 }),
+});
+const gap: fc.Arbitrary<Gap> = fc.record({
+  ...of,
+  item: fc.constant("gap" as const),
+  epoch: count,
+  from: count,
+  to: count,
+});
 const moved: fc.Arbitrary<Moved> = fc.record({
   ...of,
   item: fc.constant("moved" as const),
@@ -119,7 +142,9 @@ describe("a frame", () => {
     fc.assert(
       fc.property(items, (given) => {
         const whole = frame(given);
-        const ends = new Set([...given.keys(), given.length].map((count) => frame(given.slice(0, count)).length));
+        const ends = new Set(
+          [...given.keys(), given.length].map((count) => frame(given.slice(0, count)).length),
+        );
         for (let length = 0; length < whole.length; length++) {
           if (ends.has(length)) continue;
           expect(() => readFrame(whole.subarray(0, length), "test")).toThrow(DecodeError);
@@ -155,7 +180,8 @@ describe("a frame", () => {
       [6, ...kind, 0, 0x80, 0x00, 1], // a number in a longer form than it needs
       [6, 2, 0xc3, 0x28, 0, 1, 1], // not UTF-8
     ];
-    for (const item of forged) expect(() => readFrame(Uint8Array.from([...head, ...item]), "test")).toThrow(DecodeError);
+    for (const item of forged)
+      expect(() => readFrame(Uint8Array.from([...head, ...item]), "test")).toThrow(DecodeError);
   });
 
   test("of any bytes is a frame or a typed refusal", () => {

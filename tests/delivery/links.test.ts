@@ -34,7 +34,10 @@ async function stormy(
     if (!raging) return "deliver";
     return chance < weather.lost ? "drop" : chance < weather.lost + weather.doubled ? "duplicate" : "deliver";
   };
-  cluster = new MemoryCluster({ filter: fate, latencyMs: () => (raging ? random.next() * weather.latencyMs : 0) });
+  cluster = new MemoryCluster({
+    filter: fate,
+    latencyMs: () => (raging ? random.next() * weather.latencyMs : 0),
+  });
   const owner = await cluster.start("owner", { hosts: [hostLedger(steering(), contract)] });
   await cluster.settled("ledger", "owner");
   const nodes: ActorNode[] = [];
@@ -59,7 +62,9 @@ describe("a link", () => {
         const ends = nodes.flatMap((node, at) =>
           sent.map((i): Promise<unknown> => {
             const ref = node.ref(Ledger, "log");
-            return i % 4 === 0 ? ref.add(`${at} ${i}`, { timeoutMs: 60_000 }) : ref.note(`${at} ${i}`, { timeoutMs: 60_000 });
+            return i % 4 === 0
+              ? ref.add(`${at} ${i}`, { timeoutMs: 60_000 })
+              : ref.note(`${at} ${i}`, { timeoutMs: 60_000 });
           }),
         );
         await cluster.ends(Promise.all(ends), 70_000);
@@ -82,7 +87,9 @@ describe("a link", () => {
         const { owner, nodes, storm } = await stormy(weather, 1);
         const log = (nodes[0] as ActorNode).ref(Ledger, "log");
         storm(true);
-        const ends = Array.from({ length: 60 }, (_, i) => cluster.outcome(log.add(`${i}`, { timeoutMs: timeoutMs + (i % 7) * 20 })));
+        const ends = Array.from({ length: 60 }, (_, i) =>
+          cluster.outcome(log.add(`${i}`, { timeoutMs: timeoutMs + (i % 7) * 20 })),
+        );
         const outcomes = await Promise.all(ends);
         storm(false);
         await cluster.ends(log.add("last", { timeoutMs: 10_000 }));
@@ -110,7 +117,9 @@ describe("a link", () => {
         storm(true);
         const send = (i: number): Promise<unknown> =>
           i % 2 === 0 ? log.add(`${i}`, { timeoutMs: 60_000 }) : log.note(`${i}`, { timeoutMs: 60_000 });
-        const outcomes = await Promise.all(Array.from({ length: 40 }, (_, i) => cluster.outcome(send(i), 70_000)));
+        const outcomes = await Promise.all(
+          Array.from({ length: 40 }, (_, i) => cluster.outcome(send(i), 70_000)),
+        );
         storm(false);
         await cluster.clock.advance(2_000);
         const words = await cluster.ends(owner.ref(contract, "log").read());

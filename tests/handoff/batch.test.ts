@@ -38,7 +38,14 @@ const actor = fc.record({
   timers: fc.array(timer, { maxLength: 2 }),
   backlog: fc.array(mail, { maxLength: 3 }),
 });
-const reply = fc.record({ to: place, epoch: count, seq: count, ok: fc.boolean(), refusesTell: fc.boolean(), body: bytes });
+const reply = fc.record({
+  to: place,
+  epoch: count,
+  seq: count,
+  ok: fc.boolean(),
+  refusesTell: fc.boolean(),
+  body: bytes,
+});
 const batch: fc.Arbitrary<Batch> = fc.record({
   links: fc.array(fc.record({ from: place, expected: count }), { maxLength: 3 }),
   replies: fc.array(reply, { maxLength: 3 }),
@@ -47,7 +54,16 @@ const batch: fc.Arbitrary<Batch> = fc.record({
 
 const EXAMPLE: Batch = {
   links: [{ from: { node: "a", incarnation: "1-x" }, expected: 300 }],
-  replies: [{ to: { node: "b", incarnation: "2-y" }, epoch: 4, seq: 7, ok: false, refusesTell: true, body: new Uint8Array([1, 2]) }],
+  replies: [
+    {
+      to: { node: "b", incarnation: "2-y" },
+      epoch: 4,
+      seq: 7,
+      ok: false,
+      refusesTell: true,
+      body: new Uint8Array([1, 2]),
+    },
+  ],
   actors: [
     {
       name: "ü",
@@ -55,7 +71,9 @@ const EXAMPLE: Batch = {
       snapshot: { stateVersion: 3, bytes: new Uint8Array([0xa0]) },
       at: undefined,
       reason: undefined,
-      timers: [{ id: "t", message: "tick", argument: new Uint8Array([0xf7]), remainingMs: 1.5, everyMs: 1_000 }],
+      timers: [
+        { id: "t", message: "tick", argument: new Uint8Array([0xf7]), remainingMs: 1.5, everyMs: 1_000 },
+      ],
       backlog: [
         {
           from: { node: "b", incarnation: "2-y" },
@@ -69,7 +87,15 @@ const EXAMPLE: Batch = {
         },
       ],
     },
-    { name: "late", status: "late", snapshot: undefined, at: { node: "c", incarnation: "1-z" }, reason: undefined, timers: [], backlog: [] },
+    {
+      name: "late",
+      status: "late",
+      snapshot: undefined,
+      at: { node: "c", incarnation: "1-z" },
+      reason: undefined,
+      timers: [],
+      backlog: [],
+    },
     {
       name: "bad",
       status: "quarantined",
@@ -124,7 +150,11 @@ describe("encodeBatch() and decodeBatch()", () => {
   });
 
   test("refuse counts that are larger than what follows", () => {
-    for (const forged of [[0x01, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f], [0x01, 0x00, 0xff, 0xff, 0x03], [0x01, 0x00, 0x00, 0x05, 0x01]])
+    for (const forged of [
+      [0x01, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f],
+      [0x01, 0x00, 0xff, 0xff, 0x03],
+      [0x01, 0x00, 0x00, 0x05, 0x01],
+    ])
       expect(() => decodeBatch(Uint8Array.from(forged))).toThrow(DecodeError);
   });
 
@@ -138,7 +168,9 @@ describe("encodeBatch() and decodeBatch()", () => {
     const golden = JSON.parse(readFileSync(GOLDEN, "utf8")) as { batch: string; actor: string };
     expect(hex(encodeBatch(EXAMPLE))).toBe(golden.batch);
     expect(hex(encodeActor(EXAMPLE.actors[0] as Batch["actors"][0]))).toBe(golden.actor);
-    expect(decodeBatch(Uint8Array.from(golden.batch.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16)))).toEqual(EXAMPLE);
+    expect(
+      decodeBatch(Uint8Array.from(golden.batch.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16))),
+    ).toEqual(EXAMPLE);
   });
 });
 

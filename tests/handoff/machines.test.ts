@@ -28,7 +28,12 @@ const SOURCE_EVENTS: readonly source.SourceEvent[] = [
 ];
 
 /** Every legal row: state, event, next state, effects. */
-const SOURCE_ROWS: readonly (readonly [SourceAt, source.SourceEvent["type"], SourceAt, ...source.SourceEffect[]])[] = [
+const SOURCE_ROWS: readonly (readonly [
+  SourceAt,
+  source.SourceEvent["type"],
+  SourceAt,
+  ...source.SourceEffect[],
+])[] = [
   ["offering", "accepted", "preparing", "prepare"],
   ["offering", "declined", "kept"],
   ["offering", "failed", "kept"],
@@ -66,31 +71,46 @@ describe("source step()", () => {
   });
 
   test("says why a shard was kept", () => {
-    expect(source.step({ at: "offering" }, { type: "declined", reason: "full" })[0]).toEqual({ at: "kept", reason: "full" });
-    expect(source.step({ at: "offering" }, { type: "silence" })[0]).toMatchObject({ reason: expect.stringMatching(/./) });
+    expect(source.step({ at: "offering" }, { type: "declined", reason: "full" })[0]).toEqual({
+      at: "kept",
+      reason: "full",
+    });
+    expect(source.step({ at: "offering" }, { type: "silence" })[0]).toMatchObject({
+      reason: expect.stringMatching(/./),
+    });
   });
 
   test("releases only what the record has lost, resumes only what was stopped, ends once", () => {
     fc.assert(
-      fc.property(fc.constantFrom("node" as const, "bucket" as const), fc.array(fc.constantFrom(...SOURCE_EVENTS)), (to, events) => {
-        let [state, ...effects] = source.begin(to);
-        const all: string[] = [...effects];
-        let finals = 0;
-        let sealed = false;
-        for (const event of events) {
-          const before = state;
-          [state, ...effects] = source.step(state, event);
-          all.push(...effects);
-          if (effects.includes("release") && event.type !== "lost") return false;
-          if (effects.includes("seal")) sealed = true;
-          // once sealed, only the record or a reclaim that was won ends it
-          if (sealed && state.at === "kept" && before.at !== "kept" && event.type !== "reclaimed") return false;
-          if (source.isOver(state) && !source.isOver(before)) finals++;
-          if (source.isOver(before) && (state !== before || effects.length > 0)) return false;
-        }
-        const count = (effect: string) => all.filter((each) => each === effect).length;
-        return finals <= 1 && count("release") + count("resume") <= 1 && count("seal") <= 1 && count("prepare") <= 1;
-      }),
+      fc.property(
+        fc.constantFrom("node" as const, "bucket" as const),
+        fc.array(fc.constantFrom(...SOURCE_EVENTS)),
+        (to, events) => {
+          let [state, ...effects] = source.begin(to);
+          const all: string[] = [...effects];
+          let finals = 0;
+          let sealed = false;
+          for (const event of events) {
+            const before = state;
+            [state, ...effects] = source.step(state, event);
+            all.push(...effects);
+            if (effects.includes("release") && event.type !== "lost") return false;
+            if (effects.includes("seal")) sealed = true;
+            // once sealed, only the record or a reclaim that was won ends it
+            if (sealed && state.at === "kept" && before.at !== "kept" && event.type !== "reclaimed")
+              return false;
+            if (source.isOver(state) && !source.isOver(before)) finals++;
+            if (source.isOver(before) && (state !== before || effects.length > 0)) return false;
+          }
+          const count = (effect: string) => all.filter((each) => each === effect).length;
+          return (
+            finals <= 1 &&
+            count("release") + count("resume") <= 1 &&
+            count("seal") <= 1 &&
+            count("prepare") <= 1
+          );
+        },
+      ),
       { numRuns: 2_000, seed: 7 },
     );
   });
@@ -113,7 +133,12 @@ const TARGET_EVENTS: readonly target.TargetEvent[] = [
   { type: "silence" },
   { type: "failed", reason: "broken" },
 ];
-const TARGET_ROWS: readonly (readonly [TargetAt, target.TargetEvent["type"], TargetAt, ...target.TargetEffect[]])[] = [
+const TARGET_ROWS: readonly (readonly [
+  TargetAt,
+  target.TargetEvent["type"],
+  TargetAt,
+  ...target.TargetEffect[],
+])[] = [
   ["accepted", "sealed", "pulling", "pull"],
   ["accepted", "silence", "dropped", "drop"],
   ["accepted", "lost", "dropped", "drop"],

@@ -8,7 +8,16 @@ import { id, shardRecord } from "../cluster/support.ts";
 const [A, B, C] = [id("a"), id("b"), id("c")];
 
 function plan(given: Partial<Situation>): string {
-  const step = planShard({ self: A, record: undefined, desired: A, isOver: () => false, served: false, leaving: false, ...given });
+  const step = planShard({
+    self: A,
+    record: undefined,
+    desired: A,
+    isOver: () => false,
+    stateVersion: 1,
+    served: false,
+    leaving: false,
+    ...given,
+  });
   return step.do === "move" ? `move to ${step.to.node}` : step.do;
 }
 
@@ -33,7 +42,12 @@ describe("planShard()", () => {
   });
 
   test("restores what is parked, and never claims it", () => {
-    const parked = shardRecord({ owner: B, state: "parked", moveId: "m", parked: { chunks: 1, bytes: 1, hash: "h", actors: 1 } });
+    const parked = shardRecord({
+      owner: B,
+      state: "parked",
+      moveId: "m",
+      parked: { chunks: 1, bytes: 1, hash: "h", actors: 1, stateVersion: 1 },
+    });
     expect(plan({ record: parked })).toBe("restore");
     expect(plan({ record: parked, isOver: () => true })).toBe("restore");
     expect(plan({ record: parked, desired: B })).toBe("nothing");
@@ -46,12 +60,17 @@ describe("planShard()", () => {
     expect(plan({ record: mine, served: true, desired: undefined })).toBe("nothing");
     expect(plan({ record: mine, served: true, desired: undefined, leaving: true })).toBe("park");
     expect(plan({ record: mine })).toBe("adopt");
-    expect(plan({ record: shardRecord({ owner: A, ...moving(B) }), served: true, desired: C })).toBe("nothing");
+    expect(plan({ record: shardRecord({ owner: A, ...moving(B) }), served: true, desired: C })).toBe(
+      "nothing",
+    );
   });
 
   test("never takes from who may still serve", () => {
     const nodes = fc.constantFrom(A, B, C, id("a", 2), id("b", 2));
-    const records = fc.record({ owner: nodes, to: fc.option(fc.oneof(nodes, fc.constant("bucket" as const)), { nil: undefined }) });
+    const records = fc.record({
+      owner: nodes,
+      to: fc.option(fc.oneof(nodes, fc.constant("bucket" as const)), { nil: undefined }),
+    });
     const situation = fc.record({
       record: records,
       desired: fc.option(nodes, { nil: undefined }),
@@ -63,9 +82,10 @@ describe("planShard()", () => {
       fc.property(situation, ({ record: { owner, to }, over, desired, served, leaving }) => {
         const record = shardRecord(to === undefined ? { owner } : { owner, ...moving(to) });
         const isOver = (of: NodeId) => over.some((each) => sameNode(each, of));
-        const step = planShard({ self: A, record, desired, isOver, served, leaving });
+        const step = planShard({ self: A, record, desired, isOver, stateVersion: 1, served, leaving });
         if (step.do === "claim") return mayClaim(record, A, isOver) && isOver(owner);
-        if (step.do === "move") return sameNode(owner, A) && !sameNode(step.to, A) && record.state === "owned";
+        if (step.do === "move")
+          return sameNode(owner, A) && !sameNode(step.to, A) && record.state === "owned";
         return true;
       }),
       { numRuns: 2_000, seed: 7 },

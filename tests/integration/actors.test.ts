@@ -45,7 +45,9 @@ describe("hooks", () => {
 
   test("an onActivate that takes its time holds back the messages of its actor only", async () => {
     const gate = signalled();
-    const { node } = await only({ onActivate: (actor) => (actor.name === "slow" ? gate.promise : undefined) });
+    const { node } = await only({
+      onActivate: (actor) => (actor.name === "slow" ? gate.promise : undefined),
+    });
     const slow = node.ref(Ledger, "slow").add("one");
     expect(await cluster.ends(node.ref(Ledger, "quick").add("one"))).toBe(1);
     gate.resolve();
@@ -114,7 +116,11 @@ describe("hooks", () => {
   });
 
   test("what an initialState throws or makes wrong is the caller's to hear", async () => {
-    const states: Record<string, unknown> = { function: { words: [() => 1] }, extra: { words: [], more: 1 }, none: 7 };
+    const states: Record<string, unknown> = {
+      function: { words: [() => 1] },
+      extra: { words: [], more: 1 },
+      none: 7,
+    };
     const { node } = await only({
       initialState: (name) => {
         if (name === "throws") throw new Error("no");
@@ -122,7 +128,8 @@ describe("hooks", () => {
       },
     });
     expect(await code(node.ref(Ledger, "throws").read())).toBe("handler-error");
-    for (const name of Object.keys(states)) expect([name, await code(node.ref(Ledger, name).read())]).toEqual([name, "invalid-state"]);
+    for (const name of Object.keys(states))
+      expect([name, await code(node.ref(Ledger, name).read())]).toEqual([name, "invalid-state"]);
   });
 });
 
@@ -179,7 +186,9 @@ describe("onError", () => {
   test("a state that is checked only at the seal cannot be gone back from", () => {
     cluster = new MemoryCluster();
     for (const onError of ["restart", "stop"] as const)
-      expect(() => ledger({ stateCheck: "seal", onError })).toThrow(expect.objectContaining({ code: "invalid-configuration" }));
+      expect(() => ledger({ stateCheck: "seal", onError })).toThrow(
+        expect.objectContaining({ code: "invalid-configuration" }),
+      );
   });
 });
 
@@ -219,7 +228,10 @@ describe("the state", () => {
   test("survives sleep and move as it was, whatever values it holds", async () => {
     const values = {
       date: new Date(1e12),
-      map: new Map<unknown, unknown>([["a", 1], [2, new Set([1n, 2n ** 100n])]]),
+      map: new Map<unknown, unknown>([
+        ["a", 1],
+        [2, new Set([1n, 2n ** 100n])],
+      ]),
       bytes: new Uint8Array([1, 2, 3]),
       numbers: [0, 1.5, -1, 2 ** 53 + 2, Number.NaN, Infinity, 2 ** 32],
       nothing: [null, undefined],
@@ -293,7 +305,10 @@ describe("passivation", () => {
   });
 
   test("does not happen while a timer waits, a handler runs, or a call is unanswered", async () => {
-    const { node, steered } = await only({ run: (actor) => void actor.schedule("note", "x", { afterMs: 60_000 }) }, { idleMs: 1_000 });
+    const { node, steered } = await only(
+      { run: (actor) => void actor.schedule("note", "x", { afterMs: 60_000 }) },
+      { idleMs: 1_000 },
+    );
     await cluster.ends(node.ref(Ledger, "timer").run(1));
     const gate = signalled();
     steered.gates.set("busy", gate.promise);
@@ -308,7 +323,9 @@ describe("passivation", () => {
 
   test("new names beyond the bound on activations are refused as busy, until others sleep", async () => {
     const { node } = await only({}, { idleMs: 1_000 }, { activationsMax: 10 });
-    const ends = await Promise.all(Array.from({ length: 12 }, (_, i) => code(node.ref(Ledger, `n${i}`).add("x"))));
+    const ends = await Promise.all(
+      Array.from({ length: 12 }, (_, i) => code(node.ref(Ledger, `n${i}`).add("x"))),
+    );
     expect(ends.filter((end) => end === "busy").length).toBe(2);
     expect(await code(node.ref(Ledger, "n0").add("y"))).toBe("value 2");
     await cluster.clock.advance(3_000);
@@ -329,7 +346,10 @@ describe("passivation", () => {
 
   test("a timer that onDeactivate sets is not lost", async () => {
     const { node } = await only(
-      { onDeactivate: (actor, why) => void (why === "idle" && actor.schedule("note", "set at the end", { afterMs: 2_000 }, "t")) },
+      {
+        onDeactivate: (actor, why) =>
+          void (why === "idle" && actor.schedule("note", "set at the end", { afterMs: 2_000 }, "t")),
+      },
       { idleMs: 1_000 },
     );
     const x = node.ref(Ledger, "x");
@@ -468,7 +488,11 @@ describe("timers", () => {
     const late = x.run(1, { timeoutMs: 60_000 });
     await cluster.clock.advance(100);
     const b = await cluster.start("b", { weight: 1_000, hosts: [hostLedger(steered)] });
-    const owner = () => caller.inspect().shards.map(({ owner, state }) => `${owner} ${state}`).join();
+    const owner = () =>
+      caller
+        .inspect()
+        .shards.map(({ owner, state }) => `${owner} ${state}`)
+        .join();
     await cluster.until("b owns it", () => owner() === "b owned");
     const leaving = b.leave();
     await cluster.until("a owns it", () => owner() === "a owned");
@@ -495,7 +519,8 @@ describe("a sealed or ended activation", () => {
       (actor) => actor.schedule("note", "x", { afterMs: 1 }),
       (actor) => actor.signal,
     ];
-    for (const use of uses) expect(() => use(kept as LedgerActor)).toThrow(expect.objectContaining({ code: "fenced" }));
+    for (const use of uses)
+      expect(() => use(kept as LedgerActor)).toThrow(expect.objectContaining({ code: "fenced" }));
     expect(kept?.name).toBe("x");
   });
 
@@ -536,6 +561,7 @@ describe('onMove "restart"', () => {
     gate.resolve();
     expect(await cluster.ends(Promise.all([held, mail]))).toEqual([1, 1]);
     await cluster.ends(leaving);
-    for (const name of ["asleep", "awake"]) expect(await cluster.ends(caller.ref(Ledger, name).read())).toEqual([]);
+    for (const name of ["asleep", "awake"])
+      expect(await cluster.ends(caller.ref(Ledger, name).read())).toEqual([]);
   });
 });

@@ -19,7 +19,11 @@ interface Pair {
   readonly steered: Steering;
 }
 
-async function pair(given: Partial<Steering> = {}, contract = Ledger, maxPayloadBytes?: number): Promise<Pair> {
+async function pair(
+  given: Partial<Steering> = {},
+  contract = Ledger,
+  maxPayloadBytes?: number,
+): Promise<Pair> {
   cluster = new MemoryCluster(maxPayloadBytes === undefined ? {} : { maxPayloadBytes });
   const steered = steering(given);
   const here = await cluster.start("here", { hosts: [hostLedger(steered, contract)] });
@@ -28,7 +32,10 @@ async function pair(given: Partial<Steering> = {}, contract = Ledger, maxPayload
 }
 
 /** Runs a check on the node that owns the actors, and on one that does not: nobody should see a difference. */
-async function onBoth({ here, there }: Pair, check: (node: ActorNode, where: string) => Promise<void>): Promise<void> {
+async function onBoth(
+  { here, there }: Pair,
+  check: (node: ActorNode, where: string) => Promise<void>,
+): Promise<void> {
   await check(here, "here");
   await check(there, "there");
 }
@@ -40,9 +47,47 @@ async function code(promise: Promise<unknown>, withinMs?: number): Promise<strin
 
 describe("names", () => {
   const NAMES = [
-    ...[".", "..", "a.b", "*", ">", "a.*.>", "$SYS", "$JS.API.x", " ", "a b", "\t", "\r\n", "\0", "\u007f", "=", "=h", "=41"],
-    ...["../a", "%2F", "a/b", "ü", "é", "e\u0301", "🎉", "日本語", "\u202e", "constructor", "__proto__", "then"],
-    ...["x".repeat(200), "x".repeat(201), "🎉".repeat(50), "x".repeat(4_000), "ü".repeat(2_000), "x".repeat(4_096)],
+    ...[
+      ".",
+      "..",
+      "a.b",
+      "*",
+      ">",
+      "a.*.>",
+      "$SYS",
+      "$JS.API.x",
+      " ",
+      "a b",
+      "\t",
+      "\r\n",
+      "\0",
+      "\u007f",
+      "=",
+      "=h",
+      "=41",
+    ],
+    ...[
+      "../a",
+      "%2F",
+      "a/b",
+      "ü",
+      "é",
+      "e\u0301",
+      "🎉",
+      "日本語",
+      "\u202e",
+      "constructor",
+      "__proto__",
+      "then",
+    ],
+    ...[
+      "x".repeat(200),
+      "x".repeat(201),
+      "🎉".repeat(50),
+      "x".repeat(4_000),
+      "ü".repeat(2_000),
+      "x".repeat(4_096),
+    ],
   ];
 
   test("of every kind reach their own actor and no other", async () => {
@@ -51,15 +96,29 @@ describe("names", () => {
       for (const name of NAMES) await cluster.ends(node.ref(Ledger, name).add(`${where} ${name}`));
     });
     for (const name of NAMES)
-      expect(await cluster.ends(both.there.ref(Ledger, name).read())).toEqual([`here ${name}`, `there ${name}`]);
+      expect(await cluster.ends(both.there.ref(Ledger, name).read())).toEqual([
+        `here ${name}`,
+        `there ${name}`,
+      ]);
     expect(both.here.inspect().actors.length).toBe(NAMES.length);
   });
 
   test("that cannot be one are refused before anything is sent", async () => {
     const both = await pair();
     await onBoth(both, async (node) => {
-      for (const name of ["", "\ud800", "a\udc00b", "x".repeat(4_097), "ü".repeat(2_049), 7, null, undefined]) {
-        expect(() => node.ref(Ledger, name as string)).toThrow(expect.objectContaining({ code: "invalid-name" }));
+      for (const name of [
+        "",
+        "\ud800",
+        "a\udc00b",
+        "x".repeat(4_097),
+        "ü".repeat(2_049),
+        7,
+        null,
+        undefined,
+      ]) {
+        expect(() => node.ref(Ledger, name as string)).toThrow(
+          expect.objectContaining({ code: "invalid-name" }),
+        );
         expect(await code(node.call("ledger", name as string, "add", "x"))).toBe("invalid-name");
       }
     });
@@ -71,9 +130,38 @@ describe("what can be called", () => {
     const both = await pair();
     await onBoth(both, async (node) => {
       for (const message of [
-        ...["constructor", "__proto__", "toString", "hasOwnProperty", "valueOf", "then", "toJSON", "prototype"],
-        ...["onActivate", "onDrain", "onDeactivate", "schedule", "unschedule", "ref", "state", "steering", "name"],
-        ...["initialState", "#secret", "", "no such", "add ", "ADD", "__defineGetter__", "a.b", "x".repeat(500)],
+        ...[
+          "constructor",
+          "__proto__",
+          "toString",
+          "hasOwnProperty",
+          "valueOf",
+          "then",
+          "toJSON",
+          "prototype",
+        ],
+        ...[
+          "onActivate",
+          "onDrain",
+          "onDeactivate",
+          "schedule",
+          "unschedule",
+          "ref",
+          "state",
+          "steering",
+          "name",
+        ],
+        ...[
+          "initialState",
+          "#secret",
+          "",
+          "no such",
+          "add ",
+          "ADD",
+          "__defineGetter__",
+          "a.b",
+          "x".repeat(500),
+        ],
       ])
         expect([message, await code(node.call("ledger", "alice", message, undefined))]).toEqual([
           message,
@@ -85,7 +173,11 @@ describe("what can be called", () => {
 
   test("a kind that nobody hosts is unknown", async () => {
     const both = await pair();
-    const Nobody = defineActor("nobody", { state: z.any(), stateVersion: 1, messages: { x: ask(z.any(), z.any()) } });
+    const Nobody = defineActor("nobody", {
+      state: z.any(),
+      stateVersion: 1,
+      messages: { x: ask(z.any(), z.any()) },
+    });
     await onBoth(both, async (node) => {
       expect(await code(node.ref(Nobody, "x").x())).toBe("unknown-kind");
       for (const kind of ["nobody", "constructor", "__proto__", "", "a.b", "*", "x".repeat(200)])
@@ -146,13 +238,36 @@ describe("arguments and results", () => {
     let deep: unknown = 1;
     for (let i = 0; i < 200; i++) deep = [deep];
     class Thing {}
-    const bad = [() => 1, Symbol("x"), cycle, deep, new Thing(), "\ud800", new Date(Number.NaN), { ["__proto__x"]: () => 1 }];
-    const RESULTS = [...bad, { get then() { throw new Error("boo"); } }];
+    const bad = [
+      () => 1,
+      Symbol("x"),
+      cycle,
+      deep,
+      new Thing(),
+      "\ud800",
+      new Date(Number.NaN),
+      { inner: () => 1 },
+    ];
+    const RESULTS = [
+      ...bad,
+      new Proxy(
+        {},
+        {
+          get() {
+            throw new Error("boo");
+          },
+        },
+      ),
+    ];
     await onBoth(both, async (node, where) => {
       for (const argument of bad)
         expect([where, await code(node.ref(Ledger, "x").run(argument))]).toEqual([where, "invalid-argument"]);
       for (const index of bad.keys())
-        expect([where, index, await code(node.ref(Ledger, "x").run(index))]).toEqual([where, index, "invalid-result"]);
+        expect([where, index, await code(node.ref(Ledger, "x").run(index))]).toEqual([
+          where,
+          index,
+          "invalid-result",
+        ]);
       expect([where, await code(node.ref(Ledger, "x").run(bad.length))]).toEqual([where, "handler-error"]);
     });
   });
@@ -181,7 +296,9 @@ describe("arguments and results", () => {
   });
 
   test("above what a message may hold end as too large, and the node stays up", async () => {
-    const both = await pair({ run: (_, argument) => (typeof argument === "number" ? "x".repeat(argument) : argument) });
+    const both = await pair({
+      run: (_, argument) => (typeof argument === "number" ? "x".repeat(argument) : argument),
+    });
     const { there } = both;
     const x = there.ref(Ledger, "x");
     expect(await code(x.run("x".repeat(2_000_000)))).toBe("too-large");
@@ -258,17 +375,24 @@ describe("errors of handlers", () => {
     });
     await onBoth(both, async (node, where) => {
       for (const index of thrown.keys())
-        expect([where, index, await code(node.ref(Ledger, "x").run(index))]).toEqual([where, index, "handler-error"]);
+        expect([where, index, await code(node.ref(Ledger, "x").run(index))]).toEqual([
+          where,
+          index,
+          "handler-error",
+        ]);
     });
   });
 
   test("that say `try again` of another call are not passed on as if this one had not run", async () => {
-    const both = await pair({
-      run: async (actor, argument) => {
-        actor.state.words.push("ran");
-        await actor.ref(Ledger, "full").hold(String(argument), { timeoutMs: 100 });
+    const both = await pair(
+      {
+        run: async (actor, argument) => {
+          actor.state.words.push("ran");
+          await actor.ref(Ledger, "full").hold(String(argument), { timeoutMs: 100 });
+        },
       },
-    }, ledger({ mailboxMax: 1 }));
+      ledger({ mailboxMax: 1 }),
+    );
     both.steered.gates.set("full", new Promise(() => {}));
     const { here, there } = both;
     for (let i = 0; i < 2; i++) {
@@ -345,7 +469,9 @@ describe("bounds", () => {
       gate.resolve();
       const ends = await cluster.ends(Promise.all(calls));
       expect(ends.filter((end) => end === "busy").length).toBeGreaterThanOrEqual(5);
-      expect(ends.filter((end) => end.startsWith("value")).length).toBe(10 - ends.filter((end) => end === "busy").length);
+      expect(ends.filter((end) => end.startsWith("value")).length).toBe(
+        10 - ends.filter((end) => end === "busy").length,
+      );
     });
   });
 
@@ -357,7 +483,12 @@ describe("bounds", () => {
       const held = node.ref(Ledger, where).hold("held");
       await cluster.clock.advance(20);
       const tells = Array.from({ length: 4 }, (_, i) => code(node.ref(Ledger, where).note(`t${i}`)));
-      expect(await cluster.ends(Promise.all(tells))).toEqual(["value undefined", "value undefined", "busy", "busy"]);
+      expect(await cluster.ends(Promise.all(tells))).toEqual([
+        "value undefined",
+        "value undefined",
+        "busy",
+        "busy",
+      ]);
       gate.resolve();
       await cluster.ends(held);
       expect(await cluster.ends(node.ref(Ledger, where).read())).toEqual(["held", "t0", "t1"]);
@@ -385,7 +516,9 @@ describe("deadlines and signals", () => {
     const both = await pair({
       onActivate: (actor) => void actor.signal,
       run: (actor) =>
-        new Promise((resolve) => actor.signal.addEventListener("abort", () => resolve((actor.signal.reason as Error).name))),
+        new Promise((resolve) =>
+          actor.signal.addEventListener("abort", () => resolve((actor.signal.reason as Error).name)),
+        ),
     });
     await onBoth(both, async (node, where) => {
       cluster.outcome(node.ref(Ledger, where).run(1, { timeoutMs: 300 }));
@@ -406,7 +539,12 @@ describe("deadlines and signals", () => {
       expect((await sent).error?.code).toBe("outcome-unknown");
       expect(await code(node.ref(Ledger, "never sent").add("x", { signal }))).toBe("aborted");
     });
-    expect(both.here.inspect().actors.map(({ name }) => name).sort()).toEqual(["here", "there"]);
+    expect(
+      both.here
+        .inspect()
+        .actors.map(({ name }) => name)
+        .sort(),
+    ).toEqual(["here", "there"]);
   });
 
   test("a long-lived signal keeps nothing of the calls it went with", async () => {
@@ -415,8 +553,14 @@ describe("deadlines and signals", () => {
     let listeners = 0;
     const add = signal.addEventListener.bind(signal);
     const remove = signal.removeEventListener.bind(signal);
-    signal.addEventListener = ((...args: Parameters<typeof add>) => (listeners++, add(...args))) as typeof add;
-    signal.removeEventListener = ((...args: Parameters<typeof remove>) => (listeners--, remove(...args))) as typeof remove;
+    signal.addEventListener = ((...args: Parameters<typeof add>) => {
+      listeners++;
+      add(...args);
+    }) as typeof add;
+    signal.removeEventListener = ((...args: Parameters<typeof remove>) => {
+      listeners--;
+      remove(...args);
+    }) as typeof remove;
     await onBoth(both, async (node) => {
       for (let i = 0; i < 5; i++) await cluster.ends(node.ref(Ledger, "x").add("x", { signal }));
     });

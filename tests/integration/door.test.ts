@@ -45,12 +45,21 @@ interface Asked {
   readonly headers?: Record<string, string>;
 }
 
-async function ask(name: string, message: string, { json, bytes, headers: given = {} }: Asked = {}): Promise<Msg> {
-  const payload = bytes ?? (json === undefined ? new Uint8Array() : new TextEncoder().encode(JSON.stringify(json)));
+async function ask(
+  name: string,
+  message: string,
+  { json, bytes, headers: given = {} }: Asked = {},
+): Promise<Msg> {
+  const payload =
+    bytes ?? (json === undefined ? new Uint8Array() : new TextEncoder().encode(JSON.stringify(json)));
   const lines = headers();
   for (const [key, value] of Object.entries(given)) lines.set(key, value);
   const subject = `test.call.ledger.${name}.${message}`;
-  return await within(client.request(subject, payload, { timeout: 8_000, headers: lines }), 10_000, `an answer of ${subject}`);
+  return await within(
+    client.request(subject, payload, { timeout: 8_000, headers: lines }),
+    10_000,
+    `an answer of ${subject}`,
+  );
 }
 
 function errorOf(message: Msg): { code: string; status: string; body: Record<string, unknown> } {
@@ -71,7 +80,10 @@ describe("the door", () => {
 
   test("answers CBOR with CBOR, by the header", async () => {
     const cbor = { "Content-Type": "application/cbor" };
-    const answer = await ask("cbor", "run", { bytes: codec.encode(new Map([["k", 2n ** 70n]])), headers: cbor });
+    const answer = await ask("cbor", "run", {
+      bytes: codec.encode(new Map([["k", 2n ** 70n]])),
+      headers: cbor,
+    });
     expect(answer.headers?.get("Content-Type")).toBe("application/cbor");
     expect(codec.decode(answer.data)).toEqual(new Map([["k", 2n ** 70n]]));
     const refused = await ask("cbor", "add", { bytes: codec.encode(7), headers: cbor });
@@ -92,9 +104,21 @@ describe("the door", () => {
       [ask("x", "add", { bytes: new TextEncoder().encode("{not json") }), "invalid-argument", "400"],
       [ask("x", "add", { bytes: Uint8Array.from([0xff, 0xfe]) }), "invalid-argument", "400"],
       [ask("x", "add", { bytes: new TextEncoder().encode("[".repeat(500_000)) }), "invalid-argument", "400"],
-      [ask("x", "run", { bytes: new TextEncoder().encode(`${"[".repeat(100)}${"]".repeat(100)}`) }), "invalid-argument", "400"],
-      [ask("x", "run", { bytes: new TextEncoder().encode('{"__proto__":{"x":1}}') }), "invalid-argument", "400"],
-      [ask("x", "add", { bytes: Uint8Array.from([0x9f]), headers: { "Content-Type": "application/cbor" } }), "decode-failed", "400"],
+      [
+        ask("x", "run", { bytes: new TextEncoder().encode(`${"[".repeat(100)}${"]".repeat(100)}`) }),
+        "invalid-argument",
+        "400",
+      ],
+      [
+        ask("x", "run", { bytes: new TextEncoder().encode('{"__proto__":{"x":1}}') }),
+        "invalid-argument",
+        "400",
+      ],
+      [
+        ask("x", "add", { bytes: Uint8Array.from([0x9f]), headers: { "Content-Type": "application/cbor" } }),
+        "decode-failed",
+        "400",
+      ],
       [ask("x", "nothing"), "unknown-message", "404"],
       [ask("x", "constructor"), "unknown-message", "404"],
       [ask("x", "onActivate"), "unknown-message", "404"],
@@ -125,9 +149,13 @@ describe("the door", () => {
       expect(await within(nodes[1]?.ref(Ledger, name).read() ?? Promise.reject(), 5_000)).toEqual([name]);
     }
     const long = "n".repeat(4_000);
-    expect((await ask(encodeToken(long), "add", { json: "long", headers: { "Baton-Name": long } })).json()).toBe(1);
+    expect(
+      (await ask(encodeToken(long), "add", { json: "long", headers: { "Baton-Name": long } })).json(),
+    ).toBe(1);
     expect(await within(nodes[1]?.ref(Ledger, long).read() ?? Promise.reject(), 5_000)).toEqual(["long"]);
-    expect(errorOf(await ask(encodeToken(long), "read", { headers: { "Baton-Name": "another" } })).code).toBe("invalid-name");
+    expect(errorOf(await ask(encodeToken(long), "read", { headers: { "Baton-Name": "another" } })).code).toBe(
+      "invalid-name",
+    );
     expect(errorOf(await ask(encodeToken(long), "read")).code).toBe("invalid-name");
   });
 
@@ -138,7 +166,9 @@ describe("the door", () => {
     expect([late.code, late.status]).toEqual(["outcome-unknown", "504"]);
     expect(performance.now() - before).toBeLessThan(3_000);
     const answers = await Promise.all(
-      Array.from({ length: 8 }, () => ask("held", "add", { json: "x", headers: { "Baton-Timeout-Ms": "500" } })),
+      Array.from({ length: 8 }, () =>
+        ask("held", "add", { json: "x", headers: { "Baton-Timeout-Ms": "500" } }),
+      ),
     );
     const busy = answers.map(errorOf).filter(({ code }) => code === "busy");
     expect(busy.length).toBeGreaterThan(0);
@@ -146,10 +176,19 @@ describe("the door", () => {
   });
 
   test("answers only under inboxes: nobody makes a node publish elsewhere", async () => {
-    const replies = ["test.hint", "$JS.API.STREAM.NAMES", "elsewhere.x", "_INBOXED.x", "test.node.b.x.batch", "$SYS.x"];
+    const replies = [
+      "test.hint",
+      "$JS.API.STREAM.NAMES",
+      "elsewhere.x",
+      "_INBOXED.x",
+      "test.node.b.x.batch",
+      "$SYS.x",
+    ];
     const heard: string[] = [];
     for (const subject of replies)
-      client.subscribe(subject, { callback: (_, { data }) => void heard.push(new TextDecoder().decode(data)) });
+      client.subscribe(subject, {
+        callback: (_, { data }) => void heard.push(new TextDecoder().decode(data)),
+      });
     await within(client.flush(), 5_000);
     const payload = new TextEncoder().encode('"x"');
     for (const reply of replies) client.publish("test.call.ledger.reply.add", payload, { reply });

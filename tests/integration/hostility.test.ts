@@ -18,7 +18,11 @@ const names = subjects("test");
 const writer = new ByteWriter();
 const NOBODY = { node: "nobody", incarnation: "1-nobody" };
 
-function frame(from: { node: string; incarnation: string }, items: readonly Item[], cluster = "test"): Uint8Array {
+function frame(
+  from: { node: string; incarnation: string },
+  items: readonly Item[],
+  cluster = "test",
+): Uint8Array {
   writeHeader(writer, cluster, from);
   for (const item of items) {
     if (item.item === "envelope") writeEnvelope(writer, item);
@@ -53,8 +57,24 @@ const ITEMS: readonly Item[] = [
   { item: "got", kind: "ledger", shard: 0, seqs: [1, 2, 3, 4, 5, 6, 7, 8, 9] },
   { item: "gap", kind: "ledger", shard: 0, epoch: 1, from: 0, to: Number.MAX_SAFE_INTEGER },
   { item: "moved", kind: "ledger", shard: 0, seq: 1, sentEpoch: 1, epoch: 9_999 },
-  { item: "reply", kind: "ledger", shard: 0, epoch: 9_999, seq: 1_000, ok: true, body: new Uint8Array([0xff]) },
-  { item: "reply", kind: "ledger", shard: 0, epoch: 9_999, seq: 1_001, ok: false, body: codec.encode("no error") },
+  {
+    item: "reply",
+    kind: "ledger",
+    shard: 0,
+    epoch: 9_999,
+    seq: 1_000,
+    ok: true,
+    body: new Uint8Array([0xff]),
+  },
+  {
+    item: "reply",
+    kind: "ledger",
+    shard: 0,
+    epoch: 9_999,
+    seq: 1_001,
+    ok: false,
+    body: codec.encode("no error"),
+  },
   envelope({ epoch: 9_999 }),
   envelope({ epoch: 0 }),
   envelope({ kind: "nothing" }),
@@ -124,11 +144,17 @@ function moveNoise(moveId: string): Uint8Array[] {
 function attack(from: Connection, to: ActorNode, as: { node: string; incarnation: string }): void {
   const { transport } = from;
   const target = [to.name, to.incarnation] as const;
-  const channels = [names.batch(...target), names.actor(...target, "ledger", "alice"), `${names.node(...target)}.unheard-of`];
-  for (const [index, bytes] of unreadable().entries()) transport.publish(channels[index % 3] as string, bytes);
+  const channels = [
+    names.batch(...target),
+    names.actor(...target, "ledger", "alice"),
+    `${names.node(...target)}.unheard-of`,
+  ];
+  for (const [index, bytes] of unreadable().entries())
+    transport.publish(channels[index % 3] as string, bytes);
   for (const item of ITEMS) transport.publish(names.batch(...target), frame(as, [item]));
   for (const moveId of ["m1", "m2"]) {
-    for (const body of MOVES) transport.publish(names.move(...target, moveId), encodeMove(codec, "test", as, moveId, body));
+    for (const body of MOVES)
+      transport.publish(names.move(...target, moveId), encodeMove(codec, "test", as, moveId, body));
     for (const bytes of moveNoise(moveId)) transport.publish(names.move(...target, moveId), bytes);
   }
   for (const bytes of unreadable()) transport.publish(names.hint(), bytes);

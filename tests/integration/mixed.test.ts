@@ -49,12 +49,16 @@ async function settled(...nodes: string[]): Promise<void> {
 }
 
 async function word(text: string): Promise<Set<string>> {
-  const answers = Array.from({ length: ACTORS }, (_, i) => caller.ref(Wide, `n${i}`).run({ word: text }, { timeoutMs: 20_000 }));
+  const answers = Array.from({ length: ACTORS }, (_, i) =>
+    caller.ref(Wide, `n${i}`).run({ word: text }, { timeoutMs: 20_000 }),
+  );
   return new Set(await within(Promise.all(answers), 25_000, `an answer of ${ACTORS} actors to "${text}"`));
 }
 
 async function words(): Promise<string[][]> {
-  const answers = Array.from({ length: ACTORS }, (_, i) => caller.ref(Wide, `n${i}`).read(undefined, { timeoutMs: 20_000 }));
+  const answers = Array.from({ length: ACTORS }, (_, i) =>
+    caller.ref(Wide, `n${i}`).read(undefined, { timeoutMs: 20_000 }),
+  );
   return await within(Promise.all(answers), 25_000, "what the actors know");
 }
 
@@ -80,7 +84,9 @@ for (const [from, to] of [
       await after;
       await settled("second");
       expect(await word("last")).toEqual(new Set([to]));
-      await until("the timer's word", async () => (await words())[1]?.includes("remember"), { timeoutMs: 10_000 });
+      await until("the timer's word", async () => (await words())[1]?.includes("remember"), {
+        timeoutMs: 10_000,
+      });
       for (const [i, found] of (await words()).entries()) {
         const expected = [...["one"], ...(i < 5 ? ["slow"] : []), "after", "last"];
         expect([i, found.filter((each) => each !== "remember")]).toEqual([i, expected]);

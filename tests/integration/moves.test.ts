@@ -64,11 +64,15 @@ describe("a planned move", () => {
     const held = slow.hold("one", { timeoutMs: 60_000 });
     await cluster.until("a running handler", () => steered.log.includes("hold slow"));
     const b = await cluster.start("b", { weight: 1_000, hosts: [hostLedger(steered)] });
-    await cluster.until("the shard at b", () => caller.inspect().shards.every(({ owner, state }) => owner === "b" && state === "owned"));
+    await cluster.until("the shard at b", () =>
+      caller.inspect().shards.every(({ owner, state }) => owner === "b" && state === "owned"),
+    );
     const waiting = slow.add("two", { timeoutMs: 60_000 });
     await cluster.clock.advance(50);
     const leaving = b.leave();
-    await cluster.until("the shard at a", () => caller.inspect().shards.every(({ owner, state }) => owner === "a" && state === "owned"));
+    await cluster.until("the shard at a", () =>
+      caller.inspect().shards.every(({ owner, state }) => owner === "a" && state === "owned"),
+    );
     await cluster.clock.advance(2_000);
     gate.resolve();
     expect(await cluster.ends(Promise.all([held, waiting]))).toEqual([1, 2]);
@@ -120,6 +124,33 @@ describe("a planned move", () => {
     await cluster.ends(leaving);
     expect(steered.log).toContain("drain slow");
     expect(await cluster.ends(caller.ref(Ledger, "slow").read())).toEqual(["one"]);
+  });
+});
+
+describe("a shard with more late actors than its record can name", () => {
+  test("stays where it is, served, until enough of their handlers have ended", async () => {
+    cluster = new MemoryCluster();
+    const steered = steering();
+    const a = await cluster.start("a", { hosts: [hostLedger(steered)] });
+    await cluster.settled("ledger", "a");
+    const caller = await cluster.start("caller");
+    const gate = signalled();
+    const names = Array.from({ length: 300 }, (_, i) => `${i} ${"x".repeat(3_000)}`);
+    for (const name of names) steered.gates.set(name, gate.promise);
+    const held = names.map((name) => caller.ref(Ledger, name).hold("one", { timeoutMs: 60_000 }));
+    await cluster.until(
+      "300 running handlers",
+      () => steered.log.filter((line) => line.startsWith("hold")).length === 300,
+    );
+    await cluster.start("b", { hosts: [hostLedger(steered)] });
+    const leaving = a.leave();
+    await cluster.until("a move that was kept", () => cluster.seen("move-kept").length > 0);
+    await cluster.clock.advance(10);
+    expect(await cluster.ends(caller.ref(Ledger, "other").add("served"))).toBe(1);
+    gate.resolve();
+    expect(new Set(await cluster.ends(Promise.all(held)))).toEqual(new Set([1]));
+    expect(await cluster.ends(leaving)).toMatchObject({ moved: 1, leftOver: 0, recovered: 0 });
+    expect(await cluster.ends(caller.ref(Ledger, names[7] as string).read())).toEqual(["one"]);
   });
 });
 

@@ -55,9 +55,9 @@ describe("startNode()", () => {
     cluster = new MemoryCluster();
     await cluster.start("a");
     const transport = () => cluster.network.connect("second");
-    expect(await code(startNode({ name: "a", cluster: "test", clock: cluster.clock, transport: transport() }))).toBe(
-      "invalid-configuration",
-    );
+    expect(
+      await code(startNode({ name: "a", cluster: "test", clock: cluster.clock, transport: transport() })),
+    ).toBe("invalid-configuration");
     cluster.network.crash("a");
     const successor = startNode({ name: "a", cluster: "test", clock: cluster.clock, transport: transport() });
     const node = await cluster.ends(successor, 40_000);
@@ -79,7 +79,9 @@ describe("startNode()", () => {
   test("many at once agree on one plan: each shard has one owner, and nothing moves twice", async () => {
     cluster = new MemoryCluster();
     const wide = ledger({ shards: 64 });
-    await Promise.all(Array.from({ length: 8 }, (_, i) => cluster.start(`n${i}`, { hosts: [hostLedger(steering(), wide)] })));
+    await Promise.all(
+      Array.from({ length: 8 }, (_, i) => cluster.start(`n${i}`, { hosts: [hostLedger(steering(), wide)] })),
+    );
     await cluster.settled("ledger", ...cluster.nodes.map(({ name }) => name));
     await cluster.clock.advance(5_000);
     const moves = cluster.seen("shard-moved");
@@ -131,7 +133,9 @@ describe("a node", () => {
       node: "a",
       cluster: "test",
       gateOpen: true,
-      nodes: [{ node: "a", state: "up", kinds: ["ledger"], runtime: expect.stringMatching(/^(bun|deno) \d/) }],
+      nodes: [
+        { node: "a", state: "up", kinds: ["ledger"], runtime: expect.stringMatching(/^(bun|deno) \d/) },
+      ],
       shards: [{ kind: "ledger", shard: 0, owner: "a", epoch: 1, floor: 1, state: "owned", late: [] }],
       actors: [{ kind: "ledger", name: "slow", shard: 0, status: "active", mailbox: 2 }],
       moves: [],
@@ -202,7 +206,9 @@ describe("a node", () => {
     await cluster.until("a claim by b", () => b.inspect().shards[0]?.owner === "b");
     cluster.network.heal("a");
     await cluster.ends(a.whenStopped);
-    expect(cluster.events.filter(({ node }) => node === "a").map(({ event }) => event.type)).toContain("fenced");
+    expect(cluster.events.filter(({ node }) => node === "a").map(({ event }) => event.type)).toContain(
+      "fenced",
+    );
     expect(steered.log.at(-1)).toBe("deactivate x failed");
     expect(await code(a.ref(Ledger, "x").add("two"), 100)).toBe("fenced");
     expect(await cluster.ends(b.ref(Ledger, "x").read())).toEqual([]);

@@ -51,12 +51,17 @@ async function get(node: ActorNode, name: string): Promise<unknown> {
 }
 
 /** State at the first release, then a move to the second. */
-async function moved(first: Hosted, second: Hosted, values: Record<string, unknown>): Promise<{ b: ActorNode; caller: ActorNode }> {
+async function moved(
+  first: Hosted,
+  second: Hosted,
+  values: Record<string, unknown>,
+): Promise<{ b: ActorNode; caller: ActorNode }> {
   cluster = new MemoryCluster();
   const a = await cluster.start("a", { hosts: [first] });
   await cluster.settled("box", "a");
   const caller = await cluster.start("caller");
-  for (const [name, value] of Object.entries(values)) await cluster.ends(caller.call("box", name, "set", value));
+  for (const [name, value] of Object.entries(values))
+    await cluster.ends(caller.call("box", name, "set", value));
   const b = await cluster.start("b", { hosts: [second] });
   await cluster.ends(a.leave({ deadlineMs: 10_000 }));
   return { b, caller };
@@ -69,7 +74,9 @@ describe("a state that the next owner cannot read", () => {
     expect(await get(caller, "bad")).toBe("invalid-state");
     expect((await cluster.outcome(caller.call("box", "bad", "set", 3))).error?.code).toBe("invalid-state");
     expect(b.inspect().actors.find(({ name }) => name === "bad")?.status).toBe("quarantined");
-    expect(cluster.seen("actor-quarantined")).toMatchObject([{ name: "bad", reason: expect.stringMatching(/./) }]);
+    expect(cluster.seen("actor-quarantined")).toMatchObject([
+      { name: "bad", reason: expect.stringMatching(/./) },
+    ]);
   });
 
   test("travels on as it is, and a release that can read it starts it", async () => {

@@ -64,7 +64,7 @@ function contract<const K extends string>(
     stateVersion: 1,
     shards,
     onError,
-    mailboxMax: 6,
+    mailboxMax: 5,
     idleMs: 300,
     messages: {
       add: ask(Op, z.number().int()),

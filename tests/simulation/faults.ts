@@ -18,7 +18,7 @@ export interface FaultRates {
 export function randomRates(random: Random): FaultRates {
   const some = (most: number) => (random.next() < 0.35 ? 0 : random.next() * most);
   return {
-    drop: some(0.08),
+    drop: some(0.25),
     controlDrop: some(0.25),
     controlDuplicate: some(0.25),
     recordLost: some(0.04),

@@ -24,7 +24,7 @@ export async function runSender(options: SenderOptions): Promise<void> {
   const open = new Set<Promise<boolean>>();
   while (!stopped()) {
     const to = pick(ADDRESSES, random);
-    const burst = random.next() < 0.04 ? 10 : 1;
+    const burst = random.next() < 0.06 ? 8 : 1;
     for (let i = 0; i < burst; i++) {
       const n = (numbers.get(to) ?? 0) + 1;
       numbers.set(to, n);
@@ -57,8 +57,8 @@ function randomOp(from: string, to: string, n: number, random: Random): Op {
   if (chance < 0.15) return { ...op, beforeMs, afterMs, timer: randomTimer(random) };
   if (chance < 0.2) return { ...op, beforeMs, cancels: true };
   if (chance < 0.23) return { ...op, padding: "x".repeat(1 + Math.floor(random.next() * 3_000)) };
-  if (chance < 0.26) return { ...op, spoils: true };
-  if (chance < 0.45) return { ...op, beforeMs, afterMs, sends: randomSends(to, random) };
+  if (chance < 0.45 && to.startsWith("brittle/")) return { ...op, spoils: true };
+  if (chance < 0.5) return { ...op, beforeMs, afterMs, sends: randomSends(to, random) };
   return { ...op, beforeMs, afterMs };
 }
 
@@ -79,14 +79,14 @@ function randomTimer(random: Random): NonNullable<Op["timer"]> {
 
 function randomSends(from: string, random: Random): Send[] {
   const sends: Send[] = [];
-  const to = later(from, random);
+  const to = ADDRESSES[ADDRESSES.indexOf(from) + 1]; // mostly the same one, so that order shows
   if (to === undefined) return sends;
   const count = 1 + Math.floor(random.next() * 3);
   for (let i = 0; i < count; i++) {
     sends.push({
       to: random.next() < 0.7 ? to : (later(from, random) ?? to),
-      type: random.next() < 0.5 ? "add" : "note",
-      wait: random.next() < 0.4,
+      type: random.next() < 0.4 ? "add" : "note",
+      wait: random.next() < 0.25,
       timeoutMs: random.next() < 0.2 ? 50 : 2_000,
       beforeMs: random.next() < 0.9 ? 0 : random.next() * 100,
     });

@@ -1,6 +1,15 @@
 // An actor for tests: a list of words, with messages that do whatever a test needs.
 import { z } from "zod";
-import { Actor, ask, type ContractOptions, defineActor, type HandlersOf, type Hosted, host, tell } from "../../mod.ts";
+import {
+  Actor,
+  ask,
+  type ContractOptions,
+  defineActor,
+  type HandlersOf,
+  type Hosted,
+  host,
+  tell,
+} from "../../mod.ts";
 
 /** Hooks and handlers that a test steers from outside the actors. */
 export interface Steering {
@@ -34,7 +43,9 @@ export type LedgerContract = typeof Ledger;
 export const Ledger = defineActor("ledger", { state, stateVersion: 1, shards: 1, messages });
 
 /** The same contract with other settings. */
-export function ledger(options: Partial<ContractOptions<typeof state, typeof messages>> = {}): LedgerContract {
+export function ledger(
+  options: Partial<ContractOptions<typeof state, typeof messages>> = {},
+): LedgerContract {
   return defineActor("ledger", { state, stateVersion: 1, shards: 1, messages, ...options });
 }
 

@@ -43,7 +43,9 @@ export class MemoryCluster {
 
   /** The events of one type, from all nodes. */
   seen<T extends NodeEvent["type"]>(type: T): Extract<NodeEvent, { type: T }>[] {
-    return this.events.flatMap(({ event }) => (event.type === type ? [event as Extract<NodeEvent, { type: T }>] : []));
+    return this.events.flatMap(({ event }) =>
+      event.type === type ? [event as Extract<NodeEvent, { type: T }>] : [],
+    );
   }
 
   /** Runs time until the promise ends; its value, or what it threw. */
@@ -62,9 +64,12 @@ export class MemoryCluster {
     );
     const startedAt = this.clock.now();
     await this.clock.advance(0);
-    while (outcome === undefined && this.clock.now() - startedAt <= withinMs) await this.clock.advance(STEP_MS);
+    while (outcome === undefined && this.clock.now() - startedAt <= withinMs)
+      await this.clock.advance(STEP_MS);
     if (outcome !== undefined) return outcome;
-    throw new Error(`expected an end within ${withinMs} ms of virtual time; seen: none at ${this.clock.now()} ms`);
+    throw new Error(
+      `expected an end within ${withinMs} ms of virtual time; seen: none at ${this.clock.now()} ms`,
+    );
   }
 
   /** Runs time until the condition holds. */

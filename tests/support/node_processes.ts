@@ -29,9 +29,12 @@ export class NodeProcess {
   constructor(runtime: Runtime, name: string, cluster: string, server: NatsServer) {
     const executable = findRuntimes().get(runtime);
     if (executable === undefined) throw new Error(`Cannot start a node on ${runtime}: it was not found`);
-    const how = runtime === "bun" ? ["run"] : ["run", "--no-prompt", "--quiet", `--allow-net=127.0.0.1:${server.port}`];
+    const how =
+      runtime === "bun" ? ["run"] : ["run", "--no-prompt", "--quiet", `--allow-net=127.0.0.1:${server.port}`];
     this.name = name;
-    this.#child = spawn(executable, [...how, PROGRAM, name, cluster, server.url], { stdio: ["pipe", "pipe", "pipe"] });
+    this.#child = spawn(executable, [...how, PROGRAM, name, cluster, server.url], {
+      stdio: ["pipe", "pipe", "pipe"],
+    });
     this.#child.stdin?.on("error", () => {});
     this.#child.stdout?.on("data", (data) => {
       this.#printed += String(data);
