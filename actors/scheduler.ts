@@ -14,8 +14,8 @@ export interface Runnable {
 
 /** Messages an activation may handle before the next one has its turn. */
 const SLICE = 32;
-/** Messages after which the event loop gets its turn. */
-const BURST = 1_024;
+/** Messages after which the event loop gets its turn: answers leave while the rest is still being worked on. */
+const BURST = 128;
 
 /** The ready line of one node. */
 export class Scheduler {

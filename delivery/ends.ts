@@ -17,9 +17,11 @@ export function tooManyWaiting({ message }: Unanswered, waiting: number): BusyEr
   return new BusyError(words, { retryAfterMs: 100 });
 }
 
-export function tooLarge({ kind, name, message }: Unanswered, bytes: number, max: number): TooLargeError {
-  const words = `current argument has ${bytes} bytes, the bound is ${max}`;
-  return new TooLargeError(`Cannot send "${message}" to ${kind}/${name.slice(0, 64)}: ${words}`);
+/** `what` is "send" or "answer". */
+export function tooLarge(what: string, message: string, bytes: number, max: number): TooLargeError {
+  return new TooLargeError(
+    `Cannot ${what} "${message}": current value has ${bytes} bytes, the bound is ${max}`,
+  );
 }
 
 /** Its deadline passed before it left. */

@@ -14,7 +14,7 @@ import type { Gate } from "../cluster/gate.ts";
 import type { OwnedEntry } from "../cluster/ownership.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Random } from "../platform/random.ts";
-import { aborted, neverSent, outcomeUnknown, tooLarge, tooManyWaiting, type Unanswered } from "./ends.ts";
+import { aborted, neverSent, outcomeUnknown, tooManyWaiting, type Unanswered } from "./ends.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { Pace } from "./pace.ts";
@@ -30,8 +30,6 @@ export interface SenderPorts {
   readonly gate: Gate;
   readonly outbox: Outbox;
   readonly settings: DeliverySettings;
-  /** Largest argument that may leave this node, in bytes of CBOR, with the names of the actors that wait for it. */
-  readonly argumentBytesMax: number;
   /** Asks for `tick` at that time at the latest. */
   wakeBy(time: number): void;
 }
@@ -130,7 +128,7 @@ export class SenderLink {
       this.#cursor++;
       return again;
     }
-    const outgoing = this.#nextThatFits();
+    const outgoing = this.#waiting.shift();
     if (outgoing === undefined) return undefined;
     this.#number(outgoing);
     this.#window.push(outgoing);
@@ -156,16 +154,6 @@ export class SenderLink {
     outgoing.sentAt = now;
     this.#ports.outbox.add(peer, new Transmission(this, outgoing, this.#epoch, this.#ports.clock));
     if (this.#pace.resendAt === Infinity) this.#scheduleResend(now);
-  }
-
-  /** Takes the next that waits. What is too large to leave this node ends before it gets a number. */
-  #nextThatFits(): Outgoing | undefined {
-    const max = this.#ports.argumentBytesMax;
-    for (;;) {
-      const outgoing = this.#waiting.shift();
-      if (outgoing === undefined || this.#route.to === "here" || outgoing.travelBytes <= max) return outgoing;
-      outgoing.endBadly(tooLarge(this.#about(outgoing), outgoing.travelBytes, max));
-    }
   }
 
   /** The lowest number that is still kept. */

@@ -8,9 +8,10 @@ import type { Caller } from "../actors/activation_host.ts";
 import type { AskMessage, TellMessage } from "../actors/contract.ts";
 import type { CallOptions } from "../actors/ref.ts";
 import type { NodeId } from "../cluster/protocol.ts";
-import type { Codec } from "../transport/codec.ts";
 import { copyValue } from "../transport/value.ts";
+import { tooLarge } from "./ends.ts";
 import type { PackableMail, PackedMail } from "./link_receiver.ts";
+import { excess, type Scale } from "./weight.ts";
 
 /** One message that somebody wants sent. */
 export interface Request {
@@ -39,7 +40,7 @@ export class Outgoing implements PackableMail {
   readonly chain: readonly string[];
   readonly callDeadlineAt: number;
   readonly #caller: Caller | undefined;
-  readonly #codec: Codec;
+  readonly #scale: Scale;
   readonly #value: unknown;
   #bytes: Uint8Array | undefined;
   #resolve: (value: unknown) => void;
@@ -69,7 +70,7 @@ export class Outgoing implements PackableMail {
     request: Request,
     argument: unknown,
     deadlineAt: number,
-    codec: Codec,
+    scale: Scale,
     resolve: (value: unknown) => void,
     reject: (error: unknown) => void,
   ) {
@@ -81,7 +82,7 @@ export class Outgoing implements PackableMail {
     this.callDeadlineAt = deadlineAt;
     this.#caller = caller;
     this.chain = type === "ask" && caller ? caller.chain : NO_CHAIN;
-    this.#codec = codec;
+    this.#scale = scale;
     this.#value = argument;
     this.#resolve = resolve;
     this.#reject = reject;
@@ -99,7 +100,7 @@ export class Outgoing implements PackableMail {
   }
 
   get bytes(): Uint8Array {
-    this.#bytes ??= this.#codec.encode(this.#value);
+    this.#bytes ??= this.#scale.codec.encode(this.#value);
     return this.#bytes;
   }
 
@@ -129,7 +130,7 @@ export class Outgoing implements PackableMail {
       options: undefined,
       caller: undefined,
     };
-    const place = new Outgoing(request, undefined, callDeadlineAt, this.#codec, ignore, ignore);
+    const place = new Outgoing(request, undefined, callDeadlineAt, this.#scale, ignore, ignore);
     place.ended = true;
     place.seq = seq;
     this.seq = this.copies = this.refuted = 0;
@@ -174,7 +175,9 @@ export class Outgoing implements PackableMail {
       const words = cause instanceof Error ? cause.message : "it cannot travel";
       return this.endBadly(new InvalidResultError(`Cannot answer "${this.message}": ${words}`, { cause }));
     }
-    this.end(copy);
+    const bytes = excess(copy, this.#scale);
+    if (bytes === undefined) this.end(copy);
+    else this.endBadly(tooLarge("answer", this.message, bytes, this.#scale.bytesMax));
   }
 
   fail(error: ErrorData): void {

@@ -40,8 +40,30 @@ export class KeptReply implements FrameItem {
   }
 }
 
-/** Replies of one shard to one peer, by `seq`. */
-type BySeq = Map<number, KeptReply>;
+/** Replies of one shard to one peer. */
+class Replies {
+  readonly bySeq: Map<number, KeptReply> = new Map();
+  /** How many of them refuse a tell. */
+  refusals = 0;
+
+  /** @returns whether it is another one than before */
+  set(kept: KeptReply): boolean {
+    const fresh = !this.delete(kept.reply.seq);
+    this.bySeq.set(kept.reply.seq, kept);
+    if (kept.refusesTell) this.refusals++;
+    return fresh;
+  }
+
+  delete(seq: number): boolean {
+    const kept = this.bySeq.get(seq);
+    if (kept === undefined) return false;
+    if (kept.refusesTell) this.refusals--;
+    return this.bySeq.delete(seq);
+  }
+}
+
+/** Replies to one peer, by kind and shard number: each message looks here, so there is no key to build. */
+type ByShard = Map<string, (Replies | undefined)[]>;
 
 /** What a keeper works with. */
 export interface KeeperPorts {
@@ -54,7 +76,7 @@ export interface KeeperPorts {
 /** See the module's text. */
 export class ReplyKeeper {
   readonly #ports: KeeperPorts;
-  readonly #byPeer = new Map<Peer, Map<string, BySeq>>();
+  readonly #byPeer = new Map<Peer, ByShard>();
   readonly #alarm: Alarm;
   #size = 0;
 
@@ -70,55 +92,50 @@ export class ReplyKeeper {
   /** Sends a reply and keeps it. */
   keep(kept: KeptReply): void {
     if (kept.peer.over) return; // nobody will ever confirm it
-    const replies = this.#bySeq(kept.peer, kept.reply.kind, kept.reply.shard);
-    if (!replies.has(kept.reply.seq)) this.#size++;
-    replies.set(kept.reply.seq, kept);
+    if (this.#made(kept.peer, kept.reply.kind, kept.reply.shard).set(kept)) this.#size++;
     this.#send(kept);
   }
 
   /** Replies kept for one peer about one shard. */
   count(peer: Peer, kind: string, shard: number): number {
-    return this.#byPeer.get(peer)?.get(`${kind}/${shard}`)?.size ?? 0;
+    return this.#known(peer, kind, shard)?.bySeq.size ?? 0;
   }
 
   /** The refusal that is kept for a tell, if it was refused. */
   refusal(peer: Peer, kind: string, shard: number, seq: number): KeptReply | undefined {
-    const kept = this.#byPeer.get(peer)?.get(`${kind}/${shard}`)?.get(seq);
+    const kept = this.#known(peer, kind, shard)?.bySeq.get(seq);
     return kept?.refusesTell ? kept : undefined;
   }
 
   /** Whether the end that is kept for a message is an error. */
   isRefused(peer: Peer, kind: string, shard: number, seq: number): boolean {
-    return this.#byPeer.get(peer)?.get(`${kind}/${shard}`)?.get(seq)?.reply.ok === false;
+    return this.#known(peer, kind, shard)?.bySeq.get(seq)?.reply.ok === false;
   }
 
   /** Sends the reply of a message that came again. */
   repeat(peer: Peer, kind: string, shard: number, seq: number): void {
-    const kept = this.#byPeer.get(peer)?.get(`${kind}/${shard}`)?.get(seq);
+    const kept = this.#known(peer, kind, shard)?.bySeq.get(seq);
     if (kept) this.#send(kept);
   }
 
   /** Refusals of tells up to `upTo`: they travel with the acknowledgement. */
   refusals(peer: Peer, kind: string, shard: number, upTo: number): KeptReply[] {
-    const replies = this.#byPeer.get(peer)?.get(`${kind}/${shard}`);
-    if (!replies) return [];
-    return [...replies.values()].filter((kept) => kept.refusesTell && kept.reply.seq <= upTo);
+    const replies = this.#known(peer, kind, shard);
+    if (!replies || replies.refusals === 0) return [];
+    return [...replies.bySeq.values()].filter((kept) => kept.refusesTell && kept.reply.seq <= upTo);
   }
 
   /** The peer has them. */
   confirmed(peer: Peer, kind: string, shard: number, seqs: readonly number[]): void {
-    const shards = this.#byPeer.get(peer);
-    const replies = shards?.get(`${kind}/${shard}`);
-    if (!shards || !replies) return;
+    const replies = this.#known(peer, kind, shard);
+    if (!replies) return;
     for (const seq of seqs) if (replies.delete(seq)) this.#size--;
-    if (replies.size === 0) shards.delete(`${kind}/${shard}`);
-    if (shards.size === 0) this.#byPeer.delete(peer);
   }
 
   /** All replies of one shard, left in place: what a seal takes along. */
   ofShard(kind: string, shard: number): KeptReply[] {
-    const key = `${kind}/${shard}`;
-    return [...this.#byPeer.values()].flatMap((shards) => [...(shards.get(key)?.values() ?? [])]);
+    const ofPeers = [...this.#byPeer.values()];
+    return ofPeers.flatMap((byShard) => [...(byShard.get(kind)?.[shard]?.bySeq.values() ?? [])]);
   }
 
   /** Forgets the given replies: the next owner has them. */
@@ -128,7 +145,7 @@ export class ReplyKeeper {
 
   /** Forgets a peer whose life has ended. */
   forget(peer: Peer): void {
-    for (const replies of this.#byPeer.get(peer)?.values() ?? []) this.#size -= replies.size;
+    for (const replies of each(this.#byPeer.get(peer))) this.#size -= replies.bySeq.size;
     this.#byPeer.delete(peer);
   }
 
@@ -136,13 +153,16 @@ export class ReplyKeeper {
     this.#alarm.stop();
   }
 
-  #bySeq(peer: Peer, kind: string, shard: number): BySeq {
-    let shards = this.#byPeer.get(peer);
-    if (shards === undefined) this.#byPeer.set(peer, (shards = new Map()));
-    const key = `${kind}/${shard}`;
-    let replies = shards.get(key);
-    if (replies === undefined) shards.set(key, (replies = new Map()));
-    return replies;
+  #known(peer: Peer, kind: string, shard: number): Replies | undefined {
+    return this.#byPeer.get(peer)?.get(kind)?.[shard];
+  }
+
+  #made(peer: Peer, kind: string, shard: number): Replies {
+    let byShard = this.#byPeer.get(peer);
+    if (byShard === undefined) this.#byPeer.set(peer, (byShard = new Map()));
+    let row = byShard.get(kind);
+    if (row === undefined) byShard.set(kind, (row = []));
+    return (row[shard] ??= new Replies());
   }
 
   #send(kept: KeptReply): void {
@@ -155,13 +175,17 @@ export class ReplyKeeper {
   }
 
   #repeat(now: number): void {
-    for (const shards of this.#byPeer.values()) {
-      for (const replies of shards.values()) {
-        for (const kept of replies.values()) {
+    for (const byShard of this.#byPeer.values()) {
+      for (const { bySeq } of each(byShard)) {
+        for (const kept of bySeq.values()) {
           if (kept.dueAt <= now) this.#send(kept);
           else this.#alarm.by(kept.dueAt);
         }
       }
     }
   }
+}
+
+function* each(byShard: ByShard | undefined): Iterable<Replies> {
+  for (const row of byShard?.values() ?? []) for (const replies of row) if (replies) yield replies;
 }

@@ -3,7 +3,13 @@
  *
  * @module
  */
-import { CallCycleError, InvalidArgumentError, toErrorData, UnknownKindError, UnknownMessageError } from "../errors.ts";
+import {
+  CallCycleError,
+  InvalidArgumentError,
+  toErrorData,
+  UnknownKindError,
+  UnknownMessageError,
+} from "../errors.ts";
 import type { Caller } from "../actors/activation_host.ts";
 import type { AskMessage, Contract, TellMessage } from "../actors/contract.ts";
 import type { CallOptions, Channel } from "../actors/ref.ts";
@@ -16,12 +22,14 @@ import type { Codec } from "../transport/codec.ts";
 import { checkName } from "../transport/subjects.ts";
 import { copyValue } from "../transport/value.ts";
 import { Alarm } from "./alarm.ts";
+import { tooLarge } from "./ends.ts";
 import { CHAIN_MAX } from "./frame.ts";
 import { SenderLink, type SenderPorts } from "./link_sender.ts";
 import type { Route } from "./route.ts";
 import { Outgoing, type Request } from "./outgoing.ts";
 import type { Peers } from "./peer.ts";
 import type { ShardTable } from "./shard_table.ts";
+import { excess, type Scale } from "./weight.ts";
 
 /** What a router works with. */
 export interface RouterPorts extends Omit<SenderPorts, "wakeBy"> {
@@ -30,8 +38,8 @@ export interface RouterPorts extends Omit<SenderPorts, "wakeBy"> {
   readonly table: ShardTable;
   readonly peers: Peers;
   readonly codec: Codec;
-  /** Largest argument, in bytes of CBOR. */
-  readonly argumentBytesMax: number;
+  /** Largest argument or result, in bytes of CBOR. */
+  readonly bytesMax: number;
 }
 
 /** See the module's text. */
@@ -153,16 +161,17 @@ export class Router {
     if (this.#refusal && caller === undefined) return Promise.reject(this.#refusal);
     let abandon: (() => void) | undefined;
     const end = new Promise((resolve, reject) => {
-      const { clock, codec, settings } = this.#ports;
+      const { clock, settings } = this.#ports;
       const now = clock.now();
       if (options?.timeoutMs !== undefined) checkTimeout(options.timeoutMs);
       if (caller && request.type === "ask") checkDepth(request, caller.chain);
       const argument = copyArgument(request.message, request.argument);
+      checkSize(request, argument, this.#ports);
       const outgoing = new Outgoing(
         request,
         argument,
         now + (options?.timeoutMs ?? settings.callTimeoutMs),
-        codec,
+        this.#ports,
         resolve,
         reject,
       );
@@ -286,6 +295,18 @@ function copyArgument(message: string, argument: unknown): unknown {
     throw new InvalidArgumentError(`Cannot send "${message}": ${data.message}`, { ...data, cause });
   }
 }
+
+/** @throws {TooLargeError} if it could not leave this node, wherever the actor is now */
+function checkSize({ message, caller }: Request, argument: unknown, scale: Scale): void {
+  const bytes = excess(argument, scale);
+  if (bytes !== undefined) throw tooLarge("send", message, bytes, scale.bytesMax);
+  let names = 0;
+  for (const address of caller?.chain ?? []) names += address.length * 3;
+  if (names > CHAIN_BYTES_MAX) throw tooLarge("send", message, names, CHAIN_BYTES_MAX);
+}
+
+/** Room for the names of the actors that wait, in bytes. */
+const CHAIN_BYTES_MAX = 49_152;
 
 /** Longest time a call may ask for: what timers can count. */
 const TIMEOUT_MAX_MS = 2_147_483_647;

@@ -77,7 +77,10 @@ export class ShardTable {
     if (held === undefined) return;
     this.#held.delete(key);
     const now = this.#ports.clock.now();
-    for (const { peer, envelope, until } of held) if (until > now) this.#receive(peer, envelope, until);
+    for (const { peer, envelope, until } of held) {
+      // of a sender whose life has ended nothing is known any more: its copies must not be admitted as new
+      if (until > now && !peer.over) this.#receive(peer, envelope, until);
+    }
   }
 
   /** Takes an envelope off the wire; the bytes of its argument are only lent. */

@@ -114,7 +114,7 @@ export function assemble(ground: Ground): Parts {
     table,
     peers,
     codec,
-    argumentBytesMax: bytesMax,
+    bytesMax,
   });
   const talk = new Talk({ cluster, self, codec, gate, transport, subjects: names });
   const onMove = (moveId: string, payload: Uint8Array) => talk.incoming(moveId, payload);

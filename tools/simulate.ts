@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { DEFECTS } from "../tests/simulation/defects.ts";
 import { type Profile, repeatCommand, simulate, type SimulationResult } from "../tests/simulation/simulate.ts";
 
 const HELP = `npm run simulate -- [options]
@@ -11,7 +12,10 @@ const HELP = `npm run simulate -- [options]
 
   --seeds A..B        which seeds to run (default 1..100)
   --faults PROFILE    "planned": nodes join and leave in order (default); "crash": they are killed and cut off, too
-  --defect NAME       breaks one rule of the protocol on purpose
+  --defect NAME       breaks one rule of the protocol on purpose; it should fail then. NAME is one of
+${Object.entries(DEFECTS)
+  .map(([name, words]) => `                        ${name}: ${words}`)
+  .join("\n")}
   --json              prints one line of JSON at the end instead of words
   --verbose           prints everything that happens, in one process
   --help              prints this
@@ -36,6 +40,8 @@ class Summary {
   late = 0;
   parked = 0;
   virtualMs = 0;
+  /** Of all that happened in all seeds, whatever their order. */
+  hash = 0;
   readonly failed: SimulationResult[] = [];
 
   add(result: SimulationResult): void {
@@ -45,6 +51,7 @@ class Summary {
     this.late += result.late;
     this.parked += result.parked;
     this.virtualMs += result.virtualMs;
+    this.hash = (this.hash ^ result.hash) >>> 0;
     if (result.violations.length > 0) this.failed.push(result);
   }
 }
@@ -71,6 +78,8 @@ function options(): Options {
   if (values.faults !== "planned" && values.faults !== "crash")
     fail(`Cannot run this profile: current value is "${values.faults}"`);
   const { defect, json, verbose, worker } = values;
+  if (defect !== undefined && !Object.hasOwn(DEFECTS, defect))
+    fail(`Cannot switch on this defect: current value is "${defect}", see --help`);
   return { first, last, profile: values.faults as Profile, defect, json, verbose, worker };
 }
 
@@ -147,10 +156,10 @@ async function main(): Promise<void> {
   });
   if (progress) process.stderr.write("\n");
   const seconds = (performance.now() - startedAt) / 1000;
-  const { seeds, messages, moves, late, parked, virtualMs, failed } = summary;
+  const { seeds, messages, moves, late, parked, virtualMs, hash, failed } = summary;
   const ok = failed.length === 0;
   const perMinute = Math.round((seeds / seconds) * 60);
-  const report = { ok, profile: given.profile, seeds, messages, moves, late, parked };
+  const report = { ok, profile: given.profile, seeds, messages, moves, late, parked, hash };
   if (given.json) {
     const failedSeeds = failed.map(({ seed }) => seed);
     console.log(JSON.stringify({ ...report, failed: failedSeeds, perMinute, seconds: Number(seconds.toFixed(1)) }));

@@ -144,12 +144,18 @@ export class ByteWriter {
  */
 export class ByteReader {
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
+  #dataView: DataView | undefined;
+  /** Short strings read before, by a hash of their ends: kinds and messages repeat in a frame. */
+  readonly #seen: Seen[] = [];
   #at = 0;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  get #view(): DataView {
+    this.#dataView ??= new DataView(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.byteLength);
+    return this.#dataView;
   }
 
   /** Whether nothing is left. */
@@ -201,7 +207,7 @@ export class ByteReader {
     const length = this.#count(bytesMax);
     const start = this.#take(length);
     if (length <= SHORT_READ) {
-      const text = shortAscii(this.#bytes, start, this.#at);
+      const text = this.#short(start, length);
       if (text !== undefined) return text;
     }
     try {
@@ -220,6 +226,17 @@ export class ByteReader {
   raw(length: number): Uint8Array {
     const start = this.#take(length);
     return this.#bytes.subarray(start, this.#at);
+  }
+
+  #short(start: number, length: number): string | undefined {
+    if (length === 0) return "";
+    const bytes = this.#bytes;
+    const slot = (length + 7 * (bytes[start] as number) + 31 * (bytes[start + length - 1] as number)) & 15;
+    const seen = this.#seen[slot];
+    if (seen?.length === length && sameBytes(bytes, seen.start, start, length)) return seen.text;
+    const text = shortAscii(bytes, start, start + length);
+    if (text !== undefined) this.#seen[slot] = { start, length, text };
+    return text;
   }
 
   /** Refuses what follows the end of a frame. */
@@ -243,6 +260,18 @@ export class ByteReader {
   #refusal(what: string): DecodeError {
     return new DecodeError(`Cannot read a frame: current value is ${what}, at byte ${this.#at}`);
   }
+}
+
+/** A string that was read, and where. */
+interface Seen {
+  readonly start: number;
+  readonly length: number;
+  readonly text: string;
+}
+
+function sameBytes(bytes: Uint8Array, a: number, b: number, length: number): boolean {
+  for (let i = 0; i < length; i++) if (bytes[a + i] !== bytes[b + i]) return false;
+  return true;
 }
 
 /** The text of bytes that are all ASCII, else `undefined`. Four at a time: each call of the platform costs. */

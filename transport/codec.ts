@@ -46,6 +46,8 @@ export function createCodec(limits: Partial<ValueLimits> = {}): Codec {
   const decoder = new Decoder({ ...FORM });
   return {
     encode: (value) => {
+      const head = oneByte(value);
+      if (head !== undefined) return new Uint8Array([head]);
       checkValue(value, all);
       const { buffer, byteOffset, byteLength } = encoder.encode(value);
       return new Uint8Array(buffer, byteOffset, byteLength);
@@ -53,6 +55,7 @@ export function createCodec(limits: Partial<ValueLimits> = {}): Codec {
     decode: (bytes) => {
       // The decoder leaves a property on the array that it is given; it must not be the caller's.
       const own = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      if (own.length === 1 && (own[0] as number) in ONE_BYTE) return ONE_BYTE[own[0] as number];
       scan(own, all);
       try {
         return decoder.decode(own);
@@ -63,4 +66,21 @@ export function createCodec(limits: Partial<ValueLimits> = {}): Codec {
       }
     },
   };
+}
+
+/** What fits one byte, by that byte: many an argument and a result is no more than that. */
+const ONE_BYTE: Readonly<Record<number, unknown>> = {
+  ...Object.fromEntries(Array.from({ length: 24 }, (_, small) => [small, small])),
+  244: false,
+  245: true,
+  246: null,
+  247: undefined,
+};
+
+function oneByte(value: unknown): number | undefined {
+  if (typeof value === "number")
+    return value >= 0 && value < 24 && Number.isInteger(value) ? value + 0 : undefined;
+  if (value === undefined) return 247;
+  if (value === null) return 246;
+  return typeof value === "boolean" ? (value ? 245 : 244) : undefined;
 }

@@ -170,7 +170,9 @@ function ledgerClass(of: Contract, around: Surroundings): ActorClass<AnyLedger> 
 
     override async onActivate(why: string): Promise<void> {
       if (alive()) history.activated(this.address, why, this.epoch, node);
-      if (!around.faulty() || random.next() > 0.1) return;
+      if (!around.faulty()) return;
+      if (why === "handed-off" && random.next() < 0.5) this.#sendToNext();
+      if (random.next() > 0.1) return;
       if (random.next() < 0.5) return await sleep(random.next() * 60);
       const to = later(this.address, random);
       if (to === undefined) return;
@@ -233,6 +235,13 @@ function ledgerClass(of: Contract, around: Surroundings): ActorClass<AnyLedger> 
       if (op.cancels) this.#cancel();
       for (const send of op.sends) await this.#send(send);
       if (op.afterMs > 0) await sleep(op.afterMs);
+    }
+
+    /** What it sent before it moved must still be there first. */
+    #sendToNext(): void {
+      const to = ADDRESSES[ADDRESSES.indexOf(this.address) + 1];
+      if (to === undefined) return;
+      void this.#send({ to, type: "note", wait: false, timeoutMs: 2_000, beforeMs: 0 });
     }
 
     #effect(sender: string, n: number): void {

@@ -19,7 +19,7 @@ export function randomRates(random: Random): FaultRates {
   const some = (most: number) => (random.next() < 0.35 ? 0 : random.next() * most);
   return {
     drop: some(0.25),
-    controlDrop: some(0.25),
+    controlDrop: some(0.5),
     controlDuplicate: some(0.25),
     recordLost: some(0.04),
     answerLost: some(0.1),

@@ -40,7 +40,7 @@ export interface SimulationResult {
 
 const SETTINGS = {
   ...{ leaseMs: 6_000, renewMs: 600, renewTimeoutMs: 250, safeMs: 4_500 },
-  ...{ settleMs: 60, claimSettleMs: 20, drainMs: 20, repeatMs: 60, silenceMs: 700, reconcileMs: 200 },
+  ...{ settleMs: 60, claimSettleMs: 20, drainMs: 20, repeatMs: 60, silenceMs: 300, reconcileMs: 200 },
   ...{ retryMinMs: 50, retryMaxMs: 400, renewalMaxMs: 500, sweepMs: 100 },
   ...{ chunkBytes: 600, actorBytesMax: 1_500, resendMinMs: 15, resendMaxMs: 200 },
 };

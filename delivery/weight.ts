@@ -1,0 +1,47 @@
+/**
+ * How large a value may get on the wire, without writing it. A message to an actor on the same node is never written,
+ * yet it is bound by the same limit: nobody should find out by a move that an argument is too large to leave the node.
+ *
+ * @module
+ */
+import type { Codec } from "../transport/codec.ts";
+
+/** What a value is weighed with. */
+export interface Scale {
+  readonly codec: Codec;
+  /** Largest argument or result, in bytes of CBOR. */
+  readonly bytesMax: number;
+}
+
+/** The bytes of a value that is above the bound; `undefined` for one that is not. Only what may be is written. */
+export function excess(value: unknown, { codec, bytesMax }: Scale): number | undefined {
+  if (weight(value) <= bytesMax) return undefined;
+  const bytes = codec.encode(value).byteLength;
+  return bytes > bytesMax ? bytes : undefined;
+}
+
+/** Bytes of a value that was copied for travelling, at most. */
+function weight(value: unknown): number {
+  switch (typeof value) {
+    case "string":
+      return value.length * 3 + 5;
+    case "bigint":
+      return 72;
+    case "object":
+      return value === null ? 1 : objectWeight(value);
+    default:
+      return 9;
+  }
+}
+
+function objectWeight(value: object): number {
+  if (value instanceof Uint8Array) return value.byteLength + 9;
+  let bytes = 12;
+  if (Array.isArray(value) || value instanceof Set) for (const item of value) bytes += weight(item);
+  else if (value instanceof Map) for (const [key, item] of value) bytes += weight(key) + weight(item);
+  else {
+    for (const key of Object.keys(value))
+      bytes += key.length * 3 + 5 + weight((value as Record<string, unknown>)[key]);
+  }
+  return bytes;
+}

@@ -1,0 +1,29 @@
+import { describe, expect, test } from "bun:test";
+import { simulate } from "./simulate.ts";
+
+/** As many as `npm test` has time for; the continuous integration runs more. */
+const SEEDS = 40;
+const TIMEOUT_MS = 120_000;
+
+describe("planned moves", () => {
+  test(
+    `keep every promise under delays, losses, joins and leaves, in ${SEEDS} simulations`,
+    async () => {
+      const tally = { messages: 0, moves: 0, late: 0, parked: 0 };
+      for (let seed = 1; seed <= SEEDS; seed++) {
+        const { violations, messages, moves, late, parked } = await simulate({ seed });
+        expect({ seed, violations }).toEqual({ seed, violations: [] });
+        tally.messages += messages;
+        tally.moves += moves;
+        tally.late += late;
+        tally.parked += parked;
+      }
+      // a run that does too little proves nothing
+      expect(tally.messages).toBeGreaterThan(SEEDS * 100);
+      expect(tally.moves).toBeGreaterThan(SEEDS * 15);
+      expect(tally.late).toBeGreaterThan(SEEDS * 2);
+      expect(tally.parked).toBeGreaterThan(SEEDS * 2);
+    },
+    TIMEOUT_MS,
+  );
+});

@@ -1,0 +1,47 @@
+import { describe, expect, test } from "bun:test";
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { simulate } from "./simulate.ts";
+
+const TIMEOUT_MS = 60_000;
+const fromHere = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+const PROGRAM = fromHere("../../tools/simulate.ts");
+
+/** What the program prints as its last line, run by a command. */
+function reportOf(command: string, args: readonly string[]): Promise<Record<string, unknown>> {
+  const child = spawn(command, [...args, PROGRAM, "--seeds", "1..3", "--json"], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let out = "";
+  child.stdout.setEncoding("utf8");
+  child.stdout.on("data", (text: string) => {
+    out += text;
+  });
+  return new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", () => resolve(JSON.parse(out.trim().split("\n").at(-1) ?? "null")));
+  });
+}
+
+describe("a simulation", () => {
+  test("simulate() does the same when it is run again with the same seed, and something else with another", async () => {
+    const [first, again, other] = [
+      await simulate({ seed: 5 }),
+      await simulate({ seed: 5 }),
+      await simulate({ seed: 6 }),
+    ];
+    expect(again).toEqual(first);
+    expect(other.hash).not.toBe(first.hash);
+  });
+
+  test(
+    "simulate() does the same on Bun and on Deno",
+    async () => {
+      const bun = await reportOf(fromHere("../../node_modules/.bin/bun"), []);
+      const deno = await reportOf(fromHere("../../node_modules/.bin/deno"), ["run", "-A"]);
+      expect(deno.hash).toBe(bun.hash);
+      expect(bun).toMatchObject({ ok: true, seeds: 3 });
+    },
+    TIMEOUT_MS,
+  );
+});
