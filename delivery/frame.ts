@@ -45,6 +45,8 @@ export interface Envelope extends ShardRef {
   readonly type: "ask" | "tell" | "skip";
   readonly epoch: number;
   readonly seq: number;
+  /** Which copy of the message this is, from 1. */
+  readonly copy: number;
   /** The lowest number that the sender still keeps. */
   readonly first: number;
   /** Milliseconds until the answer is worthless; 0 for never. */
@@ -89,11 +91,11 @@ export interface Gap extends ShardRef {
   readonly to: number;
 }
 
-/** The envelope `seq` sent under `sentEpoch` was not admitted here: the shard has an owner under `epoch`. */
+/** This copy of the envelope `seq` was not admitted and never will be: the shard has an owner under `epoch`. */
 export interface Moved extends ShardRef {
   readonly item: "moved";
   readonly seq: number;
-  readonly sentEpoch: number;
+  readonly copy: number;
   readonly epoch: number;
 }
 
@@ -121,6 +123,7 @@ export function writeEnvelope(writer: ByteWriter, envelope: Omit<Envelope, "item
   writeStart(writer, TYPES[envelope.type] | (envelope.urgent ? URGENT : 0), envelope);
   writer.varint(envelope.epoch);
   writer.varint(envelope.seq);
+  writer.varint(envelope.copy);
   writer.varint(envelope.first);
   if (envelope.type === "skip") return;
   writer.varint(envelope.remainingMs);
@@ -158,7 +161,7 @@ function fieldsOf(item: Ack | Got | Gap | Moved): readonly number[] {
     case "gap":
       return [item.epoch, item.from, item.to];
     case "moved":
-      return [item.seq, item.sentEpoch, item.epoch];
+      return [item.seq, item.copy, item.epoch];
   }
 }
 
@@ -229,7 +232,7 @@ function readItem(reader: ByteReader): Item {
         kind,
         shard,
         seq: reader.varint(),
-        sentEpoch: reader.varint(),
+        copy: reader.varint(),
         epoch: reader.varint(),
       };
     default:
@@ -244,10 +247,10 @@ function readEnvelope(
   kind: string,
   shard: number,
 ): Envelope {
-  const [epoch, seq, first] = [reader.varint(), reader.varint(), reader.varint()];
+  const [epoch, seq, copy, first] = [reader.varint(), reader.varint(), reader.varint(), reader.varint()];
   if (seq > SEQ_MAX || first > SEQ_MAX)
     throw new DecodeError(`Cannot read an envelope: current number is ${seq}`);
-  const base = { item: "envelope", kind, shard, urgent, epoch, seq, first } as const;
+  const base = { item: "envelope", kind, shard, urgent, epoch, seq, copy, first } as const;
   if (type === TYPES.skip) {
     return {
       ...base,

@@ -10,7 +10,15 @@ import type { Membership } from "../cluster/membership.ts";
 import type { Codec } from "../transport/codec.ts";
 import type { Subjects } from "../transport/subjects.ts";
 import type { Incoming, Subscription, Transport } from "../transport/transport.ts";
-import { type Frame, type FrameItem, type Item, numbers, readFrame, type Reply } from "./frame.ts";
+import {
+  type Frame,
+  type FrameItem,
+  type Item,
+  type Moved,
+  numbers,
+  readFrame,
+  type Reply,
+} from "./frame.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Outgoing } from "./outgoing.ts";
 import type { AckSource, Peer, Peers } from "./peer.ts";
@@ -91,10 +99,17 @@ export class Inbound {
       case "gap":
         return router.known(item.kind, item.shard)?.onGap(item.epoch, item.from, item.to);
       case "moved":
-        return router.known(item.kind, item.shard)?.onMoved(item.seq);
+        return this.#moved(item);
       case "got":
         return keeper.confirmed(peer, item.kind, item.shard, item.seqs);
     }
+  }
+
+  /** A word that it is elsewhere only makes this node look: the record says where. */
+  #moved({ kind, shard, seq, copy, epoch }: Moved): void {
+    const link = this.#ports.router.known(kind, shard);
+    link?.onMoved(seq, copy);
+    if (link && epoch > link.epoch) this.#ports.table.look(kind, shard);
   }
 
   #reply(peer: Peer, reply: Reply): void {

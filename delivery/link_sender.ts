@@ -204,9 +204,9 @@ export class SenderLink {
   }
 
   /** A copy was certainly not admitted. */
-  onMoved(seq: number): void {
+  onMoved(seq: number, copy: number): void {
     const outgoing = this.#inWindow(seq);
-    outgoing?.refute();
+    outgoing?.refute(copy);
   }
 
   #inWindow(seq: number): Outgoing | undefined {

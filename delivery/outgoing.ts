@@ -58,7 +58,7 @@ export class Outgoing implements PackableMail {
   sentAt = 0;
   /** Copies that were sent, and those that were answered by "not here". */
   copies = 0;
-  refuted = 0;
+  #refuted: Set<number> | undefined;
   /** The lowest epoch under which a copy was sent that may have been admitted. */
   oldestEpoch: number = Infinity;
 
@@ -96,7 +96,7 @@ export class Outgoing implements PackableMail {
 
   /** Whether an owner may have admitted it. */
   get maybeAdmitted(): boolean {
-    return this.acked || this.copies > this.refuted;
+    return this.acked || this.copies > (this.#refuted?.size ?? 0);
   }
 
   get bytes(): Uint8Array {
@@ -111,10 +111,12 @@ export class Outgoing implements PackableMail {
     return bytes;
   }
 
-  /** One copy was answered by "not here". */
-  refute(): void {
-    if (this.refuted < this.copies) this.refuted++;
-    if (this.refuted === this.copies) this.oldestEpoch = Infinity;
+  /** This copy was answered by "not here". */
+  refute(copy: number): void {
+    if (copy < 1 || copy > this.copies) return;
+    this.#refuted ??= new Set();
+    this.#refuted.add(copy);
+    if (this.#refuted.size === this.copies) this.oldestEpoch = Infinity;
   }
 
   /** Makes it as if it had never been sent. @returns what stands at its old number instead */
@@ -133,7 +135,8 @@ export class Outgoing implements PackableMail {
     const place = new Outgoing(request, undefined, callDeadlineAt, this.#scale, ignore, ignore);
     place.ended = true;
     place.seq = seq;
-    this.seq = this.copies = this.refuted = 0;
+    this.seq = this.copies = 0;
+    this.#refuted = undefined;
     this.oldestEpoch = Infinity;
     this.acked = false;
     this.keeper = undefined;

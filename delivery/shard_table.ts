@@ -96,13 +96,13 @@ export class ShardTable {
       if (envelope.epoch === served.epoch && served.admitsAt(this.#ports.clock.now()))
         return served.receive(peer, envelope);
       this.#hold(peer, envelope, until);
-      if (envelope.epoch > served.epoch) this.#look(kind, shard);
+      if (envelope.epoch > served.epoch) this.look(kind, shard);
       return;
     }
     const known = this.#ports.ownership.entry(kind, shard)?.record;
     if (known === undefined || known.epoch < envelope.epoch) {
       this.#hold(peer, envelope, until);
-      return this.#look(kind, shard);
+      return this.look(kind, shard);
     }
     const becomesMine = known.state === "owned" && sameNode(known.owner, this.#ports.self);
     if (becomesMine && known.epoch === envelope.epoch) return this.#hold(peer, envelope, until);
@@ -110,8 +110,8 @@ export class ShardTable {
   }
 
   /** The copy is not admitted here, now or later: its sender may count on that. */
-  #moved(peer: Peer, { kind, shard, seq, epoch: sentEpoch }: Envelope, epoch: number): void {
-    this.#ports.outbox.add(peer, numbers({ item: "moved", kind, shard, seq, sentEpoch, epoch }));
+  #moved(peer: Peer, { kind, shard, seq, copy }: Envelope, epoch: number): void {
+    this.#ports.outbox.add(peer, numbers({ item: "moved", kind, shard, seq, copy, epoch }));
   }
 
   /** A cache only: what does not fit is sent again by its sender. */
@@ -124,7 +124,7 @@ export class ShardTable {
   }
 
   /** A hint, from whomever, only makes this node look at the record. */
-  #look(kind: string, shard: number): void {
+  look(kind: string, shard: number): void {
     const key = `${kind}/${shard}`;
     if (this.#refreshing.has(key)) return;
     this.#refreshing.add(key);

@@ -20,12 +20,14 @@ export class Transmission implements FrameItem {
   readonly #link: Numbering;
   readonly #outgoing: Outgoing;
   readonly #epoch: number;
+  readonly #copy: number;
   readonly #clock: Clock;
 
   constructor(link: Numbering, outgoing: Outgoing, epoch: number, clock: Clock) {
     this.#link = link;
     this.#outgoing = outgoing;
     this.#epoch = epoch;
+    this.#copy = outgoing.copies;
     this.#clock = clock;
   }
 
@@ -48,6 +50,7 @@ export class Transmission implements FrameItem {
       type: skip ? "skip" : type,
       epoch: this.#epoch,
       seq,
+      copy: this.#copy,
       first,
       remainingMs: left === Infinity ? 0 : Math.max(1, Math.ceil(left)),
       urgent: type === "tell" && seq === last,

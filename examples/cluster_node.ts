@@ -5,7 +5,8 @@
 //   deno run --allow-net=127.0.0.1:4222 examples/cluster_node.ts two
 //
 // On Deno this is the only permission that it takes: the nats-server, by address and port. A server given by name
-// ("nats.example.org:4222") has to be allowed without its port, or connected to with `resolve: false`.
+// ("nats.example.org:4222") has to be allowed without its port, and so has the address behind it with its port; with
+// `resolve: false` the name and port are enough.
 //
 // Every second each node greets one of ten actors, wherever that lives. End a node with Ctrl+C: its actors go on at the
 // others, counting from where they were. Start it again, and some come back.

@@ -48,6 +48,7 @@ export class Coordinator {
   #hurried = false;
   #timer: Timer | undefined;
   #gather: Timer | undefined;
+  #settled: Timer[] = [];
   #stopped = false;
 
   constructor(ports: HandoffPorts) {
@@ -72,6 +73,7 @@ export class Coordinator {
 
   start(): void {
     this.#arm();
+    this.#armSettled();
     this.soon();
   }
 
@@ -110,6 +112,7 @@ export class Coordinator {
     this.#stopped = true;
     this.#timer?.cancel();
     this.#gather?.cancel();
+    this.#armSettled();
     for (const stop of this.#stops) stop();
     for (const move of this.#sources.values()) move.stop();
     this.#reception.stop();
@@ -135,8 +138,17 @@ export class Coordinator {
 
   #viewChanged(): void {
     this.#viewAt = this.#ports.clock.now();
+    this.#armSettled();
     for (const move of this.#sources.values()) move.look();
     this.soon();
+  }
+
+  /** Looks as soon as the view counts as settled, and not only at the next beat. */
+  #armSettled(): void {
+    const { clock, settings } = this.#ports;
+    for (const timer of this.#settled) timer.cancel();
+    const waitsMs = [settings.claimSettleMs, settings.settleMs];
+    this.#settled = this.#stopped ? [] : waitsMs.map((ms) => clock.after(ms, () => this.soon()));
   }
 
   #recordChanged(kind: string, shard: number): void {

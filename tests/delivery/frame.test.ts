@@ -35,6 +35,7 @@ const envelope: fc.Arbitrary<Envelope> = fc.record({
   type: fc.constantFrom("ask" as const, "tell" as const),
   epoch: count,
   seq,
+  copy: count,
   first: seq,
   remainingMs: count,
   urgent: fc.boolean(),
@@ -84,7 +85,7 @@ const moved: fc.Arbitrary<Moved> = fc.record({
   ...of,
   item: fc.constant("moved" as const),
   seq: count,
-  sentEpoch: count,
+  copy: count,
   epoch: count,
 });
 const items = fc.array(fc.oneof(envelope, skip, reply, ack, got, gap, moved), { maxLength: 6 });
@@ -113,6 +114,7 @@ const EXAMPLE: readonly Item[] = [
     shard: 4_095,
     epoch: 3,
     seq: 300,
+    copy: 2,
     first: 299,
     remainingMs: 5_000,
     urgent: false,
@@ -125,7 +127,7 @@ const EXAMPLE: readonly Item[] = [
   { item: "ack", kind: "cart", shard: 0, epoch: 2, upTo: 9 },
   { item: "got", kind: "cart", shard: 0, seqs: [1, 200] },
   { item: "gap", kind: "cart", shard: 0, epoch: 2, from: 3, to: 4 },
-  { item: "moved", kind: "cart", shard: 0, seq: 1, sentEpoch: 2, epoch: 3 },
+  { item: "moved", kind: "cart", shard: 0, seq: 1, copy: 2, epoch: 3 },
 ];
 
 describe("a frame", () => {

@@ -56,7 +56,7 @@ const ITEMS: readonly Item[] = [
   { item: "ack", kind: "nothing", shard: 4_000, epoch: 1, upTo: 1 },
   { item: "got", kind: "ledger", shard: 0, seqs: [1, 2, 3, 4, 5, 6, 7, 8, 9] },
   { item: "gap", kind: "ledger", shard: 0, epoch: 1, from: 0, to: Number.MAX_SAFE_INTEGER },
-  { item: "moved", kind: "ledger", shard: 0, seq: 1, sentEpoch: 1, epoch: 9_999 },
+  { item: "moved", kind: "ledger", shard: 0, seq: 1, copy: 1, epoch: 9_999 },
   {
     item: "reply",
     kind: "ledger",
@@ -97,6 +97,7 @@ function envelope(given: Partial<Extract<Item, { item: "envelope" }>>): Item {
     shard: 0,
     epoch: 1,
     seq: 1,
+    copy: 1,
     first: 1,
     remainingMs: 1_000,
     urgent: true,
