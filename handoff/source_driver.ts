@@ -138,7 +138,10 @@ export class SourceMove {
     try {
       const next = prepared(this.#entry.record, to, moveId);
       const change = await ownership.change(shard.kind, shard.shard, this.#entry, next, this.#patience);
-      if (!change.won) return this.look(), this.dispatch({ type: "failed", reason: "the record changed" });
+      if (!change.won) {
+        this.look();
+        return this.dispatch({ type: "failed", reason: "the record changed" });
+      }
       this.#entry = change.entry;
       this.dispatch({ type: "prepared" });
     } catch {

@@ -80,18 +80,7 @@ function fitted(settings: Settings, bytesMax: number): Settings {
 }
 
 export function assemble(ground: Ground): Parts {
-  const {
-    clock,
-    random,
-    cluster,
-    connection,
-    events,
-    membership,
-    ownership,
-    hosts,
-    refs,
-    defects,
-  } = ground;
+  const { clock, random, cluster, connection, events, membership, ownership, hosts, refs, defects } = ground;
   const { transport } = connection;
   const { self, gate } = membership;
   const codec = createCodec();

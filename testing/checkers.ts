@@ -3,7 +3,16 @@
  *
  * @module
  */
-import { type Call, fold, type Fold, type Handled, type History, nameOf, NOTHING, type Violation } from "./history.ts";
+import {
+  type Call,
+  fold,
+  type Fold,
+  type Handled,
+  type History,
+  nameOf,
+  NOTHING,
+  type Violation,
+} from "./history.ts";
 
 /** Judges a history by one promise. */
 export interface Checker {
@@ -59,7 +68,12 @@ export const oneEnd: Checker = checker("I2", "one end for each message", functio
     yield* faultsOf(call, times, crashed);
     const finishedAt = history.endings.get(keyOf(call.sender, call.to, call.n)) ?? Infinity;
     // the end of a tell is an acknowledgement, for which no owner waits before it parks a shard and leaves
-    if (call.type === "ask" && call.outcome === "unknown" && !crashed && call.endedAt - finishedAt > ANSWER_MS)
+    if (
+      call.type === "ask" &&
+      call.outcome === "unknown" &&
+      !crashed &&
+      call.endedAt - finishedAt > ANSWER_MS
+    )
       yield `${nameOf(call)} was handled ${call.endedAt - finishedAt} ms before its end, and got no answer`;
   }
 });
@@ -67,7 +81,8 @@ export const oneEnd: Checker = checker("I2", "one end for each message", functio
 function* faultsOf(call: Call, times: number, crashed: boolean): Iterable<string> {
   const { outcome, code = "", type, endedAt, deadlineAt } = call;
   if (outcome === undefined) return yield `${nameOf(call)} never ended`;
-  if (endedAt > deadlineAt + SLACK_MS) yield `${nameOf(call)} ended ${endedAt - deadlineAt} ms after its deadline`;
+  if (endedAt > deadlineAt + SLACK_MS)
+    yield `${nameOf(call)} ended ${endedAt - deadlineAt} ms after its deadline`;
   if (outcome === "refused" && times > 0) yield `${nameOf(call)} was refused (${code}) and handled`;
   if (outcome === "done" && times === 0 && call.hasEffect && !(crashed && type === "tell"))
     yield `${nameOf(call)} was ${type === "ask" ? "answered" : "acknowledged"} and not handled`;

@@ -214,7 +214,12 @@ export class SimulatedCluster {
       ended = true;
     };
     promise.then(end, end);
-    await this.until(words, () => ended, withinMs, () => "still waiting");
+    await this.until(
+      words,
+      () => ended,
+      withinMs,
+      () => "still waiting",
+    );
     return await promise;
   }
 

@@ -188,15 +188,18 @@ export class History {
   }
 
   /** An actor has set a timer. */
-  timerSet(
-    actor: string,
-    id: string,
-    afterMs: number,
-    everyMs: number | undefined,
-    fires: number,
-  ): void {
+  timerSet(actor: string, id: string, afterMs: number, everyMs: number | undefined, fires: number): void {
     this.note(`timer ${actor} ${id} ${afterMs} ${everyMs ?? ""}`);
-    const timer = { actor, id, setAt: this.#now(), afterMs, everyMs, fires, fired: [], cancelledAt: undefined };
+    const timer = {
+      actor,
+      id,
+      setAt: this.#now(),
+      afterMs,
+      everyMs,
+      fires,
+      fired: [],
+      cancelledAt: undefined,
+    };
     this.timers.set(`${actor}/${id}`, timer);
   }
 

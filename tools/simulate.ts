@@ -4,7 +4,12 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { DEFECTS } from "../tests/simulation/defects.ts";
-import { type Profile, repeatCommand, simulate, type SimulationResult } from "../tests/simulation/simulate.ts";
+import {
+  type Profile,
+  repeatCommand,
+  simulate,
+  type SimulationResult,
+} from "../tests/simulation/simulate.ts";
 
 const HELP = `npm run simulate -- [options]
   Runs the real code of several nodes in one process, under a virtual clock and one seed for each run, while nodes join
@@ -162,7 +167,9 @@ async function main(): Promise<void> {
   const report = { ok, profile: given.profile, seeds, messages, moves, late, parked, hash };
   if (given.json) {
     const failedSeeds = failed.map(({ seed }) => seed);
-    console.log(JSON.stringify({ ...report, failed: failedSeeds, perMinute, seconds: Number(seconds.toFixed(1)) }));
+    console.log(
+      JSON.stringify({ ...report, failed: failedSeeds, perMinute, seconds: Number(seconds.toFixed(1)) }),
+    );
   } else {
     console.log(
       `${seeds} seeds, ${failed.length} failed: ${messages} messages, ${moves} moves, ${late} late actors, ` +

@@ -299,14 +299,19 @@ describe("arguments and results", () => {
     const both = await pair({
       run: (_, argument) => (typeof argument === "number" ? "x".repeat(argument) : argument),
     });
-    const { there } = both;
-    const x = there.ref(Ledger, "x");
-    expect(await code(x.run("x".repeat(2_000_000)))).toBe("too-large");
-    expect(await code(x.run(2_000_000))).toBe("too-large");
-    expect(await code(there.ref(Ledger, "x").runTell("x".repeat(2_000_000)))).toBe("too-large");
-    expect(await code(x.run("x".repeat(900_000)))).toContain("value");
-    expect(await code(x.run(900_000))).toContain("value");
-    expect(await code(x.add("still up"))).toBe("value 1");
+    await onBoth(both, async (node, where) => {
+      const x = node.ref(Ledger, where);
+      expect(await code(x.run("x".repeat(2_000_000)))).toBe("too-large");
+      expect(await code(x.run({ parts: Array.from({ length: 20 }, () => "ü".repeat(60_000)) }))).toBe(
+        "too-large",
+      );
+      expect(await code(x.run(new Uint8Array(1_040_000)))).toBe("too-large");
+      expect(await code(x.run(2_000_000))).toBe("too-large");
+      expect(await code(x.runTell("x".repeat(2_000_000)))).toBe("too-large");
+      expect(await code(x.run("x".repeat(900_000)))).toContain("value");
+      expect(await code(x.run(900_000))).toContain("value");
+      expect(await code(x.add("still up"))).toBe("value 1");
+    });
   });
 
   test("just below the bound fit together with whatever else is on its way", async () => {

@@ -28,9 +28,7 @@ export const Op = z.strictObject({
   afterMs: z.number(),
   fails: z.boolean(),
   sends: z.array(Send),
-  timer: z
-    .strictObject({ afterMs: z.number(), everyMs: z.number(), fires: z.number().int() })
-    .nullable(),
+  timer: z.strictObject({ afterMs: z.number(), everyMs: z.number(), fires: z.number().int() }).nullable(),
   /** Stops the newest timer that this actor set. */
   cancels: z.boolean(),
   padding: z.string(),
@@ -257,8 +255,7 @@ function ledgerClass(of: Contract, around: Surroundings): ActorClass<AnyLedger> 
       const id = `${this.state.born}-${++this.state.timers}`;
       if (everyMs > 0) this.schedule("tick", { id, fires }, { afterMs, everyMs }, id);
       else this.schedule("tick", { id, fires: 1 }, { afterMs }, id);
-      if (alive())
-        history.timerSet(this.address, id, afterMs, everyMs || undefined, everyMs > 0 ? fires : 1);
+      if (alive()) history.timerSet(this.address, id, afterMs, everyMs || undefined, everyMs > 0 ? fires : 1);
     }
 
     #cancel(): void {

@@ -19,7 +19,8 @@ describe("the simulation finds it when", () => {
     "%s",
     async (_words, defect) => {
       const seed = await firstSeedThatFinds(defect);
-      if (seed === undefined) throw new Error(`expected "${defect}" within ${SEEDS_MAX} seeds; seen: nothing`);
+      if (seed === undefined)
+        throw new Error(`expected "${defect}" within ${SEEDS_MAX} seeds; seen: nothing`);
       // the same seed without the defect is clean: it was the defect that was found
       expect((await simulate({ seed })).violations).toEqual([]);
     },

@@ -38,7 +38,11 @@ export async function runSender(options: SenderOptions): Promise<void> {
   await Promise.all(open);
 }
 
-function sendOne({ id, node, history, random, alive }: SenderOptions, to: string, n: number): Promise<boolean> {
+function sendOne(
+  { id, node, history, random, alive }: SenderOptions,
+  to: string,
+  n: number,
+): Promise<boolean> {
   const type = random.next() < 0.6 ? "ask" : "tell";
   const timeoutMs = random.next() < 0.1 ? 20 + random.next() * 200 : 4_000;
   const op = randomOp(id, to, n, random);

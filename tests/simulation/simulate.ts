@@ -96,18 +96,31 @@ class Simulation {
       this.#inspect();
       this.#history.violate("I5", error.message);
     }
-    const violations = [...this.#history.violations, ...CHECKERS.flatMap((each) => each.check(this.#history))];
+    const violations = [
+      ...this.#history.violations,
+      ...CHECKERS.flatMap((each) => each.check(this.#history)),
+    ];
     const { phase, clock, seed } = this.#cluster;
     const { hash, handled } = this.#history;
     await this.#cluster[Symbol.asyncDispose]();
-    return { seed, violations, phase, hash, messages: handled.length, ...this.#tally, virtualMs: clock.now() };
+    return {
+      seed,
+      violations,
+      phase,
+      hash,
+      messages: handled.length,
+      ...this.#tally,
+      virtualMs: clock.now(),
+    };
   }
 
   /** What every node thinks, for the trace. */
   #inspect(): void {
     for (const node of this.#cluster.nodes.values()) {
       const { shards, actors, counters, gateOpen } = node.inspect();
-      this.#history.note(`node ${node.name} ${node.incarnation} open ${gateOpen} ${JSON.stringify(counters)}`);
+      this.#history.note(
+        `node ${node.name} ${node.incarnation} open ${gateOpen} ${JSON.stringify(counters)}`,
+      );
       for (const shard of shards) this.#history.note(`  shard ${JSON.stringify(shard)}`);
       for (const actor of actors) this.#history.note(`  actor ${JSON.stringify(actor)}`);
     }
@@ -123,16 +136,27 @@ class Simulation {
     this.#faults.on = false;
     this.#sending = false;
     cluster.phase = "heal";
-    await cluster.until("all callers and moves to end", () => this.#flows.size === 0, 40_000, () =>
-      [...this.#history.calls.filter((call) => call.outcome === undefined)]
-        .map(({ sender, to, n }) => `${sender} → ${to} ${n}`)
-        .join(", "),
+    await cluster.until(
+      "all callers and moves to end",
+      () => this.#flows.size === 0,
+      40_000,
+      () =>
+        [...this.#history.calls.filter((call) => call.outcome === undefined)]
+          .map(({ sender, to, n }) => `${sender} → ${to} ${n}`)
+          .join(", "),
     );
     if (cluster.nodes.size === 0) await cluster.ends("a node", this.#start("last"));
     cluster.phase = "settle";
-    await cluster.until("all messages to end", () => this.#history.calls.every((call) => call.outcome), 20_000);
-    await cluster.until("all timers and mail to be handled", () => this.#isQuiet(), 20_000, () =>
-      this.#timersLeft(),
+    await cluster.until(
+      "all messages to end",
+      () => this.#history.calls.every((call) => call.outcome),
+      20_000,
+    );
+    await cluster.until(
+      "all timers and mail to be handled",
+      () => this.#isQuiet(),
+      20_000,
+      () => this.#timersLeft(),
     );
     cluster.phase = "probe";
     await cluster.ends("every shard to answer", this.#probe(), LEASE_AND_MORE_MS);
@@ -305,9 +329,7 @@ class Simulation {
     for (const contract of Object.values(CONTRACTS)) {
       const probes = namesOfShards(contract.kind, contract.shards);
       const ref = (name: string) => node.ref(contract as typeof CONTRACTS.ledger, name);
-      await Promise.all(
-        probes.map((name) => this.#insist(() => ref(name).dump(null, { timeoutMs: 1_000 }))),
-      );
+      await Promise.all(probes.map((name) => this.#insist(() => ref(name).dump(null, { timeoutMs: 1_000 }))));
     }
   }
 

@@ -49,7 +49,11 @@ describe("SimulatedCluster", () => {
     await cluster.start("n2", HOSTS, { weight: 0 });
     cluster.crash("n1");
     await cluster.start("n3", HOSTS);
-    const owners = () => cluster.node("n3").inspect().shards.map(({ owner }) => owner);
+    const owners = () =>
+      cluster
+        .node("n3")
+        .inspect()
+        .shards.map(({ owner }) => owner);
     await cluster.until("n3 to own all", () => owners().every((owner) => owner === "n3"), 30_000);
     expect(await addAll(cluster, "n2")).toEqual(NAMES.map(() => 1));
   });
@@ -69,7 +73,14 @@ describe("SimulatedCluster", () => {
   test("until() fails with seed, phase, what was expected, what is, and how to repeat it", async () => {
     await using cluster = new SimulatedCluster({ seed: 4, repeat: "run 4" });
     cluster.phase = "waiting";
-    const failed = cluster.until("rain", () => false, 20, () => "sun").catch((error: unknown) => error);
+    const failed = cluster
+      .until(
+        "rain",
+        () => false,
+        20,
+        () => "sun",
+      )
+      .catch((error: unknown) => error);
     const error = (await failed) as SimulationError;
     expect(error).toBeInstanceOf(SimulationError);
     expect(error.message).toBe(
