@@ -296,26 +296,20 @@ export function publicErrorData(data: ErrorData): ErrorData {
   return rest;
 }
 
-/** Statuses by code, in the numbers of HTTP, which clients of NATS services know as well. */
-const STATUS: ReadonlyMap<string, number> = new Map([
-  ["invalid-name", 400],
-  ["invalid-argument", 400],
-  ["encode-failed", 400],
-  ["decode-failed", 400],
-  ["unknown-kind", 404],
-  ["unknown-message", 404],
-  ["call-cycle", 409],
-  ["invalid-state", 409],
-  ["too-large", 413],
-  ["busy", 429],
-  ["unavailable", 503],
-  ["aborted", 503],
-  ["node-stopped", 503],
-  ["server-unsuitable", 503],
-  ["records-unavailable", 503],
-  ["deadline-exceeded", 504],
-  ["outcome-unknown", 504],
-]);
+/** Codes by status, in the numbers of HTTP, which clients of NATS services know as well. */
+const STATUSES: readonly (readonly [number, string])[] = [
+  [400, "invalid-name invalid-argument encode-failed decode-failed"],
+  [404, "unknown-kind unknown-message"],
+  [409, "call-cycle invalid-state"],
+  [413, "too-large"],
+  [429, "busy"],
+  [503, "unavailable aborted node-stopped server-unsuitable records-unavailable"],
+  [504, "deadline-exceeded outcome-unknown"],
+];
+
+const STATUS: ReadonlyMap<string, number> = new Map(
+  STATUSES.flatMap(([status, codes]) => codes.split(" ").map((code) => [code, status] as const)),
+);
 
 /** The status of a code; what is not known is a fault of this side, 500. */
 export function statusOf(code: string): number {

@@ -1,16 +1,15 @@
 /**
- * The living instance of one actor: take → decode → validate → handle → check the state → answer, one at a time.
+ * The living instance of one actor, from its first hook to its last; `turn.ts` handles its messages, one at a time.
  *
  * An activation does not know its shard's fate. Its host tells by `running` whether handlers may start, and hears by
  * `onRest` when nothing is going on any more, which is what a drain waits for.
  *
  * @module
  */
-import { ConfigurationError, type ErrorData, toErrorData } from "../errors.ts";
+import { ConfigurationError, toErrorData } from "../errors.ts";
 import type { ActivationHost, Beginning } from "./activation_host.ts";
 import { type ContextSource, LentContext } from "./context.ts";
-import { expired, handledErrorData, unknownMessage, validArgument, validResult } from "./dispatch.ts";
-import type { HostedMessage } from "./host.ts";
+import { Conversation } from "./conversation.ts";
 import {
   type ActivationReason,
   type ActivationStatus,
@@ -20,16 +19,16 @@ import {
 import type { Mail } from "./mail.ts";
 import { Mailbox } from "./mailbox.ts";
 import { fenced } from "./refusals.ts";
-import { reportDeadLetter, reportFailure } from "./reports.ts";
+import { reportFailure } from "./reports.ts";
 import type { Runnable } from "./scheduler.ts";
-import { RunningSignal } from "./signal.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { StateCell } from "./state_cell.ts";
 import { ActorTimers, TimerMail } from "./timers.ts";
-import { isThenable, UserCode } from "./user_code.ts";
+import { Turn, type TurnOwner } from "./turn.ts";
+import { UserCode } from "./user_code.ts";
 
 /** See the module's text. */
-export class Activation implements ContextSource, Runnable {
+export class Activation implements ContextSource, TurnOwner, Runnable {
   readonly name: string;
   readonly why: ActivationReason;
   readonly mailbox: Mailbox<Mail>;
@@ -39,13 +38,9 @@ export class Activation implements ContextSource, Runnable {
   #status: ActivationStatus = "activating";
   readonly #code: UserCode;
   readonly #state: StateCell;
-  #running: Mail | undefined;
   #scheduled = false;
-  #outstanding = 0;
-  /** It shall end as soon as nothing that it sent is under way: what begins after it must not overtake that. */
-  #retiring: (() => void) | undefined;
-  #chain: readonly string[] | undefined;
-  readonly #signal: RunningSignal;
+  readonly #conversation: Conversation;
+  readonly #turn: Turn;
 
   constructor(host: ActivationHost<Activation>, beginning: Beginning) {
     const { clock } = host.runtime;
@@ -59,11 +54,14 @@ export class Activation implements ContextSource, Runnable {
     });
     this.lastActiveAt = clock.now();
     this.#state = new StateCell(host.hosted, beginning.name, beginning.state);
-    this.#signal = new RunningSignal(clock);
+    this.#conversation = new Conversation(() => this.#tellRest());
     this.#code = new UserCode(() => {
       this.wake();
-      if (this.atRest) this.#host.onRest(this);
+      this.#tellRest();
     });
+    const { hosted, runtime } = host;
+    const { events } = runtime;
+    this.#turn = new Turn(this, { hosted, clock, events, code: this.#code, state: this.#state });
     for (const timer of beginning.timers ?? []) this.timers.set(timer);
     this.wake();
   }
@@ -91,8 +89,8 @@ export class Activation implements ContextSource, Runnable {
 
   /** Like `idle`, whatever the status is. */
   get atRest(): boolean {
-    const nothingSent = this.#outstanding === 0 || this.#host.runtime.defects?.has("idle-with-sent");
-    return !this.#code.busy && nothingSent === true;
+    const quiet = this.#conversation.isQuiet || this.#host.runtime.defects?.has("idle-with-sent");
+    return !this.#code.busy && quiet === true;
   }
 
   /** Asks for a slice of work, unless it already stands in line or has nothing to do. */
@@ -121,18 +119,22 @@ export class Activation implements ContextSource, Runnable {
       else {
         const mail = this.mailbox.take();
         if (mail === undefined) break;
-        this.#handle(mail, now);
+        this.#turn.handle(mail, now);
       }
       count++;
     }
     this.wake();
-    if (this.atRest) this.#host.onRest(this);
+    this.#tellRest();
     return count;
+  }
+
+  #tellRest(): void {
+    if (this.atRest) this.#host.onRest(this);
   }
 
   #mayStart(): boolean {
     const live = this.#status === "active" || this.#status === "activating";
-    return live && !this.#code.busy && this.#retiring === undefined && this.#host.serving;
+    return live && !this.#code.busy && !this.#conversation.isClosing && this.#host.serving;
   }
 
   // ---- beginning and end
@@ -157,16 +159,16 @@ export class Activation implements ContextSource, Runnable {
     } catch (error) {
       return this.#failedStart(error);
     }
-    this.#signal.release(); // the first message gets one of its own
+    this.#turn.release(); // the first message gets one of its own
     if (this.#status === "activating") this.become("active");
   }
 
   /** Back to the state that it was to begin with. One that is late begins again where it follows its shard to. */
   #failedStart(error: unknown): void {
     this.#state.undo();
-    this.#signal.release();
+    this.#turn.release();
     this.#code.discard();
-    this.#report("onActivate", error);
+    reportFailure(this.#host.runtime.events, this, "onActivate", error);
     if (this.#status === "activating") this.#host.onFailedStart(this, toErrorData(error));
   }
 
@@ -175,17 +177,7 @@ export class Activation implements ContextSource, Runnable {
    * cancels the handoff.
    */
   drain(signal: AbortSignal): Promise<void> | undefined {
-    return this.#code.onDrain(signal, () => this.#settle());
-  }
-
-  /** @throws {InvalidStateError} if the state does not fit; it is then what it was before */
-  #settle(): void {
-    try {
-      this.#state.settle();
-    } catch (error) {
-      this.#state.undo();
-      throw error;
-    }
+    return this.#code.onDrain(signal, () => this.#state.settle());
   }
 
   /** Ends it after its hook; the host hears `onRetired`. Only at rest. `again`: it shall begin anew at once. */
@@ -203,7 +195,7 @@ export class Activation implements ContextSource, Runnable {
       this.#host.onRetired(this, snapshot, timers);
     };
     this.#code.onDeactivate(why, done, (error) => {
-      this.#report("onDeactivate", error);
+      reportFailure(this.#host.runtime.events, this, "onDeactivate", error);
       done();
     });
   }
@@ -220,18 +212,18 @@ export class Activation implements ContextSource, Runnable {
     if (this.#status === "ended") return;
     this.#status = "ended";
     this.timers.clear();
-    this.#signal.abort(fenced(this.address, this.#status));
+    this.#turn.abort(fenced(this.address, this.#status));
     if (why !== undefined)
       this.#code.onDeactivate(
         why,
         () => {},
-        (error) => this.#report("onDeactivate", error),
+        (error) => reportFailure(this.#host.runtime.events, this, "onDeactivate", error),
       );
   }
 
   /** Aborts the running handler's signal, at a leave deadline. */
   abort(reason: Error): void {
-    this.#signal.abort(reason);
+    this.#turn.abort(reason);
   }
 
   /** Whether its state must not be forgotten. */
@@ -261,93 +253,10 @@ export class Activation implements ContextSource, Runnable {
     this.#status = status;
   }
 
-  // ---- one message
-
-  #handle(mail: Mail, now: number): void {
-    const { hosted } = this.#host;
-    if (mail instanceof TimerMail && !this.timers.begin(mail.timer)) return;
-    const message = hosted.messages.get(mail.message);
-    if (message === undefined) return this.#reject(mail, unknownMessage(this.kind));
-    if (mail.deadlineAt <= now) return mail.fail(expired(mail.message));
-    let input: unknown;
-    try {
-      input =
-        mail.checkedBy === message.declared ? mail.checked : validArgument(hosted, message, mail.argument());
-    } catch (error) {
-      return this.#reject(mail, toErrorData(error));
-    }
-    this.#running = mail;
-    this.#chain = undefined;
-    this.#call(mail, message, input);
-  }
-
-  #call(mail: Mail, message: HostedMessage, input: unknown): void {
-    let result: unknown;
-    let later: boolean;
-    try {
-      result = this.#code.call(message, input);
-      later = isThenable(result);
-    } catch (error) {
-      return this.#failed(mail, error);
-    }
-    if (!later) return this.#succeeded(mail, message, result);
-    this.#code.wait(
-      result,
-      (value) => this.#succeeded(mail, message, value),
-      (error) => this.#failed(mail, error),
-    );
-  }
-
-  #reject(mail: Mail, error: ErrorData): void {
-    mail.fail(error);
-    if (mail.type === "tell") reportDeadLetter(this.#host.runtime.events, this, mail.message, error);
-  }
-
-  #succeeded(mail: Mail, message: HostedMessage, value: unknown): void {
-    this.#release();
-    if (this.#status === "ended") return mail.fail(toErrorData(fenced(this.address, this.#status)));
-    try {
-      this.#settle();
-    } catch (error) {
-      this.#report(mail.message, error);
-      return mail.fail(toErrorData(error));
-    }
-    if (mail.type === "tell") return mail.succeed(undefined);
-    try {
-      mail.succeed(validResult(this.#host.hosted, message, value));
-    } catch (error) {
-      mail.fail(toErrorData(error));
-    }
-  }
-
-  #failed(mail: Mail, error: unknown): void {
-    this.#release();
-    if (this.#status === "ended") return mail.fail(toErrorData(fenced(this.address, this.#status)));
-    this.#report(mail.message, error);
-    const { onError } = this.#host.hosted.contract;
-    if (onError === "keep") {
-      try {
-        this.#settle();
-      } catch {
-        // undone
-      }
-    } else this.#state.undo();
-    mail.fail(handledErrorData(error));
-    if (onError === "keep" || this.#status !== "active") return;
-    const again = onError === "restart";
-    const retire = () => this.retire(again ? "failed" : "stop", again);
-    if (this.#outstanding === 0) retire();
-    else this.#retiring = retire;
-  }
-
-  #release(): void {
-    this.#running = undefined;
-    this.#chain = undefined;
-    this.#signal.release();
-  }
-
-  #report(message: string, error: unknown): void {
-    reportFailure(this.#host.runtime.events, this, message, error);
+  /** A handler threw and the contract does not let the actor go on: it ends once all that it sent is settled. */
+  onBroken(again: boolean): void {
+    if (this.#status !== "active") return;
+    this.#conversation.whenQuiet(() => this.retire(again ? "failed" : "stop", again));
   }
 
   /** @throws {FencedError} once it is sealed, given up or fenced */
@@ -357,27 +266,21 @@ export class Activation implements ContextSource, Runnable {
 
   /** The signal of what it handles now. */
   get signal(): AbortSignal {
-    return this.#signal.get(this.#running?.deadlineAt ?? Infinity);
+    return this.#turn.signal;
   }
 
   // ---- as a caller
 
   get chain(): readonly string[] {
-    this.#chain ??= [...(this.#running?.chain ?? []), this.address];
-    return this.#chain;
+    return this.#turn.chain;
   }
 
   sent(): void {
     this.assertLive();
-    this.#outstanding++;
+    this.#conversation.sent();
   }
 
   settled(): void {
-    this.#outstanding--;
-    if (!this.atRest) return;
-    const retire = this.#retiring;
-    this.#retiring = undefined;
-    retire?.();
-    if (this.atRest) this.#host.onRest(this);
+    this.#conversation.settled();
   }
 }

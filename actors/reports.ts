@@ -5,6 +5,7 @@
  */
 import { type ErrorData, toErrorData } from "../errors.ts";
 import type { EventBus } from "../events.ts";
+import type { Mail } from "./mail.ts";
 
 /** Whom it is about. */
 interface Address {
@@ -30,4 +31,10 @@ export function reportDeadLetter(
   error: ErrorData,
 ): void {
   events.emit({ type: "dead-letter", kind, name, message, reason: error.message });
+}
+
+/** Ends a message that was admitted and cannot be handled: who asked hears it, a tell becomes a dead letter. */
+export function reject(events: EventBus, address: Address, mail: Mail, error: ErrorData): void {
+  mail.fail(error);
+  if (mail.type === "tell") reportDeadLetter(events, address, mail.message, error);
 }

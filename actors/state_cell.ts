@@ -54,10 +54,16 @@ export class StateCell {
     return this.#kept || this.#touched;
   }
 
-  /** After a handler or hook that ended well. @throws {InvalidStateError} if the state does not fit; then `undo` it */
+  /** After a handler or hook. @throws {InvalidStateError} if the state does not fit; it is then what it was before */
   settle(): void {
     if (!this.#touched) return;
-    if (this.#hosted.contract.stateCheck === "handler") this.#checked = copyState(this.#hosted, this.#state);
+    try {
+      if (this.#hosted.contract.stateCheck === "handler")
+        this.#checked = copyState(this.#hosted, this.#state);
+    } catch (error) {
+      this.undo();
+      throw error;
+    }
     this.#touched = false;
     this.#kept = true;
   }

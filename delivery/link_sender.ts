@@ -22,6 +22,7 @@ import type { Peer } from "./peer.ts";
 import { NOBODY, peerOf, type LocalShard, type Route } from "./route.ts";
 import type { DeliverySettings } from "./settings.ts";
 import { Transmission } from "./transmission.ts";
+import { Window } from "./window.ts";
 
 /** What every link of a node works with. */
 export interface SenderPorts {
@@ -44,9 +45,7 @@ export class SenderLink {
   #floor = 0;
   #waiting: Outgoing[] = [];
   /** Sent and not acknowledged, by number, without holes. */
-  #window: Outgoing[] = [];
-  /** Index into the window of what is to be sent next on this route. */
-  #cursor = 0;
+  readonly #window = new Window();
   readonly #pace: Pace;
   #nextSeq = 1;
   readonly #pending = new Map<number, Outgoing>();
@@ -64,7 +63,7 @@ export class SenderLink {
 
   /** Messages that have not ended, or whose place is not acknowledged. */
   get size(): number {
-    return this.#waiting.length + this.#window.length + this.#pending.size;
+    return this.#waiting.length + this.#window.size + this.#pending.size;
   }
 
   /** Messages that somebody still waits for. */
@@ -85,7 +84,7 @@ export class SenderLink {
 
   /** The short way to an owner on this node, when nothing is before it: a number, and into the mailbox. */
   #admitAtOnce(outgoing: Outgoing, now: number): boolean {
-    if (this.#route.to !== "here" || this.#waiting.length > 0 || this.#window.length > 0) return false;
+    if (this.#route.to !== "here" || this.#waiting.length > 0 || this.#window.size > 0) return false;
     const { shard } = this.#route;
     if (!shard.admitsAt(now)) return false;
     this.#number(outgoing);
@@ -98,7 +97,7 @@ export class SenderLink {
     if (this.#route.to === "nobody" || !this.#ports.gate.isOpenAt(now)) return;
     if (this.#route.to === "here") return this.#pumpLocal(this.#route.shard, now);
     const { peer } = this.#route;
-    while (this.#cursor < this.#pace.limit) {
+    while (this.#window.sent < this.#pace.limit) {
       const outgoing = this.#next();
       if (outgoing === undefined) break;
       this.#transmit(outgoing, peer, now);
@@ -109,7 +108,7 @@ export class SenderLink {
     if (!shard.admitsAt(now)) return;
     for (let outgoing = this.#next(); outgoing !== undefined; outgoing = this.#next())
       this.#admitLocal(outgoing, shard);
-    this.#trim();
+    this.#window.trim();
   }
 
   #admitLocal(outgoing: Outgoing, shard: LocalShard): void {
@@ -123,16 +122,12 @@ export class SenderLink {
 
   /** The next of the window to be sent on this route, or the next that waits. */
   #next(): Outgoing | undefined {
-    const again = this.#window[this.#cursor];
-    if (again !== undefined) {
-      this.#cursor++;
-      return again;
-    }
+    const again = this.#window.next();
+    if (again !== undefined) return again;
     const outgoing = this.#waiting.shift();
     if (outgoing === undefined) return undefined;
     this.#number(outgoing);
     this.#window.push(outgoing);
-    this.#cursor++;
     return outgoing;
   }
 
@@ -158,7 +153,7 @@ export class SenderLink {
 
   /** The lowest number that is still kept. */
   get first(): number {
-    return this.#window[0]?.seq ?? this.#nextSeq;
+    return this.#window.first ?? this.#nextSeq;
   }
 
   /** The highest number given. */
@@ -186,7 +181,7 @@ export class SenderLink {
   /** The end of an ask, or the refusal of a tell. The caller's own checks of peer and frame are done. */
   onReply(epoch: number, seq: number, end: (outgoing: Outgoing) => void): void {
     if (epoch < this.#floor) return;
-    const outgoing = this.#pending.get(seq) ?? this.#inWindow(seq);
+    const outgoing = this.#pending.get(seq) ?? this.#window.at(seq);
     if (outgoing === undefined) return;
     const first = !outgoing.acked;
     outgoing.acked = true;
@@ -198,36 +193,22 @@ export class SenderLink {
   onGap(epoch: number, from: number, to: number): void {
     if (epoch !== this.#epoch || this.#route.to !== "peer") return;
     const now = this.#ports.clock.now();
-    for (const outgoing of this.#window.slice(0, this.#cursor)) {
-      if (outgoing.seq >= from && outgoing.seq <= to) this.#transmit(outgoing, this.#route.peer, now);
-    }
+    for (const outgoing of this.#window.sentBetween(from, to))
+      this.#transmit(outgoing, this.#route.peer, now);
   }
 
   /** A copy was certainly not admitted. */
   onMoved(seq: number, copy: number): void {
-    const outgoing = this.#inWindow(seq);
+    const outgoing = this.#window.at(seq);
     outgoing?.refute(copy);
-  }
-
-  #inWindow(seq: number): Outgoing | undefined {
-    const first = this.#window[0];
-    return first && this.#window[seq - first.seq];
   }
 
   #progressed(now: number): void {
     this.#pace.progressed();
-    this.#trim();
-    if (this.#window.length === 0) this.#pace.rest();
+    this.#window.trim();
+    if (this.#window.size === 0) this.#pace.rest();
     else this.#scheduleResend(now);
     this.pump();
-  }
-
-  #trim(): void {
-    let done = 0;
-    while (this.#window[done]?.acked) done++;
-    if (done === 0) return;
-    this.#window.splice(0, done);
-    this.#cursor = Math.max(0, this.#cursor - done);
   }
 
   // ---- time
@@ -246,9 +227,9 @@ export class SenderLink {
   }
 
   #restart(now: number): void {
-    this.#cursor = 0;
+    this.#window.rewind();
     this.#pace.rest();
-    if (this.#window.length > 0) this.#scheduleResend(now);
+    if (this.#window.size > 0) this.#scheduleResend(now);
     this.pump();
   }
 
@@ -258,8 +239,7 @@ export class SenderLink {
     for (const outgoing of late) outgoing.endBadly(this.#neverSent(outgoing));
     for (const outgoing of this.#sent())
       if (outgoing.callDeadlineAt <= now) outgoing.endBadly(this.#pastDeadline(outgoing));
-    for (const outgoing of this.#waiting) this.#ports.wakeBy(outgoing.callDeadlineAt);
-    for (const outgoing of this.#sent()) this.#ports.wakeBy(outgoing.callDeadlineAt);
+    for (const { callDeadlineAt } of [...this.#waiting, ...this.#sent()]) this.#ports.wakeBy(callDeadlineAt);
   }
 
   /** What was sent and has not ended: asks wherever they are, and tells of the window. */
@@ -327,16 +307,14 @@ export class SenderLink {
       if (outgoing.idempotent) anew.push(this.#renew(outgoing));
       else outgoing.endBadly(outcomeUnknown(this.#about(outgoing), "sent, and its owner was lost"));
     }
-    this.#trim();
+    this.#window.trim();
     this.#waiting.unshift(...anew);
   }
 
   /** The same message under a new number; its old place becomes a `skip`. */
   #renew(outgoing: Outgoing): Outgoing {
     this.#pending.delete(outgoing.seq);
-    const index = this.#window.indexOf(outgoing);
-    const place = outgoing.renew();
-    if (index >= 0) this.#window[index] = place;
+    this.#window.replace(outgoing, outgoing.renew());
     return outgoing;
   }
 }

@@ -3,33 +3,23 @@
  *
  * @module
  */
-import {
-  CallCycleError,
-  InvalidArgumentError,
-  toErrorData,
-  UnknownKindError,
-  UnknownMessageError,
-} from "../errors.ts";
+import { UnknownKindError } from "../errors.ts";
 import type { Caller } from "../actors/activation_host.ts";
 import type { AskMessage, Contract, TellMessage } from "../actors/contract.ts";
 import type { CallOptions, Channel } from "../actors/ref.ts";
-import { firstIssue, validate } from "../actors/schema.ts";
 import type { Membership } from "../cluster/membership.ts";
 import type { OwnedEntry, Ownership } from "../cluster/ownership.ts";
 import { shardOf } from "../cluster/placement.ts";
 import { sameNode } from "../cluster/protocol.ts";
 import type { Codec } from "../transport/codec.ts";
 import { checkName } from "../transport/subjects.ts";
-import { copyValue } from "../transport/value.ts";
 import { Alarm } from "./alarm.ts";
-import { tooLarge } from "./ends.ts";
-import { CHAIN_MAX } from "./frame.ts";
+import { checkDepth, checkSize, checkTell, checkTimeout, copyArgument, declaredMessage } from "./checks.ts";
 import { SenderLink, type SenderPorts } from "./link_sender.ts";
 import type { Route } from "./route.ts";
 import { Outgoing, type Request } from "./outgoing.ts";
 import type { Peers } from "./peer.ts";
 import type { ShardTable } from "./shard_table.ts";
-import { excess, type Scale } from "./weight.ts";
 
 /** What a router works with. */
 export interface RouterPorts extends Omit<SenderPorts, "wakeBy"> {
@@ -265,64 +255,6 @@ class ActorChannel implements Channel {
     this.#link ??= this.#router.linkTo(kind, this.#name);
     return this.#link ? this.#router.submit(this.#link, request) : this.#router.send(request);
   }
-}
-
-/** By own keys only: `toString` and its kind are nobody's messages. */
-function declaredMessage({ messages }: Contract, message: string): AskMessage | TellMessage {
-  const declared = Object.hasOwn(messages, message) ? messages[message] : undefined;
-  if (declared) return declared;
-  throw new UnknownMessageError("Cannot send a message: current contract declares no such one");
-}
-
-/** Nobody answers a tell, so its sender hears here what its owner would refuse in silence. An owner here need not check again. */
-function checkTell({ message, declared }: Request, outgoing: Outgoing): void {
-  if (declared === undefined) return;
-  const result = validate(declared.input, outgoing.argument());
-  if (result.issues) {
-    const { path, message: issue } = firstIssue(result.issues);
-    const words = `Cannot send "${message}": current argument at "${path}": ${issue}`;
-    return outgoing.endBadly(new InvalidArgumentError(words, { path }));
-  }
-  outgoing.checkedBy = declared;
-  outgoing.checked = result.value;
-}
-
-function copyArgument(message: string, argument: unknown): unknown {
-  try {
-    return copyValue(argument);
-  } catch (cause) {
-    const data = toErrorData(cause);
-    throw new InvalidArgumentError(`Cannot send "${message}": ${data.message}`, { ...data, cause });
-  }
-}
-
-/** @throws {TooLargeError} if it could not leave this node, wherever the actor is now */
-function checkSize({ message, caller }: Request, argument: unknown, scale: Scale): void {
-  const bytes = excess(argument, scale);
-  if (bytes !== undefined) throw tooLarge("send", message, bytes, scale.bytesMax);
-  let names = 0;
-  for (const address of caller?.chain ?? []) names += address.length * 3;
-  if (names > CHAIN_BYTES_MAX) throw tooLarge("send", message, names, CHAIN_BYTES_MAX);
-}
-
-/** Room for the names of the actors that wait, in bytes. */
-const CHAIN_BYTES_MAX = 49_152;
-
-/** Longest time a call may ask for: what timers can count. */
-const TIMEOUT_MAX_MS = 2_147_483_647;
-
-function checkTimeout(timeoutMs: number): void {
-  if (typeof timeoutMs === "number" && timeoutMs > 0 && timeoutMs <= TIMEOUT_MAX_MS) return;
-  throw new InvalidArgumentError(
-    `Cannot send with a timeout that is not above 0 and up to ${TIMEOUT_MAX_MS} ms: current value is ${String(timeoutMs)}`,
-  );
-}
-
-/** Actors that call one another ever deeper are stopped, as those that call in a circle are. */
-function checkDepth({ message }: Request, chain: readonly string[]): void {
-  if (chain.length <= CHAIN_MAX) return;
-  const words = `current number of actors that wait for one another is ${chain.length}, the bound is ${CHAIN_MAX}`;
-  throw new CallCycleError(`Cannot send "${message}": ${words}`);
 }
 
 function heed(signal: AbortSignal, abandon: () => void): () => void {

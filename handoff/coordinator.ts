@@ -10,6 +10,7 @@ import { claimed } from "../cluster/shard_changes.ts";
 import { Shard } from "../delivery/shard.ts";
 import type { ShardMoved } from "../events.ts";
 import type { Timer } from "../platform/clock.ts";
+import { Backoff } from "./backoff.ts";
 import { Journal } from "./journal.ts";
 import { LateArrivals, LateLeavers } from "./late.ts";
 import { ParkingPlace } from "./parking.ts";
@@ -25,11 +26,6 @@ const CLAIMS_AT_ONCE = 64;
 /** Milliseconds that changes are gathered before they are looked at. */
 const GATHER_MS = 2;
 
-interface Backoff {
-  readonly notBefore: number;
-  readonly delayMs: number;
-}
-
 /** See the module's text. */
 export class Coordinator {
   readonly journal: Journal;
@@ -40,7 +36,7 @@ export class Coordinator {
   readonly #sources = new Map<string, SourceMove>();
   readonly #reception: Reception;
   readonly #claiming = new Set<string>();
-  readonly #backoff = new Map<string, Backoff>();
+  readonly #backoff: Backoff;
   readonly #placements: Placements;
   readonly #stops: (() => void)[];
   #viewAt: number;
@@ -58,6 +54,7 @@ export class Coordinator {
     this.arrivals = new LateArrivals(ports, this.leavers);
     this.#parking = new ParkingPlace(ports);
     this.#placements = new Placements(ports.membership);
+    this.#backoff = new Backoff(ports.clock, ports.random, ports.settings);
     this.#viewAt = ports.clock.now();
     this.#reception = new Reception(ports, () => this.soon());
     ports.talk.onNew = (message) => {
@@ -190,7 +187,7 @@ export class Coordinator {
   #mayAct(step: Step, key: string): boolean {
     const { clock, settings, membership } = this.#ports;
     const now = clock.now();
-    if ((this.#backoff.get(key)?.notBefore ?? 0) > now) return false;
+    if (!this.#backoff.isOver(key)) return false;
     if (step.do === "move" || step.do === "park") {
       const settled = this.#leaving || now - this.#viewAt >= settings.settleMs;
       return (
@@ -223,10 +220,10 @@ export class Coordinator {
     const key = keyOf(kind, shard);
     this.#claiming.add(key);
     try {
-      if (await work()) this.#backoff.delete(key);
-      else this.#backOff(key);
+      if (await work()) this.#backoff.forget(key);
+      else this.#backoff.more(key);
     } catch {
-      this.#backOff(key);
+      this.#backoff.more(key);
     } finally {
       this.#claiming.delete(key);
       this.soon();
@@ -294,25 +291,18 @@ export class Coordinator {
     const { shard, to } = move.plan;
     this.#sources.delete(key);
     if (end.moved) {
-      this.#backoff.delete(key);
+      this.#backoff.forget(key);
       this.leavers.add(shard, end.late);
       this.journal.add(end.report);
       this.#ports.events.emit(end.report);
     } else {
       this.journal.kept++;
-      this.#backOff(key);
+      this.#backoff.more(key);
       const { kind, shard: number } = shard;
       const target = to === "bucket" ? "parked" : to.node;
       this.#ports.events.emit({ type: "move-kept", kind, shard: number, to: target, reason: end.reason });
     }
     this.soon();
-  }
-
-  #backOff(key: string): void {
-    const { clock, settings, random } = this.#ports;
-    const former = this.#backoff.get(key)?.delayMs ?? settings.retryMinMs / 2;
-    const delayMs = Math.min(settings.retryMaxMs, former * 2);
-    this.#backoff.set(key, { delayMs, notBefore: clock.now() + delayMs * (0.75 + random.next() / 2) });
   }
 }
 

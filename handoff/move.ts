@@ -28,3 +28,37 @@ export type MoveEnd =
 export interface Parking {
   park(kind: string, shard: number, moving: OwnedEntry, sealed: SealedShard, giving: Giving): Promise<void>;
 }
+
+/** When a move began, when its last handler could start, and when it ended; on the source's clock. */
+export interface MoveTimes {
+  readonly startedAt: number;
+  /** 0 if it never came so far. */
+  readonly drainedAt: number;
+  readonly endedAt: number;
+}
+
+/** What the journal and the events say about a move that ended well. */
+export function moveReport(
+  { moveId, shard, to, why }: MovePlan,
+  from: string,
+  epoch: number,
+  sealed: SealedShard | undefined,
+  lateActors: number,
+  { startedAt, drainedAt, endedAt }: MoveTimes,
+): ShardMoved {
+  return {
+    type: "shard-moved",
+    moveId,
+    kind: shard.kind,
+    shard: shard.shard,
+    epoch,
+    from,
+    to: to === "bucket" ? "parked" : to.node,
+    why,
+    actors: sealed?.actors ?? 0,
+    lateActors,
+    bytes: sealed?.bytes.byteLength ?? 0,
+    durationMs: endedAt - startedAt,
+    pauseMs: drainedAt === 0 ? 0 : endedAt - drainedAt,
+  };
+}

@@ -11,7 +11,7 @@ import { prepared, reclaimed } from "../cluster/shard_changes.ts";
 import type { ShardMoved } from "../events.ts";
 import type { Timer } from "../platform/clock.ts";
 import { Drain } from "./drain.ts";
-import type { MoveEnd, MovePlan, Parking } from "./move.ts";
+import { type MoveEnd, type MovePlan, moveReport, type Parking } from "./move.ts";
 import type { HandoffPorts } from "./ports.ts";
 import type { MoveMessage } from "./protocol.ts";
 import { LATE_BYTES_MAX, lateBytes, type SealedShard, sealShard } from "./seal.ts";
@@ -263,23 +263,11 @@ export class SourceMove {
   }
 
   #report(lateActors: number): ShardMoved {
-    const { moveId, shard, to, why } = this.plan;
-    const now = this.#ports.clock.now();
-    return {
-      type: "shard-moved",
-      moveId,
-      kind: shard.kind,
-      shard: shard.shard,
-      epoch: this.#ports.ownership.entry(shard.kind, shard.shard)?.record.epoch ?? shard.epoch + 1,
-      from: this.#ports.self.node,
-      to: to === "bucket" ? "parked" : to.node,
-      why,
-      actors: this.#sealed?.actors ?? 0,
-      lateActors,
-      bytes: this.#sealed?.bytes.byteLength ?? 0,
-      durationMs: now - this.#startedAt,
-      pauseMs: this.#drainedAt === 0 ? 0 : now - this.#drainedAt,
-    };
+    const { clock, self, ownership } = this.#ports;
+    const { shard } = this.plan;
+    const epoch = ownership.entry(shard.kind, shard.shard)?.record.epoch ?? shard.epoch + 1;
+    const times = { startedAt: this.#startedAt, drainedAt: this.#drainedAt, endedAt: clock.now() };
+    return moveReport(this.plan, self.node, epoch, this.#sealed, lateActors, times);
   }
 
   #kept(reason: string): void {

@@ -1,0 +1,154 @@
+/**
+ * The turn of one message after the other: validate → handle → check the state → answer. One at a time.
+ *
+ * @module
+ */
+import { type ErrorData, toErrorData } from "../errors.ts";
+import type { EventBus } from "../events.ts";
+import type { Clock } from "../platform/clock.ts";
+import { expired, handledErrorData, unknownMessage, validArgument, validResult } from "./dispatch.ts";
+import type { Hosted, HostedMessage } from "./host.ts";
+import type { ActivationStatus } from "./lifecycle.ts";
+import type { Mail } from "./mail.ts";
+import { fenced } from "./refusals.ts";
+import { reject, reportFailure } from "./reports.ts";
+import { RunningSignal } from "./signal.ts";
+import type { StateCell } from "./state_cell.ts";
+import { type ActorTimers, TimerMail } from "./timers.ts";
+import { isThenable, type UserCode } from "./user_code.ts";
+
+/** Whose turn it is. */
+export interface TurnOwner {
+  readonly kind: string;
+  readonly name: string;
+  readonly address: string;
+  readonly status: ActivationStatus;
+  readonly timers: ActorTimers;
+  /** A handler threw, and the contract wants the actor ended, or begun `again`. */
+  onBroken(again: boolean): void;
+}
+
+/** What a turn works with. */
+export interface TurnPorts {
+  readonly hosted: Hosted;
+  readonly clock: Clock;
+  readonly events: EventBus;
+  readonly code: UserCode;
+  readonly state: StateCell;
+}
+
+/** See the module's text. */
+export class Turn {
+  readonly #owner: TurnOwner;
+  readonly #hosted: Hosted;
+  readonly #events: EventBus;
+  readonly #code: UserCode;
+  readonly #state: StateCell;
+  readonly #signal: RunningSignal;
+  #running: Mail | undefined;
+  #chain: readonly string[] | undefined;
+
+  constructor(owner: TurnOwner, { hosted, clock, events, code, state }: TurnPorts) {
+    this.#owner = owner;
+    this.#hosted = hosted;
+    this.#events = events;
+    this.#code = code;
+    this.#state = state;
+    this.#signal = new RunningSignal(clock);
+  }
+
+  /** The actors that wait for the running message, and its own. */
+  get chain(): readonly string[] {
+    this.#chain ??= [...(this.#running?.chain ?? []), this.#owner.address];
+    return this.#chain;
+  }
+
+  /** The signal of what is handled now. */
+  get signal(): AbortSignal {
+    return this.#signal.get(this.#running?.deadlineAt ?? Infinity);
+  }
+
+  abort(reason: Error): void {
+    this.#signal.abort(reason);
+  }
+
+  handle(mail: Mail, now: number): void {
+    const hosted = this.#hosted;
+    const { timers, kind } = this.#owner;
+    if (mail instanceof TimerMail && !timers.begin(mail.timer)) return;
+    const message = hosted.messages.get(mail.message);
+    if (message === undefined) return reject(this.#events, this.#owner, mail, unknownMessage(kind));
+    if (mail.deadlineAt <= now) return mail.fail(expired(mail.message));
+    let input: unknown;
+    try {
+      input =
+        mail.checkedBy === message.declared ? mail.checked : validArgument(hosted, message, mail.argument());
+    } catch (error) {
+      return reject(this.#events, this.#owner, mail, toErrorData(error));
+    }
+    this.#running = mail;
+    this.#chain = undefined;
+    this.#call(mail, message, input);
+  }
+
+  #call(mail: Mail, message: HostedMessage, input: unknown): void {
+    let result: unknown;
+    let later: boolean;
+    try {
+      result = this.#code.call(message, input);
+      later = isThenable(result);
+    } catch (error) {
+      return this.#failed(mail, error);
+    }
+    if (!later) return this.#succeeded(mail, message, result);
+    this.#code.wait(
+      result,
+      (value) => this.#succeeded(mail, message, value),
+      (error) => this.#failed(mail, error),
+    );
+  }
+
+  #succeeded(mail: Mail, message: HostedMessage, value: unknown): void {
+    this.release();
+    if (this.#owner.status === "ended") return mail.fail(this.#fenced());
+    try {
+      this.#state.settle();
+    } catch (error) {
+      reportFailure(this.#events, this.#owner, mail.message, error);
+      return mail.fail(toErrorData(error));
+    }
+    if (mail.type === "tell") return mail.succeed(undefined);
+    try {
+      mail.succeed(validResult(this.#hosted, message, value));
+    } catch (error) {
+      mail.fail(toErrorData(error));
+    }
+  }
+
+  #failed(mail: Mail, error: unknown): void {
+    this.release();
+    if (this.#owner.status === "ended") return mail.fail(this.#fenced());
+    reportFailure(this.#events, this.#owner, mail.message, error);
+    const { onError } = this.#hosted.contract;
+    if (onError === "keep") {
+      try {
+        this.#state.settle();
+      } catch {
+        // undone
+      }
+    } else this.#state.undo();
+    mail.fail(handledErrorData(error));
+    if (onError !== "keep") this.#owner.onBroken(onError === "restart");
+  }
+
+  /** What comes next gets a signal and a chain of its own. */
+  release(): void {
+    this.#running = undefined;
+    this.#chain = undefined;
+    this.#signal.release();
+  }
+
+  #fenced(): ErrorData {
+    return toErrorData(fenced(this.#owner.address, this.#owner.status));
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * What a link has sent and not heard of: messages by number, without holes, and how far they have been sent on the way
+ * that leads to the owner of now.
+ *
+ * @module
+ */
+import type { Outgoing } from "./outgoing.ts";
+
+/** See the module's text. */
+export class Window implements Iterable<Outgoing> {
+  #messages: Outgoing[] = [];
+  /** Index of what is to be sent next. */
+  #cursor = 0;
+
+  get size(): number {
+    return this.#messages.length;
+  }
+
+  /** Messages sent on this way and not acknowledged. */
+  get sent(): number {
+    return this.#cursor;
+  }
+
+  /** The lowest number that is kept; `undefined` if none is. */
+  get first(): number | undefined {
+    return this.#messages[0]?.seq;
+  }
+
+  [Symbol.iterator](): Iterator<Outgoing> {
+    return this.#messages.values();
+  }
+
+  /** Appends what is sent for the first time now. */
+  push(outgoing: Outgoing): void {
+    this.#messages.push(outgoing);
+    this.#cursor++;
+  }
+
+  /** The next that is to be sent again; `undefined` when all have been. */
+  next(): Outgoing | undefined {
+    const again = this.#messages[this.#cursor];
+    if (again !== undefined) this.#cursor++;
+    return again;
+  }
+
+  /** Everything is to be sent again. */
+  rewind(): void {
+    this.#cursor = 0;
+  }
+
+  at(seq: number): Outgoing | undefined {
+    return this.#messages[seq - (this.first ?? 0)];
+  }
+
+  /** What was sent on this way, of the given numbers. */
+  sentBetween(from: number, to: number): Outgoing[] {
+    return this.#messages.slice(0, this.#cursor).filter(({ seq }) => seq >= from && seq <= to);
+  }
+
+  /** Puts something else in a message's place. */
+  replace(outgoing: Outgoing, by: Outgoing): void {
+    const index = this.#messages.indexOf(outgoing);
+    if (index >= 0) this.#messages[index] = by;
+  }
+
+  /** Forgets what is acknowledged, from the lowest number on. */
+  trim(): void {
+    let done = 0;
+    while (this.#messages[done]?.acked) done++;
+    if (done === 0) return;
+    this.#messages.splice(0, done);
+    this.#cursor = Math.max(0, this.#cursor - done);
+  }
+}

@@ -1,0 +1,48 @@
+/**
+ * How long a shard is left alone after something about it has failed: doubled each time, and never the same twice, so
+ * that nodes that disagree do not meet again and again.
+ *
+ * @module
+ */
+import type { Clock } from "../platform/clock.ts";
+import type { Random } from "../platform/random.ts";
+import type { HandoffSettings } from "./settings.ts";
+
+/** See the module's text. Times are milliseconds on the clock. */
+export class Backoff {
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #settings: HandoffSettings;
+  readonly #byKey = new Map<string, { readonly notBefore: number; readonly delayMs: number }>();
+
+  constructor(clock: Clock, random: Random, settings: HandoffSettings) {
+    this.#clock = clock;
+    this.#random = random;
+    this.#settings = settings;
+  }
+
+  /** Whether it may be tried. */
+  isOver(key: string): boolean {
+    return (this.#byKey.get(key)?.notBefore ?? 0) <= this.#clock.now();
+  }
+
+  /** It failed. */
+  more(key: string): void {
+    const { retryMinMs, retryMaxMs } = this.#settings;
+    const former = this.#byKey.get(key)?.delayMs ?? retryMinMs / 2;
+    const delayMs = Math.min(retryMaxMs, former * 2);
+    this.#byKey.set(key, {
+      delayMs,
+      notBefore: this.#clock.now() + delayMs * (0.75 + this.#random.next() / 2),
+    });
+  }
+
+  /** It went well. */
+  forget(key: string): void {
+    this.#byKey.delete(key);
+  }
+
+  clear(): void {
+    this.#byKey.clear();
+  }
+}
