@@ -12,9 +12,15 @@ export { expect };
 type Run = () => unknown;
 type TestOptions = number | { timeout?: number };
 
+/** What runs around tests, and how many milliseconds it may take. */
+interface Hook {
+  readonly run: Run;
+  readonly timeoutMs: number | undefined;
+}
+
 interface Suite {
   readonly name: string;
-  readonly hooks: { beforeAll: Run[]; beforeEach: Run[]; afterEach: Run[]; afterAll: Run[] };
+  readonly hooks: { beforeAll: Hook[]; beforeEach: Hook[]; afterEach: Hook[]; afterAll: Hook[] };
   readonly children: (Suite | Case)[];
 }
 
@@ -88,23 +94,23 @@ export const test: Test = Object.assign(declareTest, { each });
 export const it: Test = test;
 
 /** Runs before the first test of the group. */
-export function beforeAll(run: Run): void {
-  current().hooks.beforeAll.push(run);
+export function beforeAll(run: Run, timeoutMs?: number): void {
+  current().hooks.beforeAll.push({ run, timeoutMs });
 }
 
 /** Runs before each test of the group and of the groups inside. */
-export function beforeEach(run: Run): void {
-  current().hooks.beforeEach.push(run);
+export function beforeEach(run: Run, timeoutMs?: number): void {
+  current().hooks.beforeEach.push({ run, timeoutMs });
 }
 
 /** Runs after each test of the group and of the groups inside, also when the test failed. */
-export function afterEach(run: Run): void {
-  current().hooks.afterEach.push(run);
+export function afterEach(run: Run, timeoutMs?: number): void {
+  current().hooks.afterEach.push({ run, timeoutMs });
 }
 
 /** Runs after the last test of the group, also when one failed. */
-export function afterAll(run: Run): void {
-  current().hooks.afterAll.push(run);
+export function afterAll(run: Run, timeoutMs?: number): void {
+  current().hooks.afterAll.push({ run, timeoutMs });
 }
 
 function newSuite(name: string): Suite {
@@ -170,8 +176,8 @@ async function runCase(one: Case, path: Suite[]): Promise<void> {
   }
 }
 
-async function runHooks(hooks: Run[], what: string): Promise<void> {
-  for (const run of hooks) await bounded(run, what, undefined);
+async function runHooks(hooks: readonly Hook[], what: string): Promise<void> {
+  for (const { run, timeoutMs } of hooks) await bounded(run, what, timeoutMs);
 }
 
 async function bounded(run: Run, what: string, timeoutMs = settings.timeoutMs): Promise<void> {

@@ -47,6 +47,7 @@ export class TcpProxy {
   }
 
   #accept(inner: Socket, targetPort: number): void {
+    inner.on("error", () => {}); // a reset by either side is what a bad network does, also to those not let in
     if (this.#refusing) {
       inner.destroy();
       return;
