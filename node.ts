@@ -183,7 +183,7 @@ class Node implements ActorNode {
     if (open) for (const shard of this.#live.table) shard.catalog.wake();
   }
 
-  #forgetLost({ membership, peers, keeper, inbound, table }: Parts): void {
+  #forgetLost({ membership, peers, keeper, inbound, table, router }: Parts): void {
     for (const peer of [...peers]) {
       if (!membership.isOver(peer.id)) continue;
       keeper.forget(peer);
@@ -191,6 +191,7 @@ class Node implements ActorNode {
       for (const shard of table) shard.forget(peer);
       peers.forget(peer.id);
     }
+    router.recheck();
   }
 
   #armSweep(parts: Parts): void {

@@ -112,10 +112,9 @@ export class SenderLink {
   }
 
   #admitLocal(outgoing: Outgoing, shard: LocalShard): void {
-    outgoing.copies++;
     if (shard.epoch < outgoing.oldestEpoch) outgoing.oldestEpoch = shard.epoch;
     const known = outgoing.acked || outgoing.ended;
-    outgoing.acked = true;
+    outgoing.acknowledge();
     shard.admitLocal(outgoing.seq, known ? undefined : outgoing);
     if (outgoing.type === "tell") outgoing.end(undefined);
   }
@@ -144,8 +143,7 @@ export class SenderLink {
   }
 
   #transmit(outgoing: Outgoing, peer: Peer, now: number): void {
-    outgoing.copies++;
-    outgoing.oldestEpoch = Math.min(outgoing.oldestEpoch, this.#epoch);
+    outgoing.sentTo(peer, this.#epoch);
     outgoing.sentAt = now;
     this.#ports.outbox.add(peer, new Transmission(this, outgoing, this.#epoch, this.#ports.clock));
     if (this.#pace.resendAt === Infinity) this.#scheduleResend(now);
@@ -172,7 +170,7 @@ export class SenderLink {
       if (outgoing.acked) continue;
       progress++;
       if (outgoing.copies === 1) this.#pace.measured(now - outgoing.sentAt);
-      outgoing.acked = true;
+      outgoing.acknowledge();
       if (outgoing.type === "tell") outgoing.end(undefined);
     }
     if (progress > 0) this.#progressed(now);
@@ -184,7 +182,7 @@ export class SenderLink {
     const outgoing = this.#pending.get(seq) ?? this.#window.at(seq);
     if (outgoing === undefined) return;
     const first = !outgoing.acked;
-    outgoing.acked = true;
+    outgoing.acknowledge();
     if (!outgoing.ended) end(outgoing);
     if (first) this.#progressed(this.#ports.clock.now());
   }
@@ -195,6 +193,11 @@ export class SenderLink {
     const now = this.#ports.clock.now();
     for (const outgoing of this.#window.sentBetween(from, to))
       this.#transmit(outgoing, this.#route.peer, now);
+  }
+
+  /** A peer's life has ended: what was sent to it will not arrive any more. */
+  recheck(): void {
+    for (const outgoing of this.#window) outgoing.recheck();
   }
 
   /** A copy was certainly not admitted. */
@@ -210,8 +213,6 @@ export class SenderLink {
     else this.#scheduleResend(now);
     this.pump();
   }
-
-  // ---- time
 
   #scheduleResend(now: number): void {
     this.#ports.wakeBy(this.#pace.schedule(now));
@@ -281,8 +282,6 @@ export class SenderLink {
   #about({ name, message }: Outgoing): Unanswered {
     return { kind: this.kind, name, message };
   }
-
-  // ---- ownership
 
   /** The owner changed, or became known, or admits again. What is unacknowledged goes to it at once. */
   reroute(entry: OwnedEntry | undefined, route: Route): void {

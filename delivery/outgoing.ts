@@ -11,6 +11,7 @@ import type { NodeId } from "../cluster/protocol.ts";
 import { copyValue } from "../transport/value.ts";
 import { tooLarge } from "./ends.ts";
 import type { PackableMail, PackedMail } from "./link_receiver.ts";
+import type { Peer } from "./peer.ts";
 import { excess, type Scale } from "./weight.ts";
 
 /** One message that somebody wants sent. */
@@ -56,9 +57,10 @@ export class Outgoing implements PackableMail {
   acked = false;
   ended = false;
   sentAt = 0;
-  /** Copies that were sent, and those that were answered by "not here". */
-  copies = 0;
-  #refuted: Set<number> | undefined;
+  /** To whom copies were sent, by their number less one; `undefined` once one was answered by "not here". */
+  #copies: (Peer | undefined)[] = [];
+  /** Its promise has ended while a copy might still arrive: its sender is not done with it. */
+  #owed = false;
   /** The lowest epoch under which a copy was sent that may have been admitted. */
   oldestEpoch: number = Infinity;
 
@@ -96,7 +98,39 @@ export class Outgoing implements PackableMail {
 
   /** Whether an owner may have admitted it. */
   get maybeAdmitted(): boolean {
-    return this.acked || this.copies > (this.#refuted?.size ?? 0);
+    return this.acked || this.#copies.some((peer) => peer !== undefined);
+  }
+
+  /** Copies that were sent. */
+  get copies(): number {
+    return this.#copies.length;
+  }
+
+  /** A copy goes out. @param epoch of the owner as the sender knows it */
+  sentTo(peer: Peer, epoch: number): void {
+    this.#copies.push(peer);
+    if (epoch < this.oldestEpoch) this.oldestEpoch = epoch;
+  }
+
+  /** The owner has it, or will not take it any more: nothing to repeat. */
+  acknowledge(): void {
+    this.acked = true;
+    this.recheck();
+  }
+
+  /**
+   * Whether a copy may be admitted that has not been: whatever its sender says next by another way could overtake it.
+   * An acknowledgement, "not here", or the end of the receiver's life rule that out; a deadline does not.
+   */
+  get #mayStillArrive(): boolean {
+    return !this.acked && this.#copies.some((peer) => peer !== undefined && !peer.over);
+  }
+
+  /** Something was learned about a copy, or a peer's life has ended. */
+  recheck(): void {
+    if (!this.#owed || this.#mayStillArrive) return;
+    this.#owed = false;
+    this.#caller?.settled();
   }
 
   get bytes(): Uint8Array {
@@ -113,10 +147,10 @@ export class Outgoing implements PackableMail {
 
   /** This copy was answered by "not here". */
   refute(copy: number): void {
-    if (copy < 1 || copy > this.copies) return;
-    this.#refuted ??= new Set();
-    this.#refuted.add(copy);
-    if (this.#refuted.size === this.copies) this.oldestEpoch = Infinity;
+    if (copy < 1 || copy > this.#copies.length) return;
+    this.#copies[copy - 1] = undefined;
+    if (!this.maybeAdmitted) this.oldestEpoch = Infinity;
+    this.recheck();
   }
 
   /** Makes it as if it had never been sent. @returns what stands at its old number instead */
@@ -135,8 +169,8 @@ export class Outgoing implements PackableMail {
     const place = new Outgoing(request, undefined, callDeadlineAt, this.#scale, ignore, ignore);
     place.ended = true;
     place.seq = seq;
-    this.seq = this.copies = 0;
-    this.#refuted = undefined;
+    this.seq = 0;
+    this.#copies = [];
     this.oldestEpoch = Infinity;
     this.acked = false;
     this.keeper = undefined;
@@ -155,7 +189,8 @@ export class Outgoing implements PackableMail {
     if (this.ended) return false;
     this.ended = true;
     this.keeper?.ended(this);
-    this.#caller?.settled();
+    this.#owed = true;
+    this.recheck();
     return true;
   }
 

@@ -192,6 +192,11 @@ export class Router {
     return { to: "peer", peer: peers.of(owner.node, owner.incarnation) };
   }
 
+  /** Lives of peers have ended. */
+  recheck(): void {
+    for (const link of this.#each()) link.recheck();
+  }
+
   #rerouteAll(): void {
     for (const { kind, shard } of this.#each()) this.#reroute(kind, shard);
   }
