@@ -39,6 +39,8 @@ export class Activation implements ContextSource, TurnOwner, Runnable {
   readonly #code: UserCode;
   readonly #state: StateCell;
   #scheduled = false;
+  /** `onActivate` has ended well. */
+  #started = false;
   readonly #conversation: Conversation;
   readonly #turn: Turn;
 
@@ -160,6 +162,7 @@ export class Activation implements ContextSource, TurnOwner, Runnable {
       return this.#failedStart(error);
     }
     this.#turn.release(); // the first message gets one of its own
+    this.#started = true;
     if (this.#status === "activating") this.become("active");
   }
 
@@ -202,7 +205,7 @@ export class Activation implements ContextSource, TurnOwner, Runnable {
 
   /** A reclaim: it goes on as if nothing had been asked. */
   resume(): void {
-    this.become(this.#code.exists ? "active" : "activating");
+    this.become(this.#started ? "active" : "activating");
     this.timers.resume();
     this.wake();
   }

@@ -173,7 +173,7 @@ export class Catalog implements ActivationHost<Activation> {
   onFailedStart(activation: Activation, error: ErrorData): void {
     const { name } = activation;
     const snapshot = activation.snapshot();
-    const keep = snapshot !== undefined && activation.why !== "first";
+    const keep = snapshot !== undefined && activation.mustKeep; // not a state that was only begun with
     const waiting = this.#remove(activation);
     activation.end();
     if (keep) this.residents.sleep(name, snapshot);

@@ -31,6 +31,9 @@ export interface ActorTimer {
   alarm: Timer | undefined;
 }
 
+/** Longest time that the runtimes' timers can count; a longer one is counted in parts. */
+const ALARM_MAX_MS = 2_147_483_647;
+
 /** Timers an actor may have. */
 export const TIMERS_MAX = 1_000;
 
@@ -115,12 +118,14 @@ export class ActorTimers {
   }
 
   #arm(timer: ActorTimer): void {
-    timer.alarm = this.#clock.after(Math.max(0, timer.dueAt - this.#clock.now()), () => this.#due(timer));
+    const waitMs = Math.max(0, timer.dueAt - this.#clock.now());
+    if (waitMs <= ALARM_MAX_MS) timer.alarm = this.#clock.after(waitMs, () => this.#due(timer));
+    else timer.alarm = this.#clock.after(ALARM_MAX_MS, () => this.#arm(timer));
   }
 
   #due(timer: ActorTimer): void {
     if (timer.everyMs !== undefined) {
-      const missed = Math.floor((this.#clock.now() - timer.dueAt) / timer.everyMs);
+      const missed = Math.max(0, Math.floor((this.#clock.now() - timer.dueAt) / timer.everyMs));
       timer.dueAt += timer.everyMs * (missed + 1); // the beat is kept; beats missed in a pause come as one
       this.#arm(timer);
     }

@@ -159,8 +159,6 @@ export class SenderLink {
     return this.#nextSeq - 1;
   }
 
-  // ---- what comes back
-
   onAck(epoch: number, upTo: number): void {
     if (epoch < this.#floor) return;
     const now = this.#ports.clock.now();
@@ -285,14 +283,15 @@ export class SenderLink {
 
   /** The owner changed, or became known, or admits again. What is unacknowledged goes to it at once. */
   reroute(entry: OwnedEntry | undefined, route: Route): void {
-    const epoch = entry?.record.epoch ?? this.#epoch;
-    const floor = entry?.record.floor ?? this.#floor;
+    const { epoch = this.#epoch, floor = this.#floor, state } = entry?.record ?? {};
     const same =
       epoch === this.#epoch && route.to === this.#route.to && peerOf(route) === peerOf(this.#route);
     if (floor > this.#floor) this.#lost(floor);
     this.#floor = Math.max(this.#floor, floor);
     this.#epoch = Math.max(this.#epoch, epoch);
     this.#route = route;
+    const parked = state === "parked" ? 1 : 0; // its next owner has the next epoch
+    for (const outgoing of [...this.#window]) outgoing.closedBelow(this.#epoch + parked);
     if (same && route.to !== "here") return this.pump();
     this.#pace.restarted();
     this.#restart(this.#ports.clock.now());

@@ -63,6 +63,9 @@ export class Outgoing implements PackableMail {
   #owed = false;
   /** The lowest epoch under which a copy was sent that may have been admitted. */
   oldestEpoch: number = Infinity;
+  #newestEpoch = 0;
+  /** No owner of an epoch below this one admits anything any more. */
+  #closedBelow = 0;
 
   /**
    * @param argument a copy that nobody else holds; a tell's was validated, for nobody answers it
@@ -110,6 +113,7 @@ export class Outgoing implements PackableMail {
   sentTo(peer: Peer, epoch: number): void {
     this.#copies.push(peer);
     if (epoch < this.oldestEpoch) this.oldestEpoch = epoch;
+    if (epoch > this.#newestEpoch) this.#newestEpoch = epoch;
   }
 
   /** The owner has it, or will not take it any more: nothing to repeat. */
@@ -120,10 +124,17 @@ export class Outgoing implements PackableMail {
 
   /**
    * Whether a copy may be admitted that has not been: whatever its sender says next by another way could overtake it.
-   * An acknowledgement, "not here", or the end of the receiver's life rule that out; a deadline does not.
+   * An acknowledgement, "not here", a later epoch, or the end of the receiver's life rule that out; a deadline does not.
    */
   get #mayStillArrive(): boolean {
-    return !this.acked && this.#copies.some((peer) => peer !== undefined && !peer.over);
+    if (this.acked || this.#newestEpoch < this.#closedBelow) return false;
+    return this.#copies.some((peer) => peer !== undefined && !peer.over);
+  }
+
+  /** The shard has gone on: copies that were sent under an epoch below this one are not admitted any more. */
+  closedBelow(epoch: number): void {
+    this.#closedBelow = epoch;
+    this.recheck();
   }
 
   /** Something was learned about a copy, or a peer's life has ended. */
@@ -172,6 +183,7 @@ export class Outgoing implements PackableMail {
     this.seq = 0;
     this.#copies = [];
     this.oldestEpoch = Infinity;
+    this.#newestEpoch = 0;
     this.acked = false;
     this.keeper = undefined;
     return place;

@@ -165,9 +165,13 @@ export class Router {
         resolve,
         reject,
       );
-      if (request.type === "tell") checkTell(request, outgoing);
-      if (options?.signal) abandon = heed(options.signal, () => link.abandon(outgoing));
-      if (!outgoing.ended) link.submit(outgoing, now);
+      try {
+        if (request.type === "tell") checkTell(request, outgoing);
+        if (options?.signal) abandon = heed(options.signal, () => link.abandon(outgoing));
+        if (!outgoing.ended) link.submit(outgoing, now);
+      } catch (error) {
+        outgoing.endBadly(error); // a schema threw: its caller counts it as sent, so it must end
+      }
     });
     if (options?.signal && abandon) forgetAfter(end, options.signal, abandon);
     return end;

@@ -47,6 +47,7 @@ export class ParkingPlace implements Parking {
       shard,
       moving,
       parkedRecord(moving.record, manifest, sealed.late),
+      { giveUp: this.#ports.hasEnded },
     );
     if (!change.won) throw new UnavailableError("Cannot park a shard: current record was changed by another");
   }

@@ -32,6 +32,7 @@ export class SourceMove {
   #drain: Drain | undefined;
   #sealed: SealedShard | undefined;
   #giving: Giving | undefined;
+  #hurried: Error | undefined;
   #heardAt: number;
   #timer: Timer | undefined;
   /** Only under a defect. */
@@ -79,6 +80,7 @@ export class SourceMove {
 
   /** The leave deadline is near: running handlers are told to give up. */
   hurry(reason: Error): void {
+    this.#hurried = reason;
     this.#drain?.hurry(reason, this.#ports.settings.drainMs);
   }
 
@@ -160,6 +162,7 @@ export class SourceMove {
       this.dispatch({ type: "failed", reason }),
     );
     this.#drain.start();
+    if (this.#hurried) this.#drain.hurry(this.#hurried, settings.drainMs);
   }
 
   #seal(): void {

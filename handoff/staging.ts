@@ -34,7 +34,9 @@ export async function stageShard(
 ): Promise<StagedShard> {
   const { clock, settings } = ports;
   const batch = decodeBatch(bytes);
-  const shard = new Shard(ports.shards, hosted, number, epoch, false);
+  // a floor above the first epoch: some memory was lost once, and who has no state here may have been in it
+  const floor = ports.ownership.entry(hosted.contract.kind, number)?.record.floor ?? 1;
+  const shard = new Shard(ports.shards, hosted, number, epoch, floor > 1);
   const actors: StagedActor[] = [];
   let sliceEndsAt = clock.now() + settings.stageSliceMs;
   for (const actor of batch.actors) {
