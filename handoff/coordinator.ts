@@ -6,11 +6,10 @@
  */
 import { AbortedError } from "../errors.ts";
 import { type NodeId, sameNode } from "../cluster/protocol.ts";
-import { claimed } from "../cluster/shard_changes.ts";
-import { Shard } from "../delivery/shard.ts";
 import type { ShardMoved } from "../events.ts";
 import type { Timer } from "../platform/clock.ts";
 import { Backoff } from "./backoff.ts";
+import { Claims } from "./claims.ts";
 import { Journal } from "./journal.ts";
 import { LateArrivals, LateLeavers } from "./late.ts";
 import { ParkingPlace } from "./parking.ts";
@@ -33,6 +32,7 @@ export class Coordinator {
   readonly arrivals: LateArrivals;
   readonly #ports: HandoffPorts;
   readonly #parking: ParkingPlace;
+  readonly #claims: Claims;
   readonly #sources = new Map<string, SourceMove>();
   readonly #reception: Reception;
   readonly #claiming = new Set<string>();
@@ -53,6 +53,7 @@ export class Coordinator {
     this.leavers = new LateLeavers(ports);
     this.arrivals = new LateArrivals(ports, this.leavers);
     this.#parking = new ParkingPlace(ports);
+    this.#claims = new Claims(ports, this.#parking);
     this.#placements = new Placements(ports.membership);
     this.#backoff = new Backoff(ports.clock, ports.random, ports.settings);
     this.#viewAt = ports.clock.now();
@@ -188,6 +189,7 @@ export class Coordinator {
     const { clock, settings, membership } = this.#ports;
     const now = clock.now();
     if (!this.#backoff.isOver(key)) return false;
+    if (step.do === "reclaim") return true;
     if (step.do === "move" || step.do === "park") {
       const settled = this.#leaving || now - this.#viewAt >= settings.settleMs;
       return (
@@ -204,11 +206,12 @@ export class Coordinator {
   #act(step: Step, kind: string, shard: number): void {
     switch (step.do) {
       case "claim":
-        return void this.#exclusively(kind, shard, () => this.#claim(kind, shard));
       case "adopt":
-        return void this.#exclusively(kind, shard, () => this.#claim(kind, shard));
+        return void this.#exclusively(kind, shard, () => this.#claims.claim(kind, shard));
       case "restore":
-        return void this.#exclusively(kind, shard, () => this.#restore(kind, shard));
+        return void this.#exclusively(kind, shard, () => this.#claims.restore(kind, shard));
+      case "reclaim":
+        return void this.#exclusively(kind, shard, () => this.#claims.reclaim(kind, shard));
       case "move":
         return this.#move(kind, shard, step.to, this.#leaving ? "leave" : "rebalance");
       case "park":
@@ -228,38 +231,6 @@ export class Coordinator {
       this.#claiming.delete(key);
       this.soon();
     }
-  }
-
-  /** Takes a shard without its memory: nobody had it, or who had it is dead. */
-  async #claim(kind: string, shard: number): Promise<boolean> {
-    const { self, ownership, membership, hosts, table, events } = this.#ports;
-    const hosted = hosts.get(kind);
-    if (!hosted) return false;
-    const entry = ownership.entry(kind, shard);
-    const next = claimed(entry?.record, self, (id) => membership.isOver(id));
-    const change = await ownership.change(kind, shard, entry, next, { giveUp: this.#ports.hasEnded });
-    if (!change.won || this.#stopped) return change.won;
-    const { epoch, late } = change.entry.record;
-    const served = new Shard(this.#ports.shards, hosted, shard, epoch, entry !== undefined);
-    served.relocation.install(
-      late.map(({ name, at }) => {
-        return {
-          sealed: { name, status: "late", at, snapshot: undefined, timers: [], backlog: [] },
-          state: undefined,
-        };
-      }),
-    );
-    table.attach(served);
-    events.emit({ type: "shard-owned", kind, shard, epoch, how: entry ? "claimed" : "first" });
-    return true;
-  }
-
-  async #restore(kind: string, shard: number): Promise<boolean> {
-    const { ownership, events } = this.#ports;
-    const entry = ownership.entry(kind, shard);
-    if (entry === undefined || !(await this.#parking.restore(kind, shard, entry))) return false;
-    events.emit({ type: "shard-owned", kind, shard, epoch: entry.record.epoch + 1, how: "restored" });
-    return true;
   }
 
   // ---- giving away

@@ -7,7 +7,7 @@
 import { type NodeId, sameNode, type ShardRecord } from "../cluster/protocol.ts";
 import { type IsOver, mayClaim } from "../cluster/shard_changes.ts";
 
-/** What is known when the decision is taken. */
+/** What is known when the decision is taken, about a shard that no move or claim under way here is about. */
 export interface Situation {
   readonly self: NodeId;
   readonly record: ShardRecord | undefined;
@@ -29,6 +29,8 @@ export type Step =
   | { readonly do: "restore" }
   | { readonly do: "move"; readonly to: NodeId }
   | { readonly do: "park" }
+  /** The record shows a move by this node, and no such move is under way here: only the record's change ends it. */
+  | { readonly do: "reclaim" }
   /** The record names this node, yet nothing of it is here: take it up without its memory. */
   | { readonly do: "adopt" };
 
@@ -47,7 +49,7 @@ export function planShard(situation: Situation): Step {
     const heir = record.to !== undefined && record.to !== "bucket" && sameNode(record.to, self);
     return (wanted || heir) && !leaving && mayClaim(record, self, isOver) ? { do: "claim" } : NOTHING;
   }
-  if (record.state === "moving") return NOTHING; // the move itself ends it
+  if (record.state === "moving") return { do: "reclaim" };
   if (!served) return { do: "adopt" };
   if (desired !== undefined && !wanted) return { do: "move", to: desired };
   return leaving && desired === undefined ? { do: "park" } : NOTHING;

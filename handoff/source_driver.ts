@@ -72,6 +72,9 @@ export class SourceMove {
     const mine =
       entry && sameNode(entry.record.owner, this.#ports.self) && entry.record.epoch === shard.epoch;
     if (!mine || entry.record.state === "parked") return this.dispatch({ type: "lost" });
+    // after `moving`, nobody but this node can have written that: a reclaim that got no answer was applied
+    const isBack = entry.record.state === "owned" && entry.revision > this.#entry.revision;
+    if (this.#state.at === "reclaiming" && isBack) return this.dispatch({ type: "reclaimed" });
     const heirCame = to === "bucket" && this.#ports.membership.view.hosting(shard.kind).length > 0;
     if (heirCame && this.#state.at === "draining")
       this.dispatch({ type: "failed", reason: "a node came that can take it" });
@@ -236,10 +239,8 @@ export class SourceMove {
       if (isOver(this.#state) || entry === undefined) return;
       this.#entry = entry;
       const moving = entry.record.state === "moving" && entry.record.moveId === moveId;
-      if (this.#state.at === "preparing")
-        this.dispatch(moving ? { type: "prepared" } : { type: "failed", reason: "it could not be prepared" });
-      else if (this.#state.at === "reclaiming" && entry.record.state === "owned")
-        this.dispatch({ type: "reclaimed" });
+      if (this.#state.at !== "preparing") return;
+      this.dispatch(moving ? { type: "prepared" } : { type: "failed", reason: "it could not be prepared" });
     } catch {
       this.#ports.clock.after(this.#ports.settings.repeatMs, () => void this.#learn());
     }

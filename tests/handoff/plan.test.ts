@@ -60,9 +60,15 @@ describe("planShard()", () => {
     expect(plan({ record: mine, served: true, desired: undefined })).toBe("nothing");
     expect(plan({ record: mine, served: true, desired: undefined, leaving: true })).toBe("park");
     expect(plan({ record: mine })).toBe("adopt");
-    expect(plan({ record: shardRecord({ owner: A, ...moving(B) }), served: true, desired: C })).toBe(
-      "nothing",
-    );
+  });
+
+  test("ends a move of its own that nobody makes, whatever is wanted and even when leaving", () => {
+    for (const to of [B, "bucket"] as const) {
+      const record = shardRecord({ owner: A, ...moving(to) });
+      expect(plan({ record, served: true, desired: C })).toBe("reclaim");
+      expect(plan({ record, served: false, leaving: true })).toBe("reclaim");
+      expect(plan({ record: { ...record, owner: C } })).toBe("nothing");
+    }
   });
 
   test("never takes from who may still serve", () => {

@@ -1,0 +1,65 @@
+/**
+ * The changes of a shard's record by which a node comes to serve it without a living source: claim, adopt, restore,
+ * and the end of a move that nobody is making any more.
+ *
+ * @module
+ */
+import { claimed, reclaimed } from "../cluster/shard_changes.ts";
+import { Shard } from "../delivery/shard.ts";
+import type { ParkingPlace } from "./parking.ts";
+import type { HandoffPorts } from "./ports.ts";
+
+/** See the module's text. Each method tells whether this node won the record. */
+export class Claims {
+  readonly #ports: HandoffPorts;
+  readonly #parking: ParkingPlace;
+
+  constructor(ports: HandoffPorts, parking: ParkingPlace) {
+    this.#ports = ports;
+    this.#parking = parking;
+  }
+
+  /** Takes a shard without its memory: nobody had it, or who had it is dead. */
+  async claim(kind: string, shard: number): Promise<boolean> {
+    const { self, ownership, membership, hosts, table, events, hasEnded } = this.#ports;
+    const hosted = hosts.get(kind);
+    if (!hosted) return false;
+    const entry = ownership.entry(kind, shard);
+    const next = claimed(entry?.record, self, (id) => membership.isOver(id));
+    const change = await ownership.change(kind, shard, entry, next, { giveUp: hasEnded });
+    if (!change.won || hasEnded()) return change.won;
+    const { epoch, late } = change.entry.record;
+    const served = new Shard(this.#ports.shards, hosted, shard, epoch, entry !== undefined);
+    served.relocation.install(
+      late.map(({ name, at }) => {
+        return {
+          sealed: { name, status: "late", at, snapshot: undefined, timers: [], backlog: [] },
+          state: undefined,
+        };
+      }),
+    );
+    table.attach(served);
+    events.emit({ type: "shard-owned", kind, shard, epoch, how: entry ? "claimed" : "first" });
+    return true;
+  }
+
+  async restore(kind: string, shard: number): Promise<boolean> {
+    const { ownership, events } = this.#ports;
+    const entry = ownership.entry(kind, shard);
+    if (entry === undefined || !(await this.#parking.restore(kind, shard, entry))) return false;
+    events.emit({ type: "shard-owned", kind, shard, epoch: entry.record.epoch + 1, how: "restored" });
+    return true;
+  }
+
+  /**
+   * Ends a move of this node that its record shows and nobody makes: a change that was given up was applied all the
+   * same. Winning the record keeps its target from committing; what is served here goes on being served.
+   */
+  async reclaim(kind: string, shard: number): Promise<boolean> {
+    const { ownership, hasEnded } = this.#ports;
+    const entry = ownership.entry(kind, shard);
+    if (entry?.record.state !== "moving") return true;
+    const change = await ownership.change(kind, shard, entry, reclaimed(entry.record), { giveUp: hasEnded });
+    return change.won;
+  }
+}
