@@ -18,7 +18,9 @@ import {
   numbers,
   readFrame,
   type Reply,
+  type ShardRef,
 } from "./frame.ts";
+import type { SenderLink } from "./link_sender.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Outgoing } from "./outgoing.ts";
 import type { AckSource, Peer, Peers } from "./peer.ts";
@@ -39,8 +41,8 @@ export interface InboundPorts {
   readonly outbox: Outbox;
   readonly codec: Codec;
   readonly events: EventBus;
-  /** Takes what is said about a move. The bytes are only lent. */
-  onMove(moveId: string, payload: Uint8Array): void;
+  /** Takes what is said about a move, and tells whether a member says it. The bytes are only lent. */
+  onMove(moveId: string, payload: Uint8Array): boolean;
 }
 
 /** See the module's text. */
@@ -48,9 +50,10 @@ export class Inbound {
   readonly #ports: InboundPorts;
   readonly #subscription: Subscription;
   readonly #confirmations = new Map<Peer, Map<string, Confirmation>>();
-  /** Frames read, and inputs that were refused. */
+  /** Frames read, inputs that are no message of ours, and those of who is no member of the cluster. */
   frames = 0;
   rejected = 0;
+  ignored = 0;
 
   constructor(ports: InboundPorts) {
     this.#ports = ports;
@@ -72,50 +75,65 @@ export class Inbound {
   #incoming({ subject, payload }: Incoming): void {
     try {
       const address = this.#ports.subjects.parseNode(subject);
-      if (address?.channel === "move") return this.#ports.onMove(address.rest, payload);
-      this.#frame(readFrame(payload, this.#ports.cluster));
+      const isOfMember =
+        address?.channel === "move"
+          ? this.#ports.onMove(address.rest, payload)
+          : this.#frame(readFrame(payload, this.#ports.cluster));
+      if (!isOfMember) this.ignored++;
     } catch (error) {
       this.rejected++;
       this.#ports.events.emit({ type: "rejected-input", subject, error: toErrorData(error) });
     }
   }
 
-  #frame({ from, items }: Frame): void {
-    if (!this.#ports.membership.isMember(from)) return; // a zombie's words, or nobody's; or too early: it says it again
+  #frame({ from, items }: Frame): boolean {
+    if (!this.#ports.membership.isMember(from)) return false; // a zombie's words, or nobody's; or too early: it says it again
     this.frames++;
     const peer = this.#ports.peers.of(from.node, from.incarnation);
     for (const item of items) this.#item(peer, item);
+    return true;
   }
 
   #item(peer: Peer, item: Item): void {
-    const { table, router, keeper } = this.#ports;
+    const { table, keeper } = this.#ports;
     switch (item.item) {
       case "envelope":
         return table.receive(peer, item);
       case "reply":
         return this.#reply(peer, item);
       case "ack":
-        return router.known(item.kind, item.shard)?.onAck(item.epoch, item.upTo);
+        return this.#linkOf(peer, item)?.onAck(item.epoch, item.upTo);
       case "gap":
-        return router.known(item.kind, item.shard)?.onGap(item.epoch, item.from, item.to);
+        return this.#linkOf(peer, item)?.onGap(peer, item.epoch, item.from, item.to);
       case "moved":
-        return this.#moved(item);
+        return this.#moved(peer, item);
       case "got":
         return keeper.confirmed(peer, item.kind, item.shard, item.seqs);
     }
   }
 
-  /** A word that it is elsewhere only makes this node look: the record says where. */
-  #moved({ kind, shard, seq, copy, epoch }: Moved): void {
+  /** The link that a peer speaks about. Who never had its shard, as far as is known, only makes this node look. */
+  #linkOf(peer: Peer, { kind, shard }: ShardRef): SenderLink | undefined {
     const link = this.#ports.router.known(kind, shard);
-    link?.onMoved(seq, copy);
+    if (link === undefined || link.owners.has(peer)) return link;
+    this.#ports.table.look(kind, shard);
+    return undefined;
+  }
+
+  /** A word that it is elsewhere only makes this node look: the record says where. */
+  #moved(peer: Peer, { kind, shard, seq, copy, epoch }: Moved): void {
+    const link = this.#linkOf(peer, { kind, shard });
+    link?.onMoved(peer, seq, copy);
     if (link && epoch > link.epoch) this.#ports.table.look(kind, shard);
   }
 
   #reply(peer: Peer, reply: Reply): void {
     const { kind, shard, seq, epoch } = reply;
+    const link = this.#linkOf(peer, reply);
+    // a new owner may be heard before its record is seen: not confirmed, it says it again
+    if (link === undefined && this.#ports.router.known(kind, shard)?.awaiting(seq)) return;
     this.#confirm(peer, kind, shard, seq);
-    this.#ports.router.known(kind, shard)?.onReply(epoch, seq, (outgoing) => this.#end(outgoing, reply));
+    link?.onReply(epoch, seq, (outgoing) => this.#end(outgoing, reply));
   }
 
   #end(outgoing: Outgoing, { ok, body }: Reply): void {

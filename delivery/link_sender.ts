@@ -17,6 +17,7 @@ import type { Random } from "../platform/random.ts";
 import { aborted, neverSent, outcomeUnknown, tooManyWaiting, type Unanswered } from "./ends.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Outgoing } from "./outgoing.ts";
+import { Owners } from "./owners.ts";
 import { Pace } from "./pace.ts";
 import type { Peer } from "./peer.ts";
 import { NOBODY, peerOf, type LocalShard, type Route } from "./route.ts";
@@ -39,6 +40,7 @@ export interface SenderPorts {
 export class SenderLink {
   readonly kind: string;
   readonly shard: number;
+  readonly owners: Owners = new Owners();
   readonly #ports: SenderPorts;
   #route: Route = NOBODY;
   #epoch = 0;
@@ -154,7 +156,6 @@ export class SenderLink {
     return this.#window.first ?? this.#nextSeq;
   }
 
-  /** The highest number given. */
   get last(): number {
     return this.#nextSeq - 1;
   }
@@ -174,11 +175,15 @@ export class SenderLink {
     if (progress > 0) this.#progressed(now);
   }
 
+  /** What has that number, while an end of it would change anything. */
+  awaiting(seq: number): Outgoing | undefined {
+    return this.#pending.get(seq) ?? this.#window.at(seq);
+  }
+
   /** The end of an ask, or the refusal of a tell. The caller's own checks of peer and frame are done. */
   onReply(epoch: number, seq: number, end: (outgoing: Outgoing) => void): void {
-    if (epoch < this.#floor) return;
-    const outgoing = this.#pending.get(seq) ?? this.#window.at(seq);
-    if (outgoing === undefined) return;
+    const outgoing = this.awaiting(seq);
+    if (epoch < this.#floor || outgoing === undefined) return;
     const first = !outgoing.acked;
     outgoing.acknowledge();
     if (!outgoing.ended) end(outgoing);
@@ -186,11 +191,10 @@ export class SenderLink {
   }
 
   /** The owner misses some: send them again now. */
-  onGap(epoch: number, from: number, to: number): void {
-    if (epoch !== this.#epoch || this.#route.to !== "peer") return;
+  onGap(peer: Peer, epoch: number, from: number, to: number): void {
+    if (epoch !== this.#epoch || peer !== peerOf(this.#route)) return;
     const now = this.#ports.clock.now();
-    for (const outgoing of this.#window.sentBetween(from, to))
-      this.#transmit(outgoing, this.#route.peer, now);
+    for (const outgoing of this.#window.sentBetween(from, to)) this.#transmit(outgoing, peer, now);
   }
 
   /** A peer's life has ended: what was sent to it will not arrive any more. */
@@ -198,10 +202,9 @@ export class SenderLink {
     for (const outgoing of this.#window) outgoing.recheck();
   }
 
-  /** A copy was certainly not admitted. */
-  onMoved(seq: number, copy: number): void {
-    const outgoing = this.#window.at(seq);
-    outgoing?.refute(copy);
+  /** A copy was certainly not admitted by that peer. */
+  onMoved(peer: Peer, seq: number, copy: number): void {
+    this.#window.at(seq)?.refute(peer, copy);
   }
 
   #progressed(now: number): void {
@@ -250,10 +253,8 @@ export class SenderLink {
   /** The caller does not want to wait any longer. */
   abandon(outgoing: Outgoing): void {
     this.#waiting = this.#waiting.filter((other) => other !== outgoing);
-    const about = this.#about(outgoing);
-    outgoing.endBadly(
-      outgoing.maybeAdmitted ? outcomeUnknown(about, "sent, and given up by its caller") : aborted(about),
-    );
+    const unknown = outcomeUnknown(this.#about(outgoing), "sent, and given up by its caller");
+    outgoing.endBadly(outgoing.maybeAdmitted ? unknown : aborted(this.#about(outgoing)));
   }
 
   /** The node ends: so does everything that has not. */
@@ -290,6 +291,7 @@ export class SenderLink {
     this.#floor = Math.max(this.#floor, floor);
     this.#epoch = Math.max(this.#epoch, epoch);
     this.#route = route;
+    this.owners.learn(entry);
     const parked = state === "parked" ? 1 : 0; // its next owner has the next epoch
     for (const outgoing of [...this.#window]) outgoing.closedBelow(this.#epoch + parked);
     if (same && route.to !== "here") return this.pump();

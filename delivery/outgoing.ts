@@ -156,9 +156,9 @@ export class Outgoing implements PackableMail {
     return bytes;
   }
 
-  /** This copy was answered by "not here". */
-  refute(copy: number): void {
-    if (copy < 1 || copy > this.#copies.length) return;
+  /** This copy was answered by "not here", by whom it was sent to. */
+  refute(peer: Peer, copy: number): void {
+    if (this.#copies[copy - 1] !== peer) return;
     this.#copies[copy - 1] = undefined;
     if (!this.maybeAdmitted) this.oldestEpoch = Infinity;
     this.recheck();

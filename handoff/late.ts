@@ -157,9 +157,15 @@ export class LateLeavers {
   }
 
   #hear(leaving: Leaving, message: MoveMessage): void {
-    if (message.type !== "pull") return;
+    if (message.type !== "pull" || !this.#isOwner(leaving, message.from)) return;
     leaving.giving?.answer(this.#ports.talk, message.from, message);
     if (this.#ports.defects.has("late-dropped-early")) this.#forget(leaving);
+  }
+
+  /** Nobody else gets a state. */
+  #isOwner({ shard }: Leaving, node: NodeId): boolean {
+    const entry = this.#ports.ownership.entry(shard.kind, shard.shard);
+    return entry !== undefined && sameNode(entry.record.owner, node);
   }
 
   #arm(): void {

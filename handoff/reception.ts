@@ -39,9 +39,11 @@ export class Reception {
 
   offered(offer: MoveMessageOf<"offer">): void {
     const { kind, shard, epoch, from, moveId } = offer;
-    const { talk, hosts } = this.#ports;
+    const { talk, hosts, table } = this.#ports;
     const hosted = hosts.get(kind);
     if (hosted === undefined) return talk.say(from, moveId, { type: "decline", reason: "unknown kind" });
+    if (shard >= hosted.contract.shards) return;
+    if (!this.#isOwner(offer)) return table.look(kind, shard); // by the record as it is known: it is offered again
     const reason = this.#reasonAgainst(offer, hosted.contract.stateVersion);
     if (reason !== undefined) return talk.say(from, moveId, { type: "decline", reason });
     const accepted = { moveId, from, hosted, shard, epoch };
@@ -50,15 +52,19 @@ export class Reception {
   }
 
   #reasonAgainst(offer: MoveMessageOf<"offer">, stateVersion: number): string | undefined {
-    const { kind, shard, from } = offer;
-    const { table, settings, ownership } = this.#ports;
+    const { kind, shard } = offer;
+    const { table, settings } = this.#ports;
     if (this.#closed) return "leaving";
     if (stateVersion < offer.stateVersion)
       return `state too new: ${offer.stateVersion}, here ${stateVersion}`;
     if (this.has(kind, shard) || table.get(kind, shard)) return "busy with this shard";
-    if (this.#moves.size >= settings.movesAtOnce * TAKEN_PER_GIVEN) return "full";
-    const record = ownership.entry(kind, shard)?.record;
-    return record && !sameNode(record.owner, from) ? "not yours by the record" : undefined;
+    return this.#moves.size >= settings.movesAtOnce * TAKEN_PER_GIVEN ? "full" : undefined;
+  }
+
+  /** Only the owner can give a shard away. Whoever else offers it could hold up its claim, or a real move. */
+  #isOwner({ kind, shard, epoch, from }: MoveMessageOf<"offer">): boolean {
+    const record = this.#ports.ownership.entry(kind, shard)?.record;
+    return record !== undefined && sameNode(record.owner, from) && record.epoch === epoch;
   }
 
   #ended({ hosted, shard, epoch }: TargetMove["move"], served: boolean): void {

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Gate } from "../cluster/gate.ts";
+import type { Membership } from "../cluster/membership.ts";
 import type { NodeId } from "../cluster/protocol.ts";
 import type { Codec } from "../transport/codec.ts";
 import type { Subjects } from "../transport/subjects.ts";
@@ -16,6 +17,7 @@ export interface TalkPorts {
   readonly self: NodeId;
   readonly codec: Codec;
   readonly gate: Gate;
+  readonly membership: Pick<Membership, "isMember">;
   readonly transport: Transport;
   readonly subjects: Subjects;
 }
@@ -49,11 +51,22 @@ export class Talk {
     };
   }
 
-  /** Takes a message off the wire. @throws {DecodeError | ProtocolError} */
-  incoming(moveId: string, payload: Uint8Array): void {
-    const message = decodeMove(this.#ports.codec, this.#ports.cluster, payload);
-    if (message.moveId !== moveId || !this.#ports.gate.isOpen) return;
+  /**
+   * Takes a message off the wire.
+   *
+   * Only members are heard: an answer goes to who asked, and a name that nobody has checked must not become a subject.
+   * A member that is not known yet says it again.
+   *
+   * @returns whether it is a member's
+   * @throws {DecodeError | ProtocolError}
+   */
+  incoming(moveId: string, payload: Uint8Array): boolean {
+    const { codec, cluster, membership, gate } = this.#ports;
+    const message = decodeMove(codec, cluster, payload);
+    if (!membership.isMember(message.from)) return false;
+    if (message.moveId !== moveId || !gate.isOpen) return true;
     const hear = this.#byMove.get(moveId) ?? this.onNew;
     hear?.(message);
+    return true;
   }
 }

@@ -68,6 +68,7 @@ export class Taking {
   readonly #chunks = new Map<number, Uint8Array>();
   readonly #asked = new Set<number>();
   #next = 0;
+  #received = 0;
   #missing: number;
   #heardAt: number;
   #timer: Timer | undefined;
@@ -101,14 +102,16 @@ export class Taking {
 
   /** Takes a chunk; a second copy changes nothing. */
   take({ index, data }: MoveMessageOf<"chunk">): void {
-    if (this.#missing === 0 || index >= this.#size.chunks || this.#chunks.has(index)) return;
+    if (this.#missing === 0 || !this.#asked.has(index)) return;
     this.#place(index, data);
+    if (this.#received > this.#size.bytes) return this.#fail(damaged());
     if (this.#missing === 0) this.#finish();
     else this.#ask();
   }
 
   #place(index: number, data: Uint8Array): void {
     this.#chunks.set(index, data);
+    this.#received += data.byteLength;
     this.#asked.delete(index);
     this.#heardAt = this.#ports.clock.now();
     this.#missing--;
@@ -136,7 +139,7 @@ export class Taking {
     const { clock, settings } = this.#ports;
     this.#timer = clock.after(settings.repeatMs, () => {
       if (clock.now() - this.#heardAt >= settings.silenceMs) {
-        return this.#onFailed(
+        return this.#fail(
           new UnavailableError(
             `Cannot pull the bytes of a move: current source ${this.#from.node} is silent`,
           ),
@@ -147,19 +150,23 @@ export class Taking {
     });
   }
 
+  #fail(error: Error): void {
+    this.stop();
+    this.#chunks.clear();
+    this.#onFailed(error);
+  }
+
   #finish(): void {
     this.#timer?.cancel();
-    let length = 0;
-    for (const chunk of this.#chunks.values()) length += chunk.byteLength;
-    if (length !== this.#size.bytes) return this.#onFailed(damaged());
-    const bytes = new Uint8Array(length);
+    if (this.#received !== this.#size.bytes) return this.#fail(damaged());
+    const bytes = new Uint8Array(this.#received);
     let at = 0;
     for (let index = 0; index < this.#size.chunks; index++) {
       const chunk = this.#chunks.get(index) as Uint8Array;
       bytes.set(chunk, at);
       at += chunk.byteLength;
     }
-    if (sha256(bytes) !== this.#size.hash) return this.#onFailed(damaged());
+    if (sha256(bytes) !== this.#size.hash) return this.#fail(damaged());
     this.#onDone(bytes);
   }
 }

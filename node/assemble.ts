@@ -105,7 +105,7 @@ export function assemble(ground: Ground): Parts {
     codec,
     bytesMax,
   });
-  const talk = new Talk({ cluster, self, codec, gate, transport, subjects: names });
+  const talk = new Talk({ cluster, self, codec, gate, membership, transport, subjects: names });
   const onMove = (moveId: string, payload: Uint8Array) => talk.incoming(moveId, payload);
   const inbound = new Inbound({
     cluster,

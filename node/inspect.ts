@@ -74,12 +74,17 @@ export interface NodeInspection {
     readonly framesOut: number;
     readonly itemsOut: number;
     readonly framesIn: number;
+    /** What came in and is no message of ours; each is told by an event `rejected-input`. */
     readonly rejectedInputs: number;
+    /** Frames and talk of who is no member of the cluster, or not yet, or no longer. */
+    readonly ignoredInputs: number;
+    /** Requests at the door whose reply subject was not to be trusted. */
+    readonly doorDropped: number;
   };
 }
 
 export function inspectNode(who: { name: string; cluster: string }, parts: Parts): NodeInspection {
-  const { membership, gate, coordinator, budget, router, keeper, outbox, inbound } = parts;
+  const { membership, gate, coordinator, budget, router, keeper, outbox, inbound, door } = parts;
   return {
     node: who.name,
     cluster: who.cluster,
@@ -101,6 +106,8 @@ export function inspectNode(who: { name: string; cluster: string }, parts: Parts
       itemsOut: outbox.items,
       framesIn: inbound.frames,
       rejectedInputs: inbound.rejected,
+      ignoredInputs: inbound.ignored,
+      doorDropped: door?.dropped ?? 0,
     },
   };
 }

@@ -1,0 +1,68 @@
+// What somebody says who may write to a node's subjects, and is not who he says he is.
+import { type Item, numbers, writeEnvelope, writeHeader, writeReply } from "../../delivery/frame.ts";
+import { decodeMove, encodeMove, type MoveBody, type MoveMessage } from "../../handoff/protocol.ts";
+import { type ActorNode, type MemoryNetwork, memoryTransport } from "../../mod.ts";
+import { ByteWriter } from "../../transport/bytes.ts";
+import { createCodec } from "../../transport/codec.ts";
+import { subjects } from "../../transport/subjects.ts";
+
+export interface Who {
+  readonly node: string;
+  readonly incarnation: string;
+}
+
+export const codec = createCodec();
+const names = subjects("test");
+
+/** A frame with these items. */
+export function frame(from: Who, items: readonly Item[], cluster = "test"): Uint8Array {
+  const writer = new ByteWriter();
+  writeHeader(writer, cluster, from);
+  for (const item of items) {
+    if (item.item === "envelope") writeEnvelope(writer, item);
+    else if (item.item === "reply") writeReply(writer, item);
+    else numbers(item).write(writer);
+  }
+  return writer.finish();
+}
+
+/** What was said about moves, and to whom. */
+export interface Overheard {
+  readonly to: string;
+  readonly message: MoveMessage;
+}
+
+/** A connection that hears everything and says anything: what permissions would have to prevent. */
+export class Forger {
+  readonly heard: Overheard[] = [];
+  readonly #transport;
+
+  constructor(network: MemoryNetwork) {
+    this.#transport = memoryTransport({ network, name: "forger" }).transport;
+    this.#transport.subscribe("test.node.*.*.move.*", ({ subject, payload }) => {
+      const to = names.parseNode(subject)?.node ?? "";
+      this.heard.push({ to, message: decodeMove(codec, "test", payload) });
+    });
+  }
+
+  says(as: Who, to: ActorNode, ...items: readonly Item[]): void {
+    for (const item of items)
+      this.#transport.publish(names.batch(to.name, to.incarnation), frame(as, [item]));
+  }
+
+  moves(as: Who, to: ActorNode, moveId: string, ...bodies: readonly MoveBody[]): void {
+    for (const body of bodies) {
+      const subject = names.move(to.name, to.incarnation, moveId);
+      this.#transport.publish(subject, encodeMove(codec, "test", as, moveId, body));
+    }
+  }
+
+  /** Messages of one type that were said to a node. */
+  told(to: string, type: MoveBody["type"]): MoveMessage[] {
+    return this.heard.filter((each) => each.to === to && each.message.type === type).map((e) => e.message);
+  }
+}
+
+export function idOf({ name, incarnation }: ActorNode): Who {
+  return { node: name, incarnation };
+}
