@@ -18,6 +18,8 @@ export type NodeEventBody =
   | { readonly type: "node-lost"; readonly node: string; readonly incarnation: string }
   /** This node was declared dead by the others and has dropped what it had. */
   | { readonly type: "fenced"; readonly reason: string }
+  /** This node has joined again after it was fenced, as a new incarnation. */
+  | { readonly type: "rejoined"; readonly incarnation: string }
   /** This node pauses: its lease or its connection is in doubt. */
   | { readonly type: "paused"; readonly reason: string }
   /** This node goes on after a pause. */
@@ -105,15 +107,20 @@ const BUFFER_MAX = 4_096;
 /** Hands events to any number of listeners; each has a bounded buffer and loses the oldest when it is full. */
 export class EventBus {
   readonly #wall: () => number;
+  readonly #parent: EventBus | undefined;
   readonly #listeners = new Set<(event: NodeEvent) => void>();
   readonly #streams = new Set<EventStream>();
   #closed = false;
 
-  constructor(wall: () => number) {
+  /** @param parent told of everything too, until this bus is closed */
+  constructor(wall: () => number, parent?: EventBus) {
     this.#wall = wall;
+    this.#parent = parent;
   }
 
   emit(body: NodeEventBody): void {
+    if (this.#closed) return;
+    this.#parent?.emit(body);
     if (this.#listeners.size === 0 && this.#streams.size === 0) return;
     const event = { at: this.#wall(), ...body } as NodeEvent;
     for (const listener of this.#listeners) listener(event);
@@ -134,7 +141,7 @@ export class EventBus {
     return stream;
   }
 
-  /** Ends all iterations, after what is buffered. */
+  /** Ends all iterations, after what is buffered. What is emitted from now on is told to nobody. */
   close(): void {
     this.#closed = true;
     for (const stream of this.#streams) stream.end();

@@ -1,32 +1,34 @@
 /**
- * The node: the only place where the parts are wired together.
+ * The node: what users hold, across all its lives.
  *
  * @module
  */
-import { ConfigurationError, FencedError, NodeStoppedError } from "./errors.ts";
+import { type ConfigurationError, FencedError, NodeStoppedError, UnavailableError } from "./errors.ts";
 import { EventBus, type NodeEvent } from "./events.ts";
-import { givenUp } from "./actors/refusals.ts";
 import type { Contract } from "./actors/contract.ts";
 import { type Hosted, hostTable } from "./actors/host.ts";
 import { type CallOptions, type Ref, RefFactory } from "./actors/ref.ts";
-import { ClusterBucket } from "./cluster/bucket.ts";
-import { Membership } from "./cluster/membership.ts";
-import { Ownership } from "./cluster/ownership.ts";
+import type { NodeId } from "./cluster/protocol.ts";
+import type { Router } from "./delivery/router.ts";
 import { type LeaveOptions, type LeaveReport, leaveCluster } from "./handoff/leave.ts";
 import type { ActorNode, NodeOptions } from "./node/api.ts";
-import { assemble, type Parts } from "./node/assemble.ts";
+import type { Parts } from "./node/assemble.ts";
 import { inspectNode, type NodeInspection } from "./node/inspect.ts";
-import { systemClock, type Timer } from "./platform/clock.ts";
+import { LastingChannel, type Routing } from "./node/lasting_channel.ts";
+import { Life, type LifePorts } from "./node/life.ts";
+import { Rejoin } from "./node/rejoin.ts";
+import { settingsWith } from "./node/settings.ts";
+import { systemClock } from "./platform/clock.ts";
 import { silentLog } from "./platform/log.ts";
 import { systemRandom } from "./platform/random.ts";
-import { exitProcess, runtimeName } from "./platform/runtime.ts";
+import { exitProcess } from "./platform/runtime.ts";
 import { onShutdownSignal } from "./platform/signals.ts";
-import { type Settings, settingsWith } from "./node/settings.ts";
 import { memoryTransport } from "./transport/memory.ts";
-import { bucketOf, checkIdentifier } from "./transport/subjects.ts";
+import { checkIdentifier } from "./transport/subjects.ts";
+import type { Connection } from "./transport/transport.ts";
 
 /**
- * Starts a node: resolves when it has joined its cluster.
+ * Starts a node: resolves when it has joined its cluster. If it cannot, the transport that it was given is closed.
  *
  * @throws {ConfigurationError} for options that cannot work, a name in use, or another shard count than the cluster's
  * @throws {ServerError} for a server that cannot serve
@@ -37,16 +39,15 @@ import { bucketOf, checkIdentifier } from "./transport/subjects.ts";
  * for (const { owner, shard } of node.inspect().shards) console.log(shard, owner);
  */
 export async function startNode(options: NodeOptions = {}): Promise<ActorNode> {
-  const random = options.random ?? systemRandom();
-  const name = options.name ?? `node-${random.id().slice(0, 8)}`;
-  const cluster = options.cluster ?? "baton";
-  checkIdentifier("node name", name);
-  checkIdentifier("cluster", cluster);
-  const hosts = hostTable(options.hosts ?? []);
-  const settings = settingsWith(options.settings ?? {});
-  const clock = options.clock ?? systemClock();
   const connection = options.transport ?? memoryTransport();
-  const node = new Node({ ...options, random, name, cluster, settings, clock, transport: connection }, hosts);
+  let node: Node;
+  try {
+    const ports = lifePorts(options, connection);
+    node = new Node(options, ports);
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
   try {
     await node.start();
   } catch (error) {
@@ -56,162 +57,144 @@ export async function startNode(options: NodeOptions = {}): Promise<ActorNode> {
   return node;
 }
 
-type Resolved = NodeOptions &
-  Required<Pick<NodeOptions, "name" | "cluster" | "clock" | "random" | "transport">> & {
-    readonly settings: Settings;
+function lifePorts(options: NodeOptions, connection: Connection): LifePorts {
+  const random = options.random ?? systemRandom();
+  const clock = options.clock ?? systemClock();
+  const name = options.name ?? `node-${random.id().slice(0, 8)}`;
+  const cluster = options.cluster ?? "baton";
+  checkIdentifier("node name", name);
+  checkIdentifier("cluster", cluster);
+  return {
+    name,
+    cluster,
+    connection,
+    clock,
+    random,
+    hosts: hostTable(options.hosts ?? []),
+    settings: settingsWith(options.settings ?? {}),
+    log: options.log ?? silentLog,
+    weight: options.weight,
+    tag: undefined,
+    door: options.door ?? true,
+    defects: new Set(options.defects),
+    refs: new RefFactory(),
+    events: new EventBus(() => clock.wall()),
   };
+}
 
-class Node implements ActorNode {
-  readonly name: string;
-  readonly cluster: string;
-  readonly hosts: ReadonlyMap<string, Hosted>;
+class Node implements ActorNode, Routing {
   readonly whenStopped: Promise<void>;
-  readonly #options: Resolved;
-  readonly #events: EventBus;
-  readonly #refs = new RefFactory();
+  readonly #options: NodeOptions;
+  readonly #ports: LifePorts;
   readonly #stopped = Promise.withResolvers<void>();
-  readonly #stops: (() => void)[] = [];
+  #life: Life;
+  /** Of the latest life that has joined, also when it is over. */
   #parts: Parts | undefined;
-  #membership: Membership | undefined;
-  #sweep: Timer | undefined;
+  #rejoin: Rejoin | undefined;
   #leaving: Promise<LeaveReport> | undefined;
-  #ended = false;
+  #stopping: Promise<void> | undefined;
+  #unfollowSignals: () => void = () => {};
+  /** Why nothing can be sent; `undefined` while a life is joined. */
+  #refusal: Error | undefined;
 
-  constructor(options: Resolved, hosts: ReadonlyMap<string, Hosted>) {
+  constructor(options: NodeOptions, ports: LifePorts) {
     this.#options = options;
-    this.name = options.name;
-    this.cluster = options.cluster;
-    this.hosts = hosts;
+    this.#ports = ports;
+    this.#life = this.#newLife();
     this.whenStopped = this.#stopped.promise;
-    this.#events = new EventBus(() => options.clock.wall());
   }
 
+  get name(): string {
+    return this.#ports.name;
+  }
+  get cluster(): string {
+    return this.#ports.cluster;
+  }
+  get hosts(): ReadonlyMap<string, Hosted> {
+    return this.#ports.hosts;
+  }
   get incarnation(): string {
-    return this.#live.membership.self.incarnation;
+    return this.#joined.membership.self.incarnation;
   }
 
   async start(): Promise<void> {
-    const {
-      transport: connection,
-      clock,
-      random,
-      settings,
-      cluster,
-      log = silentLog,
-      weight,
-    } = this.#options;
-    const { leaseMs, renewMs, renewTimeoutMs, safeMs } = settings;
-    const records = await connection.records(bucketOf(cluster));
-    const parking = await connection.records(`${bucketOf(cluster)}-parked`);
-    const defects = new Set(this.#options.defects);
-    const bucket = new ClusterBucket({ records, clock, random, log, defects });
-    const ownership = new Ownership(bucket);
-    const membership = new Membership({
-      bucket,
-      transport: connection.transport,
-      clock,
-      random,
-      log,
-      times: { leaseMs, renewMs, renewTimeoutMs, safeMs },
-      onEvent: (event) => this.#events.emit(event),
-    });
-    this.#membership = membership;
-    this.#stops.push(
-      () => membership.stop(),
-      () => ownership.stop(),
-      () => bucket.stop(),
-    );
-    const kinds = [...this.hosts.values()].map(({ contract: { kind, shards, stateVersion } }) => ({
-      kind,
-      shards,
-      stateVersion,
-    }));
-    await membership.start({
-      name: this.name,
-      kinds,
-      runtime: runtimeName(),
-      ...(weight === undefined ? {} : { weight }),
-    });
-    this.#parts = assemble({
-      clock,
-      random,
-      settings,
-      cluster,
-      connection,
-      parking,
-      membership,
-      ownership,
-      events: this.#events,
-      refs: this.#refs,
-      hosts: this.hosts,
-      door: this.#options.door ?? true,
-      defects,
-      hasEnded: () => this.#ended,
-    });
-    this.#begin(this.#parts);
+    this.#parts = await this.#life.start();
+    if (this.#options.signals ?? this.#ports.connection.type !== "memory") this.#followSignals();
   }
 
-  #begin(parts: Parts): void {
-    const { membership, gate, coordinator, door } = parts;
-    this.#stops.push(
-      membership.onFenced((reason) => this.#fenced(reason)),
-      membership.onView(() => this.#forgetLost(parts)),
-      gate.onChange((open, reason) => this.#gateChanged(open, reason)),
-    );
-    coordinator.start();
-    door?.open();
-    this.#armSweep(parts);
-    if (this.#options.signals ?? this.#options.transport.type !== "memory") this.#followSignals();
+  #newLife(): Life {
+    const life = new Life(this.#ports, (reason) => this.#fenced(life, reason));
+    return life;
   }
 
   #followSignals(): void {
-    const { log = silentLog } = this.#options;
-    this.#stops.push(
-      onShutdownSignal((signal) => {
-        log.info("leaving the cluster", { node: this.name, signal });
-        void this.leave().then((report) => {
-          log.info("left the cluster", { node: this.name, ...report });
-          exitProcess(0);
-        });
-      }),
-    );
-  }
-
-  #gateChanged(open: boolean, reason: string): void {
-    if (this.#ended || this.#membership?.gate.hasEnded) return;
-    this.#events.emit(open ? { type: "resumed" } : { type: "paused", reason });
-    if (open) for (const shard of this.#live.table) shard.catalog.wake();
-  }
-
-  #forgetLost({ membership, peers, keeper, inbound, table, router }: Parts): void {
-    for (const peer of [...peers]) {
-      if (!membership.isOver(peer.id)) continue;
-      keeper.forget(peer);
-      inbound.forget(peer);
-      for (const shard of table) shard.forget(peer);
-      peers.forget(peer.id);
-    }
-    router.recheck();
-  }
-
-  #armSweep(parts: Parts): void {
-    const { clock, settings } = this.#options;
-    this.#sweep = clock.after(settings.sweepMs, () => {
-      for (const shard of parts.table) if (shard.phase === "serving") shard.catalog.sweep(clock.now());
-      if (!this.#ended) this.#armSweep(parts);
+    const { log } = this.#ports;
+    this.#unfollowSignals = onShutdownSignal((signal) => {
+      log.info("leaving the cluster", { node: this.name, signal });
+      void this.leave().then((report) => {
+        log.info("left the cluster", { node: this.name, ...report });
+        exitProcess(0);
+      });
     });
   }
 
-  get #live(): Parts {
-    if (this.#parts === undefined)
-      throw new ConfigurationError(`Cannot use node "${this.name}": current node has not joined`);
+  get #joined(): Parts {
+    if (this.#parts === undefined) throw new TypeError("Cannot use a node: current state is not joined");
     return this.#parts;
+  }
+
+  // ---- from one life to the next
+
+  #fenced(life: Life, reason: string): void {
+    if (life !== this.#life || this.#stopping) return;
+    if (this.#rejoin) return life.end(betweenLives(this.name)); // it was just joining; the attempt has failed
+    this.#ports.events.emit({ type: "fenced", reason });
+    const again = this.#options.onFenced !== "stop" && this.#leaving === undefined;
+    if (!again) return void this.#end(fencedError(this.name, reason));
+    this.#refusal = betweenLives(this.name);
+    life.end(this.#refusal);
+    const former = life.parts?.membership.self;
+    const { clock, random, log } = this.#ports;
+    const rejoin = new Rejoin({ clock, random, log, attempt: () => this.#liveAgain(former) });
+    this.#rejoin = rejoin;
+    void rejoin.ended.then((end) => {
+      if (end instanceof Error) this.#giveUp(end);
+    });
+  }
+
+  async #liveAgain(former: NodeId | undefined): Promise<void> {
+    const life = this.#newLife();
+    this.#life = life;
+    try {
+      const parts = await life.start(former);
+      if (life.isOver) throw betweenLives(this.name);
+      this.#parts = parts;
+    } catch (error) {
+      life.end(betweenLives(this.name));
+      throw error;
+    }
+    this.#refusal = undefined;
+    this.#rejoin = undefined;
+    this.#ports.events.emit({ type: "rejoined", incarnation: this.incarnation });
+  }
+
+  #giveUp(error: ConfigurationError): void {
+    this.#ports.log.error("The cluster cannot be joined again", { node: this.name, error });
+    void this.#end(fencedError(this.name, error.message));
   }
 
   // ---- what users call
 
+  get router(): Router | undefined {
+    return this.#refusal === undefined ? this.#parts?.router : undefined;
+  }
+
+  refusal(): Error {
+    return this.#refusal ?? stoppedError(this.name);
+  }
+
   ref<C extends Contract>(contract: C, name: string): Ref<C> {
-    return this.#refs.create(contract, this.#live.router.open(contract, name, undefined));
+    return this.#ports.refs.create(contract, new LastingChannel(this, contract, name));
   }
 
   contract(kind: string): Contract | undefined {
@@ -225,16 +208,17 @@ class Node implements ActorNode {
     argument: unknown,
     options?: CallOptions,
   ): Promise<unknown> {
-    if (this.#ended) throw stoppedError(this.name);
-    return await this.#live.router.call(this.contract(kind), kind, name, message, argument, options);
+    const { router } = this;
+    if (router === undefined) throw this.refusal();
+    return await router.call(this.contract(kind), kind, name, message, argument, options);
   }
 
   events(): AsyncIterableIterator<NodeEvent> {
-    return this.#events.stream();
+    return this.#ports.events.stream();
   }
 
   inspect(): NodeInspection {
-    return inspectNode(this, this.#live);
+    return inspectNode(this, this.#joined);
   }
 
   leave(options: LeaveOptions = {}): Promise<LeaveReport> {
@@ -243,46 +227,46 @@ class Node implements ActorNode {
   }
 
   async #leave({ deadlineMs = this.#options.leaveDeadlineMs ?? 25_000 }: LeaveOptions): Promise<LeaveReport> {
-    if (this.#ended) return { moved: 0, parked: 0, late: 0, recovered: 0, leftOver: 0, durationMs: 0 };
-    const report = await leaveCluster(this.#live, this.#options.clock, deadlineMs);
+    const { clock } = this.#ports;
+    const startedAt = clock.now();
+    let report: LeaveReport = { moved: 0, parked: 0, late: 0, recovered: 0, leftOver: 0, durationMs: 0 };
+    if (this.#rejoin) await this.#rejoinEnds(this.#rejoin, deadlineMs);
+    if (this.router !== undefined)
+      report = await leaveCluster(this.#joined, clock, Math.max(0, startedAt + deadlineMs - clock.now()));
     await this.stop();
     return report;
   }
 
-  async stop(): Promise<void> {
-    if (this.#ended) return;
-    this.#end(stoppedError(this.name), false);
-    await this.#options.transport.close();
-    this.#stopped.resolve();
+  /** A life that is just joining must not be left behind in the records as one that is up. */
+  async #rejoinEnds(rejoin: Rejoin, withinMs: number): Promise<void> {
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const timer = this.#ports.clock.after(withinMs, resolve);
+    rejoin.stop();
+    await Promise.race([rejoin.ended, late]);
+    timer.cancel();
   }
 
-  #fenced(reason: string): void {
-    if (this.#ended) return;
-    this.#events.emit({ type: "fenced", reason });
-    this.#end(new FencedError(`Cannot go on as node "${this.name}": ${reason}`), true);
-    void this.#options.transport.close().finally(() => this.#stopped.resolve());
+  stop(): Promise<void> {
+    return this.#end(stoppedError(this.name));
   }
 
-  /** Everything stops here, in the order that lets nothing out any more. */
-  #end(error: Error, fenced: boolean): void {
-    this.#ended = true;
-    this.#sweep?.cancel();
-    this.#membership?.gate.end(error.message);
-    const parts = this.#parts;
-    if (parts) {
-      parts.door?.close();
-      parts.coordinator.stop();
-      for (const shard of parts.table) {
-        shard.close();
-        shard.catalog.drop(givenUp(fenced));
-      }
-      parts.router.stop(error);
-      parts.inbound.stop();
-      parts.keeper.stop();
-      parts.outbox.stop();
+  #end(refusal: Error): Promise<void> {
+    this.#stopping ??= this.#close(refusal);
+    return this.#stopping;
+  }
+
+  async #close(refusal: Error): Promise<void> {
+    this.#refusal = refusal;
+    this.#rejoin?.stop();
+    this.#life.end(refusal);
+    this.#unfollowSignals();
+    this.#ports.events.close();
+    try {
+      await this.#ports.connection.close();
+    } catch (error) {
+      this.#ports.log.error("The connection did not close in order", { node: this.name, error });
     }
-    for (const stop of this.#stops.reverse()) stop();
-    this.#events.close();
+    this.#stopped.resolve();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -292,4 +276,14 @@ class Node implements ActorNode {
 
 function stoppedError(name: string): NodeStoppedError {
   return new NodeStoppedError(`Cannot use node "${name}": current node has stopped`);
+}
+
+function fencedError(name: string, reason: string): FencedError {
+  return new FencedError(`Cannot go on as node "${name}": ${reason}`);
+}
+
+/** Nothing that ends so was sent: trying again is safe, and has a chance as soon as the next life has joined. */
+function betweenLives(name: string): UnavailableError {
+  const words = `Cannot use node "${name}": current node was declared dead and is joining again`;
+  return new UnavailableError(words, { retryAfterMs: 250 });
 }

@@ -38,11 +38,9 @@ export function unreadable(kind: string, { name, reason }: SealedActor): ErrorDa
   return toErrorData(new InvalidStateError(words));
 }
 
-/** The refusal of what waits when a node gives its actors up. */
-export function givenUp(fenced: boolean): ErrorData {
-  if (fenced)
-    return toErrorData(new FencedError("Cannot handle the message: current node was declared dead"));
-  return toErrorData(new UnavailableError("Cannot handle the message: current node is stopping"));
+/** The refusal of what waits when a node gives its actors up: it has not been handled. */
+export function givenUp(): ErrorData {
+  return toErrorData(new UnavailableError("Cannot handle the message: current node gives up its actors"));
 }
 
 /** Nobody waits for the answer of an actor that is put away for an unknown time. */

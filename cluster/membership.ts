@@ -10,7 +10,7 @@
  *
  * @module
  */
-import { FencedError } from "../errors.ts";
+import { FencedError, NodeStoppedError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import { type Log, silentLog } from "../platform/log.ts";
 import type { Random } from "../platform/random.ts";
@@ -59,6 +59,10 @@ export interface NodeInfo {
   readonly weight?: number;
   /** For people: "bun 1.4.5". */
   readonly runtime: string;
+  /** Begins the random part of the incarnation. Default: nothing. */
+  readonly tag?: string;
+  /** An incarnation of this name that is known to be over: nobody waits for its lease. */
+  readonly former?: string;
 }
 
 /** Starting gives up after this many leases, if the store does not answer. */
@@ -112,9 +116,11 @@ export class Membership {
       await bucket.start();
       this.#generation = await agreeOnGeneration(bucket, random, patience);
       for (const kind of info.kinds) await agreeOnKind(bucket, kind, patience);
-      const former = await succeed(info.name, { bucket, clock, times: this.#times, patience });
+      const former = await succeed(info.name, info.former, { bucket, clock, times: this.#times, patience });
       this.#followTransport();
       await this.#join(info, former, patience);
+      if (this.#stopped)
+        throw new NodeStoppedError("Cannot join: current membership has been stopped meanwhile");
     } catch (error) {
       this.stop();
       throw error;
@@ -223,7 +229,8 @@ export class Membership {
     const { bucket, clock, random } = this.#ports;
     const sentAt = clock.now();
     const mark = this.gate.mark;
-    const own = ownRecord(info, incarnationAfter(former?.record.incarnation, random.id()));
+    const id = `${info.tag ?? ""}${random.id()}`;
+    const own = ownRecord(info, incarnationAfter([former?.record.incarnation, info.former], id));
     // Before the write, so that the watch cannot show a node to itself that it takes for another.
     this.#self = nodeId(own);
     const change = await bucket.nodes.change(keys.node(info.name), former, own, patience);

@@ -63,16 +63,21 @@ export interface SuccessionPorts {
 
 /**
  * Resolves with the record that the new incarnation may replace, once its holder is over; `undefined` if there is none.
- * A holder whose lease runs out is declared dead.
+ * A holder whose lease runs out is declared dead; `former` is known to be over, whatever the record says.
  *
  * @throws {ConfigurationError} if a living node has the name
  * @throws {RecordsUnavailableError} if `patience` ends before
  */
-export async function succeed(name: string, ports: SuccessionPorts): Promise<Entry<NodeRecord> | undefined> {
+export async function succeed(
+  name: string,
+  former: string | undefined,
+  ports: SuccessionPorts,
+): Promise<Entry<NodeRecord> | undefined> {
   const { bucket, clock, times, patience } = ports;
   for (let watched: Watched | undefined; ; ) {
     const entry = await look(name, ports);
     if (entry !== "unknown") {
+      if (entry && entry.record.incarnation === former) return entry;
       const [verdict, next] = judge(watched, entry, clock.now(), times);
       watched = next;
       if (verdict === "free") return entry;

@@ -113,12 +113,15 @@ export function nodeId({ node, incarnation }: NodeId): NodeId {
 }
 
 /**
- * The incarnation that follows another of the same node name (`undefined`: the first).
+ * The incarnation that follows those that are known of the same node name (`undefined`: none).
  *
  * It counts, so that whoever sees a higher one knows that the lower is over, also when it has missed what lay between.
  */
-export function incarnationAfter(previous: string | undefined, id: string): string {
-  return `${previous === undefined ? 1 : incarnationCount(previous) + 1}-${id}`;
+export function incarnationAfter(previous: readonly (string | undefined)[], id: string): string {
+  const counts = previous.map((incarnation) =>
+    incarnation === undefined ? 0 : incarnationCount(incarnation),
+  );
+  return `${Math.max(0, ...counts) + 1}-${id}`;
 }
 
 /** The counter of an incarnation. */

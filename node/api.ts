@@ -28,6 +28,11 @@ export interface NodeOptions {
   readonly hosts?: readonly Hosted[];
   /** Its share of the shards compared to others. Default 1. */
   readonly weight?: number;
+  /**
+   * What it does when the others have declared it dead: begin again under its name, as a new incarnation on the same
+   * connection, or stop. Default "rejoin".
+   */
+  readonly onFenced?: "rejoin" | "stop";
   /** Whether SIGTERM and SIGINT make it leave and then end the process. Default: true but in memory. */
   readonly signals?: boolean;
   /** Milliseconds that a leave may take unless it says otherwise. Default 25,000: Kubernetes gives 30 s. */
@@ -48,12 +53,12 @@ export interface NodeOptions {
 export interface ActorNode extends AsyncDisposable {
   readonly name: string;
   readonly cluster: string;
-  /** Changes with every start under the same name. */
+  /** Changes with every start under the same name, and when a fenced node joins again. */
   readonly incarnation: string;
   /** What it hosts, by kind. */
   readonly hosts: ReadonlyMap<string, Hosted>;
   /**
-   * A typed reference to an actor, wherever it is. No I/O.
+   * A typed reference to an actor, wherever it is, for as long as the node exists. No I/O.
    * @throws {InvalidNameError} for an empty, overlong or ill-formed name
    */
   ref<C extends Contract>(contract: C, name: string): Ref<C>;
@@ -75,6 +80,6 @@ export interface ActorNode extends AsyncDisposable {
   leave(options?: LeaveOptions): Promise<LeaveReport>;
   /** Ends at once, without handing anything over: to the others it looks like a crash. */
   stop(): Promise<void>;
-  /** Resolves when the node has left, was stopped, or was fenced. */
+  /** Resolves when the node has left or was stopped; or was fenced, and does not or cannot join again. */
   readonly whenStopped: Promise<void>;
 }

@@ -116,7 +116,7 @@ export class MemoryConnection implements Connection, Transport {
   readonly #network: Broker;
   readonly #options: MemoryConnectOptions;
   readonly #listeners: Set<(status: TransportStatus) => void> = new Set();
-  readonly #records: MemoryRecords[] = [];
+  readonly #records = new Map<string, MemoryRecords>();
 
   constructor(network: Broker, name: string, options: MemoryConnectOptions) {
     this.#network = network;
@@ -166,15 +166,17 @@ export class MemoryConnection implements Connection, Transport {
   }
 
   records(bucket: string): Promise<Records> {
+    const known = this.#records.get(bucket);
+    if (known) return Promise.resolve(known);
     const network = this.#network;
     const records = new MemoryRecords(network.bucket(bucket), bucket, this, network.clock, network.options);
-    this.#records.push(records);
+    this.#records.set(bucket, records);
     return Promise.resolve(records);
   }
 
   close(): Promise<void> {
     this.subscriptions.clear();
-    for (const records of this.#records) records.stop();
+    for (const records of this.#records.values()) records.stop();
     this.connected = false;
     this.session++;
     this.#network.forget(this);
@@ -192,13 +194,13 @@ export class MemoryConnection implements Connection, Transport {
     if (this.connected || this.crashed) return;
     this.connected = true;
     this.#tell({ connected: true, reason: "healed" });
-    for (const records of this.#records) records.resume();
+    for (const records of this.#records.values()) records.resume();
   }
 
   crash(): void {
     this.crashed = true;
     this.disconnect("crashed");
-    for (const records of this.#records) records.stop();
+    for (const records of this.#records.values()) records.stop();
   }
 
   report(error: unknown): void {

@@ -105,6 +105,36 @@ describe("Membership start()", () => {
     ]);
   });
 
+  test("does not wait for a former life of its own, and counts on from it, whatever the record says", async () => {
+    const cluster = new TestCluster();
+    const a = await cluster.up("a");
+    a.membership.stop();
+    const former = a.membership.self.incarnation;
+    const next = await cluster.up("a", { former });
+    expect(next.membership.self.incarnation).toMatch(/^2-/);
+    next.membership.stop();
+    cluster.network.bucket(BUCKET).write(keys.node("a"), undefined, () => true);
+    const third = await cluster.up("a", { former: next.membership.self.incarnation, tag: "tag" });
+    expect(third.membership.self.incarnation).toMatch(/^3-tag/);
+  });
+
+  test("leaves nothing running when it is stopped at any moment of it", async () => {
+    for (let atMs = 0; atMs <= 24; atMs++) {
+      const cluster = new TestCluster();
+      const a = await cluster.node("a");
+      const starting = a.membership.start(infoOf("a")).then(
+        () => "joined",
+        (error: Error) => error.name,
+      );
+      await cluster.clock.advance(atMs);
+      a.membership.stop();
+      const ended = await cluster.ends(starting);
+      await cluster.clock.advance(60_000);
+      expect([atMs, cluster.clock.nextInMs]).toEqual([atMs, undefined]);
+      if (ended === "joined") expect(atMs).toBeGreaterThan(5);
+    }
+  });
+
   test("lets only one have the name when two wait for the same former holder", async () => {
     const cluster = new TestCluster();
     const a = await cluster.up("a");

@@ -84,8 +84,8 @@ describe("recordCodec()", () => {
 
 describe("incarnationAfter()", () => {
   test("counts one more than the former when there is one", () => {
-    expect(incarnationAfter(undefined, "abc")).toBe("1-abc");
-    expect(incarnationAfter("9-xyz", "abc")).toBe("10-abc");
+    expect(incarnationAfter([undefined], "abc")).toBe("1-abc");
+    expect(incarnationAfter(["9-xyz"], "abc")).toBe("10-abc");
     expect(incarnationCount("10-abc")).toBe(10);
   });
 

@@ -194,25 +194,6 @@ describe("a node", () => {
     expect((await cluster.ends(Promise.all([waiting, inside]))).sort()).toEqual([2, 3]);
     expect(cluster.seen("actor-activated").length).toBe(1);
   });
-
-  test("that is cut off longer than its lease is fenced: it drops everything and says so", async () => {
-    cluster = new MemoryCluster();
-    const steered = steering();
-    const a = await cluster.start("a", { hosts: [hostLedger(steered)] });
-    await cluster.settled("ledger", "a");
-    const b = await cluster.start("b", { weight: 0.001, hosts: [hostLedger()] });
-    await cluster.ends(a.ref(Ledger, "x").add("one"));
-    cluster.network.cut("a");
-    await cluster.until("a claim by b", () => b.inspect().shards[0]?.owner === "b");
-    cluster.network.heal("a");
-    await cluster.ends(a.whenStopped);
-    expect(cluster.events.filter(({ node }) => node === "a").map(({ event }) => event.type)).toContain(
-      "fenced",
-    );
-    expect(steered.log.at(-1)).toBe("deactivate x failed");
-    expect(await code(a.ref(Ledger, "x").add("two"), 100)).toBe("fenced");
-    expect(await cluster.ends(b.ref(Ledger, "x").read())).toEqual([]);
-  });
 });
 
 describe("await using", () => {

@@ -1,0 +1,204 @@
+/**
+ * One life of a node: everything that belongs to one incarnation, from its join to its end. A node that was fenced
+ * drops its life and begins another; nothing leads from the one to the other but what its users hold.
+ *
+ * ```
+ *   new ──start──► joined ──end──► over
+ *    └───────────────end────────────┘
+ * ```
+ *
+ * @module
+ */
+import { FencedError, NodeStoppedError } from "../errors.ts";
+import { EventBus } from "../events.ts";
+import { givenUp } from "../actors/refusals.ts";
+import { ClusterBucket } from "../cluster/bucket.ts";
+import { Membership } from "../cluster/membership.ts";
+import type { NodeId } from "../cluster/protocol.ts";
+import { Ownership } from "../cluster/ownership.ts";
+import type { Timer } from "../platform/clock.ts";
+import type { Log } from "../platform/log.ts";
+import { runtimeName } from "../platform/runtime.ts";
+import { bucketOf } from "../transport/subjects.ts";
+import { assemble, type Ground, type Parts } from "./assemble.ts";
+
+/** What every life of a node is made from. */
+export interface LifePorts
+  extends Pick<
+    Ground,
+    | "clock"
+    | "random"
+    | "settings"
+    | "cluster"
+    | "connection"
+    | "events"
+    | "refs"
+    | "hosts"
+    | "door"
+    | "defects"
+  > {
+  readonly name: string;
+  readonly log: Log;
+  readonly weight: number | undefined;
+  /** Begins the random part of its incarnations, for whoever started this process. */
+  readonly tag: string | undefined;
+}
+
+/** See the module's text. */
+export class Life {
+  readonly #ports: LifePorts;
+  /** Told once, when the others have declared this incarnation dead. It is not over before `end`. */
+  readonly #onFenced: (reason: string) => void;
+  /** What is told after the end comes from what is left of this life, and interests nobody. */
+  readonly #events: EventBus;
+  readonly #stops: (() => void)[] = [];
+  #parts: Parts | undefined;
+  #membership: Membership | undefined;
+  #sweep: Timer | undefined;
+  #over = false;
+
+  constructor(ports: LifePorts, onFenced: (reason: string) => void) {
+    this.#ports = ports;
+    this.#onFenced = onFenced;
+    this.#events = new EventBus(() => ports.clock.wall(), ports.events);
+  }
+
+  /** Whether it has ended. */
+  get isOver(): boolean {
+    return this.#over;
+  }
+
+  /** What it consists of; `undefined` as long as it has not joined. */
+  get parts(): Parts | undefined {
+    return this.#parts;
+  }
+
+  /**
+   * Joins the cluster. `former` is the life before, which is known to be over.
+   *
+   * @throws {ConfigurationError} as `startNode` does; trying again does not help
+   * @throws {FencedError} if it was declared dead at once
+   * @throws {NodeStoppedError} if it is ended meanwhile
+   */
+  async start(former?: NodeId): Promise<Parts> {
+    const { connection, settings, clock, random, log, cluster, defects } = this.#ports;
+    const records = await connection.records(bucketOf(cluster));
+    const parking = await connection.records(`${bucketOf(cluster)}-parked`);
+    if (this.#over) throw overError();
+    const bucket = new ClusterBucket({ records, clock, random, log, defects });
+    const ownership = new Ownership(bucket);
+    const { leaseMs, renewMs, renewTimeoutMs, safeMs } = settings;
+    const membership = new Membership({
+      bucket,
+      transport: connection.transport,
+      clock,
+      random,
+      log,
+      times: { leaseMs, renewMs, renewTimeoutMs, safeMs },
+      onEvent: (event) => this.#events.emit(event),
+    });
+    this.#membership = membership;
+    this.#stops.push(
+      () => membership.stop(),
+      () => ownership.stop(),
+      () => bucket.stop(),
+    );
+    await this.#join(membership, former);
+    if (this.#over) throw overError();
+    if (membership.fencedFor !== undefined)
+      throw new FencedError(`Cannot join the cluster: current state is fenced, ${membership.fencedFor}`);
+    this.#parts = assemble({
+      ...this.#ports,
+      events: this.#events,
+      parking,
+      membership,
+      ownership,
+      hasEnded: () => this.#over,
+    });
+    this.#begin(this.#parts);
+    return this.#parts;
+  }
+
+  async #join(membership: Membership, former: NodeId | undefined): Promise<void> {
+    const { name, hosts, weight, tag } = this.#ports;
+    const kinds = [...hosts.values()].map(({ contract: { kind, shards, stateVersion } }) => {
+      return { kind, shards, stateVersion };
+    });
+    await membership.start({
+      name,
+      kinds,
+      runtime: runtimeName(),
+      ...(weight === undefined ? {} : { weight }),
+      ...(tag === undefined ? {} : { tag }),
+      ...(former === undefined ? {} : { former: former.incarnation }),
+    });
+  }
+
+  #begin(parts: Parts): void {
+    const { membership, gate, coordinator, door } = parts;
+    this.#stops.push(
+      membership.onFenced((reason) => this.#onFenced(reason)),
+      membership.onView(() => forgetLost(parts)),
+      gate.onChange((open, reason) => this.#gateChanged(parts, open, reason)),
+    );
+    coordinator.start();
+    door?.open();
+    this.#armSweep(parts);
+  }
+
+  #gateChanged({ gate, table }: Parts, open: boolean, reason: string): void {
+    if (gate.hasEnded) return;
+    this.#events.emit(open ? { type: "resumed" } : { type: "paused", reason });
+    if (open) for (const shard of table) shard.catalog.wake();
+  }
+
+  #armSweep(parts: Parts): void {
+    const { clock, settings } = this.#ports;
+    this.#sweep = clock.after(settings.sweepMs, () => {
+      for (const shard of parts.table) if (shard.phase === "serving") shard.catalog.sweep(clock.now());
+      this.#armSweep(parts);
+    });
+  }
+
+  /**
+   * Everything stops here, in the order that lets nothing out any more. Calls that were certainly not sent end with
+   * `error`, others as unknown. Does nothing the second time.
+   */
+  end(error: Error): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#sweep?.cancel();
+    this.#membership?.gate.end(error.message);
+    if (this.#parts) endParts(this.#parts, error);
+    for (const stop of this.#stops.reverse()) stop();
+    this.#events.close();
+  }
+}
+
+function endParts({ door, coordinator, table, router, inbound, keeper, outbox }: Parts, error: Error): void {
+  door?.close();
+  coordinator.stop();
+  for (const shard of table) {
+    shard.close();
+    shard.catalog.drop(givenUp());
+  }
+  router.stop(error);
+  inbound.stop();
+  keeper.stop();
+  outbox.stop();
+}
+
+function forgetLost({ membership, peers, keeper, inbound, table, router }: Parts): void {
+  for (const peer of [...peers]) {
+    if (!membership.isOver(peer.id)) continue;
+    keeper.forget(peer);
+    inbound.forget(peer);
+    for (const shard of table) shard.forget(peer);
+    peers.forget(peer.id);
+  }
+  router.recheck();
+}
+
+function overError(): NodeStoppedError {
+  return new NodeStoppedError("Cannot join the cluster: current node has ended meanwhile");
+}
