@@ -41,6 +41,10 @@ export class Activation implements ContextSource, TurnOwner, Runnable {
   #scheduled = false;
   /** `onActivate` has ended well. */
   #started = false;
+  readonly #dormant: boolean;
+  #closing = false;
+  /** As they were before `onActivate`: a start that fails changes nothing. */
+  #timersBefore: ReturnType<ActorTimers["mark"]> | undefined;
   readonly #conversation: Conversation;
   readonly #turn: Turn;
 
@@ -49,6 +53,7 @@ export class Activation implements ContextSource, TurnOwner, Runnable {
     this.#host = host;
     this.name = beginning.name;
     this.why = beginning.why;
+    this.#dormant = beginning.dormant ?? false;
     this.mailbox = new Mailbox(host.hosted.contract.mailboxMax);
     this.timers = new ActorTimers(clock, (timer) => {
       this.mailbox.push(new TimerMail(timer, host.runtime.codec));
@@ -98,7 +103,7 @@ export class Activation implements ContextSource, TurnOwner, Runnable {
   /** Asks for a slice of work, unless it already stands in line or has nothing to do. */
   wake(): void {
     if (this.#scheduled || !this.#mayStart()) return;
-    if (this.mailbox.size === 0 && this.#status === "active") return;
+    if (this.mailbox.size === 0 && (this.#status === "active" || this.#dormant)) return;
     this.#scheduled = true;
     this.#host.runtime.scheduler.schedule(this);
   }
@@ -147,6 +152,7 @@ export class Activation implements ContextSource, TurnOwner, Runnable {
     const failed = (error: unknown) => this.#failedStart(error);
     try {
       this.#state.begin();
+      this.#timersBefore = this.timers.mark();
       this.#code.create(hosted, new LentContext(hosted, runtime, this, this.#state));
     } catch (error) {
       return failed(error);
@@ -162,6 +168,7 @@ export class Activation implements ContextSource, TurnOwner, Runnable {
       return this.#failedStart(error);
     }
     this.#turn.release(); // the first message gets one of its own
+    this.#timersBefore = undefined;
     this.#started = true;
     if (this.#status === "activating") this.become("active");
   }
@@ -169,6 +176,7 @@ export class Activation implements ContextSource, TurnOwner, Runnable {
   /** Back to the state that it was to begin with. One that is late begins again where it follows its shard to. */
   #failedStart(error: unknown): void {
     this.#state.undo();
+    if (this.#timersBefore) this.timers.undo(this.#timersBefore);
     this.#turn.release();
     this.#code.discard();
     reportFailure(this.#host.runtime.events, this, "onActivate", error);
@@ -216,12 +224,22 @@ export class Activation implements ContextSource, TurnOwner, Runnable {
     this.#status = "ended";
     this.timers.clear();
     this.#turn.abort(fenced(this.address, this.#status));
-    if (why !== undefined)
-      this.#code.onDeactivate(
-        why,
-        () => {},
-        (error) => reportFailure(this.#host.runtime.events, this, "onDeactivate", error),
-      );
+    if (why !== undefined) this.#close(why);
+  }
+
+  #close(why: DeactivationReason): void {
+    this.#closing = true;
+    const done = () => {
+      this.#closing = false;
+    };
+    this.#code.onDeactivate(why, done, (error) => {
+      done();
+      reportFailure(this.#host.runtime.events, this, "onDeactivate", error);
+    });
+  }
+
+  get isClosing(): boolean {
+    return this.#closing;
   }
 
   /** Aborts the running handler's signal, at a leave deadline. */

@@ -66,4 +66,6 @@ export interface Beginning {
   /** A state of its own, checked; `undefined` for the initial one. */
   readonly state?: unknown;
   readonly timers?: readonly TimerData[];
+  /** It begins with its next message, which may be a timer's, and not before. */
+  readonly dormant?: boolean;
 }

@@ -137,6 +137,9 @@ export abstract class Actor<C extends Contract> {
   /** Runs when the actor is about to move or its node leaves: finish or cancel work outside before `signal` aborts. */
   onDrain(_signal: AbortSignal): void | Promise<void> {}
 
-  /** Runs at the end of this activation, to close what it holds open. The state can no longer be changed. */
+  /**
+   * Runs at the end of this activation, to close what it holds open. For "idle", "stop" and a restart `this.state` may
+   * still be changed; after a handoff or a fence it can be read, and a change throws or has no effect.
+   */
   onDeactivate(_why: DeactivationReason): void | Promise<void> {}
 }

@@ -152,6 +152,7 @@ export class Catalog implements ActivationHost<Activation> {
       this.runtime.events.emit({ type: "actor-passivated", kind: this.kind, name });
     }
     for (const mail of waiting) this.#readmit(name, mail);
+    this.onRest(activation);
   }
 
   /** What was admitted once is not refused: its sender knows that it is here. */
@@ -168,16 +169,27 @@ export class Catalog implements ActivationHost<Activation> {
     const backlog = this.#remove(activation);
     activation.end();
     this.quarantine({ ...bare(activation.name, "quarantined"), snapshot, timers, backlog }, error);
+    this.onRest(activation);
   }
 
   onFailedStart(activation: Activation, error: ErrorData): void {
     const { name } = activation;
     const snapshot = activation.snapshot();
-    const keep = snapshot !== undefined && activation.mustKeep; // not a state that was only begun with
+    const kept = activation.mustKeep ? snapshot : undefined; // not a state that was only begun with
+    const timers = activation.timers.pause().map(notAtOnce);
     const waiting = this.#remove(activation);
     activation.end();
-    if (keep) this.residents.sleep(name, snapshot);
+    if (timers.length > 0) this.#rest(activation, kept, timers);
+    else if (kept) this.residents.sleep(name, kept);
     for (const mail of waiting) this.#deadLetter(name, mail, error);
+    this.onRest(activation);
+  }
+
+  /** It could not begin and has timers: the next message or timer lets it try again. */
+  #rest({ name, why }: Activation, kept: Snapshot | undefined, timers: readonly TimerData[]): void {
+    const state = kept && unpackState(this.hosted, kept, this.runtime.codec);
+    const beginning = { name, why: kept ? ("woken" as const) : why, state, timers, dormant: true };
+    this.residents.add(new Activation(this, beginning));
   }
 
   #remove(activation: Activation): Mail[] {
@@ -222,4 +234,12 @@ export class Catalog implements ActivationHost<Activation> {
     if (mail instanceof TimerMail) return;
     reportDeadLetter(this.runtime.events, { kind: this.kind, name }, mail.message, error);
   }
+}
+
+/** Milliseconds before a timer tries again to begin an actor whose `onActivate` threw. */
+const RETRY_MS = 1_000;
+
+/** What is due must not come at once to an actor that has just failed to begin. */
+function notAtOnce(timer: TimerData): TimerData {
+  return timer.remainingMs > 0 ? timer : { ...timer, remainingMs: RETRY_MS };
 }

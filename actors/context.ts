@@ -22,6 +22,8 @@ export interface ContextSource extends Caller {
   /** The signal of what is handled now. */
   readonly signal: AbortSignal;
   readonly timers: ActorTimers;
+  /** Whether it has ended and its last hook runs: it may read its state, and nothing else. */
+  readonly isClosing: boolean;
   /** @throws {FencedError} once it is sealed, given up or fenced */
   assertLive(): void;
 }
@@ -58,6 +60,7 @@ export class LentContext implements ActorContext {
   }
 
   getState(): unknown {
+    if (this.#activation.isClosing) return this.#state.last();
     this.#activation.assertLive();
     return this.#state.get();
   }

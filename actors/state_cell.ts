@@ -17,6 +17,7 @@ export class StateCell {
   readonly #name: string;
   #state: unknown;
   #checked: unknown;
+  #last: unknown;
   #exists: boolean;
   #touched = false;
   #kept: boolean;
@@ -42,6 +43,20 @@ export class StateCell {
   get(): unknown {
     this.#touched = true;
     return this.#state;
+  }
+
+  /** The state as it was at the end, to be read only. */
+  last(): unknown {
+    this.#last ??= frozen(this.#copy());
+    return this.#last;
+  }
+
+  #copy(): unknown {
+    try {
+      return copyValue(this.#state);
+    } catch {
+      return copyValue(this.#checked);
+    }
   }
 
   set(value: unknown): void {
@@ -90,4 +105,11 @@ export class StateCell {
       return undefined;
     }
   }
+}
+
+/** Objects and lists of a copy throw when they are changed; a change of anything else in it has no effect. */
+function frozen<T>(value: T): T {
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return value;
+  for (const part of Object.values(value)) frozen(part);
+  return Object.freeze(value);
 }

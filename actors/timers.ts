@@ -37,6 +37,8 @@ const ALARM_MAX_MS = 2_147_483_647;
 /** Timers an actor may have. */
 export const TIMERS_MAX = 1_000;
 
+const NO_TIMERS: ReadonlyMap<string, ActorTimer> = new Map();
+
 /** The timers of one activation. */
 export class ActorTimers {
   readonly #clock: Clock;
@@ -84,6 +86,17 @@ export class ActorTimers {
     timer.queued = false;
     if (timer.everyMs === undefined) this.#timers.delete(timer.id);
     return true;
+  }
+
+  /** What there is now, for `undo`. */
+  mark(): ReadonlyMap<string, ActorTimer> {
+    return this.#timers.size === 0 ? NO_TIMERS : new Map(this.#timers);
+  }
+
+  /** As it was at the mark: what was set since is forgotten, what was cancelled or replaced is back. Alarms are stopped. */
+  undo(mark: ReadonlyMap<string, ActorTimer>): void {
+    this.clear();
+    for (const [id, timer] of mark) this.#timers.set(id, timer);
   }
 
   /** Stops all alarms and tells what there is; `resume` goes on. */

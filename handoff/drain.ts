@@ -66,7 +66,9 @@ export class Drain {
   }
 
   #rested(activation: Activation): void {
-    if (this.#over || !activation.idle || !this.#restless.has(activation)) return;
+    if (this.#over || !this.#restless.has(activation)) return;
+    if (activation.status === "ended") return this.#settled(activation); // it retired, or did not start
+    if (!activation.idle) return;
     if (!this.#told.has(activation)) this.#tell(activation);
     if (!this.#hooks.has(activation)) this.#settled(activation);
   }

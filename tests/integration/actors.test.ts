@@ -115,6 +115,40 @@ describe("hooks", () => {
     expect(await cluster.ends(x.read())).toEqual(["one"]);
   });
 
+  test("an onActivate that throws after a sleep or a move does not cost the timers, nor what it set itself", async () => {
+    const steered = steering({
+      run: (actor) => actor.schedule("note", "due", { afterMs: 3_000 }, "reminder"),
+    });
+    cluster = new MemoryCluster();
+    const a = await cluster.start("a", { hosts: [hostLedger(steered)] });
+    await cluster.settled("ledger", "a");
+    const caller = await cluster.start("caller");
+    const x = caller.ref(Ledger, "x");
+    await cluster.ends(x.add("one"));
+    await cluster.ends(x.run(undefined));
+    let throws = true;
+    const onActivate = (actor: LedgerActor) => {
+      if (!throws) return;
+      actor.unschedule("reminder");
+      actor.schedule("note", "of a failed start", { afterMs: 100 });
+      throw new Error("no database");
+    };
+    const b = steering({ onActivate });
+    await cluster.start("b", { hosts: [hostLedger(b)] });
+    await cluster.ends(a.leave());
+    await cluster.clock.advance(1_000);
+    expect(await code(x.read())).toBe("handler-error");
+    const before = b.log.length;
+    await cluster.clock.advance(1_500); // nothing wakes it: neither a loop nor the timer of the start that failed
+    expect(b.log.length).toBe(before);
+    await cluster.clock.advance(3_000);
+    expect(b.log.length - before).toBeGreaterThanOrEqual(2); // the timer has tried, and tried again
+    expect(b.log.length - before).toBeLessThanOrEqual(4);
+    throws = false;
+    await cluster.clock.advance(1_100);
+    expect(await cluster.ends(x.read())).toEqual(["one", "due"]);
+  });
+
   test("what an initialState throws or makes wrong is the caller's to hear", async () => {
     const states: Record<string, unknown> = {
       function: { words: [() => 1] },
@@ -522,6 +556,34 @@ describe("a sealed or ended activation", () => {
     for (const use of uses)
       expect(() => use(kept as LedgerActor)).toThrow(expect.objectContaining({ code: "fenced" }));
     expect(kept?.name).toBe("x");
+  });
+
+  test("may still read its state in onDeactivate, to close what the state names, and not change it", async () => {
+    const seen: unknown[] = [];
+    const attempt = (change: () => void): string => {
+      try {
+        change();
+        return "done";
+      } catch (error) {
+        return (error as { code?: string }).code ?? (error as Error).name;
+      }
+    };
+    const { node } = await only({
+      onDeactivate: async (actor, why) => {
+        await Promise.resolve();
+        seen.push(why, [...actor.state.words]);
+        seen.push(attempt(() => void actor.state.words.push("late")));
+        seen.push(attempt(() => (actor.state.words = [])));
+        seen.push(attempt(() => (actor.state = { words: [] })));
+        seen.push(attempt(() => actor.ref(Ledger, "y")));
+      },
+    });
+    const caller = await cluster.start("caller");
+    await cluster.ends(caller.ref(Ledger, "x").add("one"));
+    await cluster.start("b", { hosts: [hostLedger()] });
+    await cluster.ends(node.leave());
+    expect(seen).toEqual(["handoff", ["one"], "TypeError", "TypeError", "fenced", "fenced"]);
+    expect(await cluster.ends(caller.ref(Ledger, "x").read())).toEqual(["one"]);
   });
 
   test("cannot speak through a ref that it kept", async () => {

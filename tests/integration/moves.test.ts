@@ -196,6 +196,50 @@ describe("the only node leaves", () => {
   });
 });
 
+describe("a park", () => {
+  test("goes on when an actor ends during its drain: asleep, broken, or without a start", async () => {
+    for (const how of ["asleep", "broken", "not started"]) {
+      cluster = new MemoryCluster();
+      const gate = signalled();
+      const steered = steering();
+      const contract = ledger({ idleMs: 500, onError: how === "broken" ? "stop" : "keep" });
+      const a = await cluster.start("a", { hosts: [hostLedger(steered, contract)] });
+      await cluster.settled("ledger", "a");
+      const x = a.ref(contract, "x");
+      const other = a.ref(contract, "other");
+      await cluster.ends(other.add("one"));
+      if (how === "asleep") steered.onDeactivate = () => gate.promise as Promise<void>;
+      if (how === "broken") {
+        steered.run = async () => {
+          await gate.promise;
+          throw new Error("on purpose");
+        };
+      }
+      if (how === "not started") {
+        steered.onActivate = async () => {
+          await gate.promise;
+          throw new Error("on purpose");
+        };
+      }
+      const ended = cluster.outcome(how === "asleep" ? other.add("two") : x.run(undefined));
+      if (how === "asleep")
+        await cluster.until("a sleep", () => steered.log.includes("deactivate other idle"));
+      else await cluster.clock.advance(20);
+      const leaving = a.leave();
+      await cluster.clock.advance(200);
+      gate.resolve();
+      await ended;
+      const report = await cluster.ends(leaving);
+      expect([how, report.parked, report.leftOver]).toEqual([how, 1, 0]);
+      expect([how, report.durationMs < 2_000]).toEqual([how, true]);
+      const b = await cluster.start("b", { hosts: [hostLedger(steering(), contract)] });
+      const words = how === "asleep" ? ["one", "two"] : ["one"];
+      expect([how, await cluster.ends(b.ref(contract, "other").read())]).toEqual([how, words]);
+      if (how !== "not started") await cluster.close();
+    }
+  });
+});
+
 describe("leave()", () => {
   test("with a handler that never ends: recovered elsewhere, its caller is told that nobody knows", async () => {
     cluster = new MemoryCluster();
