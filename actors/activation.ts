@@ -23,7 +23,7 @@ import { reportFailure } from "./reports.ts";
 import type { Runnable } from "./scheduler.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { StateCell } from "./state_cell.ts";
-import { ActorTimers, TimerMail } from "./timers.ts";
+import { type ActorTimer, ActorTimers, TimerMail } from "./timers.ts";
 import { Turn, type TurnOwner } from "./turn.ts";
 import { UserCode } from "./user_code.ts";
 
@@ -44,7 +44,7 @@ export class Activation implements ContextSource, TurnOwner, Runnable {
   readonly #dormant: boolean;
   #closing = false;
   /** As they were before `onActivate`: a start that fails changes nothing. */
-  #timersBefore: ReturnType<ActorTimers["mark"]> | undefined;
+  #timersBefore: readonly ActorTimer[] | undefined;
   readonly #conversation: Conversation;
   readonly #turn: Turn;
 

@@ -37,8 +37,6 @@ const ALARM_MAX_MS = 2_147_483_647;
 /** Timers an actor may have. */
 export const TIMERS_MAX = 1_000;
 
-const NO_TIMERS: ReadonlyMap<string, ActorTimer> = new Map();
-
 /** The timers of one activation. */
 export class ActorTimers {
   readonly #clock: Clock;
@@ -89,14 +87,14 @@ export class ActorTimers {
   }
 
   /** What there is now, for `undo`. */
-  mark(): ReadonlyMap<string, ActorTimer> {
-    return this.#timers.size === 0 ? NO_TIMERS : new Map(this.#timers);
+  mark(): readonly ActorTimer[] {
+    return [...this.#timers.values()];
   }
 
   /** As it was at the mark: what was set since is forgotten, what was cancelled or replaced is back. Alarms are stopped. */
-  undo(mark: ReadonlyMap<string, ActorTimer>): void {
+  undo(mark: readonly ActorTimer[]): void {
     this.clear();
-    for (const [id, timer] of mark) this.#timers.set(id, timer);
+    for (const timer of mark) this.#timers.set(timer.id, timer);
   }
 
   /** Stops all alarms and tells what there is; `resume` goes on. */
