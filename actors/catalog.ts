@@ -221,12 +221,18 @@ export class Catalog implements ActivationHost<Activation> {
     for (const activation of this.residents.active.values()) {
       const waiting = activation.mailbox.clear();
       activation.end("failed");
-      for (const mail of waiting) this.#deadLetter(activation.name, mail, error);
+      for (const mail of waiting) this.#giveUp(activation.name, mail, error);
     }
     for (const [name, { mailbox }] of this.residents.awaited) {
-      for (const mail of mailbox.clear()) this.#deadLetter(name, mail, error);
+      for (const mail of mailbox.clear()) this.#giveUp(name, mail, error);
     }
     this.residents.clear();
+  }
+
+  /** It was certainly not handled: who asked may know that at once. */
+  #giveUp(name: string, mail: Mail, error: ErrorData): void {
+    if (mail.type === "ask") mail.refuse(error);
+    this.#deadLetter(name, mail, error);
   }
 
   #deadLetter(name: string, mail: Mail, error: ErrorData): void {

@@ -92,6 +92,7 @@ export class Gate {
   /** A renewal sent at `sentAt`, when `mark` was the count of disturbances, is acknowledged. */
   acked(sentAt: number, mark: number): void {
     this.#lookAtWall();
+    this.#update("the renewal before was sent too long ago"); // whoever saw it closed must hear that it opens
     if (sentAt + this.#safeMs > this.#openUntil) this.#openUntil = sentAt + this.#safeMs;
     this.#ackedMark = Math.max(this.#ackedMark, mark);
     this.#update("the renewal was sent too long ago, or before a disturbance");

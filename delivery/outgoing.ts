@@ -12,6 +12,7 @@ import { copyValue } from "../transport/value.ts";
 import { tooLarge } from "./ends.ts";
 import type { PackableMail, PackedMail } from "./link_receiver.ts";
 import type { Peer } from "./peer.ts";
+import type { Exit } from "./exit.ts";
 import { excess, type Scale } from "./weight.ts";
 
 /** One message that somebody wants sent. */
@@ -25,6 +26,11 @@ export interface Request {
   readonly argument: unknown;
   readonly options: CallOptions | undefined;
   readonly caller: Caller | undefined;
+}
+
+/** What every message of a node works with. */
+export interface OutgoingPorts extends Scale {
+  readonly exit: Exit;
 }
 
 /** Who is told when a message has ended. */
@@ -41,7 +47,7 @@ export class Outgoing implements PackableMail {
   readonly chain: readonly string[];
   readonly callDeadlineAt: number;
   readonly #caller: Caller | undefined;
-  readonly #scale: Scale;
+  readonly #ports: OutgoingPorts;
   readonly #value: unknown;
   #bytes: Uint8Array | undefined;
   #resolve: (value: unknown) => void;
@@ -75,7 +81,7 @@ export class Outgoing implements PackableMail {
     request: Request,
     argument: unknown,
     deadlineAt: number,
-    scale: Scale,
+    ports: OutgoingPorts,
     resolve: (value: unknown) => void,
     reject: (error: unknown) => void,
   ) {
@@ -87,7 +93,7 @@ export class Outgoing implements PackableMail {
     this.callDeadlineAt = deadlineAt;
     this.#caller = caller;
     this.chain = type === "ask" && caller ? caller.chain : NO_CHAIN;
-    this.#scale = scale;
+    this.#ports = ports;
     this.#value = argument;
     this.#resolve = resolve;
     this.#reject = reject;
@@ -145,7 +151,7 @@ export class Outgoing implements PackableMail {
   }
 
   get bytes(): Uint8Array {
-    this.#bytes ??= this.#scale.codec.encode(this.#value);
+    this.#bytes ??= this.#ports.codec.encode(this.#value);
     return this.#bytes;
   }
 
@@ -177,7 +183,7 @@ export class Outgoing implements PackableMail {
       options: undefined,
       caller: undefined,
     };
-    const place = new Outgoing(request, undefined, callDeadlineAt, this.#scale, ignore, ignore);
+    const place = new Outgoing(request, undefined, callDeadlineAt, this.#ports, ignore, ignore);
     place.ended = true;
     place.seq = seq;
     this.seq = 0;
@@ -223,15 +229,23 @@ export class Outgoing implements PackableMail {
       copy = copyValue(value);
     } catch (cause) {
       const words = cause instanceof Error ? cause.message : "it cannot travel";
-      return this.endBadly(new InvalidResultError(`Cannot answer "${this.message}": ${words}`, { cause }));
+      return this.#fail(new InvalidResultError(`Cannot answer "${this.message}": ${words}`, { cause }));
     }
-    const bytes = excess(copy, this.#scale);
-    if (bytes === undefined) this.end(copy);
-    else this.endBadly(tooLarge("answer", this.message, bytes, this.#scale.bytesMax));
+    const { exit, bytesMax } = this.#ports;
+    const bytes = excess(copy, this.#ports);
+    if (bytes !== undefined) this.#fail(tooLarge("answer", this.message, bytes, bytesMax));
+    else if (exit.isOpen) this.end(copy);
+    else exit.hold(() => this.end(copy));
   }
 
   fail(error: ErrorData): void {
-    if (this.type === "ask") this.endBadly(fromErrorData(error));
+    if (this.type === "ask") this.#fail(fromErrorData(error));
+  }
+
+  #fail(error: Error): void {
+    const { exit } = this.#ports;
+    if (exit.isOpen) this.endBadly(error);
+    else exit.hold(() => this.endBadly(error));
   }
 
   pack(self: NodeId, now: number): PackedMail {

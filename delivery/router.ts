@@ -16,8 +16,9 @@ import { checkName } from "../transport/subjects.ts";
 import { Alarm } from "./alarm.ts";
 import { checkDepth, checkSize, checkTell, checkTimeout, copyArgument, declaredMessage } from "./checks.ts";
 import { SenderLink, type SenderPorts } from "./link_sender.ts";
+import { Exit } from "./exit.ts";
 import type { Route } from "./route.ts";
-import { Outgoing, type Request } from "./outgoing.ts";
+import { Outgoing, type OutgoingPorts, type Request } from "./outgoing.ts";
 import type { Peers } from "./peer.ts";
 import type { ShardTable } from "./shard_table.ts";
 
@@ -36,6 +37,8 @@ export interface RouterPorts extends Omit<SenderPorts, "wakeBy"> {
 export class Router {
   readonly #ports: RouterPorts;
   readonly #senderPorts: SenderPorts;
+  readonly #outgoingPorts: OutgoingPorts;
+  readonly #exit: Exit;
   readonly #links = new Map<string, (SenderLink | undefined)[]>();
   readonly #alarm: Alarm;
   readonly #stops: (() => void)[];
@@ -45,6 +48,8 @@ export class Router {
 
   constructor(ports: RouterPorts) {
     this.#ports = ports;
+    this.#exit = new Exit(ports.gate);
+    this.#outgoingPorts = { codec: ports.codec, bytesMax: ports.bytesMax, exit: this.#exit };
     this.#alarm = new Alarm(ports.clock, (now) => this.#tick(now));
     this.#senderPorts = { ...ports, wakeBy: (time) => this.#alarm.by(time) };
     this.#stops = [
@@ -161,7 +166,7 @@ export class Router {
         request,
         argument,
         now + (options?.timeoutMs ?? settings.callTimeoutMs),
-        this.#ports,
+        this.#outgoingPorts,
         resolve,
         reject,
       );
@@ -219,6 +224,7 @@ export class Router {
     for (const stop of this.#stops) stop();
     for (const link of this.#each()) link.close(error);
     this.#alarm.stop();
+    this.#exit.stop();
   }
 }
 

@@ -86,6 +86,18 @@ describe("Gate", () => {
     gate.end("test");
   });
 
+  test("tells that it opens after a lapse between two looks at the clock: somebody may have seen it closed", async () => {
+    const clock = new ManualClock();
+    const { gate, seen, renew } = gateAt(clock);
+    await clock.advance(100);
+    renew();
+    await clock.advance(12_010);
+    expect([gate.isOpen, seen]).toEqual([false, ["open"]]);
+    renew();
+    expect([gate.isOpen, seen.length, seen.at(-1)]).toEqual([true, 3, "open"]);
+    gate.end("test");
+  });
+
   test("end() closes for ever, and leaves no timer behind", async () => {
     const clock = new ManualClock();
     const { gate, seen, renew } = gateAt(clock);
