@@ -1,0 +1,75 @@
+import process from "node:process";
+import { ConfigurationError } from "../errors.ts";
+
+/** What a column holds here. */
+export type SqliteValue = string | number | Uint8Array;
+
+/** A prepared statement. */
+export interface SqliteStatement {
+  /** The first row, by column; `undefined` or `null` if there is none. */
+  get(...values: SqliteValue[]): Record<string, unknown> | undefined | null;
+  all(...values: SqliteValue[]): Record<string, unknown>[];
+  run(...values: SqliteValue[]): unknown;
+}
+
+/** One open SQLite file. Every method blocks until it is done, and throws what SQLite says. */
+export interface Sqlite {
+  exec(sql: string): void;
+  prepare(sql: string): SqliteStatement;
+  close(): void;
+}
+
+type Opener = new (path: string) => Sqlite;
+type Finalizable = SqliteStatement & { finalize?(): void };
+
+/**
+ * Opens an SQLite file by what the runtime brings along: `bun:sqlite`, or `node:sqlite` elsewhere.
+ *
+ * @throws {ConfigurationError} if the runtime has neither, or the file cannot be opened
+ */
+export async function openSqlite(path: string): Promise<Sqlite> {
+  const Database = await databaseClass();
+  try {
+    return new OpenFile(new Database(path));
+  } catch (cause) {
+    const words = cause instanceof Error ? cause.message : String(cause);
+    throw new ConfigurationError(`Cannot open the SQLite file "${path}": ${words}`, { cause });
+  }
+}
+
+/** Bun lets a file go only when the last of its statements is ended. */
+class OpenFile implements Sqlite {
+  readonly #database: Sqlite;
+  readonly #statements: Finalizable[] = [];
+
+  constructor(database: Sqlite) {
+    this.#database = database;
+  }
+
+  exec(sql: string): void {
+    this.#database.exec(sql);
+  }
+
+  prepare(sql: string): SqliteStatement {
+    const statement = this.#database.prepare(sql);
+    this.#statements.push(statement);
+    return statement;
+  }
+
+  close(): void {
+    for (const statement of this.#statements) statement.finalize?.();
+    this.#database.close();
+  }
+}
+
+/** By a name in a variable, so that no bundler looks for the other runtime's module. */
+async function databaseClass(): Promise<Opener> {
+  const [module, name] =
+    process.versions["bun"] === undefined ? ["node:sqlite", "DatabaseSync"] : ["bun:sqlite", "Database"];
+  try {
+    const found = (await import(module as string)) as Record<string, Opener>;
+    return found[name as string] as Opener;
+  } catch (cause) {
+    throw new ConfigurationError(`Cannot use SQLite: current runtime lacks "${module}"`, { cause });
+  }
+}

@@ -1,0 +1,123 @@
+/**
+ * Carries writes of stored actors through to a known outcome, all those of one tick as one group.
+ *
+ * A write without an answer is repeated as it is, while the node may have effects: either it is applied now, or it is
+ * refused, and then the nonce of what is there tells whether an earlier try of it was applied.
+ *
+ * @module
+ */
+import { NodeStoppedError, RecordsUnavailableError } from "../errors.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { Random } from "../platform/random.ts";
+import type { Store, StoreOutcome, StoreWrite } from "./store.ts";
+
+/** What a committer works with. */
+export interface CommitterPorts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Whether the node may have effects now. */
+  mayWrite(): boolean;
+  /** Whether the node has ended: what is still doubtful stays so. */
+  hasEnded(): boolean;
+}
+
+/** Pause before the first repetition and the longest, in milliseconds; doubled each time, and then at random less. */
+const BACKOFF_MIN_MS = 20;
+const BACKOFF_MAX_MS = 1_000;
+
+interface Waiting {
+  readonly write: StoreWrite;
+  readonly resolve: (outcome: Promise<StoreOutcome>) => void;
+}
+
+/** See the module's text. */
+export class Committer {
+  readonly #ports: CommitterPorts;
+  #group: Waiting[] = [];
+  #outstanding = 0;
+  #committed = 0;
+  #refused = 0;
+
+  constructor(ports: CommitterPorts) {
+    this.#ports = ports;
+  }
+
+  /** Writes without a known outcome. */
+  get outstanding(): number {
+    return this.#outstanding;
+  }
+
+  /** Writes that were applied. */
+  get committed(): number {
+    return this.#committed;
+  }
+
+  /** Writes that were refused because the entry was another's. */
+  get refused(): number {
+    return this.#refused;
+  }
+
+  /**
+   * Writes one entry.
+   *
+   * @throws {NodeStoppedError} if the node ended before the outcome was known
+   */
+  async commit(write: StoreWrite): Promise<StoreOutcome> {
+    this.#outstanding++;
+    try {
+      const outcome = await this.#settled(write);
+      if (outcome.ok) this.#committed++;
+      else this.#refused++;
+      return outcome;
+    } finally {
+      this.#outstanding--;
+    }
+  }
+
+  async #settled(write: StoreWrite): Promise<StoreOutcome> {
+    for (let tries = 0; ; tries++) {
+      if (this.#ports.hasEnded()) throw stopped();
+      try {
+        const outcome = this.#ports.mayWrite() ? await this.#once(write) : undefined;
+        if (outcome) return outcome;
+      } catch (error) {
+        if (!(error instanceof RecordsUnavailableError)) throw error;
+      }
+      await this.#pause(tries);
+    }
+  }
+
+  /** `undefined`: refused although nothing has changed, which a replicated store does at times; worth another try. */
+  async #once(write: StoreWrite): Promise<StoreOutcome | undefined> {
+    const outcome = await this.#grouped(write);
+    if (outcome.ok) return outcome;
+    const head = await this.#ports.store.head(write);
+    if (head?.nonce === write.nonce) return { ok: true, revision: head.revision };
+    return (head?.revision ?? 0) === write.revision ? undefined : outcome;
+  }
+
+  /** Those of one tick go together: the line of ready actors is worked off before the group leaves. */
+  #grouped(write: StoreWrite): Promise<StoreOutcome> {
+    return new Promise((resolve) => {
+      if (this.#group.push({ write, resolve }) === 1) queueMicrotask(() => this.#flush());
+    });
+  }
+
+  #flush(): void {
+    const group = this.#group;
+    this.#group = [];
+    const outcomes = this.#ports.store.commit(group.map(({ write }) => write));
+    for (const [i, { resolve }] of group.entries()) resolve(outcomes[i] as Promise<StoreOutcome>);
+  }
+
+  #pause(tries: number): Promise<void> {
+    const { clock, random } = this.#ports;
+    const longest = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** Math.min(tries, 10));
+    return new Promise((resolve) => void clock.after(longest * (0.5 + random.next() / 2), resolve));
+  }
+}
+
+function stopped(): NodeStoppedError {
+  return new NodeStoppedError("Cannot tell the outcome of a commit: current node has stopped");
+}

@@ -1,0 +1,111 @@
+/**
+ * What a bucket holds of one entry: a head, and for a long entry chunks beside it; and under which keys.
+ *
+ * @module
+ */
+import { DecodeError } from "../errors.ts";
+import { ByteReader, ByteWriter } from "../transport/bytes.ts";
+import { encodeToken } from "../transport/subjects.ts";
+import type { StoreKey } from "./store.ts";
+
+/** The head of an entry: with its bytes, or with what the chunks beside it must add up to. */
+export interface Head {
+  readonly name: string;
+  readonly nonce: string;
+  readonly inline: Uint8Array | undefined;
+  readonly chunks: ChunkSum | undefined;
+}
+
+/** What chunks add up to. */
+export interface ChunkSum {
+  readonly count: number;
+  readonly bytes: number;
+  /** SHA-256 over all, 64 hexadecimal digits. */
+  readonly hash: string;
+}
+
+/** Chunks that one write has left, or may have left, in the bucket. */
+export interface ChunkSet {
+  readonly nonce: string;
+  readonly count: number;
+}
+
+const VERSION = 1;
+const INLINE = 0;
+const CHUNKED = 1;
+
+export function encodeHead({ name, nonce, inline, chunks }: Head): Uint8Array {
+  const writer = new ByteWriter();
+  writer.u8(VERSION);
+  writer.u8(chunks ? CHUNKED : INLINE);
+  writer.string(name);
+  writer.string(nonce);
+  if (chunks) {
+    writer.varint(chunks.count);
+    writer.varint(chunks.bytes);
+    writer.string(chunks.hash);
+  } else writer.bytes(inline ?? new Uint8Array());
+  return writer.finish();
+}
+
+/** @throws {DecodeError} also for the head of another actor, whose long name has the same hash */
+export function decodeHead(bytes: Uint8Array, of: string): Head {
+  const reader = new ByteReader(bytes);
+  const [version, form] = [reader.u8(), reader.u8()];
+  if (version !== VERSION || form > CHUNKED)
+    throw new DecodeError(`Cannot read a stored entry: current version is ${version}, form ${form}`);
+  const [name, nonce] = [reader.string(), reader.string()];
+  if (name !== of) throw new DecodeError("Cannot read a stored entry: current one is of another name");
+  const inline = form === INLINE ? reader.bytes().slice() : undefined;
+  const chunks =
+    form === CHUNKED ? { count: reader.varint(), bytes: reader.varint(), hash: reader.string() } : undefined;
+  reader.expectEnd();
+  return { name, nonce, inline, chunks };
+}
+
+export function encodeChunkSets(sets: readonly ChunkSet[]): Uint8Array {
+  const writer = new ByteWriter();
+  writer.u8(VERSION);
+  writer.varint(sets.length);
+  for (const { nonce, count } of sets) {
+    writer.string(nonce);
+    writer.varint(count);
+  }
+  return writer.finish();
+}
+
+/** What cannot be read names no chunks: they only cost room. */
+export function decodeChunkSets(bytes: Uint8Array | undefined): ChunkSet[] {
+  if (bytes === undefined) return [];
+  try {
+    const reader = new ByteReader(bytes);
+    if (reader.u8() !== VERSION) return [];
+    const length = reader.varint();
+    if (length > reader.left) return [];
+    return Array.from({ length }, () => ({ nonce: reader.string(), count: reader.varint() }));
+  } catch {
+    return [];
+  }
+}
+
+/** Keys within the bucket. */
+export const storeKeys: {
+  head(key: StoreKey): string;
+  /** Which chunks there may be of an actor. */
+  chunkSets(key: StoreKey): string;
+  chunk(key: StoreKey, nonce: string, index: number): string;
+  mark(key: StoreKey): string;
+  marks(kind: string, shard: number): string;
+  epoch(kind: string, shard: number): string;
+} = {
+  head: (key) => `state.${pathOf(key)}`,
+  chunkSets: (key) => `chunksets.${pathOf(key)}`,
+  chunk: (key, nonce, index) => `chunks.${pathOf(key)}.${nonce}.${index}`,
+  mark: (key) => `timers.${pathOf(key)}`,
+  marks: (kind, shard) => `timers.${kind}.${shard}`,
+  epoch: (kind, shard) => `epochs.${kind}.${shard}`,
+};
+
+function pathOf({ kind, shard, name }: StoreKey): string {
+  return `${kind}.${shard}.${encodeToken(name)}`;
+}

@@ -1,0 +1,175 @@
+/**
+ * A store over a bucket of records: JetStream, or memory.
+ *
+ * Keys: `state.<kind>.<shard>.<token>` the head of each entry, `timers.…` a mark for each actor with timers, `epochs.…`
+ * one stamp for each shard, `chunks.…` and `chunksets.…` for long entries. Nothing here watches the bucket; only
+ * `timed` lists the marks of one shard once.
+ *
+ * @module
+ */
+import { ConfigurationError, DecodeError } from "../errors.ts";
+import type { CasResult, Records } from "../transport/records.ts";
+import { Chunks } from "./chunks.ts";
+import { type ChunkSum, decodeHead, encodeHead, type Head, storeKeys } from "./heads.ts";
+import {
+  STORED_BYTES_MAX,
+  type Store,
+  type StoreEntry,
+  type StoreHead,
+  type StoreKey,
+  type StoreOutcome,
+  type StoreWrite,
+} from "./store.ts";
+import { EpochStamps } from "./epoch_stamps.ts";
+import { TimerMarks } from "./timer_marks.ts";
+
+/** Bounds of a store over records. */
+export interface RecordsStoreOptions {
+  /** Longest value of one record in bytes; a longer entry is cut into chunks of this length. Default 512 KiB. */
+  readonly recordBytesMax?: number;
+  /** Largest entry in bytes. Default 16 MiB. */
+  readonly bytesMax?: number;
+  /** For tests: rules to break on purpose. */
+  readonly defects?: ReadonlySet<string>;
+}
+
+const RECORD_BYTES_MAX = 524_288;
+/** Room that the head needs beside the bytes: a name, a nonce, numbers. */
+const HEAD_ROOM_BYTES = 8_192;
+/** Looks at an entry that is being replaced all the time. */
+const LOOKS_MAX = 8;
+
+/** See the module's text. @throws {ConfigurationError} for bounds that cannot work */
+export function recordsStore(records: Records, options: RecordsStoreOptions = {}): Store {
+  const { recordBytesMax = RECORD_BYTES_MAX, bytesMax = STORED_BYTES_MAX, defects = new Set() } = options;
+  if (!(recordBytesMax > HEAD_ROOM_BYTES) || !(bytesMax >= 1))
+    throw new ConfigurationError(
+      `Cannot store in records of up to ${HEAD_ROOM_BYTES} bytes: current bound is ${recordBytesMax}`,
+    );
+  return new RecordsStore(records, recordBytesMax - HEAD_ROOM_BYTES, bytesMax, defects);
+}
+
+class RecordsStore implements Store {
+  readonly bytesMax: number;
+  readonly #records: Records;
+  readonly #inlineBytesMax: number;
+  readonly #chunks: Chunks;
+  readonly #marks: TimerMarks;
+  readonly #stamps: EpochStamps;
+  readonly #defects: ReadonlySet<string>;
+
+  constructor(records: Records, inlineBytesMax: number, bytesMax: number, defects: ReadonlySet<string>) {
+    this.#records = records;
+    this.#inlineBytesMax = inlineBytesMax;
+    this.bytesMax = bytesMax;
+    this.#defects = defects;
+    this.#chunks = new Chunks(records, inlineBytesMax);
+    this.#marks = new TimerMarks(records);
+    this.#stamps = new EpochStamps(records);
+  }
+
+  async load(key: StoreKey): Promise<StoreEntry | undefined> {
+    for (let look = 1; look <= LOOKS_MAX; look++) {
+      const found = await this.#head(key);
+      if (found === undefined) return undefined;
+      const { head, revision } = found;
+      const bytes = head.inline ?? (await this.#chunked(key, head));
+      if (bytes) return { revision, nonce: head.nonce, bytes };
+      if ((await this.head(key))?.revision === revision)
+        throw new DecodeError("Cannot read a stored entry: current chunks are incomplete");
+    } // it was replaced while its chunks were read
+    throw new DecodeError("Cannot read a stored entry: current one is replaced again and again");
+  }
+
+  async #chunked(key: StoreKey, { chunks, nonce }: Head): Promise<Uint8Array | undefined> {
+    const { count, bytes } = chunks as ChunkSum;
+    if (count > bytes || bytes > Math.max(this.bytesMax, STORED_BYTES_MAX))
+      throw new DecodeError(`Cannot read a stored entry: current length is ${bytes} bytes`);
+    return await this.#chunks.get(key, nonce, chunks as ChunkSum);
+  }
+
+  async head(key: StoreKey): Promise<StoreHead | undefined> {
+    const found = await this.#head(key);
+    return found && { revision: found.revision, nonce: found.head.nonce };
+  }
+
+  async #head(key: StoreKey): Promise<{ head: Head; revision: number } | undefined> {
+    const entry = await this.#records.get(storeKeys.head(key));
+    if (entry?.value === undefined) return undefined;
+    return { head: decodeHead(entry.value, key.name), revision: entry.revision };
+  }
+
+  commit(writes: readonly StoreWrite[]): readonly Promise<StoreOutcome>[] {
+    return writes.map((write) => this.#write(write));
+  }
+
+  async #write(write: StoreWrite): Promise<StoreOutcome> {
+    await this.#stamps.raise(write);
+    if (write.timers && !write.hadTimers) await this.#marks.set(write);
+    const long = write.bytes.byteLength > this.#inlineBytesMax;
+    const outcome = long ? await this.#writeLong(write) : await this.#writeHead(write, undefined);
+    if (!outcome.ok) return outcome;
+    if (write.hadTimers && !write.timers) await tidied(this.unmark(write));
+    if (!long && write.replacesBytes > this.#inlineBytesMax)
+      await tidied(this.#chunks.removeOthers(write, undefined));
+    return outcome;
+  }
+
+  async #writeLong(write: StoreWrite): Promise<StoreOutcome> {
+    const { nonce, bytes } = write;
+    const sum = this.#chunks.sum(bytes);
+    const own = { nonce, count: sum.count };
+    await this.#chunks.announce(write, own);
+    const headFirst = this.#defects.has("chunks-after-head") ? await this.#writeHead(write, sum) : undefined;
+    await this.#chunks.put(write, nonce, bytes);
+    const outcome = headFirst ?? (await this.#writeHead(write, sum));
+    if (outcome.ok) await tidied(this.#chunks.removeOthers(write, own));
+    else if (await this.#isLost(write)) await this.#chunks.remove(write, own);
+    return outcome;
+  }
+
+  /** Whether a refused write can have no effect any more; an earlier try of it may be what is there. */
+  async #isLost(write: StoreWrite): Promise<boolean> {
+    const head = await this.head(write);
+    return head?.nonce !== write.nonce && (head?.revision ?? 0) !== write.revision;
+  }
+
+  async #writeHead(write: StoreWrite, chunks: ChunkSum | undefined): Promise<CasResult> {
+    const { name, nonce, bytes } = write;
+    const key = storeKeys.head(write);
+    const value = encodeHead({ name, nonce, inline: chunks ? undefined : bytes, chunks });
+    const blind = this.#defects.has("commit-not-by-cas");
+    const revision = blind ? ((await this.#records.get(key))?.revision ?? 0) : write.revision;
+    return revision === 0 ? this.#records.create(key, value) : this.#records.update(key, value, revision);
+  }
+
+  async remove(key: StoreKey, revision: number): Promise<StoreOutcome> {
+    const outcome = await this.#records.remove(storeKeys.head(key), revision);
+    if (outcome.ok) await tidied(this.#chunks.removeOthers(key, undefined).then(() => this.unmark(key)));
+    return outcome;
+  }
+
+  timed(kind: string, shard: number): Promise<string[]> {
+    return this.#marks.names(kind, shard);
+  }
+
+  unmark(key: StoreKey): Promise<void> {
+    return this.#marks.clear(key);
+  }
+
+  highestEpoch(kind: string, shard: number): Promise<number> {
+    return this.#stamps.read(kind, shard);
+  }
+
+  /** The records are those of the connection, which ends them. */
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+/**
+ * Tidying up, before the next write of the same actor can begin. If it fails, what is left costs room and nothing else.
+ */
+async function tidied(work: Promise<unknown>): Promise<void> {
+  await work.catch(() => undefined);
+}

@@ -1,0 +1,212 @@
+/**
+ * A store in one SQLite file, for a single machine: one transaction for each group, on the disk when it is acknowledged.
+ *
+ * One process has the file at a time, for as long as it runs. Its writes block the event loop, which is what one group
+ * for each tick is for.
+ *
+ * @module
+ */
+import { ConfigurationError, RecordsUnavailableError } from "../errors.ts";
+import { openSqlite, type Sqlite, type SqliteStatement } from "../platform/sqlite.ts";
+import {
+  STORED_BYTES_MAX,
+  type Store,
+  type StoreEntry,
+  type StoreHead,
+  type StoreKey,
+  type StoreOutcome,
+  type StoreWrite,
+} from "./store.ts";
+
+/** Where the file is, and its bounds. */
+export interface SqliteStoreOptions {
+  /** Made if it is missing; its folder must be there. */
+  readonly path: string;
+  /** Largest entry in bytes. Default 16 MiB. */
+  readonly bytesMax?: number;
+}
+
+const SCHEMA_VERSION = 1;
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS entries (
+    kind TEXT NOT NULL, shard INTEGER NOT NULL, name TEXT NOT NULL,
+    revision INTEGER NOT NULL, nonce TEXT NOT NULL, timers INTEGER NOT NULL, bytes BLOB NOT NULL,
+    PRIMARY KEY (kind, shard, name)
+  );
+  CREATE INDEX IF NOT EXISTS entries_with_timers ON entries (kind, shard) WHERE timers = 1;
+  CREATE TABLE IF NOT EXISTS epochs (
+    kind TEXT NOT NULL, shard INTEGER NOT NULL, epoch INTEGER NOT NULL, PRIMARY KEY (kind, shard)
+  );
+  CREATE TABLE IF NOT EXISTS revisions (one INTEGER PRIMARY KEY CHECK (one = 1), last INTEGER NOT NULL);
+  INSERT OR IGNORE INTO revisions VALUES (1, 0);
+`;
+const THIS = "WHERE kind = ? AND shard = ? AND name = ?";
+
+/**
+ * Opens a store. Deno needs `--allow-read` and `--allow-write` for the file and its `-wal` and `-journal` beside it.
+ *
+ * @throws {ConfigurationError} if the file cannot be used, or another process (or store of this one) has it
+ */
+export async function sqliteStore(options: SqliteStoreOptions): Promise<Store> {
+  const { path, bytesMax = STORED_BYTES_MAX } = options;
+  const database = await openSqlite(path);
+  try {
+    prepare(database);
+    return new SqliteStore(database, bytesMax);
+  } catch (cause) {
+    database.close();
+    throw unusable(path, cause);
+  }
+}
+
+function prepare(database: Sqlite): void {
+  database.exec("PRAGMA busy_timeout = 0");
+  database.exec("PRAGMA locking_mode = EXCLUSIVE");
+  database.exec("PRAGMA journal_mode = WAL");
+  database.exec("PRAGMA synchronous = FULL");
+  database.exec("BEGIN EXCLUSIVE"); // from here on the file is ours until it is closed
+  const version = database.prepare("PRAGMA user_version").get()?.["user_version"];
+  if (version !== 0 && version !== SCHEMA_VERSION)
+    throw new ConfigurationError(
+      `Cannot use a store of another release: current version is ${String(version)}`,
+    );
+  database.exec(SCHEMA);
+  database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
+  database.exec("COMMIT");
+}
+
+function unusable(path: string, cause: unknown): Error {
+  if (cause instanceof ConfigurationError) return cause;
+  const words = cause instanceof Error ? cause.message : String(cause);
+  const taken = /locked|busy/i.test(words);
+  const now = taken ? "current file is in use, and only one process can have it" : words;
+  return new ConfigurationError(`Cannot use the store "${path}": ${now}`, { cause });
+}
+
+class SqliteStore implements Store {
+  readonly bytesMax: number;
+  readonly #database: Sqlite;
+  readonly #load: SqliteStatement;
+  readonly #head: SqliteStatement;
+  readonly #put: SqliteStatement;
+  readonly #delete: SqliteStatement;
+  readonly #timed: SqliteStatement;
+  readonly #epoch: SqliteStatement;
+  readonly #raise: SqliteStatement;
+  readonly #count: SqliteStatement;
+  #closed = false;
+
+  constructor(database: Sqlite, bytesMax: number) {
+    this.#database = database;
+    this.bytesMax = bytesMax;
+    this.#load = database.prepare(`SELECT revision, nonce, bytes FROM entries ${THIS}`);
+    this.#head = database.prepare(`SELECT revision, nonce FROM entries ${THIS}`);
+    this.#put = database.prepare(
+      "INSERT OR REPLACE INTO entries (kind, shard, name, revision, nonce, timers, bytes) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    );
+    this.#delete = database.prepare(`DELETE FROM entries ${THIS}`);
+    this.#timed = database.prepare("SELECT name FROM entries WHERE kind = ? AND shard = ? AND timers = 1");
+    this.#epoch = database.prepare("SELECT epoch FROM epochs WHERE kind = ? AND shard = ?");
+    this.#raise = database.prepare(
+      `INSERT INTO epochs VALUES (?, ?, ?)
+       ON CONFLICT (kind, shard) DO UPDATE SET epoch = max(epoch, excluded.epoch)`,
+    );
+    this.#count = database.prepare("UPDATE revisions SET last = last + 1 RETURNING last");
+  }
+
+  load(key: StoreKey): Promise<StoreEntry | undefined> {
+    return this.#answer("read", () => {
+      const row = this.#load.get(key.kind, key.shard, key.name);
+      if (!row) return undefined;
+      return { ...headOf(row), bytes: Uint8Array.from(row["bytes"] as Uint8Array) };
+    });
+  }
+
+  head(key: StoreKey): Promise<StoreHead | undefined> {
+    return this.#answer("read", () => {
+      const row = this.#head.get(key.kind, key.shard, key.name);
+      return row ? headOf(row) : undefined;
+    });
+  }
+
+  commit(writes: readonly StoreWrite[]): readonly Promise<StoreOutcome>[] {
+    const outcomes = this.#answer("write", () =>
+      this.#together(() => writes.map((write) => this.#write(write))),
+    );
+    return writes.map((_, i) => outcomes.then((all) => all[i] as StoreOutcome));
+  }
+
+  #write(write: StoreWrite): StoreOutcome {
+    const { kind, shard, name, nonce, timers, bytes, epoch } = write;
+    if (this.#revisionOf(write) !== write.revision) return { ok: false };
+    const revision = this.#nextRevision();
+    this.#raise.run(kind, shard, epoch);
+    this.#put.run(kind, shard, name, revision, nonce, timers ? 1 : 0, bytes);
+    return { ok: true, revision };
+  }
+
+  remove(key: StoreKey, revision: number): Promise<StoreOutcome> {
+    return this.#answer("remove", () =>
+      this.#together(() => {
+        if (revision === 0 || this.#revisionOf(key) !== revision) return { ok: false };
+        this.#delete.run(key.kind, key.shard, key.name);
+        return { ok: true, revision: this.#nextRevision() };
+      }),
+    );
+  }
+
+  timed(kind: string, shard: number): Promise<string[]> {
+    return this.#answer("list", () => this.#timed.all(kind, shard).map(({ name }) => String(name)));
+  }
+
+  /** The mark is part of the entry, so it is never wrong. */
+  unmark(_key: StoreKey): Promise<void> {
+    return Promise.resolve();
+  }
+
+  highestEpoch(kind: string, shard: number): Promise<number> {
+    return this.#answer("read", () => Number(this.#epoch.get(kind, shard)?.["epoch"] ?? 0));
+  }
+
+  close(): Promise<void> {
+    if (!this.#closed) this.#database.close();
+    this.#closed = true;
+    return Promise.resolve();
+  }
+
+  #revisionOf(key: StoreKey): number {
+    return Number(this.#head.get(key.kind, key.shard, key.name)?.["revision"] ?? 0);
+  }
+
+  /** Never one that was used before, also for an entry that was removed and made again. */
+  #nextRevision(): number {
+    return Number(this.#count.get()?.["last"]);
+  }
+
+  #together<T>(work: () => T): T {
+    this.#database.exec("BEGIN IMMEDIATE");
+    try {
+      const result = work();
+      this.#database.exec("COMMIT");
+      return result;
+    } catch (error) {
+      this.#database.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
+  /** A full or failing disk is a store that gives no answer: whoever waits tries again. */
+  async #answer<T>(what: string, work: () => T): Promise<T> {
+    try {
+      if (this.#closed) throw new Error("it is closed");
+      return work();
+    } catch (cause) {
+      const words = cause instanceof Error ? cause.message : String(cause);
+      throw new RecordsUnavailableError(`Cannot ${what} in the store: ${words}`, { cause });
+    }
+  }
+}
+
+function headOf(row: Record<string, unknown>): StoreHead {
+  return { revision: Number(row["revision"]), nonce: String(row["nonce"]) };
+}

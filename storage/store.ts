@@ -1,0 +1,80 @@
+/**
+ * The port to where stored actors keep what they know: one entry for each actor, changed by compare-and-set only.
+ *
+ * Two adapters: `records_store.ts` over a bucket of records, so over JetStream or memory, and `sqlite_store.ts` over one
+ * file for one process. One conformance suite runs against all of them.
+ *
+ * A store knows nothing of actors. What an entry says is in `record.ts`; who writes, and what a doubtful write means, is
+ * in `committer.ts` and `vault.ts`.
+ *
+ * @module
+ */
+
+/** Whose entry. */
+export interface StoreKey {
+  readonly kind: string;
+  readonly shard: number;
+  readonly name: string;
+}
+
+/** What tells one write of an entry from another. */
+export interface StoreHead {
+  /** Above 0; another one after each write. */
+  readonly revision: number;
+  /** As the writer gave it, fresh for each write: who finds it has written this entry himself. */
+  readonly nonce: string;
+}
+
+/** An entry as it was read. */
+export interface StoreEntry extends StoreHead {
+  readonly bytes: Uint8Array;
+}
+
+/** One entry to be written. */
+export interface StoreWrite extends StoreKey {
+  /** What the entry must still be at; 0 if there must be none. */
+  readonly revision: number;
+  readonly nonce: string;
+  readonly bytes: Uint8Array;
+  /** Of the ownership under which it is written: see {@link Store.highestEpoch}. */
+  readonly epoch: number;
+  /** Length of what it replaces, in bytes; 0 if nothing. */
+  readonly replacesBytes: number;
+  /** Whether the actor has timers from this write on: see {@link Store.timed}. */
+  readonly timers: boolean;
+  /** Whether it had, by the entry that this one replaces. */
+  readonly hadTimers: boolean;
+}
+
+/** How a write ended, when that is known. */
+export type StoreOutcome = { readonly ok: true; readonly revision: number } | { readonly ok: false };
+
+/**
+ * Where stored actors are kept.
+ *
+ * Every method rejects with `RecordsUnavailableError` when no answer comes in time; a write may then have been applied
+ * or not. An entry that is there and cannot be read rejects with `DecodeError`.
+ */
+export interface Store {
+  /** Largest entry, in bytes. */
+  readonly bytesMax: number;
+  /** The newest entry: no acknowledged write is missed. */
+  load(key: StoreKey): Promise<StoreEntry | undefined>;
+  /** The same without its bytes. */
+  head(key: StoreKey): Promise<StoreHead | undefined>;
+  /** Writes a group of entries of different actors; each has an outcome of its own, in the same order. */
+  commit(writes: readonly StoreWrite[]): readonly Promise<StoreOutcome>[];
+  /** Takes an entry out that is still at `revision`. */
+  remove(key: StoreKey, revision: number): Promise<StoreOutcome>;
+  /** Names of a shard's actors that have timers. It may name some that have none any more, and never misses one. */
+  timed(kind: string, shard: number): Promise<string[]>;
+  /** The actor was found to have no timers although {@link Store.timed} names it. Only its owner may say so. */
+  unmark(key: StoreKey): Promise<void>;
+  /** No entry of the shard was ever written under a higher epoch; 0 if none was written. */
+  highestEpoch(kind: string, shard: number): Promise<number>;
+  /** Ends the store. Nothing is written any more. */
+  close(): Promise<void>;
+}
+
+/** Largest entry of the stores here unless they are told otherwise, in bytes: 16 MiB. */
+export const STORED_BYTES_MAX = 16_777_216;

@@ -1,0 +1,51 @@
+/**
+ * Marks of the actors that have timers, in a bucket of records: who takes over a shard lists them and starts those actors.
+ *
+ * A mark is set before the write that sets an actor's first timer, and cleared after the one that has none, so it is
+ * never missing. Setting one that is there writes it again: a former owner that is still about to clear it must fail.
+ *
+ * @module
+ */
+import type { Records } from "../transport/records.ts";
+import { storeKeys } from "./heads.ts";
+import type { StoreKey } from "./store.ts";
+
+/** See the module's text. */
+export class TimerMarks {
+  readonly #records: Records;
+  readonly #encoder: TextEncoder = new TextEncoder();
+  readonly #decoder: TextDecoder = new TextDecoder();
+
+  constructor(records: Records) {
+    this.#records = records;
+  }
+
+  async set(key: StoreKey): Promise<void> {
+    const at = storeKeys.mark(key);
+    const value = this.#encoder.encode(key.name);
+    if ((await this.#records.create(at, value)).ok) return;
+    for (;;) {
+      const found = await this.#records.get(at);
+      const { ok } = found
+        ? await this.#records.update(at, value, found.revision)
+        : await this.#records.create(at, value);
+      if (ok) return;
+    }
+  }
+
+  async clear(key: StoreKey): Promise<void> {
+    const at = storeKeys.mark(key);
+    const found = await this.#records.get(at);
+    if (found) await this.#records.remove(at, found.revision);
+  }
+
+  async names(kind: string, shard: number): Promise<string[]> {
+    const names = new Map<string, string>();
+    const watch = await this.#records.watch(storeKeys.marks(kind, shard), ({ key, value }) => {
+      if (value === undefined) names.delete(key);
+      else names.set(key, this.#decoder.decode(value));
+    });
+    watch.stop();
+    return [...names.values()];
+  }
+}

@@ -1,0 +1,202 @@
+import { afterAll, afterEach, beforeEach, describe, expect, test } from "bun:test";
+import * as fs from "node:fs";
+import * as os from "node:os";
+import * as path from "node:path";
+import { recordsStore } from "../../storage/records_store.ts";
+import { sqliteStore } from "../../storage/sqlite_store.ts";
+import type { Store, StoreKey, StoreOutcome, StoreWrite } from "../../storage/store.ts";
+import { type Bench, backends } from "./backends.ts";
+
+const RECORD_BYTES_MAX = 65_536;
+
+/** A store under test. `open` gives one on the same data, as another node would have it. */
+interface StoreBench {
+  open(): Promise<Store>;
+  done<T>(promise: Promise<T>): Promise<T>;
+  end(): Promise<void>;
+}
+
+interface StoreBackend {
+  readonly name: string;
+  begin(): Promise<StoreBench>;
+  end(): Promise<void>;
+}
+
+let buckets = 0;
+
+function overRecords(): StoreBackend[] {
+  return backends().map((backend) => ({
+    name: `records over ${backend.name}`,
+    end: () => backend.end(),
+    begin: async () => {
+      const bench: Bench = await backend.open();
+      const bucket = `stored-${++buckets}`;
+      return {
+        open: async () => {
+          const connection = await bench.connect("node");
+          const records = await bench.done(connection.records(bucket));
+          return recordsStore(records, { recordBytesMax: RECORD_BYTES_MAX });
+        },
+        done: (promise) => bench.done(promise),
+        end: () => bench.end(),
+      };
+    },
+  }));
+}
+
+/** Each `open` takes the file over from the one before: only one can have it. */
+function overSqlite(): StoreBackend {
+  return {
+    name: "SQLite",
+    end: () => Promise.resolve(),
+    begin: () => {
+      const folder = fs.mkdtempSync(path.join(os.tmpdir(), "baton-store-"));
+      let store: Store | undefined;
+      return Promise.resolve({
+        open: async () => {
+          await store?.close();
+          store = await sqliteStore({ path: path.join(folder, "actors.db") });
+          return store;
+        },
+        done: (promise) => promise,
+        end: async () => {
+          await store?.close();
+          fs.rmSync(folder, { recursive: true });
+        },
+      });
+    },
+  };
+}
+
+const KEY: StoreKey = { kind: "cart", shard: 3, name: "alice / ü" };
+
+function revisionOf(outcome: StoreOutcome): number {
+  if (!outcome.ok) throw new Error("expected a write that was applied, but it was refused");
+  return outcome.revision;
+}
+
+/** Bytes that differ from one another, so that no order of chunks but the right one gives them. */
+function bytesOf(length: number, seed: number): Uint8Array {
+  return Uint8Array.from({ length }, (_, i) => (i * 31 + seed + (i >>> 8)) & 255);
+}
+
+for (const backend of [...overRecords(), overSqlite()]) {
+  describe(`Store: ${backend.name}`, () => {
+    let bench: StoreBench;
+    let store: Store;
+    let nonces = 0;
+
+    beforeEach(async () => {
+      bench = await backend.begin();
+      store = await bench.open();
+    });
+    afterEach(() => bench.end());
+    afterAll(() => backend.end());
+
+    function write(revision: number, bytes: Uint8Array, more: Partial<StoreWrite> = {}): StoreWrite {
+      const nonce = `nonce${++nonces}`;
+      const rest = { epoch: 1, replacesBytes: 0, timers: false, hadTimers: false };
+      return { ...KEY, revision, nonce, bytes, ...rest, ...more };
+    }
+
+    async function commit(...writes: StoreWrite[]): Promise<StoreOutcome[]> {
+      return await bench.done(Promise.all(store.commit(writes)));
+    }
+
+    async function committed(given: StoreWrite): Promise<number> {
+      return revisionOf((await commit(given))[0] as StoreOutcome);
+    }
+
+    test("load() gives what was committed last, also to the next who opens it", async () => {
+      expect(await bench.done(store.load(KEY))).toBeUndefined();
+      const first = await committed(write(0, bytesOf(10, 1)));
+      const given = write(first, bytesOf(20, 2));
+      const second = await committed(given);
+      expect(second).not.toBe(first);
+      store = await bench.open();
+      const entry = await bench.done(store.load(KEY));
+      expect(entry).toEqual({ revision: second, nonce: given.nonce, bytes: bytesOf(20, 2) });
+      expect(await bench.done(store.head(KEY))).toEqual({ revision: second, nonce: given.nonce });
+    });
+
+    test("commit() is refused when the entry is not at the revision, or is there already", async () => {
+      const first = await committed(write(0, bytesOf(1, 1)));
+      const second = await committed(write(first, bytesOf(1, 2)));
+      expect(await commit(write(first, bytesOf(1, 3)))).toEqual([{ ok: false }]);
+      expect(await commit(write(0, bytesOf(1, 4)))).toEqual([{ ok: false }]);
+      expect(await commit(write(second, bytesOf(1, 5), { name: "bob" }))).toEqual([{ ok: false }]);
+      expect((await bench.done(store.load(KEY)))?.bytes).toEqual(bytesOf(1, 2));
+    });
+
+    test("commit() of a group gives each its own outcome", async () => {
+      const names = Array.from({ length: 20 }, (_, i) => `actor-${i}`);
+      const outcomes = await commit(
+        ...names.map((name, i) => write(i % 5 === 4 ? 77 : 0, bytesOf(5, i), { name })),
+      );
+      expect(outcomes.map(({ ok }) => ok)).toEqual(names.map((_, i) => i % 5 !== 4));
+      expect((await bench.done(store.load({ ...KEY, name: "actor-7" })))?.bytes).toEqual(bytesOf(5, 7));
+      expect(await bench.done(store.load({ ...KEY, name: "actor-9" }))).toBeUndefined();
+    });
+
+    test("remove() is refused when the entry was written meanwhile; its revision never comes again", async () => {
+      const first = await committed(write(0, bytesOf(1, 1)));
+      const second = await committed(write(first, bytesOf(1, 2)));
+      expect(await bench.done(store.remove(KEY, first))).toEqual({ ok: false });
+      expect((await bench.done(store.remove(KEY, second))).ok).toBe(true);
+      expect(await bench.done(store.load(KEY))).toBeUndefined();
+      const again = await committed(write(0, bytesOf(1, 3)));
+      expect([first, second]).not.toContain(again);
+      expect(await commit(write(second, bytesOf(1, 4)))).toEqual([{ ok: false }]);
+    });
+
+    test("long entries come back whole, and shrink again", async () => {
+      let revision = 0;
+      let replacesBytes = 0;
+      for (const length of [200_000, 300_001, 57_344, 57_345, 12, 131_072]) {
+        const bytes = bytesOf(length, length);
+        revision = await committed(write(revision, bytes, { replacesBytes }));
+        replacesBytes = length;
+        store = await bench.open();
+        expect((await bench.done(store.load(KEY)))?.bytes).toEqual(bytes);
+      }
+    });
+
+    test("names of every make are told apart", async () => {
+      const names = ["a", "a.b", "*", ">", "\0", "ü", "x".repeat(4_000), `${"x".repeat(3_999)}y`, "=41"];
+      for (const [i, name] of names.entries()) await committed(write(0, bytesOf(4, i), { name }));
+      for (const [i, name] of names.entries())
+        expect((await bench.done(store.load({ ...KEY, name })))?.bytes).toEqual(bytesOf(4, i));
+      expect(await bench.done(store.load({ ...KEY, shard: 4, name: "a" }))).toBeUndefined();
+      expect(await bench.done(store.load({ ...KEY, kind: "other", name: "a" }))).toBeUndefined();
+    });
+
+    test("timed() names who has timers, in that shard only", async () => {
+      const names = ["a.b", "x".repeat(4_000), "plain"];
+      for (const name of names) await committed(write(0, bytesOf(1, 1), { name, timers: true }));
+      await committed(write(0, bytesOf(1, 1), { name: "without" }));
+      await committed(write(0, bytesOf(1, 1), { name: "elsewhere", shard: 4, timers: true }));
+      store = await bench.open();
+      expect((await bench.done(store.timed("cart", 3))).sort()).toEqual([...names].sort());
+      expect(await bench.done(store.timed("cart", 5))).toEqual([]);
+    });
+
+    test("timed() names nobody whose timers have ended, or who was found to have none", async () => {
+      const first = await committed(write(0, bytesOf(1, 1), { timers: true }));
+      const second = await committed(write(first, bytesOf(1, 2), { hadTimers: true }));
+      await bench.done(store.unmark(KEY));
+      expect(await bench.done(store.timed("cart", 3))).toEqual([]);
+      await committed(write(second, bytesOf(1, 3), { timers: true }));
+      expect(await bench.done(store.timed("cart", 3))).toEqual([KEY.name]);
+    });
+
+    test("highestEpoch() is never below that of an entry", async () => {
+      expect(await bench.done(store.highestEpoch("cart", 3))).toBe(0);
+      const first = await committed(write(0, bytesOf(1, 1), { epoch: 7 }));
+      await committed(write(first, bytesOf(1, 2), { epoch: 4 }));
+      store = await bench.open();
+      await committed(write(0, bytesOf(1, 3), { epoch: 5, name: "bob" }));
+      expect(await bench.done(store.highestEpoch("cart", 3))).toBe(7);
+      expect(await bench.done(store.highestEpoch("cart", 4))).toBe(0);
+    });
+  });
+}

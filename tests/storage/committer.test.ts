@@ -1,0 +1,163 @@
+import { beforeEach, describe, expect, test } from "bun:test";
+import type { Committer } from "../../storage/committer.ts";
+import type { Store } from "../../storage/store.ts";
+import { bytesOf, KEY, StoreWorld } from "./support.ts";
+
+let world: StoreWorld;
+let store: Store;
+let committer: Committer;
+
+beforeEach(async () => {
+  world = new StoreWorld();
+  store = await world.store();
+  committer = world.committer(store);
+});
+
+/** The first requests of one sort for the heads of entries meet that fate. */
+function once(operation: "create" | "update", fate: "lose-request" | "lose-answer", times = 1): void {
+  let left = times;
+  world.fate = (asked, key) =>
+    asked === operation && key.startsWith("state.") && left-- > 0 ? fate : "answer";
+}
+
+describe("Committer.commit()", () => {
+  for (const fate of ["lose-request", "lose-answer"] as const) {
+    test(`is known in the end and applied once when a create meets "${fate}" twice`, async () => {
+      once("create", fate, 2);
+      const outcome = await world.ends(committer.commit(world.write(0, bytesOf(9))));
+      expect(outcome.ok).toBe(true);
+      expect(await world.ends(store.load(KEY))).toMatchObject({
+        bytes: bytesOf(9),
+        ...(outcome.ok ? { revision: outcome.revision } : {}),
+      });
+      expect([committer.committed, committer.refused, committer.outstanding]).toEqual([1, 0, 0]);
+    });
+  }
+
+  test("knows its own long entry when the answer to its head was lost, and keeps its chunks", async () => {
+    once("create", "lose-answer");
+    const outcome = await world.ends(committer.commit(world.write(0, bytesOf(150_000))));
+    expect(outcome.ok).toBe(true);
+    expect((await world.ends(store.load(KEY)))?.bytes).toEqual(bytesOf(150_000));
+  });
+
+  test("is refused when another has written, also if its request was lost before", async () => {
+    once("update", "lose-request");
+    const first = await world.ends(committer.commit(world.write(0, bytesOf(1))));
+    const revision = first.ok ? first.revision : 0;
+    const late = committer.commit(world.write(revision, bytesOf(2)));
+    await world.clock.advance(1);
+    const other = world.committer(await world.store("other"));
+    expect((await world.ends(other.commit(world.write(revision, bytesOf(3))))).ok).toBe(true);
+    expect(await world.ends(late)).toEqual({ ok: false });
+    expect((await world.ends(store.load(KEY)))?.bytes).toEqual(bytesOf(3));
+    expect(committer.refused).toBe(1);
+  });
+
+  test("writes nothing while the node may not have effects, and goes on when it may", async () => {
+    world.mayWrite = false;
+    const write = committer.commit(world.write(0, bytesOf(1)));
+    await world.clock.advance(5_000);
+    expect([world.keys("state"), committer.outstanding]).toEqual([[], 1]);
+    world.mayWrite = true;
+    expect((await world.ends(write)).ok).toBe(true);
+  });
+
+  test("ends with an error when the node has ended before the outcome is known", async () => {
+    world.fate = () => "lose-request";
+    const write = committer.commit(world.write(0, bytesOf(1))).catch((error: unknown) => error);
+    await world.clock.advance(100);
+    world.hasEnded = true;
+    expect(await world.ends(write)).toMatchObject({ code: "node-stopped" });
+    expect(committer.outstanding).toBe(0);
+  });
+
+  test("sends the writes of one tick as one group", async () => {
+    const sizes: number[] = [];
+    const counting: Store = Object.create(store, {
+      commit: {
+        value: (writes: Parameters<Store["commit"]>[0]) => {
+          sizes.push(writes.length);
+          return store.commit(writes);
+        },
+      },
+      head: { value: store.head.bind(store) },
+    });
+    const grouping = world.committer(counting);
+    const names = ["a", "b", "c", "d"];
+    await world.ends(Promise.all(names.map((name) => grouping.commit(world.write(0, bytesOf(1), { name })))));
+    await world.ends(grouping.commit(world.write(0, bytesOf(1), { name: "e" })));
+    expect(sizes).toEqual([4, 1]);
+  });
+});
+
+describe("a long entry", () => {
+  test("is as before when its writer died between the chunks and the head; the next write removes what is left", async () => {
+    const first = await world.ends(committer.commit(world.write(0, bytesOf(100_000, 1))));
+    const revision = first.ok ? first.revision : 0;
+    world.fate = (operation, key, client) =>
+      client === "doomed" && operation === "update" && key.startsWith("state.") ? "lose-request" : "answer";
+    const doomed = await world.store("doomed");
+    const [lost] = doomed.commit([world.write(revision, bytesOf(180_000, 2), { replacesBytes: 100_000 })]);
+    expect(await world.ends((lost as Promise<unknown>).catch((error: unknown) => error))).toMatchObject({
+      code: "records-unavailable",
+    });
+    expect((await world.ends(store.load(KEY)))?.bytes).toEqual(bytesOf(100_000, 1));
+    expect(world.keys("chunks").length).toBe(2 + 4);
+    const next = world.write(revision, bytesOf(120_000, 3), { replacesBytes: 100_000 });
+    expect((await world.ends(committer.commit(next))).ok).toBe(true);
+    await world.clock.advance(100);
+    expect(world.keys("chunks").length).toBe(3);
+    expect((await world.ends(store.load(KEY)))?.bytes).toEqual(bytesOf(120_000, 3));
+  });
+
+  test("leaves nothing when its write is refused", async () => {
+    await world.ends(committer.commit(world.write(0, bytesOf(10))));
+    expect(await world.ends(committer.commit(world.write(0, bytesOf(100_000))))).toEqual({ ok: false });
+    expect(world.keys("chunks")).toEqual([]);
+    expect((await world.ends(store.load(KEY)))?.bytes).toEqual(bytesOf(10));
+  });
+
+  test("takes its chunks along when it becomes short", async () => {
+    const first = await world.ends(committer.commit(world.write(0, bytesOf(100_000))));
+    const short = world.write(first.ok ? first.revision : 0, bytesOf(5), { replacesBytes: 100_000 });
+    expect((await world.ends(committer.commit(short))).ok).toBe(true);
+    await world.clock.advance(100);
+    expect([...world.keys("chunks"), ...world.keys("chunksets")]).toEqual([]);
+  });
+
+  test("cannot be read when a chunk is missing or another's, and says so", async () => {
+    await world.ends(committer.commit(world.write(0, bytesOf(100_000))));
+    const [first = "", second = ""] = world.keys("chunks");
+    const bucket = world.network.bucket("stored");
+    const value = bucket.entry(second)?.value;
+    bucket.write(second, bucket.entry(first)?.value, () => true);
+    expect(await world.ends(store.load(KEY).catch((error: unknown) => error))).toMatchObject({
+      code: "decode-failed",
+    });
+    bucket.write(second, value, () => true);
+    expect((await world.ends(store.load(KEY)))?.bytes).toEqual(bytesOf(100_000));
+    bucket.write(first, undefined, () => true);
+    expect(await world.ends(store.load(KEY).catch((error: unknown) => error))).toMatchObject({
+      code: "decode-failed",
+    });
+  });
+});
+
+describe("a mark of timers", () => {
+  test("stays when a former owner's removal of it comes after the next owner has set timers", async () => {
+    const first = await world.ends(committer.commit(world.write(0, bytesOf(1), { timers: true })));
+    const before = world.network.bucket("stored").entry("timers.cart.3.alice")?.revision ?? 0;
+    const cleared = world.write(first.ok ? first.revision : 0, bytesOf(2), { hadTimers: true });
+    // the former owner has read the mark, and its removal is still under way
+    world.fate = (operation, key) =>
+      operation === "remove" && key.startsWith("timers.") ? "lose-request" : "answer";
+    const second = await world.ends(committer.commit(cleared));
+    world.fate = () => "answer";
+    const again = world.write(second.ok ? second.revision : 0, bytesOf(3), { timers: true });
+    await world.ends(committer.commit(again));
+    const late = await world.network.connect("late").records("stored");
+    expect(await world.ends(late.remove("timers.cart.3.alice", before))).toEqual({ ok: false });
+    expect(await world.ends(store.timed("cart", 3))).toEqual(["alice"]);
+  });
+});

@@ -1,0 +1,60 @@
+// Stores over memory, whose requests and answers a test may lose.
+import { seededRandom } from "../../platform/random.ts";
+import { Committer } from "../../storage/committer.ts";
+import { recordsStore, type RecordsStoreOptions } from "../../storage/records_store.ts";
+import type { Store, StoreKey, StoreWrite } from "../../storage/store.ts";
+import { ManualClock } from "../../testing/manual_clock.ts";
+import { MemoryNetwork } from "../../transport/memory.ts";
+import type { RecordFate, RecordOperation } from "../../transport/memory_records.ts";
+
+export const KEY: StoreKey = { kind: "cart", shard: 3, name: "alice" };
+
+/** Some stores on one bucket, in virtual time. */
+export class StoreWorld {
+  readonly clock: ManualClock = new ManualClock();
+  /** What becomes of a request; every one is answered unless a test says otherwise. */
+  fate: (operation: RecordOperation, key: string, client: string) => RecordFate = () => "answer";
+  readonly network: MemoryNetwork = new MemoryNetwork({
+    clock: this.clock,
+    recordFilter: (client, operation, _bucket, key) => this.fate(operation, key, client),
+  });
+  mayWrite = true;
+  hasEnded = false;
+  #nonces = 0;
+
+  async store(client = "node", options: RecordsStoreOptions = { recordBytesMax: 65_536 }): Promise<Store> {
+    return recordsStore(await this.network.connect(client).records("stored"), options);
+  }
+
+  committer(store: Store): Committer {
+    const mayWrite = () => this.mayWrite;
+    const hasEnded = () => this.hasEnded;
+    return new Committer({ store, clock: this.clock, random: seededRandom(1), mayWrite, hasEnded });
+  }
+
+  write(revision: number, bytes: Uint8Array, more: Partial<StoreWrite> = {}): StoreWrite {
+    const nonce = `nonce${++this.#nonces}`;
+    const rest = { epoch: 1, replacesBytes: 0, timers: false, hadTimers: false };
+    return { ...KEY, revision, nonce, bytes, ...rest, ...more };
+  }
+
+  /** Keys of the bucket that begin so. */
+  keys(prefix: string): string[] {
+    const all = this.network.bucket("stored").entries();
+    return all.flatMap(({ key, value }) => (value && key.startsWith(`${prefix}.`) ? [key] : []));
+  }
+
+  /** Runs time until the promise ends: its value, or what it threw. */
+  async ends<T>(promise: Promise<T>, withinMs = 60_000): Promise<T> {
+    let ended = false;
+    const end = () => void (ended = true);
+    promise.then(end, end);
+    for (let ms = 0; ms <= withinMs && !ended; ms += 10) await this.clock.advance(10);
+    if (!ended) throw new Error(`expected an end within ${withinMs} ms of virtual time; seen: none`);
+    return await promise;
+  }
+}
+
+export function bytesOf(length: number, seed = 0): Uint8Array {
+  return Uint8Array.from({ length }, (_, i) => (i * 31 + seed + (i >>> 8)) & 255);
+}
