@@ -5,7 +5,6 @@
  */
 import { BusyError, type ErrorData, InvalidResultError, TooLargeError, toErrorData } from "../errors.ts";
 import type { Mail } from "../actors/mail.ts";
-import type { Room } from "../actors/room.ts";
 import type { NodeId } from "../cluster/protocol.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Codec } from "../transport/codec.ts";
@@ -41,8 +40,6 @@ export interface ReceiverPorts {
   readonly outbox: Outbox;
   readonly keeper: ReplyKeeper;
   readonly settings: DeliverySettings;
-  /** Bytes that may be held on the node for gaps before them. */
-  readonly gaps: Room;
   /** Largest body of a reply, in bytes. */
   readonly replyBytesMax: number;
   /** For tests: rules to break on purpose. */
@@ -184,7 +181,6 @@ export class LinkReceiver implements AckSource {
   /** The shard is not served here any more: its next owner acknowledges. */
   close(): void {
     this.peer.acks.delete(this);
-    for (const seq of [...this.#held.keys()]) this.#unhold(seq);
   }
 
   takeAck(): FrameItem {
@@ -203,7 +199,7 @@ export class LinkReceiver implements AckSource {
 
   /** What the sender gave up leaves no gap; what is only missing is still asked for. */
   #skipTo(first: number): void {
-    for (const seq of this.#held.keys()) if (seq < first) this.#unhold(seq);
+    for (const seq of this.#held.keys()) if (seq < first) this.#held.delete(seq);
     this.expected = first;
     this.#admitHeld();
   }
@@ -237,8 +233,9 @@ export class LinkReceiver implements AckSource {
   #admitHeld(): void {
     if (this.#held.size === 0) return;
     for (;;) {
-      const next = this.#unhold(this.expected);
+      const next = this.#held.get(this.expected);
       if (next === undefined) return;
+      this.#held.delete(this.expected);
       this.#admit(next);
     }
   }
@@ -260,13 +257,10 @@ export class LinkReceiver implements AckSource {
   }
 
   #hold(envelope: Envelope): void {
-    const { clock, settings, outbox, gaps } = this.#ports;
+    const { clock, settings, outbox } = this.#ports;
     const { kind, shard, epoch } = this.#shard;
-    const bytes = envelope.argument.byteLength;
-    if (this.#held.size < settings.gapMax && gaps.fits(bytes) && !this.#held.has(envelope.seq)) {
+    if (this.#held.size < settings.gapMax)
       this.#held.set(envelope.seq, { ...envelope, argument: envelope.argument.slice() });
-      gaps.take(bytes);
-    }
     const now = clock.now();
     if (now - this.#gapAskedAt < settings.resendMinMs) return;
     this.#gapAskedAt = now;
@@ -274,14 +268,6 @@ export class LinkReceiver implements AckSource {
       this.peer,
       numbers({ item: "gap", kind, shard, epoch, from: this.expected, to: envelope.seq - 1 }),
     );
-  }
-
-  #unhold(seq: number): Envelope | undefined {
-    const held = this.#held.get(seq);
-    if (held === undefined) return undefined;
-    this.#held.delete(seq);
-    this.#ports.gaps.give(held.argument.byteLength);
-    return held;
   }
 
   #owe(urgent: boolean): void {

@@ -182,7 +182,6 @@ function endParts({ door, coordinator, table, router, inbound, keeper, outbox }:
     shard.close();
     shard.catalog.drop(givenUp());
   }
-  table.stop();
   router.stop(error);
   inbound.stop();
   keeper.stop();

@@ -25,7 +25,7 @@ const RANKS = {
   testing: 8,
   mod: 8,
 };
-const AROUND = new Set(["tests", "tools", "bench", "examples"]);
+const AROUND = new Set(["tests", "tools", "bench", "chaos", "examples"]);
 const BUILTINS_ALLOWED = new Set(["platform", "storage"]);
 
 /** Packages that have one place. */

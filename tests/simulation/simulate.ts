@@ -2,7 +2,6 @@
  * One simulation: nodes come and go, actors move, messages and records get lost; then all faults stop, every shard has
  * to answer, and the history is judged.
  */
-import { shardOf } from "../../cluster/placement.ts";
 import { ActorError } from "../../errors.ts";
 import type { NodeEvent } from "../../events.ts";
 import { type Random, seededRandom } from "../../platform/random.ts";
@@ -10,6 +9,7 @@ import { CHECKERS } from "../../testing/checkers.ts";
 import { SimulatedCluster, SimulationError } from "../../testing/cluster.ts";
 import { History, type Violation } from "../../testing/history.ts";
 import { ADDRESSES, CONTRACTS, contractOf, hostsOf } from "./actors.ts";
+import { namesOfShards } from "../support/shard_names.ts";
 import { Faults, randomRates } from "./faults.ts";
 import { pick, runSender } from "./senders.ts";
 
@@ -343,16 +343,6 @@ class Simulation {
       }
     }
   }
-}
-
-/** One name in each shard of a kind. */
-function namesOfShards(kind: string, shards: number): string[] {
-  const names = new Map<number, string>();
-  for (let i = 0; names.size < shards; i++) {
-    const shard = shardOf(kind, `probe${i}`, shards);
-    if (!names.has(shard)) names.set(shard, `probe${i}`);
-  }
-  return [...names.values()];
 }
 
 function summary(event: NodeEvent): string {

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { until, within } from "./conditions.ts";
+import { guard } from "./guard.ts";
 
 const READY_TIMEOUT_MS = 15_000;
 const STOP_TIMEOUT_MS = 10_000;
@@ -17,8 +18,11 @@ const LOG_SHOWN_MAX = 4_000;
 export interface NatsServerOptions {
   /** With JetStream, its file store in the server's own directory. Default: true. */
   jetstream?: boolean;
-  /** Text of a configuration file; address, port and store directory are given beside it and win. */
-  config?: string;
+  /**
+   * Text of a configuration file, or a function that makes it for the server's directory; address, port and, with
+   * `jetstream`, the store directory are given beside it and win.
+   */
+  config?: string | ((directory: string) => string);
   /** Default: one that is free. */
   port?: number;
 }
@@ -28,14 +32,18 @@ export interface NatsServer {
   readonly url: string;
   readonly port: number;
   readonly pid: number;
-  /** What it has logged since the start. */
+  /** The end of what it has logged since the start. */
   log(): string;
+  /** Where it logs, until `stop`. */
+  readonly logFile: string;
   /** SIGTERM, and waits for its end; then its directory is removed. Does nothing the second time. */
   stop(): Promise<void>;
   /** SIGKILL at once; port and directory stay, for `restart`. */
   kill(): void;
   /** Ends it (SIGTERM unless `kill`) and starts it on the same port and directory. */
   restart(how?: { kill?: boolean }): Promise<void>;
+  /** Replaces the configuration file, and lets the server read it as it runs. */
+  configure(config: string | ((directory: string) => string)): void;
   /** Stops it as SIGSTOP does: connections stay open and nothing answers. `resume` lets it go on. */
   freeze(): void;
   resume(): void;
@@ -74,7 +82,7 @@ class Server implements NatsServer {
     this.#directory = directory;
     this.#options = options;
     this.#port = options.port;
-    if (options.config !== undefined) writeFileSync(this.#configFile, options.config);
+    if (options.config !== undefined) this.#writeConfig(options.config);
   }
 
   get url(): string {
@@ -111,7 +119,7 @@ class Server implements NatsServer {
 
   log(): string {
     try {
-      return readFileSync(this.#logFile, "utf8").slice(-LOG_SHOWN_MAX);
+      return readFileSync(this.logFile, "utf8").slice(-LOG_SHOWN_MAX);
     } catch {
       return "(no log)";
     }
@@ -131,6 +139,11 @@ class Server implements NatsServer {
     if (this.#removed) throw new Error("Cannot restart: the server was stopped and its directory is gone");
     await this.#end(how.kill ? "SIGKILL" : "SIGTERM");
     await this.start();
+  }
+
+  configure(config: string | ((directory: string) => string)): void {
+    this.#writeConfig(config);
+    this.#signal("SIGHUP");
   }
 
   freeze(): void {
@@ -153,13 +166,17 @@ class Server implements NatsServer {
     return join(this.#directory, "server.conf");
   }
 
-  get #logFile(): string {
+  get logFile(): string {
     return join(this.#directory, "server.log");
+  }
+
+  #writeConfig(config: string | ((directory: string) => string)): void {
+    writeFileSync(this.#configFile, typeof config === "string" ? config : config(this.#directory));
   }
 
   #arguments(): string[] {
     const { jetstream = true, config } = this.#options;
-    const args = ["-a", "127.0.0.1", "-p", String(this.#port ?? -1), "-l", this.#logFile];
+    const args = ["-a", "127.0.0.1", "-p", String(this.#port ?? -1), "-l", this.logFile];
     args.push("--ports_file_dir", this.#directory);
     if (jetstream) args.push("-js", "-sd", join(this.#directory, "store"));
     if (config !== undefined) args.push("-c", this.#configFile);
@@ -210,20 +227,6 @@ function greets(port: number): Promise<boolean> {
     socket.once("error", () => settle(false));
     socket.once("close", () => settle(false));
   });
-}
-
-const GUARD = `while kill -0 "$1" 2>/dev/null; do kill -0 "$2" 2>/dev/null || ended=yes; sleep 1; done
-[ -n "$ended" ] || kill -9 "$2" 2>/dev/null; rm -rf "$3"`;
-
-/**
- * Ends the server when this process is gone, however it went. It looks for our process id every second: a pipe that
- * closes at our end would say so at once, but Deno also closes it when it collects the stream.
- */
-function guard(pid: number, directory: string): ChildProcess {
-  const args = ["-c", GUARD, "sh", String(process.pid), String(pid), directory];
-  const child = spawn("/bin/sh", args, { stdio: "ignore", detached: true });
-  child.unref();
-  return child;
 }
 
 interface Finder {

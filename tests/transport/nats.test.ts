@@ -8,7 +8,7 @@ import type { RecordEntry } from "../../transport/records.ts";
 import type { TransportStatus } from "../../transport/transport.ts";
 import { until, within } from "../support/conditions.ts";
 import { type NatsServer, startNatsServer } from "../support/nats_server.ts";
-import { TcpProxy } from "./proxy.ts";
+import { TcpProxy } from "../support/tcp_proxy.ts";
 
 const TIMEOUT_MS = 10_000;
 

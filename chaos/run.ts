@@ -1,0 +1,178 @@
+// One run from its start to its verdict: servers and processes, rounds of faults and questions, the end of everything.
+import type { Runtime } from "../bench/runtimes.ts";
+import { namesOfShards } from "../tests/support/shard_names.ts";
+import { bucketOf } from "../transport/subjects.ts";
+import { ChaosCluster } from "./cluster.ts";
+import { contracts, namesOf } from "./contract.ts";
+import { Faults, pause } from "./faults.ts";
+import { judge, type Verdict } from "./judge.ts";
+import type { Line } from "./lines.ts";
+import { leaseSettings, type Options } from "./options.ts";
+import { Recording } from "./recording.ts";
+import { endOf, schedule } from "./schedule.ts";
+import { Servers } from "./servers.ts";
+
+export interface RunOptions {
+  readonly options: Options;
+  readonly executables: ReadonlyMap<Runtime, string>;
+  /** Folder for logs. */
+  readonly logs: string;
+  readonly say: (text: string) => void;
+  /** Ends it early; everything is taken down as at its end. */
+  readonly signal: AbortSignal;
+}
+
+/** What a run has shown. */
+export interface RunResult {
+  readonly verdict: Verdict;
+  readonly faults: Readonly<Record<string, number>>;
+  readonly recoveryMs: readonly number[];
+  readonly restarts: number;
+  readonly failedStarts: number;
+  readonly stallMs: number;
+  readonly seconds: number;
+}
+
+const CLUSTER = "chaos";
+const WARM_UP_MS = 60_000;
+/** Of a round in which faults begin; they and the questions afterwards make it about a minute. */
+const FAULTY_MS = 30_000;
+const ROUND_MS = 60_000;
+const CALM_MS = 2_000;
+const QUIET_MS = 15_000;
+const PROGRESS_MS = 5_000;
+const TICK_MS = 100;
+/** After the faults every shard is served within the lease and this. */
+const SERVED_MS = 10_000;
+
+export async function run(given: RunOptions): Promise<RunResult> {
+  const servers = await Servers.start(given.options.servers);
+  try {
+    return await new Run(given, servers).toItsEnd();
+  } finally {
+    servers.keepLogs(given.logs);
+    await servers.stop();
+  }
+}
+
+class Run {
+  readonly #given: RunOptions;
+  readonly #recording = new Recording();
+  readonly #cluster: ChaosCluster;
+  readonly #faults: Faults;
+  readonly #startedAt = performance.now();
+  readonly #actors: readonly string[];
+  #watched = performance.now();
+
+  constructor(given: RunOptions, servers: Servers) {
+    const { options, executables, logs } = given;
+    const { seed, nodes: seats, durabilities, rate, leaseMs } = options;
+    const say = (text: string) => this.#say(text);
+    this.#given = given;
+    this.#cluster = new ChaosCluster({
+      ...{ name: CLUSTER, seed, seats, servers, executables, durabilities, rate, logs, say },
+      ...{ settings: leaseSettings(leaseMs), recording: this.#recording },
+    });
+    this.#faults = new Faults({ cluster: this.#cluster, servers, bucket: bucketOf(CLUSTER), say });
+    this.#actors = contracts(durabilities).flatMap(({ kind, shards }) =>
+      [...namesOf(kind), ...namesOfShards(kind, shards)].map((name) => `${kind}/${name}`),
+    );
+  }
+
+  async toItsEnd(): Promise<RunResult> {
+    const progress = setInterval(() => this.#progress(), PROGRESS_MS);
+    const watch = setInterval(() => this.#watch(), TICK_MS);
+    try {
+      await this.#phases();
+    } finally {
+      clearInterval(progress);
+      clearInterval(watch);
+      await this.#cluster.close();
+    }
+    const { restarts, failedStarts } = this.#cluster;
+    const { stallMs, recoveryMs } = this.#recording;
+    const seconds = Math.round((performance.now() - this.#startedAt) / 1_000);
+    const verdict = judge(this.#recording);
+    return { verdict, faults: this.#faults.counts, recoveryMs, restarts, failedStarts, stallMs, seconds };
+  }
+
+  async #phases(): Promise<void> {
+    const { options, signal } = this.#given;
+    await this.#cluster.start();
+    await this.#askAll("the start", WARM_UP_MS);
+    const rounds = Math.max(1, Math.round((options.minutes * 60_000) / ROUND_MS));
+    for (let round = 0; round < rounds && !signal.aborted; round++) await this.#round(round);
+    await this.#quiet();
+    await this.#askAll("the end", options.leaseMs + SERVED_MS);
+  }
+
+  async #round(round: number): Promise<void> {
+    const { options, signal } = this.#given;
+    const { seed, nodes: seats, servers, leaseMs, only, minutes } = options;
+    const faultyMs = Math.min(FAULTY_MS, (minutes * 60_000) / 2);
+    const faults = schedule({ seed, round, seats, servers, leaseMs, faultyMs, only });
+    this.#say(`round ${round}: ${faults.length} faults within ${Math.round(endOf(faults) / 1_000)} s`);
+    await this.#faults.run(faults, signal);
+    await this.#askAll(`round ${round}`, leaseMs + SERVED_MS);
+    await pause(CALM_MS, signal);
+  }
+
+  /** Every name, and a name of each shard, has to answer; whoever does not in time is noted. */
+  async #askAll(when: string, timeoutMs: number): Promise<void> {
+    const { signal } = this.#given;
+    const beganAt = this.#recording.now();
+    const open = new Set(this.#actors);
+    const done = Promise.withResolvers<void>();
+    const stop = this.#cluster.onLine((line) => {
+      if (line.type !== "told" || !open.delete(line.told.actor)) return;
+      this.#recording.recoveryMs.push(this.#recording.now() - beganAt);
+      if (open.size === 0) done.resolve();
+    });
+    const { client } = this.#cluster;
+    client.member.command({ do: "ask-all", actors: this.#actors });
+    await Promise.race([done.promise, pause(timeoutMs, signal)]);
+    stop();
+    if (signal.aborted) return;
+    for (const actor of open)
+      this.#recording.unserved.push(`${actor} did not answer within ${timeoutMs} ms after ${when}`);
+    this.#say(`${this.#actors.length - open.size} of ${this.#actors.length} actors answered after ${when}`);
+  }
+
+  /** No more calls, and the end of those under way. */
+  async #quiet(): Promise<void> {
+    const { signal } = this.#given;
+    const waiting = new Set(
+      this.#cluster.seats.filter(({ member }) => member.isUp).map(({ member }) => member),
+    );
+    const done = Promise.withResolvers<void>();
+    const stop = this.#cluster.onLine((line: Line, member) => {
+      if (line.type === "quiet" && waiting.delete(member) && waiting.size === 0) done.resolve();
+    });
+    for (const member of waiting) member.command({ do: "quiet" });
+    await Promise.race([done.promise, pause(QUIET_MS, signal)]);
+    stop();
+    if (signal.aborted) return;
+    for (const { id } of waiting)
+      this.#recording.unserved.push(`the calls of ${id} did not end within ${QUIET_MS} ms`);
+  }
+
+  #watch(): void {
+    const now = performance.now();
+    this.#recording.stallMs = Math.max(this.#recording.stallMs, now - this.#watched - TICK_MS);
+    this.#watched = now;
+  }
+
+  #progress(): void {
+    const { calls, events } = this.#recording;
+    const count = { done: 0, refused: 0, unknown: 0, failed: 0, open: 0 };
+    for (const { outcome } of calls.values()) count[outcome ?? "open"]++;
+    const moves = events.filter(({ event }) => event.type === "shard-moved").length;
+    const up = this.#cluster.nodes.filter(({ member }) => member.isUp).length;
+    this.#say(`${calls.size} calls ${JSON.stringify(count)}, ${moves} moves, ${up} nodes up`);
+  }
+
+  #say(text: string): void {
+    const seconds = ((performance.now() - this.#startedAt) / 1_000).toFixed(1).padStart(6);
+    this.#given.say(`${seconds} s  ${text}`);
+  }
+}
