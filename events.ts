@@ -16,6 +16,11 @@ export type NodeEventBody =
   | { readonly type: "node-left"; readonly node: string; readonly incarnation: string }
   /** A node's lease ran out; its memory actors start fresh elsewhere. */
   | { readonly type: "node-lost"; readonly node: string; readonly incarnation: string }
+  /**
+   * A neighbour has answered nothing for about half a second: it is frozen, very busy, cut off, or killed. Nothing
+   * follows from it but that it is watched; it goes on as before if it answers again.
+   */
+  | { readonly type: "node-suspect"; readonly node: string; readonly incarnation: string }
   /** This node was declared dead by the others and has dropped what it had. */
   | { readonly type: "fenced"; readonly reason: string }
   /** This node has joined again after it was fenced, as a new incarnation. */

@@ -11,6 +11,7 @@ export type { InspectedActor, InspectedNode, InspectedShard, NodeInspection } fr
 export { DEFAULT_SETTINGS } from "./node/settings.ts";
 export type { ActorSettings, Settings } from "./node/settings.ts";
 export type { LeaseTimes } from "./cluster/lease_times.ts";
+export type { PulseTimes } from "./cluster/pulse_times.ts";
 export type { DeliverySettings } from "./delivery/settings.ts";
 export type { HandoffSettings } from "./handoff/settings.ts";
 export type { LeaveOptions, LeaveReport } from "./handoff/leave.ts";

@@ -22,10 +22,12 @@ export class Detector {
   readonly #outageMs: number;
   readonly #observed = new Map<string, Observed>();
   #ackedAt: number | undefined;
+  #blindUntil = Number.NEGATIVE_INFINITY;
 
-  constructor(times: LeaseTimes) {
+  /** @param defects for tests: rules to break on purpose */
+  constructor(times: LeaseTimes, defects: ReadonlySet<string> = new Set()) {
     this.#leaseMs = times.leaseMs;
-    this.#outageMs = outageMs(times);
+    this.#outageMs = defects.has("fence-after-outage") ? Number.POSITIVE_INFINITY : outageMs(times);
   }
 
   /** The record of a node that is not over was seen at a revision. A repetition changes nothing. */
@@ -44,14 +46,27 @@ export class Detector {
 
   /** The observer's own renewal was acknowledged. */
   renewed(now: number): void {
-    if (this.#ackedAt === undefined || now - this.#ackedAt > this.#outageMs) this.#restart(now);
+    if (this.#ackedAt === undefined) this.#restart(now);
+    else if (now - this.#ackedAt > this.#outageMs) {
+      this.#restart(now);
+      this.#blindUntil = now + this.#leaseMs;
+    }
     this.#ackedAt = now;
+  }
+
+  /** Whether this observer may judge at all: it gets renewals through, and has for a lease's time after an outage. */
+  mayJudge(now: number): boolean {
+    return !this.#isOut(now) && now >= this.#blindUntil;
   }
 
   /** The nodes whose lease has run out; empty while the observer itself gets no renewal through. */
   expired(now: number): NodeId[] {
-    if (this.#ackedAt === undefined || now - this.#ackedAt > this.#outageMs) return [];
+    if (this.#isOut(now)) return [];
     return [...this.#observed.values()].filter((one) => now - one.changedAt >= this.#leaseMs).map(nodeId);
+  }
+
+  #isOut(now: number): boolean {
+    return this.#ackedAt === undefined || now - this.#ackedAt > this.#outageMs;
   }
 
   #restart(now: number): void {

@@ -1,13 +1,15 @@
 /**
  * What lets a node have effects.
  *
- * The gate is open while the latest acknowledged renewal of the lease was *sent* less than `safeMs` ago, the transport
- * is connected, and nothing has disturbed the node since that renewal was sent: no disconnection, no reconnection, no
- * suspended machine. A closed gate pauses, and opens again by itself with the next renewal that is good; only `end`
- * closes it for ever.
+ * The gate is open while the latest acknowledged renewal of the lease was *sent* less than `safeMs` ago, something sent
+ * less than `freshMs` ago has come back (an echo and a neighbour's answer, or a renewal), the transport is connected, and
+ * nothing has disturbed the node since that renewal was sent: no disconnection, no reconnection, no suspended machine,
+ * no time in which nothing came back. A closed gate pauses, and opens again by itself with the next renewal that is
+ * good; only `end` closes it for ever.
  *
  * Why "sent": an observer starts counting when it sees the renewal, which is never before it was sent. So the gate
- * closes on this side before the lease can run out on any other.
+ * closes on this side before the lease can run out on any other. And one who is without a connection for longer than
+ * `freshMs` has no effects, so that the others may be quick.
  *
  * @module
  */
@@ -18,12 +20,17 @@ export interface GateOptions {
   readonly clock: Clock;
   /** How long after its sending a renewal keeps the gate open, in milliseconds. */
   readonly safeMs: number;
+  /** How long after its sending something that came back keeps the gate open, in milliseconds. */
+  readonly freshMs: number;
   readonly connected: boolean;
+  /** For tests: rules to break on purpose. */
+  readonly defects?: ReadonlySet<string> | undefined;
 }
 
 /** Called when the gate has opened or closed. `reason` is for people; empty when it opened. */
 export type GateListener = (isOpen: boolean, reason: string) => void;
 
+const NOTHING_FRESH = "nothing that was sent lately has come back";
 /** From one look at the two clocks to the next, in milliseconds. */
 const CHECK_MS = 250;
 /** The wall clock this far ahead of the monotonic one since the last look means that the machine was suspended. */
@@ -33,11 +40,17 @@ const SUSPENDED_MS = 1_000;
 export class Gate {
   readonly #clock: Clock;
   readonly #safeMs: number;
+  readonly #freshMs: number;
+  readonly #fromAck: boolean;
   readonly #listeners = new Set<GateListener>();
   #connected: boolean;
   #mark = 1;
   #ackedMark = 0;
+  #leaseUntil = Number.NEGATIVE_INFINITY;
+  #freshUntil = Number.NEGATIVE_INFINITY;
+  /** The earlier of both; the lease alone as long as there is no pulse. */
   #openUntil = Number.NEGATIVE_INFINITY;
+  #pulsing = false;
   #allowed = false;
   #told = false;
   #reason = "no renewal yet";
@@ -45,9 +58,11 @@ export class Gate {
   #driftMs: number;
   #timer: Timer | undefined;
 
-  constructor({ clock, safeMs, connected }: GateOptions) {
+  constructor({ clock, safeMs, freshMs, connected, defects }: GateOptions) {
     this.#clock = clock;
     this.#safeMs = safeMs;
+    this.#freshMs = defects?.has("gate-by-lease-only") ? Number.POSITIVE_INFINITY : freshMs;
+    this.#fromAck = defects?.has("gate-counts-from-ack") === true;
     this.#connected = connected;
     this.#driftMs = clock.wall() - clock.now();
   }
@@ -91,11 +106,26 @@ export class Gate {
 
   /** A renewal sent at `sentAt`, when `mark` was the count of disturbances, is acknowledged. */
   acked(sentAt: number, mark: number): void {
-    this.#lookAtWall();
+    this.#look();
     this.#update("the renewal before was sent too long ago"); // whoever saw it closed must hear that it opens
-    if (sentAt + this.#safeMs > this.#openUntil) this.#openUntil = sentAt + this.#safeMs;
+    const countsFrom = this.#fromAck ? this.#clock.now() : sentAt;
+    this.#leaseUntil = Math.max(this.#leaseUntil, countsFrom + this.#safeMs);
+    this.#freshUntil = Math.max(this.#freshUntil, countsFrom + this.#freshMs);
     this.#ackedMark = Math.max(this.#ackedMark, mark);
     this.#update("the renewal was sent too long ago, or before a disturbance");
+  }
+
+  /** From now on the lease alone does not suffice: something fresh must have come back. */
+  expectPulse(): void {
+    this.#pulsing = true;
+    this.#update(NOTHING_FRESH);
+  }
+
+  /** What was sent at `sentAt` has come back. After a time without, only a renewal opens the gate again. */
+  fresh(sentAt: number): void {
+    this.#look();
+    this.#freshUntil = Math.max(this.#freshUntil, sentAt + this.#freshMs);
+    this.#update(NOTHING_FRESH);
   }
 
   /** The connection was lost or came back. Either makes renewals void that were sent before. */
@@ -120,9 +150,15 @@ export class Gate {
 
   #check(): void {
     if (this.#ended) return;
-    this.#lookAtWall();
+    this.#look();
     this.#update("the latest acknowledged renewal was sent too long ago");
     this.#timer = this.#clock.after(CHECK_MS, () => this.#check());
+  }
+
+  #look(): void {
+    this.#lookAtWall();
+    const lapsed = this.#pulsing && this.#allowed && this.#clock.now() >= this.#freshUntil;
+    if (lapsed) this.disturb(NOTHING_FRESH);
   }
 
   #lookAtWall(): void {
@@ -134,6 +170,7 @@ export class Gate {
 
   #update(reason: string): void {
     this.#allowed = !this.#ended && this.#connected && this.#ackedMark === this.#mark;
+    this.#openUntil = this.#pulsing ? Math.min(this.#leaseUntil, this.#freshUntil) : this.#leaseUntil;
     const isOpen = this.isOpen;
     if (isOpen === this.#told) return;
     this.#told = isOpen;

@@ -21,21 +21,16 @@ import type { ClusterBucket } from "./bucket.ts";
 import { DeathWatch } from "./death_watch.ts";
 import { Gate } from "./gate.ts";
 import { LeaseDriver } from "./lease_driver.ts";
-import { type LeaseTimes, leaseTimes } from "./lease_times.ts";
 import { type MembershipEvent, membershipEvents } from "./membership_events.ts";
+import { type NodeInfo, ownRecord } from "./node_info.ts";
 import { nameInUse, succeed } from "./predecessor.ts";
-import {
-  type HostedKind,
-  incarnationAfter,
-  type NodeId,
-  nodeId,
-  type NodeRecord,
-  PROTOCOL_VERSIONS,
-} from "./protocol.ts";
+import { type ClusterTimes, clusterTimes } from "./pulse_times.ts";
+import { incarnationAfter, type NodeId, nodeId, type NodeRecord } from "./protocol.ts";
 import type { Entry } from "./record_table.ts";
 import type { Patience } from "./settle.ts";
-import { View } from "./view.ts";
+import { isFinal, View } from "./view.ts";
 
+export type { NodeInfo } from "./node_info.ts";
 export type { MembershipEvent } from "./membership_events.ts";
 
 /** What a membership is made of. */
@@ -46,23 +41,11 @@ export interface MembershipPorts {
   readonly random: Random;
   readonly log?: Log;
   /** Those left out are the defaults. */
-  readonly times?: Partial<LeaseTimes>;
+  readonly times?: Partial<ClusterTimes>;
   /** Told of nodes that come and go, this one among them. */
   readonly onEvent?: (event: MembershipEvent) => void;
-}
-
-/** How a node introduces itself. */
-export interface NodeInfo {
-  readonly name: string;
-  readonly kinds: readonly HostedKind[];
-  /** Default 1. */
-  readonly weight?: number;
-  /** For people: "bun 1.4.5". */
-  readonly runtime: string;
-  /** Begins the random part of the incarnation. Default: nothing. */
-  readonly tag?: string;
-  /** An incarnation of this name that is known to be over: nobody waits for its lease. */
-  readonly former?: string;
+  /** For tests: rules to break on purpose. */
+  readonly defects?: ReadonlySet<string>;
 }
 
 /** Starting gives up after this many leases, if the store does not answer. */
@@ -74,7 +57,7 @@ export class Membership {
   readonly gate: Gate;
   readonly #ports: MembershipPorts;
   readonly #log: Log;
-  readonly #times: LeaseTimes;
+  readonly #times: ClusterTimes;
   readonly #deaths: DeathWatch;
   readonly #onView = new Set<(view: View, previous: View) => void>();
   readonly #onFenced = new Set<(reason: string) => void>();
@@ -90,10 +73,11 @@ export class Membership {
   constructor(ports: MembershipPorts) {
     this.#ports = ports;
     this.#log = ports.log ?? silentLog;
-    this.#times = leaseTimes(ports.times);
-    const { clock, transport, bucket } = ports;
-    this.gate = new Gate({ clock, safeMs: this.#times.safeMs, connected: transport.connected });
-    this.#deaths = new DeathWatch({ bucket, clock, log: this.#log, times: this.#times, gate: this.gate });
+    const { clock, transport, bucket, defects } = ports;
+    const times = (this.#times = clusterTimes(ports.times));
+    this.gate = new Gate({ ...times, clock, connected: transport.connected, defects });
+    const assume = (record: NodeRecord) => this.#sawRecord(record);
+    this.#deaths = new DeathWatch({ bucket, clock, log: this.#log, times, gate: this.gate, defects, assume });
     this.#ending.push(
       bucket.onNode((_, entry) => this.#sawNode(entry)),
       bucket.onGeneration(({ generation }) => this.#sawGeneration(generation)),
@@ -139,7 +123,7 @@ export class Membership {
   }
 
   /** The times in force. */
-  get times(): LeaseTimes {
+  get times(): ClusterTimes {
     return this.#times;
   }
 
@@ -158,8 +142,30 @@ export class Membership {
     return this.#fencedFor;
   }
 
+  /** Asks for a renewal now, unless one is under way that was sent after the last disturbance. */
+  renewNow(): void {
+    this.#lease?.renewNow();
+  }
+
+  /** The other nodes that are up or leaving, by name. */
+  get living(): readonly NodeRecord[] {
+    return this.#view.nodes.filter((record) => !isFinal(record) && record.node !== this.#self?.node);
+  }
+
+  /** The revision of that incarnation's record as known now; 0 if it has none. */
+  revisionOf(id: NodeId): number {
+    const entry = this.#ports.bucket.nodes.get(keys.node(id.node));
+    return entry?.record.incarnation === id.incarnation ? entry.revision : 0;
+  }
+
+  /** See {@link DeathWatch.declare}. */
+  declareDead(id: NodeId, revision: number, holds: () => boolean): void {
+    this.#deaths.declare(id, revision, holds);
+  }
+
   /** See {@link View.isOver}. */
   isOver(id: NodeId): boolean {
+    if (this.#view.get(id.node) === undefined && this.#ports.defects?.has("absence-is-death")) return true;
     return this.#view.isOver(id);
   }
 
@@ -266,6 +272,10 @@ export class Membership {
     const { record } = entry;
     if (record.node === this.#self?.node) this.#lease?.seen(entry);
     else this.#deaths.saw(entry);
+    this.#sawRecord(record);
+  }
+
+  #sawRecord(record: NodeRecord): void {
     const previous = this.#view;
     this.#view = previous.with(record);
     if (this.#view === previous) return;
@@ -286,18 +296,4 @@ export class Membership {
     this.gate.end(reason);
     for (const listener of [...this.#onFenced]) listener(reason);
   }
-}
-
-function ownRecord(info: NodeInfo, incarnation: string): Omit<NodeRecord, "nonce"> {
-  const { name, kinds, weight = 1, runtime } = info;
-  return {
-    node: name,
-    incarnation,
-    state: "up",
-    kinds,
-    weight,
-    protocol: PROTOCOL_VERSIONS,
-    runtime,
-    renewal: 0,
-  };
 }

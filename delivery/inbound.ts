@@ -8,7 +8,7 @@ import { DecodeError, type ErrorData, fromErrorData, toErrorData } from "../erro
 import type { EventBus } from "../events.ts";
 import type { Membership } from "../cluster/membership.ts";
 import type { Codec } from "../transport/codec.ts";
-import type { Subjects } from "../transport/subjects.ts";
+import type { NodeAddress, Subjects } from "../transport/subjects.ts";
 import type { Incoming, Subscription, Transport } from "../transport/transport.ts";
 import {
   type Frame,
@@ -43,6 +43,8 @@ export interface InboundPorts {
   readonly events: EventBus;
   /** Takes what is said about a move, and tells whether a member says it. The bytes are only lent. */
   onMove(moveId: string, payload: Uint8Array): boolean;
+  /** Takes what comes to the channels "probe" and "pulse". */
+  onPulse(address: NodeAddress, message: Incoming): void;
 }
 
 /** See the module's text. */
@@ -72,9 +74,12 @@ export class Inbound {
     this.#confirmations.delete(peer);
   }
 
-  #incoming({ subject, payload }: Incoming): void {
+  #incoming(message: Incoming): void {
+    const { subject, payload } = message;
     try {
       const address = this.#ports.subjects.parseNode(subject);
+      if (address?.channel === "probe" || address?.channel === "pulse")
+        return this.#ports.onPulse(address, message);
       const isOfMember =
         address?.channel === "move"
           ? this.#ports.onMove(address.rest, payload)

@@ -10,6 +10,8 @@ import { Scheduler } from "../actors/scheduler.ts";
 import type { Gate } from "../cluster/gate.ts";
 import type { Membership } from "../cluster/membership.ts";
 import type { Ownership } from "../cluster/ownership.ts";
+import { Pulse } from "../cluster/pulse_driver.ts";
+import type { NodeId } from "../cluster/protocol.ts";
 import { Door, type DoorOptions } from "../delivery/door.ts";
 import { Inbound } from "../delivery/inbound.ts";
 import { Outbox } from "../delivery/outbox.ts";
@@ -24,8 +26,8 @@ import type { Clock } from "../platform/clock.ts";
 import type { Random } from "../platform/random.ts";
 import { createCodec } from "../transport/codec.ts";
 import type { Records } from "../transport/records.ts";
-import { subjects } from "../transport/subjects.ts";
-import type { Connection } from "../transport/transport.ts";
+import { type NodeAddress, subjects } from "../transport/subjects.ts";
+import type { Connection, Incoming } from "../transport/transport.ts";
 import type { Settings } from "./settings.ts";
 
 /** What the parts are made from. */
@@ -50,6 +52,7 @@ export interface Ground {
 /** The parts of a running node. */
 export interface Parts extends Pick<Ground, "membership" | "ownership" | "events" | "settings"> {
   readonly gate: Gate;
+  readonly pulse: Pulse;
   readonly peers: Peers;
   readonly budget: Budget;
   readonly outbox: Outbox;
@@ -107,6 +110,10 @@ export function assemble(ground: Ground): Parts {
   });
   const talk = new Talk({ cluster, self, codec, gate, membership, transport, subjects: names });
   const onMove = (moveId: string, payload: Uint8Array) => talk.incoming(moveId, payload);
+  const onSuspect = ({ node, incarnation }: NodeId) =>
+    events.emit({ type: "node-suspect", node, incarnation });
+  const pulse = new Pulse({ membership, clock, transport, subjects: names, onSuspect, defects });
+  const onPulse = (address: NodeAddress, message: Incoming) => pulse.incoming(address, message);
   const inbound = new Inbound({
     cluster,
     transport,
@@ -120,6 +127,7 @@ export function assemble(ground: Ground): Parts {
     codec,
     events,
     onMove,
+    onPulse,
   });
   const scheduler = new Scheduler(clock);
   const runtime = {
@@ -165,6 +173,7 @@ export function assemble(ground: Ground): Parts {
     events,
     settings,
     gate,
+    pulse,
     peers,
     budget,
     outbox,

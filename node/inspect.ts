@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { nodeKey } from "../cluster/protocol.ts";
 import type { ShardMoved } from "../events.ts";
 import type { Parts } from "./assemble.ts";
 
@@ -12,6 +13,8 @@ export interface InspectedNode {
   readonly node: string;
   readonly incarnation: string;
   readonly state: "up" | "leaving" | "gone" | "dead";
+  /** Whether it has answered this node's probes with nothing for a while. Only neighbours are probed. */
+  readonly suspect: boolean;
   readonly kinds: readonly string[];
   /** "bun 1.4.5". */
   readonly runtime: string;
@@ -112,9 +115,11 @@ export function inspectNode(who: { name: string; cluster: string }, parts: Parts
   };
 }
 
-function inspectNodes({ membership }: Parts): InspectedNode[] {
+function inspectNodes({ membership, pulse }: Parts): InspectedNode[] {
+  const suspects = new Set(pulse.suspects.map(nodeKey));
   return membership.view.nodes.map(({ node, incarnation, state, kinds, runtime }) => {
-    return { node, incarnation, state, kinds: kinds.map(({ kind }) => kind), runtime };
+    const suspect = suspects.has(nodeKey({ node, incarnation }));
+    return { node, incarnation, state, suspect, kinds: kinds.map(({ kind }) => kind), runtime };
   });
 }
 

@@ -15,12 +15,14 @@ import { givenUp } from "../actors/refusals.ts";
 import { ClusterBucket } from "../cluster/bucket.ts";
 import { Membership } from "../cluster/membership.ts";
 import type { NodeId } from "../cluster/protocol.ts";
+import type { ClusterTimes } from "../cluster/pulse_times.ts";
 import { Ownership } from "../cluster/ownership.ts";
 import type { Timer } from "../platform/clock.ts";
 import type { Log } from "../platform/log.ts";
 import { runtimeName } from "../platform/runtime.ts";
 import { bucketOf } from "../transport/subjects.ts";
 import { assemble, type Ground, type Parts } from "./assemble.ts";
+import type { Settings } from "./settings.ts";
 
 /** What every life of a node is made from. */
 export interface LifePorts
@@ -87,14 +89,14 @@ export class Life {
     if (this.#over) throw overError();
     const bucket = new ClusterBucket({ records, clock, random, log, defects });
     const ownership = new Ownership(bucket);
-    const { leaseMs, renewMs, renewTimeoutMs, safeMs } = settings;
     const membership = new Membership({
       bucket,
       transport: connection.transport,
       clock,
       random,
       log,
-      times: { leaseMs, renewMs, renewTimeoutMs, safeMs },
+      times: timesOf(settings),
+      defects,
       onEvent: (event) => this.#events.emit(event),
     });
     this.#membership = membership;
@@ -135,12 +137,14 @@ export class Life {
   }
 
   #begin(parts: Parts): void {
-    const { membership, gate, coordinator, door } = parts;
+    const { membership, gate, pulse, coordinator, door } = parts;
     this.#stops.push(
+      () => pulse.stop(),
       membership.onFenced((reason) => this.#onFenced(reason)),
       membership.onView(() => forgetLost(parts)),
       gate.onChange((open, reason) => this.#gateChanged(parts, open, reason)),
     );
+    pulse.start();
     coordinator.start();
     door?.open();
     this.#armSweep(parts);
@@ -173,6 +177,11 @@ export class Life {
     for (const stop of this.#stops.reverse()) stop();
     this.#events.close();
   }
+}
+
+function timesOf(settings: Settings): ClusterTimes {
+  const { leaseMs, renewMs, renewTimeoutMs, safeMs, pulseMs, freshMs, suspectMs, graceMs } = settings;
+  return { leaseMs, renewMs, renewTimeoutMs, safeMs, pulseMs, freshMs, suspectMs, graceMs };
 }
 
 function endParts({ door, coordinator, table, router, inbound, keeper, outbox }: Parts, error: Error): void {

@@ -5,7 +5,9 @@
  * |---|---|
  * | `<c>.call.<kind>.<name>.<message>` | the door: all nodes that are up, in one queue group |
  * | `<c>.node.<node>.<inc>.actor.<kind>.<name>` | that node: one envelope for one actor |
- * | `<c>.node.<node>.<inc>.batch`, `.reply`, `.ack`, `.probe`, `.move.<moveId>` | that node |
+ * | `<c>.node.<node>.<inc>.batch`, `.move.<moveId>` | that node |
+ * | `<c>.node.<node>.<inc>.probe`, `.probe.<node>.<inc>` | that node: does it run? and does it reach another one? |
+ * | `<c>.node.<node>.<inc>.pulse.<number>` | that node: what comes back to its echoes and probes |
  * | `<c>.hint` | all nodes |
  *
  * `<c>` is the cluster's id, `<inc>` the node's incarnation.
@@ -137,7 +139,7 @@ export interface DoorAddress {
 export interface NodeAddress {
   readonly node: string;
   readonly incarnation: string;
-  /** `actor`, `batch`, `reply`, `ack`, `probe`, `move`, or the word of a newer release. */
+  /** `actor`, `batch`, `probe`, `pulse`, `move`, or the word of a newer release. */
   readonly channel: string;
   /** What follows the channel, as it stands in the subject; "" if nothing. */
   readonly rest: string;
@@ -158,9 +160,11 @@ export interface Subjects {
   /** @throws {InvalidNameError} */
   actor(node: string, incarnation: string, kind: string, name: string): string;
   batch(node: string, incarnation: string): string;
-  reply(node: string, incarnation: string): string;
-  ack(node: string, incarnation: string): string;
   probe(node: string, incarnation: string): string;
+  /** Asks a node to probe another one. */
+  probeOf(node: string, incarnation: string, other: string, otherIncarnation: string): string;
+  /** Where what a node sent under that number comes back to. */
+  pulse(node: string, incarnation: string, number: number | string): string;
   move(node: string, incarnation: string, moveId: string): string;
   parseNode(subject: string): NodeAddress | undefined;
   hint(): string;
@@ -187,9 +191,10 @@ export function subjects(cluster: string): Subjects {
     nodeAll: channel(">"),
     actor: (of, incarnation, kind, name) => `${node(of, incarnation)}.actor.${kind}.${encodeToken(name)}`,
     batch: channel("batch"),
-    reply: channel("reply"),
-    ack: channel("ack"),
     probe: channel("probe"),
+    probeOf: (of, incarnation, other, otherIncarnation) =>
+      `${node(of, incarnation)}.probe.${other}.${otherIncarnation}`,
+    pulse: (of, incarnation, number) => `${node(of, incarnation)}.pulse.${number}`,
     move: (of, incarnation, moveId) => `${node(of, incarnation)}.move.${moveId}`,
     parseNode: (subject) => parseNode(subject, nodes),
     hint: () => `${cluster}.hint`,

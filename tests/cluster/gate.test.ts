@@ -3,7 +3,7 @@ import { Gate } from "../../cluster/gate.ts";
 import { ManualClock } from "../../testing/manual_clock.ts";
 
 function gateAt(clock: ManualClock): { gate: Gate; seen: string[]; renew: () => void } {
-  const gate = new Gate({ clock, safeMs: 12_000, connected: true });
+  const gate = new Gate({ clock, safeMs: 12_000, freshMs: 1_500, connected: true });
   const seen: string[] = [];
   gate.onChange((isOpen, reason) => seen.push(isOpen ? "open" : reason));
   gate.start();
@@ -96,6 +96,59 @@ describe("Gate", () => {
     renew();
     expect([gate.isOpen, seen.length, seen.at(-1)]).toEqual([true, 3, "open"]);
     gate.end("test");
+  });
+
+  test("closes 1.5 s after the latest sign was sent, and only a renewal sent since opens it again", async () => {
+    const clock = new ManualClock();
+    const { gate, seen, renew } = gateAt(clock);
+    renew();
+    gate.expectPulse();
+    await clock.advance(1_000);
+    gate.fresh(900);
+    await clock.advance(1_399);
+    expect([gate.isOpen, gate.isOpenAt(2_399), gate.isOpenAt(2_400)]).toEqual([true, true, false]);
+    const before = gate.mark;
+    await clock.advance(1);
+    expect(gate.isOpen).toBe(false);
+    gate.fresh(clock.now());
+    expect(gate.isOpen).toBe(false);
+    gate.acked(clock.now(), before);
+    expect(gate.isOpen).toBe(false);
+    renew();
+    expect([gate.isOpen, seen]).toEqual([
+      true,
+      ["open", "nothing that was sent lately has come back", "open"],
+    ]);
+    gate.end("test");
+  });
+
+  test("stays open by renewals alone when nothing else comes back", async () => {
+    const clock = new ManualClock();
+    const { gate, renew } = gateAt(clock);
+    renew();
+    gate.expectPulse();
+    for (let i = 0; i < 20; i++) {
+      await clock.advance(1_000);
+      expect(gate.isOpen).toBe(true);
+      renew();
+    }
+    await clock.advance(1_500);
+    expect(gate.isOpen).toBe(false);
+    gate.end("test");
+  });
+
+  test("with the defect of each rule breaks that rule", async () => {
+    const clock = new ManualClock();
+    const options = { clock, safeMs: 12_000, freshMs: 1_500, connected: true };
+    const careless = new Gate({ ...options, defects: new Set(["gate-by-lease-only"]) });
+    const late = new Gate({ ...options, defects: new Set(["gate-counts-from-ack"]) });
+    careless.acked(0, 1);
+    careless.expectPulse();
+    await clock.advance(11_000);
+    late.acked(0, 1);
+    expect(careless.isOpen).toBe(true);
+    await clock.advance(11_000);
+    expect([careless.isOpen, late.isOpen]).toEqual([false, true]);
   });
 
   test("end() closes for ever, and leaves no timer behind", async () => {

@@ -185,11 +185,11 @@ describe("a node", () => {
     const caller = await cluster.start("caller");
     expect(await cluster.ends(caller.ref(Ledger, "x").add("one"))).toBe(1);
     cluster.network.cut("a");
-    await cluster.clock.advance(2_000);
+    await cluster.clock.advance(1_000);
     expect(a.inspect().gateOpen).toBe(false);
     const waiting = caller.ref(Ledger, "x").add("two", { timeoutMs: 10_000 });
     const inside = a.ref(Ledger, "x").add("three", { timeoutMs: 10_000 });
-    await cluster.clock.advance(3_000);
+    await cluster.clock.advance(1_000);
     cluster.network.heal("a");
     expect((await cluster.ends(Promise.all([waiting, inside]))).sort()).toEqual([2, 3]);
     expect(cluster.seen("actor-activated").length).toBe(1);

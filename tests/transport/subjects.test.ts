@@ -112,12 +112,10 @@ describe("subjects", () => {
     expect(of.node("n1", "i9")).toBe("shop.node.n1.i9");
     expect(of.nodeAll("n1", "i9")).toBe("shop.node.n1.i9.>");
     expect(of.actor("n1", "i9", "Cart", "ü")).toBe("shop.node.n1.i9.actor.Cart.=C3=BC");
-    expect(["batch", "reply", "ack", "probe"].map((word) => of[word as "batch"]("n1", "i9"))).toEqual([
-      "shop.node.n1.i9.batch",
-      "shop.node.n1.i9.reply",
-      "shop.node.n1.i9.ack",
-      "shop.node.n1.i9.probe",
-    ]);
+    expect(of.batch("n1", "i9")).toBe("shop.node.n1.i9.batch");
+    expect(of.probe("n1", "i9")).toBe("shop.node.n1.i9.probe");
+    expect(of.probeOf("n1", "i9", "n2", "i3")).toBe("shop.node.n1.i9.probe.n2.i3");
+    expect(of.pulse("n1", "i9", 7)).toBe("shop.node.n1.i9.pulse.7");
     expect(of.move("n1", "i9", "m7")).toBe("shop.node.n1.i9.move.m7");
     expect(of.hint()).toBe("shop.hint");
     const all = [keys.node("n1"), keys.kind("Cart"), keys.shard("Cart", 7), keys.generation];

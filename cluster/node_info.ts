@@ -1,0 +1,35 @@
+/**
+ * How a node introduces itself, and the record that says so.
+ *
+ * @module
+ */
+import { type HostedKind, type NodeRecord, PROTOCOL_VERSIONS } from "./protocol.ts";
+
+/** How a node introduces itself. */
+export interface NodeInfo {
+  readonly name: string;
+  readonly kinds: readonly HostedKind[];
+  /** Default 1. */
+  readonly weight?: number;
+  /** For people: "bun 1.4.5". */
+  readonly runtime: string;
+  /** Begins the random part of the incarnation. Default: nothing. */
+  readonly tag?: string;
+  /** An incarnation of this name that is known to be over: nobody waits for its lease. */
+  readonly former?: string;
+}
+
+/** The first record of a node's life. */
+export function ownRecord(info: NodeInfo, incarnation: string): Omit<NodeRecord, "nonce"> {
+  const { name, kinds, weight = 1, runtime } = info;
+  return {
+    node: name,
+    incarnation,
+    state: "up",
+    kinds,
+    weight,
+    protocol: PROTOCOL_VERSIONS,
+    runtime,
+    renewal: 0,
+  };
+}

@@ -1,0 +1,239 @@
+// Who is alive, as whole nodes see it: in virtual time, on the memory network.
+import { describe, expect, test } from "bun:test";
+import { recordCodec } from "../../cluster/protocol.ts";
+import type { ActorError } from "../../errors.ts";
+import type { NodeEvent } from "../../events.ts";
+import type { ActorNode } from "../../node/api.ts";
+import type { Settings } from "../../node/settings.ts";
+import { SimulatedCluster } from "../../testing/cluster.ts";
+import type { RecordFate } from "../../transport/memory_records.ts";
+import { hostLedger, Ledger, ledger, steering } from "../support/ledger.ts";
+
+const SHARDS = 32;
+const NAMES = Array.from({ length: 24 }, (_, i) => `actor-${i}`);
+
+/** Nodes that host the ledger, and what they told since they were up. */
+class Cluster extends SimulatedCluster {
+  readonly events: { at: number; node: string; event: NodeEvent }[];
+  readonly records: { fate: (client: string) => RecordFate };
+
+  constructor(seed: number, settings: Partial<Settings> = {}, defects: string[] = []) {
+    const events: Cluster["events"] = [];
+    const records: Cluster["records"] = { fate: () => "answer" };
+    super({
+      seed,
+      node: { settings, defects },
+      network: { recordLatencyMs: () => 2, recordFilter: (client) => records.fate(client) },
+      onEvent: (node, event) => void events.push({ at: this.clock.now(), node, event }),
+    });
+    this.events = events;
+    this.records = records;
+  }
+
+  async up(...names: string[]): Promise<ActorNode[]> {
+    const nodes: ActorNode[] = [];
+    for (const name of names) {
+      nodes.push(await this.start(name, [hostLedger(steering(), ledger({ shards: SHARDS }))]));
+    }
+    await this.until("a balanced cluster", () => {
+      const owners = nodes[0]?.inspect().shards.map(({ owner, state }) => (state === "owned" ? owner : ""));
+      return (
+        owners?.length === SHARDS && names.every((name) => owners.includes(name)) && !owners.includes("")
+      );
+    });
+    await this.advance(2_000);
+    this.events.length = 0;
+    return nodes;
+  }
+
+  told(type: NodeEvent["type"]): string[] {
+    return this.events.filter(({ event }) => event.type === type).map(({ node }) => node);
+  }
+
+  suspectsOf(name: string): string[] {
+    return this.node(name)
+      .inspect()
+      .nodes.filter(({ suspect }) => suspect)
+      .map(({ node }) => node);
+  }
+
+  /** Every actor answers; one whose owner was lost with the question is asked again. */
+  async answers(from: string): Promise<void> {
+    const asked = NAMES.map(async (name) => {
+      const ref = this.node(from).ref(Ledger, name);
+      const read = () => ref.read(undefined, { timeoutMs: 30_000 });
+      await read().catch((error: ActorError) => (error.code === "outcome-unknown" ? read() : fail(error)));
+    });
+    await this.ends("every actor answers", Promise.all(asked));
+  }
+}
+
+function fail(error: Error): never {
+  throw error;
+}
+
+describe("a node that is killed", () => {
+  for (const names of [
+    ["a", "z"],
+    ["a", "b", "z"],
+    ["a", "b", "c", "d", "e", "f", "z"],
+  ]) {
+    test(`is suspected in half a second, and replaced within 3 s, by the others of ${names.length}`, async () => {
+      await using cluster = new Cluster(names.length);
+      await cluster.up(...names);
+      const killedAt = cluster.clock.now();
+      cluster.crash("z");
+      const neighbour = names.at(-2) ?? "a";
+      await cluster.until("a suspicion", () => cluster.suspectsOf(neighbour).includes("z"), 900);
+      await cluster.answers("a");
+      const tookMs = cluster.clock.now() - killedAt;
+      expect(tookMs).toBeGreaterThan(2_400);
+      expect(tookMs).toBeLessThan(3_000);
+      expect(cluster.told("node-lost").length).toBe(names.length - 1);
+      expect(cluster.told("paused")).toEqual(["z"]);
+      expect(cluster.suspectsOf(neighbour)).toEqual([]);
+    });
+  }
+
+  test("is replaced only when its lease has run out, if one of the others does not confirm", async () => {
+    await using cluster = new Cluster(4);
+    await cluster.up("a", "b", "c", "z");
+    cluster.network.partition(["c"], ["a", "b"]);
+    cluster.crash("z");
+    await cluster.advance(12_000);
+    expect(cluster.told("node-lost")).toEqual([]);
+    await cluster.until("a death", () => cluster.told("node-lost").length === 3, 4_500);
+  });
+
+  test("is replaced at once by a careless observer, with the defect of each rule", async () => {
+    for (const defect of ["fence-on-one-503", "fence-without-confirmation"]) {
+      await using cluster = new Cluster(5, {}, [defect]);
+      await cluster.up("a", "b", "c", "z");
+      cluster.network.partition(["c"], ["a", "b"]);
+      cluster.crash("z");
+      const withinMs = defect === "fence-on-one-503" ? 300 : 3_000;
+      if (defect === "fence-on-one-503") cluster.network.mend();
+      await cluster.until(defect, () => cluster.told("node-lost").length > 0, withinMs);
+    }
+  });
+});
+
+describe("a node without a connection", () => {
+  test("is suspected and not fenced when it is back soon, and nobody else pauses", async () => {
+    await using cluster = new Cluster(6);
+    await cluster.up("a", "b", "c");
+    for (let i = 0; i < 5; i++) {
+      cluster.cut("c");
+      await cluster.advance(2_000);
+      expect([cluster.suspectsOf("a"), cluster.node("c").inspect().gateOpen]).toEqual([["c"], false]);
+      cluster.heal("c");
+      await cluster.advance(1_000);
+      expect([cluster.suspectsOf("a"), cluster.node("c").inspect().gateOpen]).toEqual([[], true]);
+    }
+    expect(cluster.told("node-lost")).toEqual([]);
+    expect(new Set(cluster.told("paused"))).toEqual(new Set(["c"]));
+    await cluster.answers("a");
+  });
+
+  test("fences nobody for a lease's time after it is back", async () => {
+    await using cluster = new Cluster(7);
+    await cluster.up("a", "z");
+    cluster.records.fate = (client) => (client === "a" ? "lose-request" : "answer");
+    await cluster.advance(6_000);
+    cluster.records.fate = () => "answer";
+    await cluster.advance(3_000);
+    cluster.crash("z");
+    await cluster.advance(11_000);
+    expect(cluster.told("node-lost")).toEqual([]);
+    await cluster.until("a death", () => cluster.told("node-lost").length > 0, 6_000);
+  });
+});
+
+describe("messages that do not get through between nodes", () => {
+  test("make nobody pause and nobody die as long as leases are renewed", async () => {
+    await using cluster = new Cluster(8);
+    await cluster.up("a", "b", "c");
+    cluster.network.partition(["c"], ["a", "b"]);
+    await cluster.advance(30_000);
+    expect(cluster.suspectsOf("c")).toEqual(["a", "b"]);
+    expect([cluster.told("node-lost"), cluster.told("paused")]).toEqual([[], []]);
+    cluster.network.mend();
+    await cluster.answers("c");
+    await cluster.until("no suspicion", () => cluster.suspectsOf("c").length === 0, 500);
+  });
+
+  test("make a node pause within 1.5 s that cannot renew its lease either, before the others may act", async () => {
+    await using cluster = new Cluster(9);
+    await cluster.up("a", "b", "c");
+    cluster.network.partition(["c"], ["a", "b"]);
+    cluster.records.fate = (client) => (client === "c" ? "lose-request" : "answer");
+    const cutAt = cluster.clock.now();
+    await cluster.until("a pause", () => !cluster.node("c").inspect().gateOpen, 1_500);
+    await cluster.until("a death", () => cluster.told("node-lost").length > 0, 16_000);
+    expect(cluster.clock.now() - cutAt).toBeGreaterThan(13_000);
+  });
+
+  test("do not make it pause with a gate that goes by the lease only", async () => {
+    await using cluster = new Cluster(9, {}, ["gate-by-lease-only"]);
+    await cluster.up("a", "b", "c");
+    cluster.network.partition(["c"], ["a", "b"]);
+    cluster.records.fate = (client) => (client === "c" ? "lose-request" : "answer");
+    await cluster.advance(8_000);
+    expect(cluster.node("c").inspect().gateOpen).toBe(true);
+  });
+});
+
+describe("records that cannot be written", () => {
+  test("disturb nobody for 10 s", async () => {
+    await using cluster = new Cluster(10);
+    await cluster.up("a", "b", "c");
+    cluster.records.fate = () => "lose-request";
+    await cluster.advance(10_000);
+    await cluster.answers("a");
+    expect(cluster.told("paused")).toEqual([]);
+  });
+
+  test("make everybody pause after 12 s, and nobody is declared dead for 16 s of it", async () => {
+    await using cluster = new Cluster(11);
+    const nodes = await cluster.up("a", "b", "c", "d");
+    cluster.records.fate = () => "lose-request";
+    await cluster.advance(13_000);
+    expect(nodes.map((node) => node.inspect().gateOpen)).toEqual([false, false, false, false]);
+    await cluster.advance(3_000);
+    cluster.records.fate = () => "answer";
+    await cluster.answers("a");
+    await cluster.advance(20_000);
+    expect(cluster.told("node-lost")).toEqual([]);
+    expect(cluster.told("resumed").sort()).toEqual(["a", "b", "c", "d"]);
+  });
+
+  test("make everybody fence everybody when the clocks do not start anew", async () => {
+    await using cluster = new Cluster(11, {}, ["fence-after-outage"]);
+    await cluster.up("a", "b", "c", "d");
+    cluster.records.fate = () => "lose-request";
+    await cluster.advance(16_000);
+    cluster.records.fate = (client) => (client === "a" ? "answer" : "lose-request");
+    await cluster.until("a death", () => cluster.told("node-lost").length > 0, 3_000);
+  });
+});
+
+describe("what is not there", () => {
+  test("is not dead, but with the defect it is", async () => {
+    const ghost = { node: "ghost", incarnation: "4-ghost" };
+    for (const defects of [[], ["absence-is-death"]]) {
+      await using cluster = new Cluster(12, {}, defects);
+      await cluster.up("a");
+      const before = cluster.node("a").inspect().shards[0];
+      expect(before?.owner).toBe("a");
+      const bucket = cluster.network.bucket("baton-simulated");
+      const codec = recordCodec();
+      const key = "shards.ledger.0";
+      const entry = bucket.entry(key)?.value;
+      if (!entry) throw new Error("expected a record; seen: none");
+      bucket.write(key, codec.encodeShard({ ...codec.decodeShard(entry), owner: ghost }), () => true);
+      await cluster.advance(10_000);
+      const owner = cluster.node("a").inspect().shards[0]?.owner;
+      expect(owner).toBe(defects.length === 0 ? "ghost" : "a");
+    }
+  });
+});
