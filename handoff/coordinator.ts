@@ -9,6 +9,7 @@ import { type NodeId, sameNode } from "../cluster/protocol.ts";
 import type { ShardMoved } from "../events.ts";
 import type { Timer } from "../platform/clock.ts";
 import { Backoff } from "./backoff.ts";
+import { Chunks } from "./chunks.ts";
 import { Claims } from "./claims.ts";
 import { Journal } from "./journal.ts";
 import { LateArrivals, LateLeavers } from "./late.ts";
@@ -32,6 +33,7 @@ export class Coordinator {
   readonly arrivals: LateArrivals;
   readonly #ports: HandoffPorts;
   readonly #parking: ParkingPlace;
+  readonly #chunks: Chunks;
   readonly #claims: Claims;
   readonly #sources = new Map<string, SourceMove>();
   readonly #reception: Reception;
@@ -52,7 +54,8 @@ export class Coordinator {
     this.journal = new Journal(ports.settings.journalMax);
     this.leavers = new LateLeavers(ports);
     this.arrivals = new LateArrivals(ports, this.leavers);
-    this.#parking = new ParkingPlace(ports);
+    this.#chunks = new Chunks(ports);
+    this.#parking = new ParkingPlace(ports, this.#chunks);
     this.#claims = new Claims(ports, this.#parking);
     this.#placements = new Placements(ports.membership);
     this.#backoff = new Backoff(ports.clock, ports.random, ports.settings);
@@ -70,6 +73,7 @@ export class Coordinator {
   }
 
   start(): void {
+    this.#chunks.start();
     this.#arm();
     this.#armSettled();
     this.soon();
@@ -108,6 +112,7 @@ export class Coordinator {
 
   stop(): void {
     this.#stopped = true;
+    this.#chunks.stop();
     this.#timer?.cancel();
     this.#gather?.cancel();
     this.#armSettled();

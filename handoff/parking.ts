@@ -9,22 +9,22 @@ import type { OwnedEntry } from "../cluster/ownership.ts";
 import type { ParkedManifest } from "../cluster/protocol.ts";
 import { parkedRecord, restored } from "../cluster/shard_changes.ts";
 import { sha256 } from "../platform/hash.ts";
-import type { CasResult } from "../transport/records.ts";
+import type { Chunks, ParkedAs } from "./chunks.ts";
 import type { HandoffPorts } from "./ports.ts";
 import type { SealedShard } from "./seal.ts";
 import type { Parking } from "./move.ts";
 import { serveStaged, stageShard } from "./staging.ts";
 import type { Giving } from "./transfer.ts";
 
-/** Attempts at one write or read of a chunk. */
-const ATTEMPTS = 5;
-
 /** See the module's text. */
 export class ParkingPlace implements Parking {
   readonly #ports: HandoffPorts;
 
-  constructor(ports: HandoffPorts) {
+  readonly #chunks: Chunks;
+
+  constructor(ports: HandoffPorts, chunks: Chunks) {
     this.#ports = ports;
+    this.#chunks = chunks;
   }
 
   /** Writes the chunks, then the record, which is the commit of this move. @throws {UnavailableError} */
@@ -39,8 +39,8 @@ export class ParkingPlace implements Parking {
     if (moveId === undefined) throw new UnavailableError("Cannot park a shard: current record is not moving");
     const { chunks, bytes, hash } = giving.size;
     const stateVersion = this.#ports.hosts.get(kind)?.contract.stateVersion ?? 0;
-    for (let index = 0; index < chunks; index++)
-      await this.#put(chunkKey(kind, shard, moveId, index), giving.chunk(index));
+    const parkedAs = { kind, shard, moveId };
+    await this.#write(parkedAs, giving);
     const manifest: ParkedManifest = { chunks, bytes, hash, actors: sealed.actors, stateVersion };
     const change = await this.#ports.ownership.change(
       kind,
@@ -49,7 +49,21 @@ export class ParkingPlace implements Parking {
       parkedRecord(moving.record, manifest, sealed.late),
       { giveUp: this.#ports.hasEnded },
     );
-    if (!change.won) throw new UnavailableError("Cannot park a shard: current record was changed by another");
+    if (change.won) return;
+    void this.#chunks.remove(parkedAs, chunks);
+    throw new UnavailableError("Cannot park a shard: current record was changed by another");
+  }
+
+  /** All chunks or none: nobody waits for those to be gone that were written when one could not be. */
+  async #write(parkedAs: ParkedAs, giving: Giving): Promise<void> {
+    const { chunks } = giving.size;
+    try {
+      for (let index = 0; index < chunks; index++)
+        await this.#chunks.put(parkedAs, index, giving.chunk(index) ?? new Uint8Array());
+    } catch (error) {
+      void this.#chunks.remove(parkedAs, chunks);
+      throw error;
+    }
   }
 
   /**
@@ -69,8 +83,7 @@ export class ParkingPlace implements Parking {
     const change = await ownership.change(kind, shard, entry, next, { giveUp: this.#ports.hasEnded });
     if (!change.won) return false;
     serveStaged(this.#ports, staged);
-    for (let index = 0; index < parked.chunks; index++)
-      await this.#remove(chunkKey(kind, shard, moveId, index));
+    await this.#chunks.remove({ kind, shard, moveId }, parked.chunks);
     return true;
   }
 
@@ -78,8 +91,7 @@ export class ParkingPlace implements Parking {
     const bytes = new Uint8Array(parked.bytes);
     let at = 0;
     for (let index = 0; index < parked.chunks; index++) {
-      const found = await this.#again(() => this.#ports.parking.get(chunkKey(kind, shard, moveId, index)));
-      const chunk = found?.value;
+      const chunk = await this.#chunks.get({ kind, shard, moveId }, index);
       if (chunk === undefined || at + chunk.byteLength > bytes.byteLength) throw damaged(kind, shard);
       bytes.set(chunk, at);
       at += chunk.byteLength;
@@ -87,29 +99,6 @@ export class ParkingPlace implements Parking {
     if (at !== bytes.byteLength || sha256(bytes) !== parked.hash) throw damaged(kind, shard);
     return bytes;
   }
-
-  /** The key holds the move's id, so whoever finds it written has written it himself. */
-  async #put(key: string, data: Uint8Array | undefined): Promise<CasResult> {
-    return await this.#again(() => this.#ports.parking.create(key, data ?? new Uint8Array()));
-  }
-
-  async #remove(key: string): Promise<void> {
-    await this.#ports.parking.remove(key).catch(() => undefined); // it costs room, nothing else
-  }
-
-  async #again<T>(work: () => Promise<T>): Promise<T> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await work();
-      } catch (error) {
-        if (attempt === ATTEMPTS) throw error;
-      }
-    }
-  }
-}
-
-function chunkKey(kind: string, shard: number, moveId: string, index: number): string {
-  return `parked.${kind}.${shard}.${moveId}.${index}`;
 }
 
 function damaged(kind: string, shard: number): InvalidStateError {

@@ -32,6 +32,8 @@ export interface HandoffSettings {
   /** After a move that failed, its shard waits this long, doubled each time up to the second, in milliseconds. */
   readonly retryMinMs: number;
   readonly retryMaxMs: number;
+  /** Milliseconds between two looks for chunks in the state bucket that no parked shard needs. */
+  readonly chunkSweepMs: number;
   /** Moves kept in the journal. */
   readonly journalMax: number;
 }
@@ -52,5 +54,6 @@ export const HANDOFF_DEFAULTS: HandoffSettings = {
   reconcileMs: 500,
   retryMinMs: 250,
   retryMaxMs: 10_000,
+  chunkSweepMs: 600_000,
   journalMax: 1_000,
 };

@@ -91,3 +91,71 @@ describe("a change that is applied after it was given up", () => {
     expect(await cluster.ends(b.ref(Ledger, "x").read())).toEqual(["one", "two"]);
   });
 });
+
+describe("chunks of parked shards", () => {
+  /** What lies in the state bucket. */
+  const chunks = () =>
+    cluster.network
+      .bucket(`${bucketOf("test")}-parked`)
+      .entries()
+      .filter(({ value }) => value !== undefined)
+      .map(({ key }) => key);
+
+  test("of a park that fails are removed, whether a chunk or the record could not be written", async () => {
+    for (const what of ["chunk", "record"]) {
+      let broken = true;
+      let parking = false;
+      let tries = 0;
+      cluster = new MemoryCluster({
+        casTimeoutMs: 50,
+        recordFilter: (client, operation, bucket, key) => {
+          if (client !== "a" || !broken) return "answer";
+          if (bucket.endsWith("-parked")) parking = true;
+          if (operation !== "create" || !key.endsWith(".2")) return "answer";
+          return what === "chunk" || tries++ === 0 ? "lose-request" : "answer"; // the second is only slow
+        },
+      });
+      const settings = { chunkBytes: 100, retryMinMs: 10_000 };
+      const a = await cluster.start("a", { hosts: [hostLedger()], settings });
+      await cluster.settled("ledger", "a");
+      await cluster.ends(a.ref(Ledger, "x").add("x".repeat(1_000)));
+      const leaving = a.leave();
+      if (what === "record") {
+        await cluster.until("a moving record", () => shardState() === "moving");
+        await write(({ owner, epoch, floor, late, nonce }) => ({
+          owner,
+          epoch,
+          floor,
+          late,
+          nonce,
+          state: "owned",
+        }));
+      }
+      await cluster.until(`a park that failed (${what})`, () => cluster.seen("move-kept").length > 0);
+      expect(parking).toBe(true);
+      await cluster.clock.advance(500);
+      expect([what, chunks()]).toEqual([what, []]);
+      broken = false;
+      expect(await cluster.ends(leaving)).toMatchObject({ parked: 1, leftOver: 0 });
+      expect(chunks().length).toBeGreaterThan(5);
+      const b = await cluster.start("b", { hosts: [hostLedger()] });
+      expect((await cluster.ends(b.ref(Ledger, "x").read()))[0]?.length).toBe(1_000);
+      expect(chunks()).toEqual([]);
+      if (what === "chunk") await cluster.close();
+    }
+  });
+
+  test("that a crash has left are found and removed by whoever owns the shard, and no others", async () => {
+    cluster = new MemoryCluster();
+    const settings = { chunkSweepMs: 5_000 };
+    await cluster.start("a", { hosts: [hostLedger()], settings });
+    await cluster.settled("ledger", "a");
+    const parked = await cluster.ends(cluster.network.connect("old").records(`${bucketOf("test")}-parked`));
+    for (const key of ["parked.ledger.0.old.0", "parked.ledger.0.old.1", "parked.other.0.old.0"])
+      await cluster.ends(parked.create(key, new Uint8Array(10)));
+    await cluster.clock.advance(4_000);
+    expect(chunks().length).toBe(3);
+    await cluster.clock.advance(2_000);
+    expect(chunks()).toEqual(["parked.other.0.old.0"]);
+  });
+});
