@@ -5,6 +5,7 @@
  */
 import { BusyError, type ErrorData, InvalidResultError, TooLargeError, toErrorData } from "../errors.ts";
 import type { Mail } from "../actors/mail.ts";
+import type { Room } from "../actors/room.ts";
 import type { NodeId } from "../cluster/protocol.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Codec } from "../transport/codec.ts";
@@ -40,6 +41,8 @@ export interface ReceiverPorts {
   readonly outbox: Outbox;
   readonly keeper: ReplyKeeper;
   readonly settings: DeliverySettings;
+  /** Bytes that may be held on the node for gaps before them. */
+  readonly gaps: Room;
   /** Largest body of a reply, in bytes. */
   readonly replyBytesMax: number;
   /** For tests: rules to break on purpose. */
@@ -181,6 +184,7 @@ export class LinkReceiver implements AckSource {
   /** The shard is not served here any more: its next owner acknowledges. */
   close(): void {
     this.peer.acks.delete(this);
+    for (const seq of [...this.#held.keys()]) this.#unhold(seq);
   }
 
   takeAck(): FrameItem {
@@ -199,7 +203,7 @@ export class LinkReceiver implements AckSource {
 
   /** What the sender gave up leaves no gap; what is only missing is still asked for. */
   #skipTo(first: number): void {
-    for (const seq of this.#held.keys()) if (seq < first) this.#held.delete(seq);
+    for (const seq of this.#held.keys()) if (seq < first) this.#unhold(seq);
     this.expected = first;
     this.#admitHeld();
   }
@@ -233,9 +237,8 @@ export class LinkReceiver implements AckSource {
   #admitHeld(): void {
     if (this.#held.size === 0) return;
     for (;;) {
-      const next = this.#held.get(this.expected);
+      const next = this.#unhold(this.expected);
       if (next === undefined) return;
-      this.#held.delete(this.expected);
       this.#admit(next);
     }
   }
@@ -257,10 +260,13 @@ export class LinkReceiver implements AckSource {
   }
 
   #hold(envelope: Envelope): void {
-    const { clock, settings, outbox } = this.#ports;
+    const { clock, settings, outbox, gaps } = this.#ports;
     const { kind, shard, epoch } = this.#shard;
-    if (this.#held.size < settings.gapMax)
+    const bytes = envelope.argument.byteLength;
+    if (this.#held.size < settings.gapMax && gaps.fits(bytes) && !this.#held.has(envelope.seq)) {
       this.#held.set(envelope.seq, { ...envelope, argument: envelope.argument.slice() });
+      gaps.take(bytes);
+    }
     const now = clock.now();
     if (now - this.#gapAskedAt < settings.resendMinMs) return;
     this.#gapAskedAt = now;
@@ -268,6 +274,14 @@ export class LinkReceiver implements AckSource {
       this.peer,
       numbers({ item: "gap", kind, shard, epoch, from: this.expected, to: envelope.seq - 1 }),
     );
+  }
+
+  #unhold(seq: number): Envelope | undefined {
+    const held = this.#held.get(seq);
+    if (held === undefined) return undefined;
+    this.#held.delete(seq);
+    this.#ports.gaps.give(held.argument.byteLength);
+    return held;
   }
 
   #owe(urgent: boolean): void {

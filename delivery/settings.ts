@@ -21,10 +21,12 @@ export interface DeliverySettings {
   /** Milliseconds until the first repetition, at least, and between the last ones, at most. */
   readonly resendMinMs: number;
   readonly resendMaxMs: number;
-  /** Messages of one sender that may be held for a gap before them. */
+  /** Messages of one sender to one shard that may be held for a gap before them, and bytes of all such on the node. */
   readonly gapMax: number;
-  /** Messages that may be held for a shard whose ownership is in doubt, and for how long. */
+  readonly gapBytesMax: number;
+  /** Messages that a node may hold because the ownership of their shard is in doubt, their bytes, and for how long. */
   readonly heldMax: number;
+  readonly heldBytesMax: number;
   readonly heldMs: number;
   /** Replies to one sender about one shard that may be unacknowledged; beyond, its asks are refused as `busy`. */
   readonly repliesMax: number;
@@ -43,7 +45,9 @@ export const DELIVERY_DEFAULTS: DeliverySettings = {
   resendMinMs: 25,
   resendMaxMs: 500,
   gapMax: 1_024,
-  heldMax: 1_024,
+  gapBytesMax: 16_777_216,
+  heldMax: 8_192,
+  heldBytesMax: 16_777_216,
   heldMs: 2_000,
   repliesMax: 4_096,
   frameBytes: 131_072,

@@ -136,6 +136,7 @@ export class Shard implements CatalogHost, ReceiverShard, LocalShard {
 
   /** Forgets the link of a node whose life has ended. */
   forget(peer: Peer): void {
+    this.#links.get(peer)?.close();
     this.#links.delete(peer);
   }
 

@@ -8,6 +8,7 @@ import type { Ownership } from "../cluster/ownership.ts";
 import { type NodeId, sameNode } from "../cluster/protocol.ts";
 import type { Clock } from "../platform/clock.ts";
 import { type Envelope, numbers } from "./frame.ts";
+import { HeldEnvelopes } from "./held.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Peer } from "./peer.ts";
 import type { DeliverySettings } from "./settings.ts";
@@ -22,22 +23,17 @@ export interface ShardTablePorts {
   readonly settings: DeliverySettings;
 }
 
-interface Held {
-  readonly peer: Peer;
-  readonly envelope: Envelope;
-  readonly until: number;
-}
-
 /** See the module's text. */
 export class ShardTable {
   readonly #ports: ShardTablePorts;
   readonly #shards = new Map<string, (Shard | undefined)[]>();
-  readonly #held = new Map<string, Held[]>();
+  readonly #held: HeldEnvelopes;
   readonly #refreshing = new Set<string>();
   readonly #listeners = new Set<(kind: string, shard: number) => void>();
 
   constructor(ports: ShardTablePorts) {
     this.#ports = ports;
+    this.#held = new HeldEnvelopes(ports.clock, ports.settings);
   }
 
   get(kind: string, shard: number): Shard | undefined {
@@ -72,15 +68,20 @@ export class ShardTable {
   /** Its phase, owner or epoch changed: links choose their way again, and what was held is looked at again. */
   changed(kind: string, shard: number): void {
     for (const listener of this.#listeners) listener(kind, shard);
-    const key = `${kind}/${shard}`;
-    const held = this.#held.get(key);
-    if (held === undefined) return;
-    this.#held.delete(key);
-    const now = this.#ports.clock.now();
-    for (const { peer, envelope, until } of held) {
+    if (this.#held.size === 0) return;
+    for (const { peer, envelope, until } of this.#held.take(kind, shard)) {
       // of a sender whose life has ended nothing is known any more: its copies must not be admitted as new
-      if (until > now && !peer.over) this.#receive(peer, envelope, until);
+      if (!peer.over) this.#receive(peer, envelope, until);
     }
+  }
+
+  /** Messages held because the ownership of their shard is in doubt, and their bytes. */
+  get held(): { readonly messages: number; readonly bytes: number } {
+    return { messages: this.#held.size, bytes: this.#held.bytes };
+  }
+
+  stop(): void {
+    this.#held.stop();
   }
 
   /** Takes an envelope off the wire; the bytes of its argument are only lent. */
@@ -95,32 +96,23 @@ export class ShardTable {
       if (envelope.epoch < served.epoch) return this.#moved(peer, envelope, served.epoch);
       if (envelope.epoch === served.epoch && served.admitsAt(this.#ports.clock.now()))
         return served.receive(peer, envelope);
-      this.#hold(peer, envelope, until);
+      this.#held.hold(peer, envelope, until);
       if (envelope.epoch > served.epoch) this.look(kind, shard);
       return;
     }
     const known = this.#ports.ownership.entry(kind, shard)?.record;
     if (known === undefined || known.epoch < envelope.epoch) {
-      this.#hold(peer, envelope, until);
+      this.#held.hold(peer, envelope, until);
       return this.look(kind, shard);
     }
     const becomesMine = known.state === "owned" && sameNode(known.owner, this.#ports.self);
-    if (becomesMine && known.epoch === envelope.epoch) return this.#hold(peer, envelope, until);
+    if (becomesMine && known.epoch === envelope.epoch) return this.#held.hold(peer, envelope, until);
     this.#moved(peer, envelope, known.epoch);
   }
 
   /** The copy is not admitted here, now or later: its sender may count on that. */
   #moved(peer: Peer, { kind, shard, seq, copy }: Envelope, epoch: number): void {
     this.#ports.outbox.add(peer, numbers({ item: "moved", kind, shard, seq, copy, epoch }));
-  }
-
-  /** A cache only: what does not fit is sent again by its sender. */
-  #hold(peer: Peer, envelope: Envelope, until: number): void {
-    const key = `${envelope.kind}/${envelope.shard}`;
-    let held = this.#held.get(key);
-    if (held === undefined) this.#held.set(key, (held = []));
-    if (held.length >= this.#ports.settings.heldMax) held.shift();
-    held.push({ peer, envelope: { ...envelope, argument: envelope.argument.slice() }, until });
   }
 
   /** A hint, from whomever, only makes this node look at the record. */

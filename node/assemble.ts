@@ -6,6 +6,7 @@
 import { Budget } from "../actors/budget.ts";
 import type { Hosted } from "../actors/host.ts";
 import type { RefFactory } from "../actors/ref.ts";
+import { Room } from "../actors/room.ts";
 import { Scheduler } from "../actors/scheduler.ts";
 import type { Gate } from "../cluster/gate.ts";
 import type { Membership } from "../cluster/membership.ts";
@@ -59,6 +60,7 @@ export interface Parts extends Pick<Ground, "membership" | "ownership" | "events
   readonly keeper: ReplyKeeper;
   readonly table: ShardTable;
   readonly router: Router;
+  readonly gaps: Room;
   readonly inbound: Inbound;
   readonly coordinator: Coordinator;
   readonly door: Door | undefined;
@@ -139,7 +141,8 @@ export function assemble(ground: Ground): Parts {
     defects,
     open: router.open.bind(router),
   };
-  const receiver = { clock, codec, outbox, keeper, settings, replyBytesMax: bytesMax, defects };
+  const gaps = new Room(settings.gapBytesMax);
+  const receiver = { gaps, clock, codec, outbox, keeper, settings, replyBytesMax: bytesMax, defects };
   const shards = { self, peers, gate, runtime, budget, receiver };
   const coordinator = new Coordinator({
     self,
@@ -180,6 +183,7 @@ export function assemble(ground: Ground): Parts {
     keeper,
     table,
     router,
+    gaps,
     inbound,
     coordinator,
     door,

@@ -74,6 +74,9 @@ export interface NodeInspection {
     readonly lateHere: number;
     readonly outgoing: number;
     readonly unconfirmedReplies: number;
+    /** Messages held, and their bytes, because the ownership of their shard is in doubt, or one before them is missing. */
+    readonly heldMessages: number;
+    readonly heldBytes: number;
     readonly framesOut: number;
     readonly itemsOut: number;
     readonly framesIn: number;
@@ -87,7 +90,7 @@ export interface NodeInspection {
 }
 
 export function inspectNode(who: { name: string; cluster: string }, parts: Parts): NodeInspection {
-  const { membership, gate, coordinator, budget, router, keeper, outbox, inbound, door } = parts;
+  const { membership, gate, coordinator, budget, router, keeper, outbox, inbound, door, table, gaps } = parts;
   return {
     node: who.name,
     cluster: who.cluster,
@@ -105,6 +108,8 @@ export function inspectNode(who: { name: string; cluster: string }, parts: Parts
       lateHere: coordinator.leavers.size,
       outgoing: router.size,
       unconfirmedReplies: keeper.size,
+      heldMessages: table.held.messages,
+      heldBytes: table.held.bytes + gaps.taken,
       framesOut: outbox.frames,
       itemsOut: outbox.items,
       framesIn: inbound.frames,

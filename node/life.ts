@@ -191,6 +191,7 @@ function endParts({ door, coordinator, table, router, inbound, keeper, outbox }:
     shard.close();
     shard.catalog.drop(givenUp());
   }
+  table.stop();
   router.stop(error);
   inbound.stop();
   keeper.stop();

@@ -36,7 +36,7 @@ export const DEFAULT_SETTINGS: Settings = {
 /** What may be 0: waiting not at all, or holding nothing. Everything else is at least 1. */
 const MAY_BE_ZERO: ReadonlySet<string> = new Set([
   ...["settleMs", "claimSettleMs", "drainMs", "ackDelayMs", "stageSliceMs", "heldMs", "retryMinMs"],
-  ...["gapMax", "heldMax", "sleepingBytesMax", "journalMax", "activationsMax"],
+  ...["gapMax", "gapBytesMax", "heldMax", "heldBytesMax", "sleepingBytesMax", "journalMax", "activationsMax"],
 ]);
 
 /** The defaults with some replaced. @throws {ConfigurationError} for a name that is none, or a value that cannot work */
