@@ -1,0 +1,151 @@
+// One honest specimen of each form on the wire: what is damaged by the fuzzer, and what must still be read after it. Their
+// bytes are kept in `tests/golden/wire.json`, so that a change of a form shows in review.
+import { recordCodec } from "../../cluster/protocol.ts";
+import type { Item } from "../../delivery/frame.ts";
+import { type BatchActor, encodeActor, encodeBatch } from "../../handoff/batch.ts";
+import { encodeMove, type MoveBody } from "../../handoff/protocol.ts";
+import { createCodec } from "../../transport/codec.ts";
+import { frame } from "../security/forgery.ts";
+
+const codec = createCodec();
+const records = recordCodec(codec);
+export const SENDER = { node: "sender", incarnation: "1-s" };
+const OTHER = { node: "other", incarnation: "2-o" };
+const OF = { kind: "ledger", shard: 3 };
+const HASH = "0123456789abcdef".repeat(4);
+const VALUE = {
+  text: "ü",
+  list: [1, -2, 1.5, 2n ** 70n],
+  at: new Date(1_700_000_000_123),
+  bytes: Uint8Array.of(1, 2),
+};
+
+const ENVELOPE = {
+  item: "envelope",
+  ...OF,
+  epoch: 5,
+  seq: 300,
+  copy: 2,
+  first: 298,
+  remainingMs: 4_999,
+  urgent: false,
+  name: "forged",
+  message: "add",
+  chain: ["ledger/x"],
+  argument: codec.encode(VALUE),
+} as const;
+
+const EMPTY = { remainingMs: 0, name: "", message: "", chain: [], argument: new Uint8Array() };
+
+const ITEMS: Readonly<Record<string, Item>> = {
+  ask: { ...ENVELOPE, type: "ask", urgent: true },
+  tell: { ...ENVELOPE, type: "tell", chain: [] },
+  skip: { ...ENVELOPE, ...EMPTY, type: "skip" },
+  reply: { item: "reply", ...OF, epoch: 5, seq: 300, ok: true, body: codec.encode(VALUE) },
+  error: {
+    item: "reply",
+    ...OF,
+    epoch: 5,
+    seq: 301,
+    ok: false,
+    body: codec.encode({ code: "busy", message: "full", retryable: true, retryAfterMs: 100 }),
+  },
+  ack: { item: "ack", ...OF, epoch: 5, upTo: 299 },
+  got: { item: "got", ...OF, seqs: [1, 200, 40_000] },
+  gap: { item: "gap", ...OF, epoch: 5, from: 10, to: 12 },
+  moved: { item: "moved", ...OF, seq: 300, copy: 2, epoch: 6 },
+};
+
+const SIZE = { bytes: 600_000, chunks: 3, hash: HASH };
+const MOVES: readonly MoveBody[] = [
+  { type: "offer", ...OF, epoch: 5, actors: 7, stateVersion: 2 },
+  { type: "accept" },
+  { type: "decline", reason: "full" },
+  { type: "sealed", ...OF, epoch: 5, ...SIZE, revision: 77 },
+  { type: "pull", chunks: [0, 1, 2] },
+  { type: "chunk", index: 1, data: Uint8Array.of(1, 2, 3) },
+  { type: "progress" },
+  { type: "late", ...OF, epoch: 5, ...SIZE, name: "forged" },
+];
+
+const ACTOR: BatchActor = {
+  name: "forged",
+  status: "active",
+  snapshot: { stateVersion: 2, bytes: codec.encode({ words: ["one"] }) },
+  at: undefined,
+  reason: undefined,
+  timers: [{ id: "t", message: "tick", argument: codec.encode(undefined), remainingMs: 1.5, everyMs: 1_000 }],
+  backlog: [
+    {
+      from: OTHER,
+      seq: 9,
+      type: "ask",
+      name: "forged",
+      message: "add",
+      chain: ["k/z"],
+      remainingMs: 250,
+      argument: codec.encode(VALUE),
+    },
+  ],
+};
+const LATE: BatchActor = {
+  ...ACTOR,
+  name: "slow",
+  status: "late",
+  snapshot: undefined,
+  at: SENDER,
+  timers: [],
+  backlog: [],
+};
+const BAD: BatchActor = { ...LATE, name: "bad", status: "quarantined", at: undefined, reason: "too new" };
+
+const OWNED = { owner: SENDER, epoch: 5, floor: 2, state: "owned", late: [], nonce: "n" } as const;
+const LATE_ACTORS = [
+  { name: "x", at: SENDER },
+  { name: "y", at: SENDER },
+  { name: "ü", at: OTHER },
+];
+
+/** Every form, by what it is: its bytes. */
+export const WIRE: Readonly<Record<string, Readonly<Record<string, Uint8Array>>>> = {
+  frame: {
+    ...Object.fromEntries(Object.entries(ITEMS).map(([name, item]) => [name, frame(SENDER, [item])])),
+    all: frame(SENDER, Object.values(ITEMS)),
+  },
+  move: Object.fromEntries(MOVES.map((body) => [body.type, encodeMove(codec, "test", SENDER, "m0", body)])),
+  batch: {
+    empty: encodeBatch({ links: [], replies: [], actors: [] }),
+    full: encodeBatch({
+      links: [{ from: SENDER, expected: 300 }],
+      replies: [{ to: OTHER, epoch: 4, seq: 7, ok: false, refusesTell: true, body: codec.encode(VALUE) }],
+      actors: [ACTOR, LATE, BAD],
+    }),
+  },
+  actor: { late: encodeActor(ACTOR) },
+  node: {
+    up: records.encodeNode({
+      ...SENDER,
+      state: "up",
+      kinds: [{ kind: "ledger", shards: 4, stateVersion: 2 }],
+      weight: 1,
+      protocol: [1],
+      runtime: "bun 1.4.5",
+      renewal: 12,
+      nonce: "n",
+    }),
+  },
+  kind: { ledger: records.encodeKind({ kind: "ledger", shards: 4, nonce: "n" }) },
+  generation: { first: records.encodeGeneration({ generation: "g", nonce: "n" }) },
+  shard: {
+    owned: records.encodeShard({ ...OWNED, late: LATE_ACTORS }),
+    moving: records.encodeShard({ ...OWNED, state: "moving", to: OTHER, moveId: "m0" }),
+    toBucket: records.encodeShard({ ...OWNED, state: "moving", to: "bucket", moveId: "m0" }),
+    parked: records.encodeShard({
+      ...OWNED,
+      state: "parked",
+      moveId: "m0",
+      parked: { ...SIZE, actors: 7, stateVersion: 2 },
+    }),
+  },
+  value: { all: codec.encode(VALUE), map: codec.encode(new Map<unknown, unknown>([[1, new Set(["a"])]])) },
+};
