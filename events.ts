@@ -37,6 +37,8 @@ export type NodeEventBody =
       readonly epoch: number;
       readonly how: "first" | "claimed" | "handed-off" | "restored" | "reclaimed";
     }
+  /** This node stopped serving a shard, without a move of its own: the record gives it to somebody else. */
+  | { readonly type: "shard-lost"; readonly kind: string; readonly shard: number; readonly epoch: number }
   /** A move that this node gave away has ended. `durationMs` counts from the offer, `pauseMs` from the drain. */
   | ShardMoved
   /** A move was declined, failed or timed out; the shard stays with its owner, who tries again later. */

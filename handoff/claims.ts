@@ -4,9 +4,11 @@
  *
  * @module
  */
+import { givenUp } from "../actors/refusals.ts";
 import { claimed, reclaimed } from "../cluster/shard_changes.ts";
 import { Shard } from "../delivery/shard.ts";
 import type { ParkingPlace } from "./parking.ts";
+import { isSuperseded } from "./plan.ts";
 import type { HandoffPorts } from "./ports.ts";
 
 /** See the module's text. Each method tells whether this node won the record. */
@@ -61,5 +63,17 @@ export class Claims {
     if (entry?.record.state !== "moving") return true;
     const change = await ownership.change(kind, shard, entry, reclaimed(entry.record), { giveUp: hasEnded });
     return change.won;
+  }
+
+  /** Stops serving a shard that its record gives to somebody else. What waits here is refused, what runs speaks no more. */
+  dropSuperseded(kind: string, shard: number): void {
+    const { self, ownership, table, events, defects } = this.#ports;
+    const served = table.get(kind, shard);
+    if (!served || defects.has("stale-epoch-serves")) return;
+    if (!isSuperseded(self, served.epoch, ownership.entry(kind, shard)?.record)) return;
+    served.close();
+    served.catalog.drop(givenUp());
+    table.detach(served);
+    events.emit({ type: "shard-lost", kind, shard, epoch: served.epoch });
   }
 }

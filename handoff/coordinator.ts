@@ -143,6 +143,7 @@ export class Coordinator {
     this.#viewAt = this.#ports.clock.now();
     this.#armSettled();
     for (const move of this.#sources.values()) move.look();
+    this.#reception.lookAll();
     this.soon();
   }
 
@@ -156,7 +157,9 @@ export class Coordinator {
 
   #recordChanged(kind: string, shard: number): void {
     const key = keyOf(kind, shard);
-    this.#sources.get(key)?.look();
+    const source = this.#sources.get(key);
+    if (source) source.look();
+    else this.#claims.dropSuperseded(kind, shard);
     this.#reception.look(kind, shard);
     if (this.leavers.size > 0) this.leavers.look();
     this.soon();
@@ -234,6 +237,7 @@ export class Coordinator {
       this.#backoff.more(key);
     } finally {
       this.#claiming.delete(key);
+      if (!this.#stopped && !this.#sources.has(key)) this.#claims.dropSuperseded(kind, shard); // it may have changed again
       this.soon();
     }
   }

@@ -34,6 +34,15 @@ export type Step =
   /** The record names this node, yet nothing of it is here: take it up without its memory. */
   | { readonly do: "adopt" };
 
+/**
+ * Whether a shard that `self` serves under `epoch` is somebody else's by its record: it must stop being served at once.
+ * A missing record says nothing.
+ */
+export function isSuperseded(self: NodeId, epoch: number, record: ShardRecord | undefined): boolean {
+  if (record === undefined || record.epoch < epoch) return false;
+  return record.epoch > epoch || record.state === "parked" || !sameNode(record.owner, self);
+}
+
 const NOTHING: Step = { do: "nothing" };
 
 /** One decision. */

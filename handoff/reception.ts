@@ -37,6 +37,11 @@ export class Reception {
     this.#moves.get(keyOf(kind, shard))?.look();
   }
 
+  /** Some node may be over. */
+  lookAll(): void {
+    for (const move of [...this.#moves.values()]) move.look();
+  }
+
   offered(offer: MoveMessageOf<"offer">): void {
     const { kind, shard, epoch, from, moveId } = offer;
     const { talk, hosts, table } = this.#ports;

@@ -52,8 +52,12 @@ export class TargetMove {
     return this.#state;
   }
 
-  /** The record may name another move by now, or none. What is older than this move says nothing about it. */
+  /**
+   * The source may be over: what it has not sent will never come. And the record may name another move by now, or none;
+   * what is older than this move says nothing about it.
+   */
   look(): void {
+    if (this.#ports.membership.isOver(this.move.from)) this.dispatch({ type: "silence" });
     if (isOver(this.#state) || this.#state.at === "committing" || !this.#size) return;
     const { hosted, shard, moveId } = this.move;
     const entry = this.#ports.ownership.entry(hosted.contract.kind, shard);

@@ -95,6 +95,22 @@ describe("a node that is killed", () => {
     });
   }
 
+  test("is replaced within 3 s also while its shards move to another", async () => {
+    await using cluster = new Cluster(13);
+    await cluster.up("a", "z");
+    await cluster.start("b", [hostLedger(steering(), ledger({ shards: SHARDS }))]);
+    const moving = () =>
+      cluster
+        .node("b")
+        .inspect()
+        .shards.filter((each) => each.state === "moving");
+    await cluster.until("a move from z", () => moving().some(({ owner }) => owner === "z"));
+    const killedAt = cluster.clock.now();
+    cluster.crash("z");
+    await cluster.answers("a");
+    expect(cluster.clock.now() - killedAt).toBeLessThan(3_000);
+  });
+
   test("is replaced only when its lease has run out, if one of the others does not confirm", async () => {
     await using cluster = new Cluster(4);
     await cluster.up("a", "b", "c", "z");
@@ -215,6 +231,31 @@ describe("records that cannot be written", () => {
     cluster.records.fate = (client) => (client === "a" ? "answer" : "lose-request");
     await cluster.until("a death", () => cluster.told("node-lost").length > 0, 3_000);
   });
+});
+
+describe("a shard whose record names somebody else", () => {
+  for (const defects of [[], ["stale-epoch-serves"]]) {
+    test(`is ${defects.length ? "still served with the defect" : "dropped at once, without a move"}`, async () => {
+      await using cluster = new Cluster(14, {}, defects);
+      const [a] = await cluster.up("a", "b");
+      const mine = NAMES.map((name) => ({ name, ref: a?.ref(Ledger, name) }));
+      await cluster.ends("a word", Promise.all(mine.map(({ ref }) => ref?.add("word"))));
+      const here = () => new Set(a?.inspect().actors.map(({ shard }) => shard));
+      const shard = a?.inspect().actors[0]?.shard ?? -1;
+      const key = `shards.ledger.${shard}`;
+      const bucket = cluster.network.bucket("baton-simulated");
+      const entry = bucket.entry(key)?.value;
+      if (!entry) throw new Error("expected a record; seen: none");
+      const record = recordCodec().decodeShard(entry);
+      const owner = { node: "b", incarnation: cluster.node("b").incarnation };
+      const next = { ...record, owner, epoch: record.epoch + 1, floor: record.epoch + 1, nonce: "other" };
+      bucket.write(key, recordCodec().encodeShard(next), () => true);
+      await cluster.advance(20);
+      expect(here().has(shard)).toBe(defects.length > 0);
+      expect(cluster.told("shard-lost")).toEqual(defects.length > 0 ? [] : ["a"]);
+      if (defects.length === 0) await cluster.answers("a");
+    });
+  }
 });
 
 describe("what is not there", () => {

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { findRuntimes } from "../../examples/git_activity/runtimes.ts";
+import type { Settings } from "../../mod.ts";
 import type { NatsServer } from "./nats_server.ts";
 import { until, within } from "./conditions.ts";
 
@@ -26,13 +27,19 @@ export class NodeProcess {
   #printed = "";
   #said = "";
 
-  constructor(runtime: Runtime, name: string, cluster: string, server: NatsServer) {
+  constructor(
+    runtime: Runtime,
+    name: string,
+    cluster: string,
+    server: NatsServer,
+    settings: Partial<Settings> = {},
+  ) {
     const executable = findRuntimes().get(runtime);
     if (executable === undefined) throw new Error(`Cannot start a node on ${runtime}: it was not found`);
     const how =
       runtime === "bun" ? ["run"] : ["run", "--no-prompt", "--quiet", `--allow-net=127.0.0.1:${server.port}`];
     this.name = name;
-    this.#child = spawn(executable, [...how, PROGRAM, name, cluster, server.url], {
+    this.#child = spawn(executable, [...how, PROGRAM, name, cluster, server.url, JSON.stringify(settings)], {
       stdio: ["pipe", "pipe", "pipe"],
     });
     this.#child.stdin?.on("error", () => {});
@@ -54,10 +61,15 @@ export class NodeProcess {
     return this;
   }
 
-  /** By number: on Deno, `ChildProcess.kill` also closes the child's standard input. */
-  async end(signal: "SIGTERM" | "SIGINT" | "SIGKILL"): Promise<Ended> {
+  /** SIGSTOP freezes it, and SIGCONT lets it go on. */
+  signal(signal: "SIGTERM" | "SIGINT" | "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {
     const { pid, exitCode, signalCode } = this.#child;
     if (pid !== undefined && exitCode === null && signalCode === null) process.kill(pid, signal);
+  }
+
+  /** By number: on Deno, `ChildProcess.kill` also closes the child's standard input. */
+  async end(signal: "SIGTERM" | "SIGINT" | "SIGKILL"): Promise<Ended> {
+    this.signal(signal);
     return await within(this.#ended, END_TIMEOUT_MS, `the end of "${this.name}", which said "${this.#said}"`);
   }
 }
