@@ -187,7 +187,8 @@ export class Relocation {
     if (awaited === undefined) return;
     this.#residents.awaited.delete(name);
     this.#catalog.runtime.events.emit({ type: "actor-recovered", kind: this.#catalog.kind, name, reason });
-    const activation = this.#catalog.begin(name, "recovered", undefined, awaited.timers);
+    // its timers were as much of its memory as its state
+    const activation = this.#catalog.begin(name, "recovered", undefined, []);
     for (const mail of awaited.mailbox.clear()) activation.mailbox.push(mail);
     activation.wake();
   }

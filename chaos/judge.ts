@@ -51,10 +51,12 @@ function historyOf(recording: Recording, { births }: Chains): History {
   for (const call of recording.calls.values()) history.calls.push(judged(call, recording));
   for (const [, all] of births) {
     for (const { effects } of all)
-      for (const effect of effects) history.handled.push({ ...effect, at: 0, node: effect.node });
+      for (const effect of effects) history.starts.push({ ...effect, at: 0 });
   }
-  for (const { id, killedAt, disturbed } of recording.members.values())
-    if (disturbed || killedAt !== undefined) history.crashes.push({ node: id, at: killedAt ?? 0 });
+  // when an actor lost its memory nobody saw: any fault may have been the cause of any loss
+  history.lossesUnseen = [...recording.members.values()].some(
+    ({ killedAt, disturbed }) => disturbed || killedAt !== undefined,
+  );
   return history;
 }
 
@@ -65,7 +67,8 @@ function judged(call: RecordedCall, { members, stallMs }: Recording): History["c
   const deadlineAt = sentAt + timeoutMs + SLACK_MS + stallMs + frozenMs(member, sentAt, call.endedAt);
   const lost = outcome === undefined && member?.killedAt !== undefined;
   return {
-    ...{ sender, to, n, type, sentAt, deadlineAt, hasEffect: once, code: lost ? "killed" : code },
+    ...{ sender, to, n, type, origin: call.member, sentAt, deadlineAt, hasEffect: once },
+    ...{ code: lost ? "killed" : code, answerEpoch: undefined },
     ...(lost ? { outcome: "unknown", endedAt: deadlineAt } : { outcome, endedAt: call.endedAt ?? 0 }),
   };
 }

@@ -56,7 +56,9 @@ export function planShard(situation: Situation): Step {
   }
   if (!sameNode(record.owner, self)) {
     const heir = record.to !== undefined && record.to !== "bucket" && sameNode(record.to, self);
-    return (wanted || heir) && !leaving && mayClaim(record, self, isOver) ? { do: "claim" } : NOTHING;
+    // an heir takes it also when it leaves, for nobody else may: it gives it away afterwards
+    const mine = heir || (wanted && !leaving);
+    return mine && mayClaim(record, self, isOver) ? { do: "claim" } : NOTHING;
   }
   if (record.state === "moving") return { do: "reclaim" };
   if (!served) return { do: "adopt" };

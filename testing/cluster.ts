@@ -14,6 +14,7 @@ import { startNode } from "../node.ts";
 import { type Random, seededRandom } from "../platform/random.ts";
 import { MemoryNetwork, type MemoryNetworkOptions, spreadLatency } from "../transport/memory.ts";
 import { ManualClock } from "./manual_clock.ts";
+import { NodeClock } from "./node_clock.ts";
 
 /** What all nodes of a simulated cluster have in common. */
 export type SimulatedNodeOptions = Omit<
@@ -80,6 +81,8 @@ export class SimulatedCluster {
   phase = "start";
   readonly #options: SimulationOptions;
   readonly #nodes = new Map<string, ActorNode>();
+  /** Of each name's latest life. */
+  readonly #clocks = new Map<string, NodeClock>();
   #starts = 0;
 
   constructor(options: SimulationOptions) {
@@ -113,6 +116,8 @@ export class SimulatedCluster {
     options: SimulatedNodeOptions = {},
   ): Promise<ActorNode> {
     const { cluster = "simulated", node: common, onEvent } = this.#options;
+    const clock = new NodeClock(this.clock);
+    this.#clocks.set(name, clock);
     const node = await startNode({
       ...common,
       ...options,
@@ -120,8 +125,8 @@ export class SimulatedCluster {
       cluster,
       hosts,
       signals: false,
-      transport: this.network.connect(name),
-      clock: this.clock,
+      transport: this.network.connect(name, { turn: (run) => clock.turn(run) }),
+      clock,
       random: seededRandom(Math.imul(this.seed, 7919) + ++this.#starts),
     });
     this.#nodes.set(name, node);
@@ -155,12 +160,35 @@ export class SimulatedCluster {
     return await this.ends(`node "${name}" to leave`, this.leaving(name));
   }
 
-  /** Kills a node: nothing of it gets out any more, also what was under way. */
+  /**
+   * Kills a node, also one that is starting: none of its code runs any more, and nothing that was under way gets out. Its
+   * promises never end.
+   */
   crash(name: string): void {
-    const node = this.node(name);
+    this.clockOf(name).kill();
     this.#nodes.delete(name);
     this.network.crash(name);
-    void node.stop();
+  }
+
+  /**
+   * Freezes a node: none of its code runs until `wake`, yet what comes in waits for it.
+   *
+   * @param suspended its monotonic clock stands still as well, as on a machine that sleeps
+   */
+  freeze(name: string, suspended = false): void {
+    this.clockOf(name).freeze(suspended);
+  }
+
+  /** Ends a freeze: everything that was due comes at once, in its order. */
+  wake(name: string): void {
+    this.clockOf(name).wake();
+  }
+
+  /** The time of a node: what its code should wait by. @throws {SimulationError} if it was never started */
+  clockOf(name: string): NodeClock {
+    const clock = this.#clocks.get(name);
+    if (clock === undefined) throw this.failure(`a node "${name}"`, [...this.#clocks.keys()].join(", "));
+    return clock;
   }
 
   /** Cuts a node off: messages and records. */

@@ -26,6 +26,8 @@ export interface Call {
   /** The sender's number of this message to this actor: 1, 2, … */
   readonly n: number;
   readonly type: "ask" | "tell";
+  /** The node, in one of its lives, on which the sender was. */
+  readonly origin: string;
   readonly sentAt: number;
   readonly deadlineAt: number;
   /** False for a message whose handler throws before it has any effect. */
@@ -34,6 +36,19 @@ export interface Call {
   /** Code of the error it ended with. */
   code: string | undefined;
   endedAt: number;
+  /** Under which the answer was given, if the answer says so. */
+  answerEpoch: number | undefined;
+}
+
+/** The start of a handler, whatever becomes of it. */
+export interface Started {
+  readonly actor: string;
+  readonly sender: string;
+  readonly n: number;
+  readonly epoch: number;
+  /** The node in one of its lives. */
+  readonly node: string;
+  readonly at: number;
 }
 
 /** One message from its actor's point of view, at the moment when its effect was. */
@@ -46,6 +61,8 @@ export interface Handled {
   /** The node in one of its lives. */
   readonly node: string;
   readonly at: number;
+  /** Which of the actor's memories it went into: each time that it begins from nothing it has another. */
+  readonly memory: number;
   /** What the actor's own state says of all it handled before. */
   readonly before: Fold;
 }
@@ -63,8 +80,26 @@ export interface Activated {
   readonly epoch: number;
   readonly node: string;
   readonly at: number;
+  /** See {@link Handled}. */
+  readonly memory: number;
   /** Messages that the actor had handled by then. */
   readonly handled: number;
+}
+
+/** A time at which an actor's memory was lost: its shard was claimed, or it was given up. */
+export interface Loss {
+  readonly epoch: number;
+  readonly at: number;
+}
+
+/** Something that was done to a node from outside. */
+export interface Disturbance {
+  readonly what: "crash" | "freeze" | "cut" | "records" | "partition" | "stop";
+  /** By name. */
+  readonly node: string;
+  readonly from: number;
+  /** `Infinity` as long as it lasts. */
+  to: number;
 }
 
 /** A timer that was set. `fires` is how often it shall come; it is `cancelled` if it was stopped before that. */
@@ -100,10 +135,26 @@ export class History {
   readonly handled: Handled[] = [];
   readonly activations: Activated[] = [];
   readonly timers: Map<string, TimerSet> = new Map();
-  /** Nodes that were killed or cut off, with the time: some promises end there. */
-  readonly crashes: { readonly node: string; readonly at: number }[] = [];
-  /** What actors said about themselves, each when it had handled so many messages. */
-  readonly told: { readonly actor: string; readonly state: Fold; readonly handled: number }[] = [];
+  /** Handlers and hooks as they began. */
+  readonly starts: Started[] = [];
+  /** Losses by actor, oldest first. */
+  readonly losses: Map<string, Loss[]> = new Map();
+  /** Whether memories may have been lost without being noted in `losses`. */
+  lossesUnseen = false;
+  /** Lives of nodes that were killed: what they had to say nobody heard. */
+  readonly killed: Set<string> = new Set();
+  /** When lives of nodes ended because the others had declared them dead. */
+  readonly fenced: Map<string, number> = new Map();
+  /** Deaths as they were written, by name of the node. */
+  readonly deaths: { readonly node: string; readonly at: number }[] = [];
+  readonly disturbances: Disturbance[] = [];
+  /** What actors said about themselves, each when so many messages had gone into that memory. */
+  readonly told: {
+    readonly actor: string;
+    readonly memory: number;
+    readonly state: Fold;
+    readonly handled: number;
+  }[] = [];
   /** When handlers ended well, by `n of sender to actor`. */
   readonly endings: Map<string, number> = new Map();
   /** What was found while it happened. */
@@ -138,11 +189,12 @@ export class History {
     type: "ask" | "tell",
     timeoutMs: number,
     hasEffect = true,
+    origin = "",
   ): Call {
     const sentAt = this.#now();
     const call: Call = {
-      ...{ sender, to, n, type, sentAt, deadlineAt: sentAt + timeoutMs, hasEffect },
-      ...{ outcome: undefined, code: undefined, endedAt: 0 },
+      ...{ sender, to, n, type, origin, sentAt, deadlineAt: sentAt + timeoutMs, hasEffect },
+      ...{ outcome: undefined, code: undefined, endedAt: 0, answerEpoch: undefined },
     };
     this.calls.push(call);
     this.note(`sent ${type} ${sender} ${to} ${n}`);
@@ -158,17 +210,55 @@ export class History {
     call.endedAt = this.#now();
   }
 
+  /** A handler begins. */
+  started(actor: string, sender: string, n: number, epoch: number, node: string): void {
+    this.starts.push({ actor, sender, n, epoch, node, at: this.#now() });
+  }
+
   /** An actor has taken a message into its state. */
   effect(handled: Omit<Handled, "at">): void {
-    const { actor, sender, n, epoch, node } = handled;
+    const { actor, sender, n, epoch, node, memory } = handled;
     this.note(`handled ${actor} ${sender} ${n} ${epoch} ${node}`);
     this.handled.push({ ...handled, at: this.#now() });
     this.#counts.set(actor, this.countOf(actor) + 1);
+    const key = `${actor}#${memory}`;
+    this.#counts.set(key, this.countOf(key) + 1);
   }
 
   /** An actor tells what it has in its state now. */
-  tells(actor: string, state: Fold): void {
-    this.told.push({ actor, state, handled: this.countOf(actor) });
+  tells(actor: string, memory: number, state: Fold): void {
+    this.told.push({ actor, memory, state, handled: this.countOf(`${actor}#${memory}`) });
+  }
+
+  /** An actor's memory is lost, at that epoch of its shard. */
+  lost(actor: string, epoch: number): void {
+    this.note(`lost ${actor} ${epoch}`);
+    const known = this.losses.get(actor);
+    const loss = { epoch, at: this.#now() };
+    if (known) known.push(loss);
+    else this.losses.set(actor, [loss]);
+  }
+
+  /** Whether what an actor had at some time may be gone since. */
+  hasLost(actor: string, since: number, until = Infinity): boolean {
+    if (this.lossesUnseen) return true;
+    return this.losses.get(actor)?.some(({ at }) => at >= since && at <= until) ?? false;
+  }
+
+  /** A node was declared dead. */
+  died(node: string): void {
+    this.deaths.push({ node, at: this.#now() });
+  }
+
+  /** Something begins to happen to a node. @returns what notes its end */
+  disturbed(what: Disturbance["what"], node: string): () => void {
+    this.note(`${what} ${node}`);
+    const disturbance: Disturbance = { what, node, from: this.#now(), to: Infinity };
+    this.disturbances.push(disturbance);
+    return () => {
+      this.note(`end of ${what} ${node}`);
+      disturbance.to = this.#now();
+    };
   }
 
   /** The handler of a message has ended well. */
@@ -182,9 +272,11 @@ export class History {
   }
 
   /** An activation begins. */
-  activated(actor: string, why: string, epoch: number, node: string): void {
+  activated(actor: string, why: string, epoch: number, node: string, memory: number): void {
     this.note(`activated ${actor} ${why} ${epoch} ${node}`);
-    this.activations.push({ actor, why, epoch, node, at: this.#now(), handled: this.countOf(actor) });
+    this.started(actor, "", 0, epoch, node);
+    const handled = this.countOf(actor);
+    this.activations.push({ actor, why, epoch, node, memory, at: this.#now(), handled });
   }
 
   /** An actor has set a timer. */

@@ -4,6 +4,7 @@
  * @module
  */
 export { ManualClock } from "./manual_clock.ts";
+export { NodeClock } from "./node_clock.ts";
 export {
   SimulatedCluster,
   type SimulatedNodeOptions,

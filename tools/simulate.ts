@@ -4,19 +4,18 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { DEFECTS } from "../tests/simulation/defects.ts";
-import {
-  type Profile,
-  repeatCommand,
-  simulate,
-  type SimulationResult,
-} from "../tests/simulation/simulate.ts";
+import { isProfile, type Profile, PROFILES } from "../tests/simulation/profiles.ts";
+import { repeatCommand, simulate, type SimulationResult } from "../tests/simulation/simulate.ts";
 
 const HELP = `npm run simulate -- [options]
   Runs the real code of several nodes in one process, under a virtual clock and one seed for each run, while nodes join
   and leave and messages and records get lost; then checks that nothing was lost, doubled or reordered.
 
   --seeds A..B        which seeds to run (default 1..100)
-  --faults PROFILE    "planned", the only one yet: nodes join and leave in order, none is killed
+  --faults PROFILE    what goes wrong beside lost messages (default planned). PROFILE is one of
+${Object.entries(PROFILES)
+  .map(([name, { title }]) => `                        ${name}: ${title}`)
+  .join("\n")}
   --defect NAME       breaks one rule of the protocol on purpose; it should fail then. NAME is one of
 ${Object.entries(DEFECTS)
   .map(([name, words]) => `                        ${name}: ${words}`)
@@ -80,7 +79,8 @@ function options(): Options {
   }
   const [first = Number.NaN, last = first] = values.seeds.split("..").map(Number);
   if (!(first >= 0 && last >= first)) fail(`Cannot run these seeds: current value is "${values.seeds}"`);
-  if (values.faults !== "planned") fail(`Cannot run this profile: current value is "${values.faults}"`);
+  if (!isProfile(values.faults))
+    fail(`Cannot run this profile: current value is "${values.faults}", see --help`);
   const { defect, json, verbose, worker } = values;
   if (defect !== undefined && !Object.hasOwn(DEFECTS, defect))
     fail(`Cannot switch on this defect: current value is "${defect}", see --help`);

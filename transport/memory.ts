@@ -45,6 +45,8 @@ export class MemoryNetwork implements Broker {
   readonly #buckets: Map<string, MemoryBucket> = new Map();
   readonly #lanes: Map<string, Lane> = new Map();
   readonly #walls: Set<string> = new Set();
+  /** Names without records; `*` for all. */
+  readonly #recordsAway: Set<string> = new Set();
   readonly #turns: Map<string, number> = new Map();
 
   constructor(options: MemoryNetworkOptions = {}) {
@@ -68,6 +70,23 @@ export class MemoryNetwork implements Broker {
   /** Reconnects what was cut; running watches catch up. */
   heal(name: string): void {
     for (const connection of this.#named(name)) connection.reconnect();
+  }
+
+  /** Takes the records out of the reach of a name, or of everybody, also of those that come: `*`. Messages go on. */
+  loseRecords(name: string): void {
+    this.#recordsAway.add(name);
+    for (const connection of this.#affected(name)) connection.recordsChanged();
+  }
+
+  /** Ends `loseRecords` for the same name; running watches catch up. */
+  returnRecords(name: string): void {
+    this.#recordsAway.delete(name);
+    for (const connection of this.#affected(name)) connection.recordsChanged();
+  }
+
+  /** Whether records are within the reach of a name. */
+  hasRecords(name: string): boolean {
+    return !this.#recordsAway.has("*") && !this.#recordsAway.has(name);
   }
 
   /** Takes a connection away, with everything under way from it and to it. It never comes back. */
@@ -124,6 +143,10 @@ export class MemoryNetwork implements Broker {
   /** @ignore Takes a closed connection out. */
   forget(connection: MemoryConnection): void {
     this.#connections.delete(connection);
+  }
+
+  #affected(name: string): MemoryConnection[] {
+    return name === "*" ? [...this.#connections] : this.#named(name);
   }
 
   #named(name: string): MemoryConnection[] {

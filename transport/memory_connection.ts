@@ -22,6 +22,8 @@ import type {
 export interface MemoryConnectOptions {
   /** Told what a callback threw. Default: nobody. */
   readonly onError?: (error: unknown) => void;
+  /** Runs whatever comes in for this client. Default: at once. A test may hold it back, as a process that is frozen does. */
+  readonly turn?: (run: () => void) => void;
 }
 
 /** What connections need of the network they belong to. */
@@ -30,6 +32,7 @@ export interface Broker {
   readonly options: RecordFaults;
   readonly maxPayloadBytes: number;
   bucket(name: string): MemoryBucket;
+  hasRecords(name: string): boolean;
   route(from: MemoryConnection, message: Incoming): void;
   settle(from: MemoryConnection, run: () => void): void;
   forget(connection: MemoryConnection): void;
@@ -85,6 +88,10 @@ export class MemorySubscription implements Subscription {
   }
 
   deliver(message: Incoming): void {
+    this.connection.turn(() => this.#take(message));
+  }
+
+  #take(message: Incoming): void {
     if (this.#over || !this.connection.connected) return;
     try {
       this.#onMessage(message);
@@ -111,8 +118,11 @@ export class MemoryConnection implements Connection, Transport {
   readonly subscriptions: Set<MemorySubscription> = new Set();
   /** Counts disconnections: what was under way to an earlier session is lost. */
   session = 0;
+  /** The same for records, which may be out of reach by themselves. */
+  recordsSession = 0;
   connected = true;
   crashed = false;
+  #hadRecords: boolean;
   readonly #network: Broker;
   readonly #options: MemoryConnectOptions;
   readonly #listeners: Set<(status: TransportStatus) => void> = new Set();
@@ -123,10 +133,22 @@ export class MemoryConnection implements Connection, Transport {
     this.name = name;
     this.maxPayloadBytes = network.maxPayloadBytes;
     this.#options = options;
+    this.#hadRecords = network.hasRecords(name);
   }
 
   get transport(): Transport {
     return this;
+  }
+
+  /** Whether records answer. */
+  get recordsConnected(): boolean {
+    return this.connected && this.#network.hasRecords(this.name);
+  }
+
+  turn(run: () => void): void {
+    const { turn } = this.#options;
+    if (turn) turn(run);
+    else run();
   }
 
   publish(subject: string, payload: Uint8Array, options?: PublishOptions): void {
@@ -179,6 +201,7 @@ export class MemoryConnection implements Connection, Transport {
     for (const records of this.#records.values()) records.stop();
     this.connected = false;
     this.session++;
+    this.recordsSession++;
     this.#network.forget(this);
     return Promise.resolve();
   }
@@ -187,14 +210,28 @@ export class MemoryConnection implements Connection, Transport {
     if (!this.connected) return;
     this.connected = false;
     this.session++;
+    this.recordsSession++;
     this.#tell({ connected: false, reason });
+  }
+
+  /** Records have come into reach, or gone out of it: then what is under way is lost. */
+  recordsChanged(): void {
+    const has = this.#network.hasRecords(this.name);
+    if (has === this.#hadRecords) return;
+    this.#hadRecords = has;
+    if (!has) this.recordsSession++;
+    else this.#resumeRecords();
+  }
+
+  #resumeRecords(): void {
+    if (this.recordsConnected) for (const records of this.#records.values()) records.resume();
   }
 
   reconnect(): void {
     if (this.connected || this.crashed) return;
     this.connected = true;
     this.#tell({ connected: true, reason: "healed" });
-    for (const records of this.#records.values()) records.resume();
+    this.#resumeRecords();
   }
 
   crash(): void {
@@ -208,12 +245,14 @@ export class MemoryConnection implements Connection, Transport {
   }
 
   #tell(status: TransportStatus): void {
-    for (const listener of [...this.#listeners]) {
-      try {
-        listener(status);
-      } catch (error) {
-        this.report(error);
+    this.turn(() => {
+      for (const listener of [...this.#listeners]) {
+        try {
+          listener(status);
+        } catch (error) {
+          this.report(error);
+        }
       }
-    }
+    });
   }
 }

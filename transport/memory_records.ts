@@ -8,8 +8,11 @@ import type { Clock } from "../platform/clock.ts";
 import { Lane } from "./lane.ts";
 import type { CasResult, RecordEntry, Records, Watch } from "./records.ts";
 
-/** What becomes of one request for a record. With `lose-answer` it is applied all the same. */
-export type RecordFate = "answer" | "lose-request" | "lose-answer";
+/**
+ * What becomes of one request for a record. With `lose-answer` it is applied all the same; with `apply-late` too, after
+ * `lateMs`, when nobody waits for an answer any more, or when its sender is dead.
+ */
+export type RecordFate = "answer" | "lose-request" | "lose-answer" | "apply-late";
 
 /** The word for what is asked of a bucket. */
 export type RecordOperation = "create" | "update" | "remove" | "get" | "watch";
@@ -29,6 +32,8 @@ export interface RecordFaults {
   ) => RecordFate;
   /** How long a lost request lasts, in milliseconds. Default 1,000. */
   readonly casTimeoutMs?: number;
+  /** How late a request of that fate is applied, in milliseconds, asked for each. Default: 3 times `casTimeoutMs`. */
+  readonly lateMs?: () => number;
 }
 
 const CAS_TIMEOUT_MS = 1000;
@@ -36,10 +41,12 @@ const CAS_TIMEOUT_MS = 1000;
 /** The part of a connection that its records depend on. */
 export interface RecordsClient {
   readonly name: string;
-  readonly connected: boolean;
   readonly crashed: boolean;
+  readonly recordsConnected: boolean;
   /** Counts disconnections: an answer of an earlier session is lost. */
-  readonly session: number;
+  readonly recordsSession: number;
+  /** Runs what comes in. */
+  turn(run: () => void): void;
   report(error: unknown): void;
 }
 
@@ -160,21 +167,26 @@ export class MemoryRecords implements Records {
 
   #ask<T>(operation: RecordOperation, key: string, apply: () => T): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
-    const timer = this.#clock.after(this.#faults.casTimeoutMs ?? CAS_TIMEOUT_MS, () => {
-      reject(new RecordsUnavailableError(`Cannot ${operation} "${key}": no answer came in time`));
-    });
     const client = this.#client;
-    const session = client.session;
+    const timeoutMs = this.#faults.casTimeoutMs ?? CAS_TIMEOUT_MS;
+    const giveUp = () =>
+      reject(new RecordsUnavailableError(`Cannot ${operation} "${key}": no answer came in time`));
+    const timer = this.#clock.after(timeoutMs, () => client.turn(giveUp));
+    const session = client.recordsSession;
     const fate = this.#faults.recordFilter?.(client.name, operation, this.#name, key) ?? "answer";
-    if (!client.connected || fate === "lose-request") return promise;
+    if (!client.recordsConnected || fate === "lose-request") return promise;
+    if (fate === "apply-late") {
+      if (operation !== "watch") this.#clock.after(this.#faults.lateMs?.() ?? 3 * timeoutMs, apply);
+      return promise;
+    }
     this.#requests.push(this.#latencyMs(), () => {
       if (client.crashed) return;
       const result = apply();
       if (fate === "lose-answer") return;
       const answer = () => {
-        if (client.session !== session) return;
+        if (client.recordsSession !== session) return;
         timer.cancel();
-        resolve(result);
+        client.turn(() => resolve(result));
       };
       // Without latency the answer needs no turn of its own: it is asynchronous already.
       if (this.#faults.recordLatencyMs) this.#answers.push(this.#latencyMs(), answer);
@@ -227,12 +239,11 @@ class MemoryWatch implements Watch {
 
   /** Resolves once everything under way was delivered; rejects if it was lost with the connection. */
   caughtUp(): Promise<void> {
-    const session = this.#client.session;
+    const session = this.#client.recordsSession;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#lane.push(0, () => {
-      if (this.#client.session === session) resolve();
-      else reject(new RecordsUnavailableError(`Cannot watch "${this.#prefix}": the connection was lost`));
-    });
+    const lost = () =>
+      reject(new RecordsUnavailableError(`Cannot watch "${this.#prefix}": the connection was lost`));
+    this.#lane.push(0, () => this.#client.turn(this.#client.recordsSession === session ? resolve : lost));
     return promise;
   }
 
@@ -252,18 +263,20 @@ class MemoryWatch implements Watch {
   }
 
   #push(entry: RecordEntry): void {
-    if (!this.#client.connected || !covers(this.#prefix, entry.key)) return;
-    const session = this.#client.session;
+    if (!this.#client.recordsConnected || !covers(this.#prefix, entry.key)) return;
+    const session = this.#client.recordsSession;
     const name = this.#client.name;
     const delayMs = (this.#faults.recordLatencyMs?.(name) ?? 0) + (this.#faults.watchDelayMs?.(name) ?? 0);
     this.#lane.push(delayMs, () => {
-      if (!this.#stopped && this.#client.session === session && entry.revision > this.#seen)
-        this.#deliver(entry);
+      if (!this.#stopped && this.#client.recordsSession === session && entry.revision > this.#seen) {
+        this.#seen = entry.revision;
+        this.#client.turn(() => this.#deliver(entry));
+      }
     });
   }
 
   #deliver(entry: RecordEntry): void {
-    this.#seen = entry.revision;
+    if (this.#stopped) return;
     try {
       this.#onEntry(copyOf(entry));
     } catch (error) {

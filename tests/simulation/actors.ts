@@ -50,6 +50,8 @@ const State = z.strictObject({
   padding: z.string(),
 });
 const Dump = z.strictObject({ count: z.number().int(), digest: z.number().int() });
+/** An answer says under which epoch it was given. */
+const Answer = z.strictObject({ count: z.number().int(), epoch: z.number().int() });
 
 function contract<const K extends string>(
   kind: K,
@@ -65,7 +67,7 @@ function contract<const K extends string>(
     mailboxMax: 5,
     idleMs: 300,
     messages: {
-      add: ask(Op, z.number().int()),
+      add: ask(Op, Answer),
       note: tell(Op),
       tick: tell(Tick),
       dump: ask(z.null(), Dump),
@@ -123,7 +125,9 @@ export async function recorded(
   alive: () => boolean,
 ): Promise<boolean> {
   try {
-    await work();
+    const answer = await work();
+    const { epoch } = (answer ?? {}) as { epoch?: unknown };
+    if (typeof epoch === "number") call.answerEpoch = epoch;
     if (alive()) history.ended(call, "done");
     return true;
   } catch (error) {
@@ -167,7 +171,7 @@ function ledgerClass(of: Contract, around: Surroundings): ActorClass<AnyLedger> 
     }
 
     override async onActivate(why: string): Promise<void> {
-      if (alive()) history.activated(this.address, why, this.epoch, node);
+      if (alive()) history.activated(this.address, why, this.epoch, node, this.state.born);
       if (!around.faulty()) return;
       if (why === "handed-off" && random.next() < 0.5) this.#sendToNext();
       if (random.next() > 0.1) return;
@@ -188,9 +192,9 @@ function ledgerClass(of: Contract, around: Surroundings): ActorClass<AnyLedger> 
       if (chance > 0.98 && !signal.aborted) await sleep(300);
     }
 
-    async add(op: Op): Promise<number> {
+    async add(op: Op): Promise<z.infer<typeof Answer>> {
       await this.#work(op);
-      return this.state.count;
+      return { count: this.state.count, epoch: this.epoch };
     }
 
     async note(op: Op): Promise<void> {
@@ -198,14 +202,16 @@ function ledgerClass(of: Contract, around: Surroundings): ActorClass<AnyLedger> 
     }
 
     dump(): z.infer<typeof Dump> {
-      const { count, digest } = this.state;
-      if (alive()) history.tells(this.address, { count, digest });
+      const { count, digest, born } = this.state;
+      history.started(this.address, "", 0, this.epoch, node);
+      if (alive()) history.tells(this.address, born, { count, digest });
       return { count, digest };
     }
 
     tick({ id, fires }: z.infer<typeof Tick>): void {
       const { ticks } = this.state;
       const k = (ticks[id] ?? 0) + 1;
+      history.started(this.address, "", 0, this.epoch, node);
       if (alive()) history.timerFired(this.address, id);
       this.#effect(`timer-${id}`, k);
       ticks[id] = k;
@@ -215,6 +221,7 @@ function ledgerClass(of: Contract, around: Surroundings): ActorClass<AnyLedger> 
 
     async #work(op: Op): Promise<void> {
       around.running(1);
+      history.started(this.address, op.from, op.n, this.epoch, node);
       try {
         await this.#handle(op);
         if (alive()) history.finished(this.address, op.from, op.n);
@@ -245,7 +252,16 @@ function ledgerClass(of: Contract, around: Surroundings): ActorClass<AnyLedger> 
     #effect(sender: string, n: number): void {
       const { state } = this;
       const before = { count: state.count, digest: state.digest };
-      if (alive()) history.effect({ actor: this.address, sender, n, epoch: this.epoch, node, before });
+      if (alive())
+        history.effect({
+          actor: this.address,
+          sender,
+          n,
+          epoch: this.epoch,
+          node,
+          memory: state.born,
+          before,
+        });
       const next = fold(before, sender, n);
       state.count = next.count;
       state.digest = next.digest;
@@ -270,7 +286,15 @@ function ledgerClass(of: Contract, around: Surroundings): ActorClass<AnyLedger> 
       const sender = `${this.address}#${state.born}`;
       const { contract, name } = contractOf(to);
       const ref = this.ref(contract, name);
-      const call = history.sent(sender, to, n, type === "add" ? "ask" : "tell", timeoutMs, hasEffect(to));
+      const call = history.sent(
+        sender,
+        to,
+        n,
+        type === "add" ? "ask" : "tell",
+        timeoutMs,
+        hasEffect(to),
+        node,
+      );
       const op = plainOp(sender, n, beforeMs);
       const work = recorded(history, call, () => ref[type](op, { timeoutMs }), alive);
       if (wait) await work;

@@ -1,7 +1,7 @@
 /** What goes wrong on the way, by chance: messages and records, never nodes. */
 import type { Random } from "../../platform/random.ts";
 import type { MessageFate, MemoryNetworkOptions } from "../../transport/memory.ts";
-import type { RecordFate } from "../../transport/memory_records.ts";
+import type { RecordFate, RecordOperation } from "../../transport/memory_records.ts";
 
 /** Shares of 1. */
 export interface FaultRates {
@@ -11,11 +11,14 @@ export interface FaultRates {
   readonly controlDuplicate: number;
   readonly recordLost: number;
   readonly answerLost: number;
+  /** Of writes that are applied when nobody waits for them any more. */
+  readonly appliedLate: number;
   /** Longest delay of a watch, in milliseconds. */
   readonly watchMs: number;
 }
 
-export function randomRates(random: Random): FaultRates {
+/** @param appliedLate most of it */
+export function randomRates(random: Random, appliedLate: number): FaultRates {
   const some = (most: number) => (random.next() < 0.35 ? 0 : random.next() * most);
   return {
     drop: some(0.25),
@@ -24,6 +27,7 @@ export function randomRates(random: Random): FaultRates {
     recordLost: some(0.04),
     answerLost: some(0.1),
     watchMs: some(150),
+    appliedLate: appliedLate === 0 ? 0 : some(appliedLate),
   };
 }
 
@@ -44,7 +48,8 @@ export class Faults {
     return {
       casTimeoutMs: 200,
       filter: (from, to, subject) => this.#message(from, to, subject),
-      recordFilter: () => this.#record(),
+      recordFilter: (_client, operation) => this.#record(operation),
+      lateMs: () => 250 + this.#random.next() * 4_000,
       recordLatencyMs: () => 0.5 + this.#random.next() * 2,
       watchDelayMs: () => (this.on ? this.#random.next() * this.#rates.watchMs : 0),
     };
@@ -66,11 +71,13 @@ export class Faults {
     return chance < controlDrop + controlDuplicate ? "duplicate" : "deliver";
   }
 
-  #record(): RecordFate {
+  #record(operation: RecordOperation): RecordFate {
     if (!this.on) return "answer";
     const chance = this.#random.next();
-    const { recordLost, answerLost } = this.#rates;
+    const { recordLost, answerLost, appliedLate } = this.#rates;
     if (chance < recordLost) return "lose-request";
-    return chance < recordLost + answerLost ? "lose-answer" : "answer";
+    if (chance < recordLost + answerLost) return "lose-answer";
+    const late = chance > 1 - appliedLate && operation !== "get" && operation !== "watch";
+    return late ? "apply-late" : "answer";
   }
 }

@@ -7,6 +7,8 @@ import { ADDRESSES, contractOf, hasEffect, later, type Op, plainOp, recorded, ty
 export interface SenderOptions {
   readonly id: string;
   readonly node: ActorNode;
+  /** The node in this life. */
+  readonly life: string;
   readonly history: History;
   readonly random: Random;
   /** Mean pause between two messages, in milliseconds. */
@@ -39,7 +41,7 @@ export async function runSender(options: SenderOptions): Promise<void> {
 }
 
 function sendOne(
-  { id, node, history, random, alive }: SenderOptions,
+  { id, node, life, history, random, alive }: SenderOptions,
   to: string,
   n: number,
 ): Promise<boolean> {
@@ -48,7 +50,7 @@ function sendOne(
   const op = randomOp(id, to, n, random);
   const { contract, name } = contractOf(to);
   const ref = node.ref(contract, name);
-  const call = history.sent(id, to, n, type, timeoutMs, !op.fails && hasEffect(to));
+  const call = history.sent(id, to, n, type, timeoutMs, !op.fails && hasEffect(to), life);
   const work = () => (type === "ask" ? ref.add(op, { timeoutMs }) : ref.note(op, { timeoutMs }));
   return recorded(history, call, work, alive);
 }

@@ -1,20 +1,25 @@
 /**
- * One simulation: nodes come and go, actors move, messages and records get lost; then all faults stop, every shard has
- * to answer, and the history is judged.
+ * One simulation in two phases. First nodes come and go, actors move, messages and records get lost, and what else the
+ * profile says; then all faults stop, and every name has to answer within the lease and ten seconds. The history is
+ * judged at the end.
  */
-import { ActorError } from "../../errors.ts";
+import { shardOf } from "../../cluster/placement.ts";
 import type { NodeEvent } from "../../events.ts";
+import type { ActorNode } from "../../node/api.ts";
 import { type Random, seededRandom } from "../../platform/random.ts";
 import { CHECKERS } from "../../testing/checkers.ts";
 import { SimulatedCluster, SimulationError } from "../../testing/cluster.ts";
 import { History, type Violation } from "../../testing/history.ts";
-import { ADDRESSES, CONTRACTS, contractOf, hostsOf } from "./actors.ts";
-import { namesOfShards } from "../support/shard_names.ts";
+import { bucketOf } from "../../transport/subjects.ts";
+import { ADDRESSES, CONTRACTS, contractOf } from "./actors.ts";
 import { Faults, randomRates } from "./faults.ts";
-import { pick, runSender } from "./senders.ts";
+import { type Life, Lives } from "./lives.ts";
+import { type Profile, type ProfileData, PROFILES } from "./profiles.ts";
+import { RecordObserver } from "./record_observer.ts";
+import { pick } from "./senders.ts";
+import { Troubles } from "./troubles.ts";
 
-/** What happens to nodes: they join, leave in order, and lose their connection for a moment. None is killed yet. */
-export type Profile = "planned";
+export type { Profile } from "./profiles.ts";
 
 export interface SimulateOptions {
   readonly seed: number;
@@ -36,18 +41,22 @@ export interface SimulationResult {
   readonly late: number;
   readonly parked: number;
   readonly kept: number;
+  /** Shards that were claimed from nodes declared dead. */
+  readonly claims: number;
+  /** Calls that ended as unknown. */
+  readonly unknown: number;
+  readonly deaths: number;
+  /** What was done to nodes, by its sort. */
+  readonly troubles: Readonly<Record<string, number>>;
   readonly virtualMs: number;
 }
 
 const SETTINGS = {
-  ...{ leaseMs: 6_000, renewMs: 600, renewTimeoutMs: 250, safeMs: 4_500 },
   ...{ settleMs: 60, claimSettleMs: 20, drainMs: 20, repeatMs: 60, silenceMs: 300, reconcileMs: 200 },
   ...{ retryMinMs: 50, retryMaxMs: 400, renewalMaxMs: 500, sweepMs: 100 },
   ...{ chunkBytes: 600, actorBytesMax: 1_500, resendMinMs: 15, resendMaxMs: 200 },
 };
-/** Faults stop after this much time. */
-const FAULTY_MS = 3_000;
-const LEASE_AND_MORE_MS = SETTINGS.leaseMs + 10_000;
+const CLUSTER = "sim";
 
 export async function simulate(options: SimulateOptions): Promise<SimulationResult> {
   const simulation = new Simulation(options);
@@ -55,36 +64,45 @@ export async function simulate(options: SimulateOptions): Promise<SimulationResu
 }
 
 class Simulation {
+  readonly #profile: ProfileData;
   readonly #cluster: SimulatedCluster;
   readonly #history: History;
   readonly #faults: Faults;
   readonly #random: Random;
-  readonly #hooks: Random;
-  readonly #births = new Map<string, number>();
-  readonly #flows = new Set<Promise<void>>();
-  readonly #lives = new Map<string, { alive: boolean; sending: boolean }>();
+  readonly #lives: Lives;
+  readonly #troubles: Troubles;
   #sending = true;
-  #lifes = 0;
-  #running = 0;
-  #tally = { moves: 0, late: 0, parked: 0, kept: 0 };
+  #starting = false;
+  #tally = { moves: 0, late: 0, parked: 0, kept: 0, claims: 0 };
 
   constructor(options: SimulateOptions) {
     const { seed, profile = "planned", defect, trace } = options;
-    this.#random = seededRandom(seed);
-    this.#hooks = seededRandom(seed + 1_000_003);
-    this.#history = new History(() => this.#cluster.clock.now(), trace);
-    this.#faults = new Faults(randomRates(this.#random), seededRandom(seed + 2_000_003), (line) =>
-      this.#history.note(line),
-    );
-    this.#cluster = new SimulatedCluster({
+    const { lease, pauseMs, lateWrites } = (this.#profile = PROFILES[profile]);
+    const random = seededRandom(seed);
+    const history = new History(() => this.#cluster.clock.now(), trace);
+    const rates = randomRates(random, lateWrites);
+    this.#random = random;
+    this.#history = history;
+    this.#faults = new Faults(rates, seededRandom(seed + 2_000_003), (line) => history.note(line));
+    const cluster = new SimulatedCluster({
       seed,
-      cluster: "sim",
-      latencyMs: [0.1, 1 + this.#random.next() * 12],
+      cluster: CLUSTER,
+      latencyMs: [0.1, 1 + random.next() * 12],
       network: this.#faults.options,
-      node: { settings: SETTINGS, door: false, leaveDeadlineMs: 25_000, defects: defect ? [defect] : [] },
+      node: {
+        settings: { ...SETTINGS, ...lease },
+        ...{ door: false, leaveDeadlineMs: 25_000, defects: defect ? [defect] : [] },
+      },
       onEvent: (node, event) => this.#event(node, event),
       repeat: repeatCommand(seed, profile, defect),
     });
+    this.#cluster = cluster;
+    const hooks = seededRandom(seed + 1_000_003);
+    const [faulty, sending] = [() => this.#faults.on, () => this.#sending];
+    const lives = new Lives({ cluster, history, random, hooks, pauseMs, faulty, sending });
+    this.#lives = lives;
+    this.#troubles = new Troubles({ cluster, history, lives, random, leaseMs: lease.leaseMs });
+    new RecordObserver(cluster.network.bucket(bucketOf(CLUSTER)), history, actorsOf);
   }
 
   async run(): Promise<SimulationResult> {
@@ -95,21 +113,14 @@ class Simulation {
       this.#inspect();
       this.#history.violate("I5", error.message);
     }
-    const violations = [
-      ...this.#history.violations,
-      ...CHECKERS.flatMap((each) => each.check(this.#history)),
-    ];
     const { phase, clock, seed } = this.#cluster;
-    const { hash, handled } = this.#history;
+    const { hash, handled, calls, deaths, violations } = this.#history;
+    const found = [...violations, ...CHECKERS.flatMap((each) => each.check(this.#history))];
     await this.#cluster[Symbol.asyncDispose]();
     return {
-      seed,
-      violations,
-      phase,
-      hash,
-      messages: handled.length,
-      ...this.#tally,
-      virtualMs: clock.now(),
+      ...{ seed, violations: found, phase, hash, messages: handled.length, ...this.#tally },
+      unknown: calls.filter(({ outcome }) => outcome === "unknown").length,
+      ...{ deaths: deaths.length, troubles: this.#troubles.counts, virtualMs: clock.now() },
     };
   }
 
@@ -128,28 +139,28 @@ class Simulation {
   async #phases(): Promise<void> {
     const cluster = this.#cluster;
     cluster.phase = "faults";
-    const first = 1 + Math.floor(this.#random.next() * 3);
-    for (let i = 0; i < first; i++) this.#flow(this.#start(this.#reserved(`n${i}`)));
-    this.#flow(this.#schedule());
-    await cluster.advance(FAULTY_MS);
+    const first = 1 + Math.floor(this.#random.next() * 3) + (this.#profile.troubleShare > 0 ? 1 : 0);
+    for (let i = 0; i < first; i++) this.#lives.start(this.#lives.freeName());
+    this.#lives.flow(this.#schedule());
+    await cluster.advance(this.#profile.faultyMs);
+    cluster.phase = "heal";
     this.#faults.on = false;
     this.#sending = false;
-    cluster.phase = "heal";
-    await cluster.until(
-      "all callers and moves to end",
-      () => this.#flows.size === 0,
-      40_000,
-      () =>
-        [...this.#history.calls.filter((call) => call.outcome === undefined)]
-          .map(({ sender, to, n }) => `${sender} → ${to} ${n}`)
-          .join(", "),
-    );
-    if (cluster.nodes.size === 0) await cluster.ends("a node", this.#start("last"));
+    this.#troubles.endAll();
+    await this.#everyoneAnswers();
     cluster.phase = "settle";
     await cluster.until(
+      "all callers and moves to end",
+      () => this.#lives.atRest,
+      40_000,
+      () => this.#openCalls(),
+    );
+    if (cluster.nodes.size === 0) await cluster.ends("a node", this.#oneNode());
+    await cluster.until(
       "all messages to end",
-      () => this.#history.calls.every((call) => call.outcome),
+      () => this.#openCalls() === "",
       20_000,
+      () => this.#openCalls(),
     );
     await cluster.until(
       "all timers and mail to be handled",
@@ -158,68 +169,14 @@ class Simulation {
       () => this.#timersLeft(),
     );
     cluster.phase = "probe";
-    await cluster.ends("every shard to answer", this.#probe(), LEASE_AND_MORE_MS);
+    await this.#everyoneAnswers();
     cluster.phase = "done";
   }
 
-  #flow(work: Promise<void>): void {
-    const flow = work.catch((error: unknown) => {
-      this.#history.violate("I5", error instanceof Error ? (error.stack ?? error.message) : String(error));
-    });
-    this.#flows.add(flow);
-    void flow.then(() => this.#flows.delete(flow));
-  }
-
-  // ---- nodes
-
-  /** Starts a node, again and again: a store that does not answer at once lets the first attempts fail. */
-  async #start(name: string): Promise<void> {
-    const cluster = this.#cluster;
-    const key = `${name}.${++this.#lifes}`;
-    const life = { alive: true, sending: true };
-    const around = {
-      history: this.#history,
-      random: this.#hooks,
-      node: key,
-      sleep: (ms: number) => cluster.sleep(ms),
-      alive: () => life.alive,
-      born: (address: string) => this.#born(address),
-      strict: this.#random.next() < 0.4,
-      faulty: () => this.#faults.on,
-      running: (by: number) => {
-        this.#running += by;
-      },
-    };
-    this.#history.note(`starting ${key}`);
-    const node = await this.#insist(() => cluster.starting(name, hostsOf(around)));
-    if (node === undefined) return;
-    this.#lives.set(name, life);
-    this.#history.note(`started ${key}`);
-    for (let i = 0; i < 2; i++) {
-      const random = seededRandom(cluster.seed * 31 + this.#lifes * 7 + i);
-      const stopped = () => !this.#sending || !life.sending || !life.alive;
-      const id = `client-${key}-${i}`;
-      const { sleep, alive } = around;
-      this.#flow(runSender({ id, node, history: this.#history, random, pauseMs: 50, sleep, alive, stopped }));
-    }
-  }
-
-  async #leave(name: string): Promise<void> {
-    const life = this.#lives.get(name);
-    const node = this.#cluster.nodes.get(name);
-    if (!life || !node || !life.sending) return;
-    life.sending = false;
-    this.#history.note(`leaving ${name}`);
-    const report = await node.leave();
-    this.#history.note(`left ${name} ${JSON.stringify(report)}`);
-    if (report.leftOver + report.recovered > 0)
-      this.#history.violate("I4", `node ${name} left with ${JSON.stringify(report)}`);
-  }
-
-  #born(address: string): number {
-    const born = (this.#births.get(address) ?? 0) + 1;
-    this.#births.set(address, born);
-    return born;
+  #openCalls(): string {
+    const { calls, killed } = this.#history;
+    const open = calls.filter(({ outcome, origin }) => outcome === undefined && !killed.has(origin));
+    return open.map(({ sender, to, n }) => `${sender} → ${to} ${n}`).join(", ");
   }
 
   #event(node: string, event: NodeEvent): void {
@@ -230,59 +187,57 @@ class Simulation {
       if (event.to === "parked") this.#tally.parked++;
     }
     if (event.type === "move-kept") this.#tally.kept++;
-    const forbidden =
-      ["fenced", "actor-recovered", "rejected-input"].includes(event.type) ||
-      (event.type === "actor-quarantined" && event.kind !== "brittle") ||
+    if (event.type === "actor-recovered") this.#history.lost(`${event.kind}/${event.name}`, 0);
+    if (event.type === "fenced") this.#fenced(node);
+    if (event.type === "shard-owned" && event.how === "claimed") this.#tally.claims++;
+    const loss =
+      ["fenced", "actor-recovered"].includes(event.type) ||
       (event.type === "shard-owned" && event.how === "claimed");
-    if (forbidden) this.#history.violate("I4", `node ${node} told ${summary(event)}, without a crash`);
+    const forbidden =
+      event.type === "rejected-input" || (event.type === "actor-quarantined" && event.kind !== "brittle");
+    if (forbidden || (loss && this.#history.disturbances.length === 0))
+      this.#history.violate("I4", `node ${node} told ${summary(event)}, without a cause`);
+  }
+
+  #fenced(node: string): void {
+    const life = this.#lives.named(node);
+    if (life) this.#history.fenced.set(life.key, this.#cluster.clock.now());
   }
 
   // ---- what happens to the cluster
 
   async #schedule(): Promise<void> {
     const { clock } = this.#cluster;
-    while (clock.now() < FAULTY_MS - 300) {
-      await this.#cluster.sleep(50 + this.#random.next() * 700);
-      if (clock.now() >= FAULTY_MS) return;
-      this.#act();
+    const { faultyMs, betweenMs, troubleShare, troubles } = this.#profile;
+    while (clock.now() < faultyMs - 300) {
+      await this.#cluster.sleep(50 + this.#random.next() * betweenMs);
+      if (clock.now() >= faultyMs) return;
+      if (troubleShare > 0 && this.#random.next() < troubleShare)
+        this.#troubles.begin(pick(troubles, this.#random));
+      else this.#act();
     }
   }
 
   #act(): void {
-    const up = [...this.#lives].filter(([name, life]) => life.sending && this.#cluster.nodes.has(name));
-    const names = up.map(([name]) => name);
+    const lives = this.#lives;
+    const { up } = lives;
     const chance = this.#random.next();
-    const join = () => this.#flow(this.#start(this.#freeName()));
-    const leave = (name: string | undefined) => name !== undefined && this.#flow(this.#leave(name));
-    if (names.length === 0) return join();
-    if (names.length < 2 && chance < 0.6) return join();
-    if (names.length < 5 && chance < 0.4) return join();
-    const one = pick(names, this.#random);
+    const join = () => lives.start(lives.freeName());
+    const leave = (life: Life | undefined) => life && lives.leave(life);
+    if (up.length === 0) return join();
+    if (up.length < 2 && chance < 0.6) return join();
+    if (up.length < 5 && chance < 0.4) return join();
+    const one = pick(up, this.#random);
     if (chance < 0.6) return void leave(one);
     if (chance < 0.7) {
       leave(one);
-      return void leave(names.find((name) => name !== one));
+      return void leave(up.find((life) => life !== one));
     }
-    if (chance < 0.8) return this.#flow(this.#replace(one));
-    if (chance < 0.85) return names.forEach((name) => void leave(name));
-    if (chance < 0.95) return this.#flow(this.#blink(one));
+    if (chance < 0.8) return lives.flow(lives.replace(one), one);
+    if (chance < 0.85) return up.forEach((life) => void leave(life));
+    if (chance < 0.95) return lives.flow(this.#blink(one.name));
     join();
     leave(one);
-  }
-
-  #freeName(): string {
-    for (let i = 0; ; i++) if (!this.#lives.has(`n${i}`)) return this.#reserved(`n${i}`);
-  }
-
-  #reserved(name: string): string {
-    this.#lives.set(name, { alive: true, sending: false });
-    return name;
-  }
-
-  /** Leaves, and comes back at once under its name. */
-  async #replace(name: string): Promise<void> {
-    await this.#leave(name);
-    await this.#start(name);
   }
 
   /** A connection is lost for a moment, shorter than any lease. */
@@ -298,51 +253,68 @@ class Simulation {
 
   /** Nothing runs or waits, and nothing will come. */
   #isQuiet(): boolean {
-    if (this.#running > 0) return false;
+    if (this.#lives.running > 0) return false;
     for (const node of this.#cluster.nodes.values()) {
       if (node.inspect().actors.some(({ mailbox }) => mailbox > 0)) return false;
     }
-    return [...this.#history.timers.values()].every(
-      ({ fired, fires, cancelledAt }) => cancelledAt !== undefined || fired.length >= fires,
-    );
+    return this.#timersLeft() === "";
   }
 
   #timersLeft(): string {
     return [...this.#history.timers.values()]
       .filter(({ fired, fires, cancelledAt }) => cancelledAt === undefined && fired.length < fires)
+      .filter(({ actor, setAt }) => !this.#history.hasLost(actor, setAt))
       .map(({ actor, id, fired, fires }) => `${actor} ${id}: ${fired.length} of ${fires}`)
       .join(", ");
   }
 
-  /** Every actor tells about itself, and every shard answers. */
-  async #probe(): Promise<void> {
-    const [node] = this.#cluster.nodes.values();
-    if (!node) throw this.#cluster.failure("a node", "none");
-    await Promise.all(
-      ADDRESSES.map(async (address) => {
-        const { contract, name } = contractOf(address);
-        await this.#insist(() => node.ref(contract, name).dump(null, { timeoutMs: 1_000 }));
-      }),
-    );
-    for (const contract of Object.values(CONTRACTS)) {
-      const probes = namesOfShards(contract.kind, contract.shards);
-      const ref = (name: string) => node.ref(contract as typeof CONTRACTS.ledger, name);
-      await Promise.all(probes.map((name) => this.#insist(() => ref(name).dump(null, { timeoutMs: 1_000 }))));
+  /** A node that stays. */
+  async #oneNode(): Promise<ActorNode> {
+    for (;;) {
+      const [life] = this.#lives.up;
+      if (life?.node) return life.node;
+      if (!this.#starting) this.#lives.start(this.#lives.freeName());
+      this.#starting = true;
+      await this.#cluster.sleep(20);
     }
   }
 
-  async #insist<T>(ask: () => Promise<T>): Promise<T | undefined> {
-    for (;;) {
-      try {
-        return await ask();
-      } catch (error) {
-        if (!(error instanceof ActorError)) throw error;
-        if (error.code === "invalid-state") return undefined;
-        this.#history.note(`again after ${error.message}`);
-        await this.#cluster.sleep(100);
-      }
-    }
+  /** Every actor tells about itself, and every shard answers, whoever has to be declared dead before. */
+  async #everyoneAnswers(): Promise<void> {
+    const withinMs = this.#profile.lease.leaseMs + 10_000;
+    await this.#cluster.ends("every shard to answer", this.#probe(), withinMs);
   }
+
+  async #probe(): Promise<void> {
+    const names = Object.values(CONTRACTS).flatMap(({ kind, shards }) => namesOfShards(kind, shards));
+    await Promise.all(
+      [...ADDRESSES, ...names].map(async (address) => {
+        const { contract, name } = contractOf(address);
+        await this.#lives.insist(async () => {
+          const node = await this.#oneNode();
+          return await node.ref(contract, name).dump(null, { timeoutMs: 1_000 });
+        });
+      }),
+    );
+  }
+}
+
+/** One name in each shard of a kind, as addresses. */
+function namesOfShards(kind: string, shards: number): string[] {
+  const names = new Map<number, string>();
+  for (let i = 0; names.size < shards; i++) {
+    const shard = shardOf(kind, `probe${i}`, shards);
+    if (!names.has(shard)) names.set(shard, `${kind}/probe${i}`);
+  }
+  return [...names.values()];
+}
+
+/** The actors of one shard that messages are sent to. */
+function actorsOf(kind: string, shard: number): string[] {
+  return ADDRESSES.filter((address) => {
+    const { contract, name } = contractOf(address);
+    return contract.kind === kind && shardOf(kind, name, contract.shards) === shard;
+  });
 }
 
 function summary(event: NodeEvent): string {

@@ -9,8 +9,9 @@ class Recorder {
   readonly history = new History(() => this.now);
   #state: Fold = NOTHING;
 
-  handle(sender: string, n: number, { epoch = 1, node = "x", state = this.#state } = {}): void {
-    this.history.effect({ actor: ACTOR, sender, n, epoch, node, before: state });
+  handle(sender: string, n: number, { epoch = 1, node = "x", state = this.#state, memory = 1 } = {}): void {
+    this.history.started(ACTOR, sender, n, epoch, node);
+    this.history.effect({ actor: ACTOR, sender, n, epoch, node, memory, before: state });
     this.#state = fold(state, sender, n);
   }
 
@@ -32,11 +33,11 @@ function found(play: (recorder: Recorder) => void): string[] {
 describe("CHECKERS", () => {
   test("check() finds nothing in a history that is as promised", () => {
     const all = found((r) => {
-      r.history.activated(ACTOR, "first", 1, "x");
+      r.history.activated(ACTOR, "first", 1, "x", 1);
       const call = r.tell(1);
       r.handle("s", 1);
       r.history.ended(call, "done");
-      r.history.activated(ACTOR, "handed-off", 2, "y");
+      r.history.activated(ACTOR, "handed-off", 2, "y", 1);
       r.handle("t", 1, { epoch: 2, node: "y" });
     });
     expect(all).toEqual([]);
@@ -48,7 +49,7 @@ describe("CHECKERS", () => {
         r.handle("s", 1, { epoch: 2 });
         r.handle("s", 2, { epoch: 1 });
       }),
-    ).toEqual(["I1"]);
+    ).toEqual(["I1", "I1"]);
     expect(
       found((r) => {
         r.handle("s", 1, { node: "x" });
@@ -109,7 +110,7 @@ describe("CHECKERS", () => {
     expect(
       found((r) => {
         r.handle("s", 1);
-        r.history.tells(ACTOR, NOTHING);
+        r.history.tells(ACTOR, 1, NOTHING);
       }),
     ).toEqual(["I4"]);
     expect(found((r) => r.history.timerSet(ACTOR, "t", 10, undefined, 1))).toEqual(["I4"]);
@@ -126,10 +127,58 @@ describe("CHECKERS", () => {
   test("check() finds an actor that begins from nothing once it has handled something", () => {
     expect(
       found((r) => {
+        r.history.activated(ACTOR, "first", 1, "x", 1);
         r.handle("s", 1);
-        r.history.activated(ACTOR, "first", 2, "y");
+        r.history.activated(ACTOR, "recovered", 2, "y", 2);
       }),
     ).toEqual(["I6"]);
-    expect(found((r) => r.history.activated(ACTOR, "recovered", 2, "y"))).toEqual(["I6"]);
+  });
+
+  test("check() finds one that lost its memory and is not told so, and none that is told", () => {
+    const lostAnd = (why: string) =>
+      found((r) => {
+        r.history.activated(ACTOR, "first", 1, "x", 1);
+        r.handle("s", 1);
+        r.history.lost(ACTOR, 2);
+        r.history.activated(ACTOR, why, 2, "y", 2);
+      });
+    expect(lostAnd("first")).toEqual(["I6"]);
+    expect(lostAnd("recovered")).toEqual([]);
+  });
+
+  test("check() finds an answer from a lost time after one from a later", () => {
+    const answers = (first: number, second: number) =>
+      found((r) => {
+        r.history.lost(ACTOR, 2);
+        for (const [index, epoch] of [first, second].entries()) {
+          const call = r.history.sent("s", ACTOR, index + 1, "ask", 1_000, false);
+          call.answerEpoch = epoch;
+          r.now += 10;
+          r.history.ended(call, "done");
+        }
+      });
+    expect(answers(2, 1)).toEqual(["I1"]);
+    expect(answers(1, 2)).toEqual([]);
+  });
+
+  test("check() lets a loss excuse a lost tell and a doubt, and nothing else", () => {
+    const ends = (outcome: "done" | "unknown", losses: number) =>
+      found((r) => {
+        const call = r.tell(1);
+        r.now += 10;
+        if (losses > 0) r.history.lost(ACTOR, 2);
+        r.history.ended(call, outcome);
+      });
+    expect([ends("done", 0), ends("unknown", 0)]).toEqual([["I2"], ["I2"]]);
+    expect([ends("done", 1), ends("unknown", 1)]).toEqual([[], []]);
+  });
+
+  test("check() finds a death without a cause", () => {
+    const dies = (troubled: string) =>
+      found((r) => {
+        r.history.disturbed("records", troubled);
+        r.history.died("n1");
+      });
+    expect([dies("n1"), dies("n2"), dies("*")]).toEqual([[], ["I5"], ["I5"]]);
   });
 });

@@ -1,0 +1,75 @@
+/**
+ * I2: how calls end.
+ *
+ * @module
+ */
+import { type Call, type History, nameOf } from "../history.ts";
+import { type Checker, checker } from "./checker.ts";
+
+/** A call may end this much after its deadline, in milliseconds. */
+const SLACK_MS = 1_000;
+/** With nothing wrong but lost messages an answer gets through within this time, in milliseconds. */
+const ANSWER_MS = 2_000;
+/** Word of a loss may need this long, in milliseconds. */
+const LAG_MS = 500;
+
+/** Each message ends once and in time; it is handled at most once; never both handled and refused. */
+export const oneEnd: Checker = checker("I2", "one end for each message", function* (history) {
+  const handled = new Map<string, number>();
+  for (const { actor, sender, n } of history.starts) {
+    if (sender === "") continue;
+    const key = `${n} of ${sender} to ${actor}`;
+    handled.set(key, (handled.get(key) ?? 0) + 1);
+  }
+  for (const [key, count] of handled) if (count > 1) yield `${key} was handled ${count} times`;
+  for (const call of history.calls) {
+    if (call.outcome === undefined && history.killed.has(call.origin)) continue;
+    yield* faultsOf(history, call, handled.get(`${call.n} of ${call.sender} to ${call.to}`) ?? 0);
+  }
+});
+
+function* faultsOf(history: History, call: Call, times: number): Iterable<string> {
+  const { outcome, code = "", type, to, sentAt, endedAt, deadlineAt } = call;
+  if (outcome === undefined) return yield `${nameOf(call)} never ended`;
+  const dueAt = Math.max(deadlineAt, lastWake(history, call));
+  if (endedAt > dueAt + SLACK_MS) yield `${nameOf(call)} ended ${endedAt - dueAt} ms after its deadline`;
+  if (outcome === "refused" && times > 0) yield `${nameOf(call)} was refused (${code}) and handled`;
+  if (outcome === "done" && times === 0 && call.hasEffect) {
+    if (type === "ask") yield `${nameOf(call)} was answered and not handled`;
+    else if (!history.hasLost(to, sentAt)) yield `${nameOf(call)} was acknowledged and not handled`;
+  }
+  if (outcome === "unknown") yield* faultsOfUnknown(history, call);
+}
+
+/** Nobody needs to doubt before the deadline, unless somebody was lost. */
+function* faultsOfUnknown(history: History, call: Call): Iterable<string> {
+  const { code, type, to, n, sender, origin, sentAt, endedAt, deadlineAt } = call;
+  if (history.hasLost(to, sentAt - lagMs(history, call), endedAt)) return;
+  if ((history.fenced.get(origin) ?? Infinity) <= endedAt) return;
+  if (endedAt < deadlineAt - 1)
+    yield `${nameOf(call)} ended as unknown (${code}) ${deadlineAt - endedAt} ms before its deadline, without a loss`;
+  // the end of a tell is an acknowledgement, for which no owner waits before it parks a shard and leaves
+  const waitedMs = endedAt - (history.endings.get(`${n} of ${sender} to ${to}`) ?? Infinity);
+  if (type === "ask" && waitedMs > ANSWER_MS && history.disturbances.length === 0)
+    yield `${nameOf(call)} was handled ${waitedMs} ms before its end, and got no answer`;
+}
+
+/** How much later than it happened a caller may have heard of a loss: he may have been cut off meanwhile. */
+function lagMs({ disturbances }: History, { origin, sentAt, endedAt }: Call): number {
+  const node = nodeOf(origin);
+  const cuts = disturbances.filter(
+    (each) => (each.node === node || each.node === "*") && each.from <= endedAt && each.to >= sentAt,
+  );
+  return Math.max(LAG_MS, ...cuts.map(({ from }) => sentAt - from));
+}
+
+function nodeOf(origin: string): string {
+  return origin.split(".")[0] ?? "";
+}
+
+/** Time stands still for a caller on a frozen node. */
+function lastWake({ disturbances }: History, { origin, sentAt }: Call): number {
+  const node = nodeOf(origin);
+  const freezes = disturbances.filter((each) => each.what === "freeze" && each.node === node);
+  return Math.max(0, ...freezes.filter(({ to }) => to >= sentAt).map(({ to }) => to));
+}

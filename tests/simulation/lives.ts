@@ -1,0 +1,195 @@
+/** The nodes of a simulation, each from a start to its end: they join, leave, are killed, and come back. */
+import { ActorError } from "../../errors.ts";
+import type { ActorNode } from "../../node/api.ts";
+import { type Random, seededRandom } from "../../platform/random.ts";
+import type { SimulatedCluster } from "../../testing/cluster.ts";
+import type { History } from "../../testing/history.ts";
+import type { NodeClock } from "../../testing/node_clock.ts";
+import { hostsOf } from "./actors.ts";
+import { runSender } from "./senders.ts";
+
+/** One life of one node. */
+export interface Life {
+  readonly name: string;
+  /** A name that no other life has: `n1.7`. */
+  readonly key: string;
+  node: ActorNode | undefined;
+  clock: NodeClock | undefined;
+  /** Whether it has not been killed. */
+  alive: boolean;
+  /** Whether it is up and has not begun to leave. */
+  sending: boolean;
+  /** Handlers that have begun and not ended. */
+  running: number;
+}
+
+export interface LivesOptions {
+  readonly cluster: SimulatedCluster;
+  readonly history: History;
+  readonly random: Random;
+  readonly hooks: Random;
+  readonly pauseMs: number;
+  /** Whether hooks misbehave now. */
+  faulty(): boolean;
+  /** Whether clients send now. */
+  sending(): boolean;
+}
+
+/** See the module's text. */
+export class Lives {
+  readonly #options: LivesOptions;
+  readonly #byName = new Map<string, Life>();
+  readonly #births = new Map<string, number>();
+  /** What is under way, by the life that it ends with. */
+  readonly #flows = new Map<Promise<void>, Life | undefined>();
+  #count = 0;
+
+  constructor(options: LivesOptions) {
+    this.#options = options;
+  }
+
+  /** Lives that are up and have not begun to leave. */
+  get up(): Life[] {
+    return [...this.#byName.values()].filter(({ sending, node }) => sending && node !== undefined);
+  }
+
+  /** The latest life under a name. */
+  named(name: string): Life | undefined {
+    return this.#byName.get(name);
+  }
+
+  /** Whether everything that was begun has ended. */
+  get atRest(): boolean {
+    return this.#flows.size === 0;
+  }
+
+  /** Handlers that run on nodes that live. */
+  get running(): number {
+    return [...this.#byName.values()].reduce((sum, { alive, running }) => sum + (alive ? running : 0), 0);
+  }
+
+  /** Something that goes on by itself; a mistake in it is a failure. With a life it is over when that is killed. */
+  flow(work: Promise<void>, life?: Life): void {
+    const flow = work.catch((error: unknown) => {
+      this.#options.history.violate(
+        "I5",
+        error instanceof Error ? (error.stack ?? error.message) : String(error),
+      );
+    });
+    this.#flows.set(flow, life);
+    void flow.then(() => this.#flows.delete(flow));
+  }
+
+  /** A name that was never used. */
+  freeName(): string {
+    for (let i = 0; ; i++) if (!this.#byName.has(`n${i}`)) return `n${i}`;
+  }
+
+  /** Begins to start a node. Its name is taken from now on. */
+  start(name: string): void {
+    const key = `${name}.${++this.#count}`;
+    const life: Life = {
+      name,
+      key,
+      node: undefined,
+      clock: undefined,
+      alive: true,
+      sending: false,
+      running: 0,
+    };
+    this.#byName.set(name, life);
+    this.flow(this.#run(life), life);
+  }
+
+  /** Starts a node, again and again: a store that does not answer at once lets the first attempts fail. */
+  async #run(life: Life): Promise<void> {
+    const { cluster, history, random, hooks, faulty, pauseMs, sending } = this.#options;
+    const { name, key } = life;
+    const alive = () => life.alive;
+    const sleep = (ms: number) => new Promise<void>((resolve) => void life.clock?.after(ms, resolve));
+    const born = (address: string) => this.#born(address);
+    const around = {
+      ...{ history, random: hooks, node: key, sleep, alive, born, faulty, strict: random.next() < 0.4 },
+      running: (by: number) => {
+        life.running += by;
+      },
+    };
+    const count = this.#count;
+    history.note(`starting ${key}`);
+    const node = await this.insist(() => {
+      const starting = cluster.starting(name, hostsOf(around));
+      life.clock = cluster.clockOf(name);
+      return starting;
+    });
+    if (node === undefined) return;
+    life.node = node;
+    life.sending = true;
+    history.note(`started ${key}`);
+    void node.whenStopped.then(() => {
+      life.sending = false;
+    });
+    for (let i = 0; i < 2; i++) {
+      const of = seededRandom(cluster.seed * 31 + count * 7 + i);
+      const stopped = () => !sending() || !life.sending || !life.alive;
+      const id = `client-${key}-${i}`;
+      this.flow(
+        runSender({ id, node, life: key, history, random: of, pauseMs, sleep, alive, stopped }),
+        life,
+      );
+    }
+  }
+
+  /** Begins to leave; a node that is frozen does so when it wakes. */
+  leave(life: Life): void {
+    this.flow(this.#leave(life), life);
+  }
+
+  async #leave(life: Life): Promise<void> {
+    const { node, clock, name, key } = life;
+    const { history } = this.#options;
+    if (!node || !clock || !life.sending) return;
+    life.sending = false;
+    history.note(`leaving ${name}`);
+    const report = await new Promise<Awaited<ReturnType<ActorNode["leave"]>>>((resolve) =>
+      clock.turn(() => void node.leave().then(resolve)),
+    );
+    history.note(`left ${name} ${JSON.stringify(report)}`);
+    if (report.leftOver + report.recovered > 0 && history.disturbances.length === 0)
+      history.violate("I4", `node ${key} left with ${JSON.stringify(report)}`);
+  }
+
+  /** Leaves, and comes back at once under its name. */
+  async replace(life: Life): Promise<void> {
+    await this.#leave(life);
+    if (life.alive) this.start(life.name);
+  }
+
+  kill(life: Life): void {
+    const { cluster, history } = this.#options;
+    life.alive = false;
+    life.sending = false;
+    history.killed.add(life.key);
+    cluster.crash(life.name);
+    for (const [flow, of] of this.#flows) if (of === life) this.#flows.delete(flow);
+  }
+
+  #born(address: string): number {
+    const born = (this.#births.get(address) ?? 0) + 1;
+    this.#births.set(address, born);
+    return born;
+  }
+
+  /** Asks until there is an answer. `undefined` for an actor whose state cannot be read. */
+  async insist<T>(ask: () => Promise<T>): Promise<T | undefined> {
+    for (;;) {
+      try {
+        return await ask();
+      } catch (error) {
+        if (!(error instanceof ActorError)) throw error;
+        if (error.code === "invalid-state") return undefined;
+        this.#options.history.note(`again after ${error.message}`);
+        await this.#options.cluster.sleep(100);
+      }
+    }
+  }
+}

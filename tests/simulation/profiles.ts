@@ -1,0 +1,66 @@
+/** What goes wrong in a simulation, and how much of it. */
+import type { Settings } from "../../node/settings.ts";
+
+/** Something that is done to nodes from outside. */
+export type TroubleName = "crash" | "freeze" | "suspend" | "cut" | "partition" | "records" | "store";
+
+/** One sort of simulation. */
+export interface ProfileData {
+  /** For people. */
+  readonly title: string;
+  /** Faults stop after this much time, in milliseconds. */
+  readonly faultyMs: number;
+  /** Mean pause between two messages of one sender, in milliseconds. */
+  readonly pauseMs: number;
+  /** Share of the events that are troubles; the others are joins and leaves in order. */
+  readonly troubleShare: number;
+  /** With repetitions: what comes more often stands here more often. */
+  readonly troubles: readonly TroubleName[];
+  /** Milliseconds from one event to the next, at most. */
+  readonly betweenMs: number;
+  /** Writes that nobody waits for any more are applied late, as a share of all writes. */
+  readonly lateWrites: number;
+  readonly lease: Pick<Settings, "leaseMs" | "renewMs" | "renewTimeoutMs" | "safeMs">;
+}
+
+const LONG_LEASE = { leaseMs: 6_000, renewMs: 600, renewTimeoutMs: 250, safeMs: 4_500 };
+const SHORT_LEASE = { leaseMs: 3_000, renewMs: 400, renewTimeoutMs: 200, safeMs: 2_200 };
+
+function troubled(
+  title: string,
+  troubles: readonly TroubleName[],
+  more: Partial<ProfileData> = {},
+): ProfileData {
+  return {
+    ...{ title, troubles, faultyMs: 8_000, pauseMs: 130, troubleShare: 0.5, betweenMs: 1_100 },
+    ...{ lateWrites: 0.02, lease: SHORT_LEASE },
+    ...more,
+  };
+}
+
+/** All profiles by name. */
+export const PROFILES = {
+  planned: {
+    ...{ title: "nodes join, leave, and lose their connection for a moment; none is lost", troubles: [] },
+    ...{ faultyMs: 3_000, pauseMs: 50, troubleShare: 0, betweenMs: 700, lateWrites: 0, lease: LONG_LEASE },
+  },
+  crash: troubled("nodes are killed, and come back at once, later or never", ["crash"]),
+  freeze: troubled("processes freeze and machines sleep, shorter and longer than the lease", [
+    "freeze",
+    "freeze",
+    "suspend",
+  ]),
+  cut: troubled("nodes are cut off from everything, or from each other", ["cut", "partition"]),
+  records: troubled("the records are out of reach, for one node or for all", ["records", "store"]),
+  all: troubled(
+    "everything at once",
+    ["crash", "crash", "freeze", "suspend", "cut", "partition", "records", "store"],
+    { troubleShare: 0.6 },
+  ),
+} as const satisfies Record<string, ProfileData>;
+
+export type Profile = keyof typeof PROFILES;
+
+export function isProfile(name: string): name is Profile {
+  return Object.hasOwn(PROFILES, name);
+}

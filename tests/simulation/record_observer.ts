@@ -1,0 +1,110 @@
+/**
+ * Sees every write of a record in the moment when it is applied: who owns what, who was declared dead, and what was lost.
+ * Nobody in the cluster knows as much.
+ */
+import {
+  incarnationCount,
+  type NodeId,
+  type NodeRecord,
+  recordCodec,
+  sameNode,
+  type ShardRecord,
+} from "../../cluster/protocol.ts";
+import type { MemoryBucket } from "../../transport/memory_records.ts";
+import type { History } from "../../testing/history.ts";
+
+export class RecordObserver {
+  readonly #history: History;
+  readonly #actorsOf: (kind: string, shard: number) => readonly string[];
+  readonly #codec = recordCodec();
+  readonly #nodes = new Map<string, NodeRecord>();
+  readonly #shards = new Map<string, ShardRecord>();
+
+  constructor(
+    bucket: MemoryBucket,
+    history: History,
+    actorsOf: (kind: string, shard: number) => readonly string[],
+  ) {
+    this.#history = history;
+    this.#actorsOf = actorsOf;
+    bucket.onChange(({ key, value }) => {
+      if (value === undefined) return;
+      if (key.startsWith("nodes.")) this.#node(this.#codec.decodeNode(value));
+      else if (key.startsWith("shards.")) this.#shard(key, this.#codec.decodeShard(value));
+    });
+  }
+
+  #node(next: NodeRecord): void {
+    const before = this.#nodes.get(next.node);
+    this.#nodes.set(next.node, next);
+    if (next.state === before?.state && next.incarnation === before.incarnation) return;
+    this.#history.note(`record of node ${next.node} ${next.incarnation} ${next.state}`);
+    if (next.state === "dead") this.#history.died(next.node);
+    if (!before) return;
+    const newer = incarnationCount(next.incarnation) > incarnationCount(before.incarnation);
+    if (!newer && isOver(before))
+      this.#history.violate(
+        "I1",
+        `${next.node} ${next.incarnation} is ${next.state} after it was ${before.state}`,
+      );
+  }
+
+  #shard(key: string, next: ShardRecord): void {
+    const before = this.#shards.get(key);
+    this.#shards.set(key, next);
+    const { owner, epoch, floor, state } = next;
+    this.#history.note(`record of ${key} ${owner.node} ${epoch} ${floor} ${state}`);
+    if (before === undefined) return;
+    const fault = this.#faultOf(before, next);
+    if (fault !== undefined)
+      this.#history.violate("I1", `${key} went from ${inWords(before)} to ${inWords(next)}: ${fault}`);
+    if (epoch !== before.epoch && floor === epoch && !sameNode(owner, before.owner))
+      this.#claimed(key, epoch);
+  }
+
+  #claimed(key: string, epoch: number): void {
+    const [, kind = "", shard = ""] = key.split(".");
+    for (const actor of this.#actorsOf(kind, Number(shard))) this.#history.lost(actor, epoch);
+  }
+
+  /** Why a change must not be, if so. */
+  #faultOf(before: ShardRecord, next: ShardRecord): string | undefined {
+    const sameOwner = sameNode(before.owner, next.owner);
+    if (next.epoch === before.epoch) {
+      if (!sameOwner || next.floor !== before.floor) return "another owner under the same epoch";
+      return before.state === "parked" ? "a parked shard changed without being restored" : undefined;
+    }
+    if (next.epoch !== before.epoch + 1) return "the epoch does not grow by one";
+    if (next.floor === before.floor) {
+      const heir = before.state === "moving" && isNode(before.to) && sameNode(before.to, next.owner);
+      return heir || before.state === "parked" ? undefined : "a handover without a move";
+    }
+    if (next.floor !== next.epoch) return "a floor that is no claim's";
+    if (before.state === "parked") return "a claim of a parked shard";
+    if (sameOwner) return undefined; // taken up again by its owner, which never served it
+    if (!this.#over(before.owner)) return "claimed from an owner who lives";
+    const heir = isNode(before.to) && !sameNode(before.to, next.owner) && !this.#over(before.to);
+    return heir ? "claimed before the target of its move, who lives" : undefined;
+  }
+
+  #over(id: NodeId): boolean {
+    const record = this.#nodes.get(id.node);
+    if (record === undefined) return false;
+    return record.incarnation === id.incarnation
+      ? isOver(record)
+      : incarnationCount(record.incarnation) > incarnationCount(id.incarnation);
+  }
+}
+
+function isOver({ state }: NodeRecord): boolean {
+  return state === "dead" || state === "gone";
+}
+
+function isNode(to: ShardRecord["to"]): to is NodeId {
+  return to !== undefined && to !== "bucket";
+}
+
+function inWords({ owner, epoch, floor, state, to }: ShardRecord): string {
+  const target = isNode(to) ? ` to ${to.node} ${to.incarnation}` : "";
+  return `${state}${target} by ${owner.node} ${owner.incarnation} (${epoch}, ${floor})`;
+}

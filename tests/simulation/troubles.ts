@@ -1,0 +1,123 @@
+/** What is done to nodes from outside: they are killed, frozen, cut off, and lose their records. */
+import type { Random } from "../../platform/random.ts";
+import type { SimulatedCluster } from "../../testing/cluster.ts";
+import type { Disturbance, History } from "../../testing/history.ts";
+import type { Life, Lives } from "./lives.ts";
+import type { TroubleName } from "./profiles.ts";
+import { pick } from "./senders.ts";
+
+export interface TroublesOptions {
+  readonly cluster: SimulatedCluster;
+  readonly history: History;
+  readonly lives: Lives;
+  readonly random: Random;
+  readonly leaseMs: number;
+}
+
+/** See the module's text. What lasts is ended by its time, or by `endAll`. */
+export class Troubles {
+  readonly #options: TroublesOptions;
+  readonly #ends = new Set<() => void>();
+  /** How often each sort came. */
+  readonly counts: Record<string, number> = {};
+
+  constructor(options: TroublesOptions) {
+    this.#options = options;
+  }
+
+  /** Begins something with one of the nodes that are up. */
+  begin(name: TroubleName): void {
+    const { lives, random } = this.#options;
+    const { up } = lives;
+    if (up.length === 0) return;
+    const life = pick(up, random);
+    this.counts[name] = (this.counts[name] ?? 0) + 1;
+    switch (name) {
+      case "crash":
+        return this.#crash(life);
+      case "freeze":
+      case "suspend":
+        return this.#freeze(life, name === "suspend");
+      case "cut":
+        return this.#cut(life);
+      case "partition":
+        return this.#partition(life, up);
+      case "records":
+        return this.#loseRecords(life.name);
+      case "store":
+        return this.#loseRecords("*");
+    }
+  }
+
+  /** Everything that lasts ends now. */
+  endAll(): void {
+    for (const end of [...this.#ends]) end();
+  }
+
+  #crash(life: Life): void {
+    const { lives, random, leaseMs } = this.#options;
+    this.#note("crash", life.name)();
+    lives.kill(life);
+    const chance = random.next();
+    if (chance < 0.3) return;
+    const afterMs = chance < 0.65 ? random.next() * 100 : random.next() * 2 * leaseMs;
+    const name = random.next() < 0.75 ? life.name : undefined;
+    this.#later(afterMs, () => lives.start(name ?? lives.freeName()));
+  }
+
+  #freeze({ name, clock }: Life, suspended: boolean): void {
+    if (!clock?.isRunning) return;
+    clock.freeze(suspended);
+    this.#during(this.#note("freeze", name), () => clock.wake());
+  }
+
+  #cut({ name }: Life): void {
+    const { cluster } = this.#options;
+    cluster.cut(name);
+    this.#during(this.#note("cut", name), () => cluster.heal(name));
+  }
+
+  /** One from the others, or some from some, in messages only. */
+  #partition(life: Life, up: readonly Life[]): void {
+    const { cluster, random } = this.#options;
+    const some = up.filter((each) => each === life || random.next() < 0.3).map(({ name }) => name);
+    const others = up.filter(({ name }) => !some.includes(name)).map(({ name }) => name);
+    cluster.network.partition(some, others);
+    const notes = some.map((name) => this.#note("partition", name));
+    this.#during(
+      () => notes.forEach((end) => end()),
+      () => cluster.network.mend(),
+    );
+  }
+
+  /** For one it may cost the lease; for all, `*`, it must not. */
+  #loseRecords(name: string): void {
+    const { network } = this.#options.cluster;
+    network.loseRecords(name);
+    this.#during(this.#note("records", name), () => network.returnRecords(name));
+  }
+
+  #note(what: Disturbance["what"], node: string): () => void {
+    return this.#options.history.disturbed(what, node);
+  }
+
+  /** Shorter than the lease, or longer. */
+  #during(note: () => void, end: () => void): void {
+    const { random, leaseMs } = this.#options;
+    const lasts = random.next() < 0.5 ? 0.05 + random.next() * 0.6 : 1 + random.next() * 1.2;
+    this.#later(lasts * leaseMs, () => {
+      note();
+      end();
+    });
+  }
+
+  /** After that time, or when all troubles end. */
+  #later(ms: number, run: () => void): void {
+    const once = () => {
+      timer.cancel();
+      if (this.#ends.delete(once)) run();
+    };
+    const timer = this.#options.cluster.clock.after(ms, once);
+    this.#ends.add(once);
+  }
+}
