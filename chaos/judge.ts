@@ -50,8 +50,7 @@ function historyOf(recording: Recording, { births }: Chains): History {
   const history = new History(() => 0);
   for (const call of recording.calls.values()) history.calls.push(judged(call, recording));
   for (const [, all] of births) {
-    for (const { effects } of all)
-      for (const effect of effects) history.starts.push({ ...effect, at: 0 });
+    for (const { effects } of all) for (const effect of effects) history.starts.push({ ...effect, at: 0 });
   }
   // when an actor lost its memory nobody saw: any fault may have been the cause of any loss
   history.lossesUnseen = [...recording.members.values()].some(
@@ -154,7 +153,7 @@ function isStored(actor: string): boolean {
 
 /** What was handled has been sent. What a killed process had sent may not have been told. */
 function* unsent({ members, calls }: Recording, history: History): Iterable<string> {
-  for (const { actor, sender, n } of history.handled) {
+  for (const { actor, sender, n } of history.starts) {
     const member = members.get(sender.slice(0, sender.indexOf("@")));
     if (member === undefined || member.killedAt !== undefined) continue;
     if (!calls.has(`${sender} ${actor} ${n}`))
@@ -177,7 +176,7 @@ function tally(
   }
   const late = ends.filter(({ what }) => /never ended|after its deadline/.test(what)).length;
   const moves = events.filter(({ event }) => event.type === "shard-moved").length;
-  return { ...count, failed, late, effects: history.handled.length, moves };
+  return { ...count, failed, late, effects: history.starts.length, moves };
 }
 
 function needlessDeaths({ members, events }: Recording): number {

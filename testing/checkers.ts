@@ -11,6 +11,7 @@ import { nothingLost } from "./checkers/nothing_lost.ts";
 import { oneEnd } from "./checkers/one_end.ts";
 import { effectsInOrder, noZombieAnswers, oneOwner } from "./checkers/one_owner.ts";
 
+export { fairDeaths, inOrder, neverFresh, nothingLost, noZombieAnswers, oneEnd, oneOwner };
 export type { Checker } from "./checkers/checker.ts";
 
 /** All of them. I5 needs questions to a living cluster, so most of it is no checker of a history. */

@@ -61,8 +61,8 @@ export interface Handled {
   /** The node in one of its lives. */
   readonly node: string;
   readonly at: number;
-  /** Which of the actor's memories it went into: each time that it begins from nothing it has another. */
-  readonly memory: number;
+  /** Which of the actor's memories it went into, if that is known: each time that it begins from nothing it has another. */
+  readonly memory?: number;
   /** What the actor's own state says of all it handled before. */
   readonly before: Fold;
 }
@@ -217,7 +217,7 @@ export class History {
 
   /** An actor has taken a message into its state. */
   effect(handled: Omit<Handled, "at">): void {
-    const { actor, sender, n, epoch, node, memory } = handled;
+    const { actor, sender, n, epoch, node, memory = 0 } = handled;
     this.note(`handled ${actor} ${sender} ${n} ${epoch} ${node}`);
     this.handled.push({ ...handled, at: this.#now() });
     this.#counts.set(actor, this.countOf(actor) + 1);

@@ -8,7 +8,7 @@ import { type Checker, checker } from "./checker.ts";
 
 /** See the module's text. A memory into which nothing ever went may be forgotten. */
 export const neverFresh: Checker = checker("I6", "never silently fresh", function* (history) {
-  const used = new Set(history.handled.map(({ actor, memory }) => `${actor}#${memory}`));
+  const used = new Set(history.handled.map(({ actor, memory = 0 }) => `${actor}#${memory}`));
   const last = new Map<string, Activated>();
   for (const each of history.activations) {
     const { actor, memory } = each;

@@ -12,7 +12,7 @@ import { type Checker, checker } from "./checker.ts";
  */
 export const nothingLost: Checker = checker("I4", "a planned move loses nothing", function* (history) {
   const folds = new Map<string, Fold>();
-  for (const { actor, memory, sender, n, before, node, epoch } of history.handled) {
+  for (const { actor, memory = 0, sender, n, before, node, epoch } of history.handled) {
     const key = `${actor}#${memory}`;
     const known = folds.get(key) ?? NOTHING;
     if (known.count !== before.count || known.digest !== before.digest) {

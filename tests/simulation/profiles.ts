@@ -20,11 +20,14 @@ export interface ProfileData {
   readonly betweenMs: number;
   /** Writes that nobody waits for any more are applied late, as a share of all writes. */
   readonly lateWrites: number;
-  readonly lease: Pick<Settings, "leaseMs" | "renewMs" | "renewTimeoutMs" | "safeMs">;
+  readonly lease: Pick<Settings, "leaseMs" | "renewMs" | "renewTimeoutMs" | "safeMs"> & Partial<Settings>;
 }
 
 const LONG_LEASE = { leaseMs: 6_000, renewMs: 600, renewTimeoutMs: 250, safeMs: 4_500 };
-const SHORT_LEASE = { leaseMs: 3_000, renewMs: 400, renewTimeoutMs: 200, safeMs: 2_200 };
+const SHORT_LEASE = {
+  ...{ leaseMs: 3_000, renewMs: 400, renewTimeoutMs: 200, safeMs: 2_200 },
+  ...{ pulseMs: 150, freshMs: 700, suspectMs: 250, graceMs: 1_100 },
+};
 
 function troubled(
   title: string,
