@@ -85,7 +85,7 @@ export class Troubles {
     cluster.network.partition(some, others);
     const notes = some.map((name) => this.#note("partition", name));
     this.#during(
-      () => notes.forEach((end) => end()),
+      () => notes.forEach((end) => void end()),
       () => cluster.network.mend(),
     );
   }

@@ -1,0 +1,119 @@
+/**
+ * What a history is made of.
+ *
+ * @module
+ */
+
+/** How a call ended, as its caller was told. */
+export type Outcome =
+  /** An answer, or for a tell its admission. */
+  | "done"
+  /** Certainly not handled. */
+  | "refused"
+  /** The handler threw. */
+  | "failed"
+  /** Handled or not: nobody can tell. */
+  | "unknown";
+
+/** One message from its sender's point of view. */
+export interface Call {
+  readonly sender: string;
+  /** `kind/name`. */
+  readonly to: string;
+  /** The sender's number of this message to this actor: 1, 2, … */
+  readonly n: number;
+  readonly type: "ask" | "tell";
+  /** The node, in one of its lives, on which the sender was. */
+  readonly origin: string;
+  readonly sentAt: number;
+  readonly deadlineAt: number;
+  /** False for a message whose handler throws before it has any effect. */
+  readonly hasEffect: boolean;
+  outcome: Outcome | undefined;
+  /** Code of the error it ended with. */
+  code: string | undefined;
+  endedAt: number;
+  /** Under which the answer was given, if the answer says so. */
+  answerEpoch: number | undefined;
+}
+
+/** The start of a handler, whatever becomes of it. */
+export interface Started {
+  readonly actor: string;
+  readonly sender: string;
+  readonly n: number;
+  readonly epoch: number;
+  /** The node in one of its lives. */
+  readonly node: string;
+  readonly at: number;
+}
+
+/** One message from its actor's point of view, at the moment when its effect was. */
+export interface Handled {
+  readonly actor: string;
+  readonly sender: string;
+  readonly n: number;
+  /** The actor's epoch. */
+  readonly epoch: number;
+  /** The node in one of its lives. */
+  readonly node: string;
+  readonly at: number;
+  /** Which of the actor's memories it went into, if that is known: each time that it begins from nothing it has another. */
+  readonly memory?: number;
+  /** What the actor's own state says of all it handled before. */
+  readonly before: Fold;
+}
+
+/** All that an actor has handled, in brief: equal folds mean equal messages in equal order. */
+export interface Fold {
+  readonly count: number;
+  readonly digest: number;
+}
+
+/** The beginning of an activation. */
+export interface Activated {
+  readonly actor: string;
+  readonly why: string;
+  readonly epoch: number;
+  readonly node: string;
+  readonly at: number;
+  /** See {@link Handled}. */
+  readonly memory: number;
+  /** Messages that the actor had handled by then. */
+  readonly handled: number;
+}
+
+/** A time at which an actor's memory was lost: its shard was claimed, or it was given up. */
+export interface Loss {
+  readonly epoch: number;
+  readonly at: number;
+}
+
+/** Something that was done to a node from outside. */
+export interface Disturbance {
+  readonly what: "crash" | "freeze" | "cut" | "records" | "partition" | "stop";
+  /** By name. */
+  readonly node: string;
+  readonly from: number;
+  /** `Infinity` as long as it lasts. */
+  to: number;
+}
+
+/** A timer that was set. `fires` is how often it shall come; it is `cancelled` if it was stopped before that. */
+export interface TimerSet {
+  readonly actor: string;
+  readonly id: string;
+  readonly setAt: number;
+  readonly afterMs: number;
+  readonly everyMs: number | undefined;
+  readonly fires: number;
+  readonly fired: number[];
+  cancelledAt: number | undefined;
+}
+
+/** Something that must not be. */
+export interface Violation {
+  /** Which promise: "I1" to "I6". */
+  readonly promise: string;
+  readonly what: string;
+}
