@@ -21,7 +21,7 @@ import { settingsWith } from "./node/settings.ts";
 import { systemClock } from "./platform/clock.ts";
 import { silentLog } from "./platform/log.ts";
 import { systemRandom } from "./platform/random.ts";
-import { exitProcess } from "./platform/runtime.ts";
+import { exitProcess, processTag } from "./platform/runtime.ts";
 import { onShutdownSignal } from "./platform/signals.ts";
 import { memoryTransport } from "./transport/memory.ts";
 import { checkIdentifier } from "./transport/subjects.ts";
@@ -74,7 +74,7 @@ function lifePorts(options: NodeOptions, connection: Connection): LifePorts {
     settings: settingsWith(options.settings ?? {}),
     log: options.log ?? silentLog,
     weight: options.weight,
-    tag: undefined,
+    tag: processTag(),
     door: options.door ?? true,
     defects: new Set(options.defects),
     refs: new RefFactory(),

@@ -22,6 +22,7 @@ const RANKS = {
   inspect: 6,
   node: 7,
   http: 8,
+  supervisor: 8,
   testing: 8,
   mod: 8,
 };

@@ -82,6 +82,7 @@ describe("the npm package in a user's project", () => {
     expect(packed).toContain("dist/mod.js");
     expect(packed).toContain("dist/mod.d.ts");
     expect(packed).toContain("dist/http/mod.js");
+    expect(packed).toContain("dist/supervisor/mod.js");
     expect(packed).toContain("dist/testing/mod.js");
     expect(packed).toContain("README.md");
     expect(packed).toContain("LICENSE");

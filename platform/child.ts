@@ -1,0 +1,51 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import process from "node:process";
+import type { ShutdownSignal } from "./signals.ts";
+
+/** What to run as a child process. */
+export interface ChildCommand {
+  readonly command: string;
+  readonly args: readonly string[];
+  /** Beside this process's environment. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** How a process ended: with a status, or by a signal. */
+export interface ChildExit {
+  readonly status: number | null;
+  readonly signal: string | null;
+}
+
+/** A child process that has started. */
+export interface Child {
+  readonly pid: number;
+  /** Never rejects. */
+  readonly exit: Promise<ChildExit>;
+  /** Does nothing once it has ended. */
+  signal(name: ShutdownSignal | "SIGKILL"): void;
+}
+
+/**
+ * Starts a child that shares this process's input and output. It has a process group of its own, so that Ctrl-C in a
+ * terminal reaches it once, through its parent, and not twice.
+ *
+ * @throws what the system says if it cannot be started
+ */
+export async function startChild({ command, args, env }: ChildCommand): Promise<Child> {
+  const child = spawn(command, args, { stdio: "inherit", detached: true, env: { ...process.env, ...env } });
+  const { promise: exit, resolve } = Promise.withResolvers<ChildExit>();
+  child.once("exit", (status, signal) => resolve({ status, signal }));
+  await once(child, "spawn");
+  const { pid } = child;
+  if (pid === undefined) throw new Error("it has no process id");
+  child.on("error", () => {}); // a signal that could not be sent: its exit tells what has become of it
+  return {
+    pid,
+    exit,
+    // by number: on Deno, a child's own `kill` sends no second signal
+    signal(name) {
+      if (child.exitCode === null && child.signalCode === null) process.kill(pid, name);
+    },
+  };
+}
