@@ -27,7 +27,6 @@ export interface MemberSettings {
 export interface Census {
   readonly heapBytes: number;
   readonly rssBytes: number;
-  readonly handles: number;
   readonly counters: Readonly<Record<string, number>>;
 }
 

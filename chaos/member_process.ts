@@ -1,12 +1,11 @@
 // A process of the run, as the one that controls it sees it. It ends with it, in every case.
 import { type ChildProcess, spawn } from "node:child_process";
-import { createWriteStream, type WriteStream } from "node:fs";
+import { createWriteStream, readdirSync, type WriteStream } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import type { Runtime } from "../bench/runtimes.ts";
-import { runArguments } from "../bench/runtimes.ts";
+import { type Runtime, runArguments } from "../bench/runtimes.ts";
 import { guard } from "../tests/support/guard.ts";
 import type { Command, Line, MemberSettings } from "./lines.ts";
 
@@ -45,7 +44,9 @@ export class MemberProcess {
     this.name = settings.name;
     this.runtime = runtime;
     this.#log = createWriteStream(join(logs, `${settings.id}.log`));
-    const args = [...runArguments(runtime, PROGRAM, port), JSON.stringify(settings)];
+    const [run = "run", ...rest] = runArguments(runtime, PROGRAM, port);
+    const engine = runtime === "deno" ? ["--v8-flags=--expose-gc"] : [];
+    const args = [run, ...engine, ...rest, JSON.stringify(settings)];
     this.#child = spawn(executable, args, { stdio: ["pipe", "pipe", "pipe"] });
     if (this.#child.pid !== undefined) this.#guard = guard(this.#child.pid);
     this.#child.stdin?.on("error", () => {}); // it may have ended
@@ -68,6 +69,15 @@ export class MemberProcess {
   /** The end of what it said on standard error. */
   get said(): string {
     return this.#said;
+  }
+
+  /** Files and sockets that it has open, where the system tells. */
+  get openFiles(): number {
+    try {
+      return readdirSync(`/proc/${this.#child.pid}/fd`).length;
+    } catch {
+      return 0;
+    }
   }
 
   get isUp(): boolean {

@@ -34,7 +34,6 @@ export interface Report {
 
 /** What a run has to do at least, each minute, or it has shown nothing. */
 const LEAST = { okCalls: 600, faults: 6, moves: 4 } as const;
-const SHOWN_MAX = 10;
 
 export function reportOf(options: Options, result: RunResult): Report {
   const { verdict, faults, recoveryMs } = result;
@@ -72,20 +71,6 @@ export function problemsOf({ minutes, only }: Options, { verdict, faults }: RunR
   expect("faults", done, Math.max(1, Math.floor(LEAST.faults * minutes * (only === undefined ? 1 : 0))));
   expect("moves", verdict.moves, Math.floor(LEAST.moves * least));
   return all;
-}
-
-/** The first violations of each promise in words. */
-export function wordsOf(problems: readonly Violation[]): string {
-  const shown = new Map<string, number>();
-  const lines: string[] = [];
-  for (const { promise, what } of problems) {
-    const count = (shown.get(promise) ?? 0) + 1;
-    shown.set(promise, count);
-    if (count <= SHOWN_MAX) lines.push(`  ${promise}: ${what}`);
-  }
-  for (const [promise, count] of shown)
-    if (count > SHOWN_MAX) lines.push(`  ${promise}: … and ${count - SHOWN_MAX} more`);
-  return lines.join("\n");
 }
 
 function rounded(value: number | undefined): number | null {

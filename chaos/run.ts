@@ -1,5 +1,4 @@
 // One run from its start to its verdict: servers and processes, rounds of faults and questions, the end of everything.
-import type { Runtime } from "../bench/runtimes.ts";
 import { namesOfShards } from "../tests/support/shard_names.ts";
 import { bucketOf } from "../transport/subjects.ts";
 import { ChaosCluster } from "./cluster.ts";
@@ -8,19 +7,12 @@ import { Faults, pause } from "./faults.ts";
 import { judge, type Verdict } from "./judge.ts";
 import type { Line } from "./lines.ts";
 import { leaseSettings, type Options } from "./options.ts";
+import type { Given } from "./program.ts";
 import { Recording } from "./recording.ts";
 import { endOf, schedule } from "./schedule.ts";
 import { Servers } from "./servers.ts";
 
-export interface RunOptions {
-  readonly options: Options;
-  readonly executables: ReadonlyMap<Runtime, string>;
-  /** Folder for logs. */
-  readonly logs: string;
-  readonly say: (text: string) => void;
-  /** Ends it early; everything is taken down as at its end. */
-  readonly signal: AbortSignal;
-}
+export type RunOptions = Given<Options>;
 
 /** What a run has shown. */
 export interface RunResult {

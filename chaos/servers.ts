@@ -18,6 +18,14 @@ export interface ServerCensus {
   readonly subscriptions: number;
 }
 
+/** What a stream holds. */
+export interface StreamCensus {
+  readonly messages: number;
+  readonly bytes: number;
+  readonly subjects: number;
+  readonly consumers: number;
+}
+
 export class Servers {
   readonly #servers: readonly NatsServer[];
   readonly #configs: readonly Config[];
@@ -74,15 +82,15 @@ export class Servers {
   }
 
   /** State of each stream, by name. */
-  async streams(): Promise<ReadonlyMap<string, { messages: number; bytes: number; subjects: number }>> {
+  async streams(): Promise<ReadonlyMap<string, StreamCensus>> {
     const answer = await this.#ask("$JS.API.STREAM.LIST", "{}");
     const streams = (answer?.streams ?? []) as {
       config: { name: string };
-      state: { messages: number; bytes: number; num_subjects?: number };
+      state: { messages: number; bytes: number; consumer_count: number; num_subjects?: number };
     }[];
     return new Map(
-      streams.map(({ config, state: { messages, bytes, num_subjects: subjects = 0 } }) => {
-        return [config.name, { messages, bytes, subjects }];
+      streams.map(({ config: { name }, state: { messages, bytes, consumer_count, num_subjects } }) => {
+        return [name, { messages, bytes, subjects: num_subjects ?? 0, consumers: consumer_count }];
       }),
     );
   }

@@ -134,6 +134,11 @@ export class Shard implements CatalogHost, ReceiverShard, LocalShard {
     return link;
   }
 
+  /** How many nodes' messages are counted here. */
+  get senders(): number {
+    return this.#links.size;
+  }
+
   /** Forgets the link of a node whose life has ended. */
   forget(peer: Peer): void {
     this.#links.get(peer)?.close();

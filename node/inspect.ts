@@ -74,6 +74,10 @@ export interface NodeInspection {
     readonly lateHere: number;
     readonly outgoing: number;
     readonly unconfirmedReplies: number;
+    /** Lives of nodes that this node has to do with. */
+    readonly peers: number;
+    /** Senders whose messages are counted, one for each shard here and node. */
+    readonly linksIn: number;
     /** Messages held, and their bytes, because the ownership of their shard is in doubt, or one before them is missing. */
     readonly heldMessages: number;
     readonly heldBytes: number;
@@ -90,7 +94,8 @@ export interface NodeInspection {
 }
 
 export function inspectNode(who: { name: string; cluster: string }, parts: Parts): NodeInspection {
-  const { membership, gate, coordinator, budget, router, keeper, outbox, inbound, door, table, gaps } = parts;
+  const { membership, gate, coordinator, budget, router, keeper, outbox, inbound, door, table, gaps, peers } =
+    parts;
   return {
     node: who.name,
     cluster: who.cluster,
@@ -108,6 +113,8 @@ export function inspectNode(who: { name: string; cluster: string }, parts: Parts
       lateHere: coordinator.leavers.size,
       outgoing: router.size,
       unconfirmedReplies: keeper.size,
+      peers: [...peers].length,
+      linksIn: [...table].reduce((sum, shard) => sum + shard.senders, 0),
       heldMessages: table.held.messages,
       heldBytes: table.held.bytes + gaps.taken,
       framesOut: outbox.frames,
