@@ -189,6 +189,13 @@ export class ServerError extends ActorError {
   readonly retryable = true;
 }
 
+/** The server refuses a subject: this connection's user has no permission for it. */
+export class PermissionError extends ActorError {
+  override readonly name = "PermissionError";
+  readonly code = "permission-denied";
+  readonly retryable = false;
+}
+
 /** A compare-and-set or a read got no answer in time: it may have been applied. Settle it by repeating. */
 export class RecordsUnavailableError extends ActorError {
   override readonly name = "RecordsUnavailableError";
@@ -236,6 +243,7 @@ const CLASSES = [
   ProtocolError,
   ConfigurationError,
   ServerError,
+  PermissionError,
   RecordsUnavailableError,
   NodeStoppedError,
 ] as const;
@@ -264,7 +272,6 @@ function foreignErrorData(thrown: unknown): ErrorData {
   if (!(thrown instanceof Error))
     return { ...base, message: "A handler threw something that is not an Error" };
   try {
-    // it may have any members, and getters that throw
     const { message, name, stack, code } = thrown as Error & { code?: unknown };
     return {
       ...base,
@@ -274,7 +281,7 @@ function foreignErrorData(thrown: unknown): ErrorData {
       ...(typeof stack === "string" ? { remoteStack: carried(stack) } : {}),
     };
   } catch {
-    return { ...base, message: "A handler threw an error that cannot be read" };
+    return { ...base, message: "A handler threw an error that cannot be read" }; // its getters throw
   }
 }
 
@@ -307,11 +314,7 @@ const STATUSES: readonly (readonly [number, string])[] = [
   [504, "deadline-exceeded outcome-unknown"],
 ];
 
-const STATUS: ReadonlyMap<string, number> = new Map(
-  STATUSES.flatMap(([status, codes]) => codes.split(" ").map((code) => [code, status] as const)),
-);
-
 /** The status of a code; what is not known is a fault of this side, 500. */
 export function statusOf(code: string): number {
-  return STATUS.get(code) ?? 500;
+  return STATUSES.find(([, codes]) => codes.split(" ").includes(code))?.[0] ?? 500;
 }

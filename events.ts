@@ -85,6 +85,8 @@ export type NodeEventBody =
     }
   /** Something came in that is not a message of ours; counted and dropped. */
   | { readonly type: "rejected-input"; readonly subject: string; readonly error: ErrorData }
+  /** The server refused a subject for want of a permission; told once a second at most, `permissionsRefused` counts all. */
+  | { readonly type: "permission-denied"; readonly error: ErrorData }
   /** A listener was too slow: this many events were dropped before the next one. */
   | { readonly type: "events-dropped"; readonly count: number };
 

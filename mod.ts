@@ -77,6 +77,7 @@ export {
   InvalidStateError,
   NodeStoppedError,
   OutcomeUnknownError,
+  PermissionError,
   ProtocolError,
   RecordsUnavailableError,
   RemoteError,

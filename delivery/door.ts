@@ -8,7 +8,9 @@
  * @module
  */
 import {
+  ActorError,
   BusyError,
+  type ErrorData,
   InvalidArgumentError,
   InvalidNameError,
   publicErrorData,
@@ -35,6 +37,11 @@ export interface DoorOptions {
   readonly timeoutMs?: number;
   /** Calls that may be on their way at once; more are refused as `busy`. Default 10,000. */
   readonly callsMax?: number;
+  /**
+   * Whether a client is told the message, `code` and `name` of what a handler threw. Default false: such texts are
+   * written for logs, and may tell more than a client should know.
+   */
+  readonly showHandlerErrors?: boolean;
 }
 
 /** What it works with. */
@@ -67,6 +74,7 @@ export class Door {
       replyPrefixes: ["_INBOX."],
       timeoutMs: ports.settings.callTimeoutMs,
       callsMax: 10_000,
+      showHandlerErrors: false,
       ...options,
     };
   }
@@ -165,9 +173,22 @@ export class Door {
     }
   }
 
+  /** What may be told to who is not trusted: no stack, no cause, and nothing about what is not an error of this package. */
+  #public(error: unknown): ErrorData {
+    if (!(error instanceof ActorError))
+      return {
+        code: "internal-error",
+        message: "Cannot answer: current state is unexpected",
+        retryable: false,
+      };
+    const data = publicErrorData(toErrorData(error));
+    if (data.code !== "handler-error" || this.#options.showHandlerErrors) return data;
+    return { code: data.code, message: "Cannot answer: current handler threw an error", retryable: false };
+  }
+
   #answerError(reply: string | undefined, cbor: boolean, error: unknown): void {
     if (reply === undefined) return;
-    const data = publicErrorData(toErrorData(error));
+    const data = this.#public(error);
     const body = cbor ? this.#ports.codec.encode(data) : new TextEncoder().encode(JSON.stringify(data));
     const headers = {
       "Nats-Service-Error-Code": String(statusOf(data.code)),

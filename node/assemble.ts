@@ -29,6 +29,7 @@ import { createCodec } from "../transport/codec.ts";
 import type { Records } from "../transport/records.ts";
 import { type NodeAddress, subjects } from "../transport/subjects.ts";
 import type { Connection, Incoming } from "../transport/transport.ts";
+import type { Permissions } from "./permissions.ts";
 import type { Settings } from "./settings.ts";
 
 /** What the parts are made from. */
@@ -45,13 +46,15 @@ export interface Ground {
   readonly membership: Membership;
   readonly ownership: Ownership;
   readonly door: boolean | DoorOptions;
+  readonly permissions: Permissions;
   readonly defects: ReadonlySet<string>;
   /** Whether the node has ended. */
   hasEnded(): boolean;
 }
 
 /** The parts of a running node. */
-export interface Parts extends Pick<Ground, "membership" | "ownership" | "events" | "settings"> {
+export interface Parts
+  extends Pick<Ground, "membership" | "ownership" | "permissions" | "events" | "settings"> {
   readonly gate: Gate;
   readonly pulse: Pulse;
   readonly peers: Peers;
@@ -173,6 +176,7 @@ export function assemble(ground: Ground): Parts {
   return {
     membership,
     ownership,
+    permissions: ground.permissions,
     events,
     settings,
     gate,

@@ -90,6 +90,8 @@ export interface NodeInspection {
     readonly ignoredInputs: number;
     /** Requests at the door whose reply subject was not to be trusted. */
     readonly doorDropped: number;
+    /** Messages and subscriptions that the server has refused; see the event `permission-denied`. */
+    readonly permissionsRefused: number;
   };
 }
 
@@ -123,6 +125,7 @@ export function inspectNode(who: { name: string; cluster: string }, parts: Parts
       rejectedInputs: inbound.rejected,
       ignoredInputs: inbound.ignored,
       doorDropped: door?.dropped ?? 0,
+      permissionsRefused: parts.permissions.refused,
     },
   };
 }

@@ -22,6 +22,7 @@ import type { Log } from "../platform/log.ts";
 import { runtimeName } from "../platform/runtime.ts";
 import { bucketOf } from "../transport/subjects.ts";
 import { assemble, type Ground, type Parts } from "./assemble.ts";
+import { Permissions } from "./permissions.ts";
 import type { Settings } from "./settings.ts";
 
 /** What every life of a node is made from. */
@@ -79,11 +80,15 @@ export class Life {
    * Joins the cluster. `former` is the life before, which is known to be over.
    *
    * @throws {ConfigurationError} as `startNode` does; trying again does not help
+   * @throws {PermissionError} if the server does not let it do what a node does
    * @throws {FencedError} if it was declared dead at once
    * @throws {NodeStoppedError} if it is ended meanwhile
    */
   async start(former?: NodeId): Promise<Parts> {
-    const { connection, settings, clock, random, log, cluster, defects } = this.#ports;
+    const { connection, settings, clock, random, log, cluster, defects, name, door } = this.#ports;
+    const permissions = new Permissions({ connection, clock, log, events: this.#events });
+    this.#stops.push(() => permissions.stop());
+    await permissions.check(cluster, name, door !== false);
     const records = await connection.records(bucketOf(cluster));
     const parking = await connection.records(`${bucketOf(cluster)}-parked`);
     if (this.#over) throw overError();
@@ -113,6 +118,7 @@ export class Life {
       ...this.#ports,
       events: this.#events,
       parking,
+      permissions,
       membership,
       ownership,
       hasEnded: () => this.#over,

@@ -108,6 +108,7 @@ export async function natsTransport(options: NatsOptions = {}): Promise<NatsTran
     client,
     transport,
     records: (bucket) => openNatsRecords(client, bucket, clock, options),
+    onRefused: (listener) => transport.onRefused(listener),
     close: () => transport.close(),
   };
 }

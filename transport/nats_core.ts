@@ -3,8 +3,15 @@
  *
  * @module
  */
-import { headers, type Msg, type MsgHdrs, type NatsConnection, type Status } from "@nats-io/nats-core";
-import { BusyError, TooLargeError, UnavailableError } from "../errors.ts";
+import {
+  errors,
+  headers,
+  type Msg,
+  type MsgHdrs,
+  type NatsConnection,
+  type Status,
+} from "@nats-io/nats-core";
+import { BusyError, PermissionError, TooLargeError, UnavailableError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import { headerLine } from "./headers.ts";
 import type { Incoming, PublishOptions, Subscription, Transport, TransportStatus } from "./transport.ts";
@@ -32,6 +39,7 @@ export class NatsTransport implements Transport {
   readonly #clock: Clock;
   readonly #options: NatsTransportOptions;
   readonly #listeners: Set<(status: TransportStatus) => void> = new Set();
+  readonly #refusalListeners: Set<(error: PermissionError) => void> = new Set();
   readonly #outgoingBytesMax: number;
   /** Published, and not yet confirmed by the server. */
   #outgoingBytes = 0;
@@ -73,6 +81,8 @@ export class NatsTransport implements Transport {
     const callback = (error: Error | null, message: Msg) => {
       if (!active) return;
       try {
+        // a refused subscription: the status tells
+        if (error instanceof errors.PermissionViolationError) return;
         if (error) this.#report(error);
         else onMessage(new NatsIncoming(message));
       } catch (thrown) {
@@ -97,6 +107,12 @@ export class NatsTransport implements Transport {
   onStatus(listener: (status: TransportStatus) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
+  }
+
+  /** See {@link Connection.onRefused}. */
+  onRefused(listener: (error: PermissionError) => void): () => void {
+    this.#refusalListeners.add(listener);
+    return () => void this.#refusalListeners.delete(listener);
   }
 
   /** Lets go out what was published, if the server is there, and ends the connection. */
@@ -164,7 +180,13 @@ export class NatsTransport implements Transport {
       this.maxPayloadBytes = this.#client.info?.max_payload ?? MAX_PAYLOAD_BYTES;
     if (status.type === "disconnect") this.#change(false, `disconnected from ${status.server}`);
     else if (status.type === "reconnect") this.#change(true, `reconnected to ${status.server}`);
-    else if (status.type === "error") this.#report(status.error);
+    else if (status.type === "error") this.#onError(status.error);
+  }
+
+  #onError(error: Error): void {
+    const refusal = refusalOf(error);
+    this.#report(refusal ?? error);
+    if (refusal) for (const listener of [...this.#refusalListeners]) listener(refusal);
   }
 
   #change(connected: boolean, reason: string): void {
@@ -212,6 +234,17 @@ class NatsIncoming implements Incoming {
     const all = this.#message.headers;
     return all?.has(name) ? all.get(name) : undefined;
   }
+}
+
+/** What the server means when it refuses a subject, wherever in the error that stands; `undefined` for other errors. */
+export function refusalOf(error: unknown): PermissionError | undefined {
+  if (!(error instanceof Error)) return undefined;
+  if (!(error instanceof errors.PermissionViolationError)) return refusalOf(error.cause);
+  const verb = error.operation === "publish" ? "publish to" : "subscribe to";
+  return new PermissionError(
+    `Cannot ${verb} "${error.subject}": current permissions of this connection's user do not allow it`,
+    { cause: error },
+  );
 }
 
 function clientOptions(options: PublishOptions): { reply?: string; headers?: MsgHdrs } {

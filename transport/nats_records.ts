@@ -12,11 +12,20 @@ import {
   JetStreamApiCodes,
   JetStreamApiError,
   jetstream,
+  StorageType,
+  type StreamConfig,
 } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import { headers, type MsgHdrs, type NatsConnection } from "@nats-io/nats-core";
-import { ConfigurationError, RecordsUnavailableError, ServerError, TooLargeError } from "../errors.ts";
+import {
+  ConfigurationError,
+  PermissionError,
+  RecordsUnavailableError,
+  ServerError,
+  TooLargeError,
+} from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
+import { refusalOf } from "./nats_core.ts";
 import { OPERATION_HEADER, NatsWatch } from "./nats_watch.ts";
 import type { CasResult, RecordEntry, Records, Watch } from "./records.ts";
 
@@ -35,9 +44,12 @@ const TIMEOUT_MS = 1000;
 const IN_FLIGHT_PAUSE_MS = 20;
 
 /**
- * Opens a bucket, and makes it if it is missing.
+ * Opens a bucket, and makes it if it is missing: an administrator may have made it, and then this user need not be
+ * allowed to.
  *
  * @throws {ServerError} if the server has no JetStream, or does not answer
+ * @throws {PermissionError} if this user may not use the bucket, or it is missing and he may not make it
+ * @throws {ConfigurationError} if there is a bucket of that name that cannot serve
  */
 export async function openNatsRecords(
   client: NatsConnection,
@@ -45,13 +57,11 @@ export async function openNatsRecords(
   clock: Clock,
   options: NatsRecordsOptions,
 ): Promise<Records> {
-  const opening = jetstream(client, { timeout: options.connectTimeoutMs ?? OPEN_TIMEOUT_MS });
   try {
-    await new Kvm(opening).create(bucket, {
-      history: 1,
-      replicas: options.replicas ?? 1,
-      allow_direct: false,
-    });
+    const opening = jetstream(client, { timeout: options.connectTimeoutMs ?? OPEN_TIMEOUT_MS });
+    const found = await configOf(await opening.jetstreamManager(false), `KV_${bucket}`);
+    if (found) checkConfig(bucket, found);
+    else await makeBucket(client, bucket, options);
     const timeoutMs = options.recordsTimeoutMs ?? TIMEOUT_MS;
     const js = jetstream(client, { timeout: timeoutMs });
     return new NatsRecords(client, bucket, js, await js.jetstreamManager(false), clock, timeoutMs, options);
@@ -60,7 +70,47 @@ export async function openNatsRecords(
   }
 }
 
+async function configOf(manager: JetStreamManager, stream: string): Promise<StreamConfig | undefined> {
+  try {
+    return (await manager.streams.info(stream)).config;
+  } catch (error) {
+    if (error instanceof JetStreamApiError && error.code === JetStreamApiCodes.StreamNotFound)
+      return undefined;
+    throw error;
+  }
+}
+
+async function makeBucket(
+  client: NatsConnection,
+  bucket: string,
+  options: NatsRecordsOptions,
+): Promise<void> {
+  const opening = jetstream(client, { timeout: options.connectTimeoutMs ?? OPEN_TIMEOUT_MS });
+  const how = { history: 1, replicas: options.replicas ?? 1, allow_direct: false };
+  await new Kvm(opening).create(bucket, how);
+}
+
+/** Records that vanish by themselves, or with the server, are no records. */
+function checkConfig(bucket: string, { max_age, storage, subjects }: StreamConfig): void {
+  const fault =
+    max_age > 0
+      ? `an age of at most ${max_age / 1e9} s`
+      : storage !== StorageType.File
+        ? `a storage of "${storage}"`
+        : subjects?.includes(`$KV.${bucket}.>`)
+          ? undefined
+          : "subjects of something else";
+  if (fault === undefined) return;
+  throw new ConfigurationError(`Cannot use the bucket "${bucket}" for records: current stream has ${fault}`);
+}
+
 function openError(bucket: string, cause: unknown): Error {
+  const refusal = refusalOf(cause);
+  if (refusal) {
+    const words = `Cannot open the bucket "${bucket}", or make it if it is missing: ${refusal.message}`;
+    return new PermissionError(words, { cause });
+  }
+  if (cause instanceof ConfigurationError) return cause;
   const reason = cause instanceof Error ? cause.message : String(cause);
   const code = cause instanceof JetStreamApiError ? cause.code : undefined;
   const name = cause instanceof Error ? cause.name : "";
@@ -190,6 +240,8 @@ class NatsRecords implements Records {
   }
 
   #failure(what: string, key: string, value: Uint8Array | undefined, cause: unknown): Error {
+    const refusal = refusalOf(cause); // not applied, and never will be
+    if (refusal) return new PermissionError(`Cannot ${what} "${key}": ${refusal.message}`, { cause });
     const most = this.#client.info?.max_payload ?? Number.POSITIVE_INFINITY;
     if (value !== undefined && value.length > most) {
       return new TooLargeError(
@@ -212,7 +264,7 @@ class NatsRecords implements Records {
       const removed = found.header.has(OPERATION_HEADER);
       return { key, value: removed ? undefined : found.data, revision: found.seq };
     } catch (error) {
-      throw unavailable(what, key, error);
+      throw refusalOf(error) ?? unavailable(what, key, error);
     }
   }
 

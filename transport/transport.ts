@@ -7,6 +7,7 @@
  *
  * @module
  */
+import type { PermissionError } from "../errors.ts";
 import type { Records } from "./records.ts";
 
 /** One message as it came in. */
@@ -77,6 +78,11 @@ export interface Connection {
   readonly type: string;
   /** Opens a bucket of records, and makes it if it is missing. */
   records(bucket: string): Promise<Records>;
+  /**
+   * Calls back when the server refuses a subject, whenever that is: a message without permission is lost in silence.
+   * Returns a function that stops it. Left out where there are no permissions.
+   */
+  onRefused?(listener: (error: PermissionError) => void): () => void;
   /** Ends the connection. What was published and flushed before has been sent. */
   close(): Promise<void>;
 }

@@ -1,0 +1,280 @@
+// The configuration of docs/security.md on a real nats-server: nodes work with it, clients cannot do more than call.
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { connect, type NatsConnection } from "nats";
+import { type ActorNode, natsTransport, type NodeEvent, startNode } from "../../mod.ts";
+import { createCodec } from "../../transport/codec.ts";
+import { until, within } from "../support/conditions.ts";
+import { hostLedger, Ledger, ledger, steering } from "../support/ledger.ts";
+import { type NatsServer, startNatsServer } from "../support/nats_server.ts";
+import { frame } from "./forgery.ts";
+
+const TEXT = readFileSync(new URL("../../docs/security.md", import.meta.url), "utf8");
+const CONFIG = /```conf\n(.*?)```/s.exec(TEXT)?.[1] ?? "";
+const BUCKETS = ["baton-shop", "baton-shop-parked", "baton-shop-stored"];
+const contract = ledger({ shards: 8 });
+
+let server: NatsServer;
+const nodes: ActorNode[] = [];
+const clients: NatsConnection[] = [];
+const errors: unknown[] = [];
+const events: NodeEvent[] = [];
+
+beforeAll(async () => {
+  server = await startNatsServer({ config: CONFIG });
+}, 40_000);
+
+afterEach(async () => {
+  for (const node of nodes.splice(0)) await within(node.leave(), 30_000); // its name is free at once then
+  for (const client of clients.splice(0)) await within(client.close(), 10_000);
+  errors.length = 0;
+  events.length = 0;
+});
+
+afterAll(async () => {
+  await server.stop();
+}, 40_000);
+
+async function makeBuckets(): Promise<void> {
+  const admin = await natsTransport({ servers: server.url, user: "admin", password: "change-admin" });
+  for (const bucket of BUCKETS) await admin.records(bucket);
+  await admin.close();
+}
+
+async function start(name: "a" | "b", steered = steering()): Promise<ActorNode> {
+  const transport = await natsTransport({
+    servers: server.url,
+    user: name,
+    password: `change-${name}`,
+    inboxPrefix: `_NODE.${name}`,
+    onError: (error) => void errors.push(error),
+  });
+  const node = await startNode({
+    name,
+    cluster: "shop",
+    transport,
+    hosts: [hostLedger(steered, contract)],
+    door: { replyPrefixes: ["_CLIENT."] },
+    signals: false,
+  });
+  nodes.push(node);
+  void (async () => {
+    for await (const event of node.events()) events.push(event);
+  })();
+  return node;
+}
+
+async function client(user: string, inboxPrefix?: string): Promise<NatsConnection> {
+  const connection = await connect({
+    servers: server.url,
+    user,
+    pass: `change-${user}`,
+    ...(inboxPrefix === undefined ? {} : { inboxPrefix }),
+  });
+  clients.push(connection);
+  return connection;
+}
+
+/** Whether the server refuses what is done with a connection. */
+async function refused(connection: NatsConnection, deed: () => void): Promise<boolean> {
+  let violation = false;
+  void (async () => {
+    for await (const status of connection.status())
+      if (String(status.data).includes("PERMISSIONS") || JSON.stringify(status).includes("PERMISSIONS"))
+        violation = true;
+  })();
+  deed();
+  await within(connection.flush(), 5_000);
+  await within(connection.flush(), 5_000);
+  return violation;
+}
+
+const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+
+describe("a node with the least permissions", () => {
+  test("cannot make buckets, and says which one it lacks", async () => {
+    const start_ = start("a");
+    await expect(within(start_, 20_000)).rejects.toMatchObject({ code: "permission-denied" });
+    await expect(within(start_, 20_000)).rejects.toThrow(/baton-shop/);
+  }, 40_000);
+
+  test("joins, moves, parks, restores and brings late actors, and nothing is refused", async () => {
+    await makeBuckets();
+    const steered = steering();
+    const a = await start("a", steered);
+    const names = Array.from({ length: 24 }, (_, i) => `n${i}`);
+    for (const name of names) await within(a.ref(Ledger, name).add("one"), 20_000);
+    const release = Promise.withResolvers<void>();
+    for (const name of names) steered.gates.set(`slow-${name}`, release.promise);
+    const held = names.map((name) => a.ref(Ledger, `slow-${name}`).hold("late", { timeoutMs: 30_000 }));
+    const b = await start("b", steered);
+    await until("shards at both", () => new Set(b.inspect().shards.map(({ owner }) => owner)).size === 2, {
+      timeoutMs: 20_000,
+    });
+    await until("late actors", () => b.inspect().shards.some(({ late }) => late.length > 0), {
+      timeoutMs: 20_000,
+    });
+    release.resolve();
+    expect(await within(Promise.all(held), 30_000)).toEqual(names.map(() => 1));
+    for (const name of names) expect(await within(b.ref(Ledger, name).read(), 20_000)).toEqual(["one"]);
+    const left = await within(a.leave(), 30_000);
+    expect(left).toMatchObject({ recovered: 0, leftOver: 0 });
+    const parked = await within(b.leave(), 30_000);
+    expect(parked.parked).toBe(8);
+    const again = await start("a", steered);
+    for (const name of names) expect(await within(again.ref(Ledger, name).read(), 20_000)).toEqual(["one"]);
+    const till = await client("till", "_CLIENT.till");
+    const answer = await within(
+      till.request("shop.call.ledger.n1.add", json("two"), { timeout: 8_000 }),
+      10_000,
+    );
+    expect(answer.json()).toBe(2);
+    expect(again.inspect().counters.permissionsRefused).toBe(0);
+    expect(events.filter(({ type }) => type === "permission-denied")).toEqual([]);
+    expect(errors).toEqual([]);
+  }, 120_000);
+
+  test("says at the start what it may not hear, and takes no shard then", async () => {
+    await makeBuckets();
+    const transport = await natsTransport({
+      servers: server.url,
+      user: "a",
+      password: "change-a",
+      inboxPrefix: "_NODE.a",
+    });
+    const hosts = [hostLedger(steering(), contract)];
+    const wrong = startNode({ name: "c", cluster: "shop", transport, hosts, signals: false });
+    await expect(within(wrong, 20_000)).rejects.toMatchObject({ code: "permission-denied" });
+    await expect(within(wrong, 20_000)).rejects.toThrow(/shop\.node\.c/);
+  }, 40_000);
+
+  test("tells of what is refused while it runs", async () => {
+    await makeBuckets();
+    const a = await start("a");
+    const spied = await client("admin");
+    // a client that the door trusts by its prefix, and that the server does not let it answer
+    spied.subscribe("_CLIENTS.x");
+    const transport = await natsTransport({
+      servers: server.url,
+      user: "b",
+      password: "change-b",
+      inboxPrefix: "_NODE.b",
+    });
+    const b = await startNode({
+      name: "b",
+      cluster: "shop",
+      transport,
+      door: { replyPrefixes: ["_OTHER."] },
+      signals: false,
+    });
+    nodes.push(b);
+    const told: NodeEvent[] = [];
+    void (async () => {
+      for await (const event of b.events()) told.push(event);
+    })();
+    await until("the refusal told", () => {
+      spied.publish("shop.call.ledger.x.read", new Uint8Array(), { reply: "_OTHER.x" });
+      return told.some(({ type }) => type === "permission-denied");
+    });
+    expect(b.inspect().counters.permissionsRefused).toBeGreaterThan(0);
+    expect(a.inspect().gateOpen).toBe(true);
+  }, 60_000);
+});
+
+describe("a client with the client's role", () => {
+  test("calls one kind and can do nothing else", async () => {
+    await makeBuckets();
+    const a = await start("a");
+    expect(await within(a.ref(Ledger, "x").add("one"), 20_000)).toBe(1);
+    const till = await client("till", "_CLIENT.till");
+    expect(
+      (await within(till.request("shop.call.ledger.x.read", "", { timeout: 8_000 }), 10_000)).json(),
+    ).toEqual(["one"]);
+    const at = `shop.node.a.${a.incarnation}`;
+    const as = { node: "a", incarnation: a.incarnation };
+    const ack = frame(as, [{ item: "ack", kind: "ledger", shard: 0, epoch: 1, upTo: 9 }], "shop");
+    const body = createCodec().encode("forged");
+    const reply = frame(
+      as,
+      [{ item: "reply", kind: "ledger", shard: 0, epoch: 1, seq: 1, ok: true, body }],
+      "shop",
+    );
+    const publishes: [string, Uint8Array][] = [
+      [`${at}.batch`, ack],
+      [`${at}.reply`, reply],
+      [`${at}.actor.ledger.x`, ack],
+      [`${at}.move.m1`, body],
+      ["shop.call.other.x.read", new Uint8Array()],
+      ["shop.hint", body],
+      ["_CLIENT.other.1", body],
+      ["_NODE.a.1", body],
+      ["$KV.baton-shop.shards.ledger.0", body],
+      ["$KV.baton-shop.nodes.a", body],
+      ["$KV.baton-shop-parked.x", body],
+      ["$JS.API.STREAM.MSG.GET.KV_baton-shop", body],
+      ["$JS.API.STREAM.DELETE.KV_baton-shop", body],
+      ["$JS.API.STREAM.PURGE.KV_baton-shop", body],
+      ["$JS.API.CONSUMER.CREATE.KV_baton-shop.x.$KV.baton-shop.>", body],
+      ["$JS.API.INFO", body],
+    ];
+    for (const [subject, payload] of publishes)
+      expect([subject, await refused(till, () => till.publish(subject, payload))]).toEqual([subject, true]);
+    for (const subject of [
+      ">",
+      "shop.>",
+      "shop.node.a.>",
+      "shop.call.>",
+      "_CLIENT.>",
+      "_CLIENT.other.>",
+      "_INBOX.>",
+      "_NODE.a.>",
+      "$KV.>",
+      "$SYS.>",
+    ]) {
+      const spy = await client("till", "_CLIENT.till");
+      expect([
+        subject,
+        await refused(spy, () => void spy.subscribe(subject, { callback: () => {} })),
+      ]).toEqual([subject, true]);
+    }
+    expect(a.inspect().counters).toMatchObject({ rejectedInputs: 0, ignoredInputs: 0 });
+    expect(a.inspect().shards.every(({ owner, state }) => owner === "a" && state === "owned")).toBe(true);
+  }, 60_000);
+
+  test("cannot make a node publish for it: a reply elsewhere is dropped and counted", async () => {
+    await makeBuckets();
+    const a = await start("a");
+    await within(a.ref(Ledger, "y").add("one"), 20_000);
+    const till = await client("till", "_CLIENT.till");
+    const replies = [
+      `shop.node.a.${a.incarnation}.batch`,
+      "$KV.baton-shop.nodes.a",
+      "$JS.API.STREAM.DELETE.KV_baton-shop",
+      "_NODE.a.1",
+      "_INBOX.x",
+      "_CLIENT",
+      "_CLIENT.>",
+    ];
+    for (const reply of replies) till.publish("shop.call.ledger.y.read", new Uint8Array(), { reply });
+    await until("all dropped", () => a.inspect().counters.doorDropped === replies.length);
+    expect(a.inspect().counters.permissionsRefused).toBe(0);
+    expect(
+      (await within(till.request("shop.call.ledger.y.read", "", { timeout: 8_000 }), 10_000)).json(),
+    ).toEqual(["one"]);
+  }, 60_000);
+});
+
+test("tenants in two accounts do not meet, though their clusters have the same name", async () => {
+  await makeBuckets();
+  const a = await start("a");
+  await within(a.ref(Ledger, "z").add("shop"), 20_000);
+  const transport = await natsTransport({ servers: server.url, user: "tenant", password: "change-tenant" });
+  const hosts = [hostLedger(steering(), contract)];
+  const other = await startNode({ name: "a", cluster: "shop", transport, hosts, signals: false });
+  nodes.push(other);
+  expect(await within(other.ref(Ledger, "z").read(), 20_000)).toEqual([]);
+  expect(await within(other.ref(Ledger, "z").add("tenant"), 20_000)).toBe(1);
+  expect(await within(a.ref(Ledger, "z").read(), 20_000)).toEqual(["shop"]);
+  for (const node of [a, other])
+    expect(node.inspect().nodes.filter(({ state }) => state === "up").length).toBe(1);
+}, 60_000);
