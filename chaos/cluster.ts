@@ -1,6 +1,7 @@
 // The cluster of a run: seats, each with a proxy in front of the servers and the process that has the seat now, and a
 // client of its own. What ends without having been ended is noted, and started again as a supervisor would.
 import type { Runtime } from "../bench/runtimes.ts";
+import { until } from "../tests/support/conditions.ts";
 import { TcpProxy } from "../tests/support/tcp_proxy.ts";
 import type { Durability } from "./contract.ts";
 import type { Line } from "./lines.ts";
@@ -33,6 +34,7 @@ export interface Seat {
   record: RecordedMember;
 }
 
+const START_TIMEOUT_MS = 60_000;
 const AGAIN_MS = 400;
 /** A process that was told to go, and could not do so in this time, is ended. */
 const GO_MS = 40_000;
@@ -77,7 +79,8 @@ export class ChaosCluster {
       const name = hosts ? `n${index}` : "client";
       this.seats.push({ index, proxy, hosts, name, ...this.#launch(index, name, hosts, proxy) });
     }
-    await Promise.all(this.seats.map(({ member }) => member.up));
+    const allUp = () => this.seats.every(({ member }) => member.isUp);
+    await until("every process to be up", allUp, { timeoutMs: START_TIMEOUT_MS });
   }
 
   /** Calls back with each line of each process. @returns what ends it */
@@ -189,6 +192,6 @@ export class ChaosCluster {
         `${member.id} (${member.runtime}) ended with ${signal ?? `status ${status}`}: ${member.said}`,
       );
     }
-    say(`${member.id} ended with ${signal ?? `status ${status}`}; starting it again`);
+    say(`${member.id} ended with ${signal ?? `status ${status}`}; starting it again. ${member.said.trim()}`);
   }
 }

@@ -115,13 +115,14 @@ class Run {
     const beganAt = this.#recording.now();
     const open = new Set(this.#actors);
     const done = Promise.withResolvers<void>();
-    const stop = this.#cluster.onLine((line) => {
+    const ask = () => this.#cluster.client.member.command({ do: "ask-all", actors: [...open] });
+    const stop = this.#cluster.onLine((line, member) => {
+      if (line.type === "up" && member === this.#cluster.client.member) ask(); // it was started again
       if (line.type !== "told" || !open.delete(line.told.actor)) return;
       this.#recording.recoveryMs.push(this.#recording.now() - beganAt);
       if (open.size === 0) done.resolve();
     });
-    const { client } = this.#cluster;
-    client.member.command({ do: "ask-all", actors: this.#actors });
+    ask();
     await Promise.race([done.promise, pause(timeoutMs, signal)]);
     stop();
     if (signal.aborted) return;
