@@ -10,14 +10,15 @@ import type { ClusterBucket } from "./bucket.ts";
 import { type HostedKind, isShardCount, SHARDS_MAX } from "./protocol.ts";
 import type { Patience } from "./settle.ts";
 
-/** The generation of the bucket; chosen now if the bucket is new. */
+/**
+ * The generation of the bucket; chosen now if the bucket is new. A bucket that was made this moment may not answer yet,
+ * so even the question is one that is repeated.
+ */
 export async function agreeOnGeneration(
   bucket: ClusterBucket,
   random: Random,
   patience: Patience,
 ): Promise<string> {
-  const known = await bucket.generation.refresh(keys.generation);
-  if (known) return known.record.generation;
   const chosen = { generation: random.id() };
   const change = await bucket.generation.change(keys.generation, undefined, chosen, patience);
   if (change.entry) return change.entry.record.generation;

@@ -150,6 +150,20 @@ describe("Membership start()", () => {
     });
   });
 
+  test("gets through when a store that was made this moment does not answer its first questions", async () => {
+    const cluster = new TestCluster();
+    const asked = new Map<string, number>();
+    cluster.fault = (_, operation) => {
+      if (operation === "watch") return undefined;
+      const count = (asked.get(operation) ?? 0) + 1;
+      asked.set(operation, count);
+      return count <= 2 ? "lose-request" : undefined;
+    };
+    const a = await cluster.node("a");
+    await cluster.ends(a.membership.start(infoOf("a")), 10_000);
+    expect(a.membership.gate.isOpen).toBe(true);
+  });
+
   test("throws within four leases when the store does not answer", async () => {
     const cluster = new TestCluster();
     cluster.fault = (_, operation) => (operation === "watch" ? undefined : "lose-request");
