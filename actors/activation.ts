@@ -54,7 +54,7 @@ export class Activation implements ContextSource, TurnOwner, Runnable {
     this.name = beginning.name;
     this.why = beginning.why;
     this.#dormant = beginning.dormant ?? false;
-    this.mailbox = new Mailbox(host.hosted.contract.mailboxMax);
+    this.mailbox = new Mailbox(host.hosted.contract.mailboxMax, host.mailScales);
     this.timers = new ActorTimers(clock, (timer) => {
       this.mailbox.push(new TimerMail(timer, host.runtime.codec));
       this.wake();

@@ -10,6 +10,8 @@ import type { Codec } from "../transport/codec.ts";
 import type { Contract } from "./contract.ts";
 import type { Hosted } from "./host.ts";
 import type { ActivationReason } from "./lifecycle.ts";
+import type { Mail } from "./mail.ts";
+import type { Scales } from "./mailbox.ts";
 import type { Channel, RefFactory } from "./ref.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -42,6 +44,8 @@ export interface ActivationHost<A> {
   readonly hosted: Hosted;
   readonly runtime: ActorRuntime;
   readonly epoch: number;
+  /** What all mailboxes of the node weigh. */
+  readonly mailScales: Scales<Mail>;
   /** Whether its shard is not being drained, sealed or closed. */
   readonly serving: boolean;
   /** Whether handlers may start, at a time just read from the clock. */

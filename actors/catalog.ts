@@ -9,7 +9,7 @@
 import type { ErrorData } from "../errors.ts";
 import { Activation } from "./activation.ts";
 import type { ActivationHost, ActorRuntime } from "./activation_host.ts";
-import type { Budget } from "./budget.ts";
+import type { Budget, MailScales } from "./budget.ts";
 import type { Hosted } from "./host.ts";
 import type { ActivationReason } from "./lifecycle.ts";
 import type { Mail } from "./mail.ts";
@@ -55,6 +55,9 @@ export class Catalog implements ActivationHost<Activation> {
   get epoch(): number {
     return this.#host.epoch;
   }
+  get mailScales(): MailScales {
+    return this.#host.budget.mail;
+  }
   get serving(): boolean {
     return this.#host.serving;
   }
@@ -82,7 +85,7 @@ export class Catalog implements ActivationHost<Activation> {
     if (active === undefined) return this.#admitElsewhere(name, mail);
     if (mail.chain.length > 0 && mail.chain.includes(active.address))
       return mail.refuse(cycle(active.address, mail.chain));
-    if (!active.offer(mail)) mail.refuse(mailboxFull(name, active.mailbox.size));
+    if (!active.offer(mail)) mail.refuse(mailboxFull(name, active.mailbox.size, this.mailScales.bytes));
   }
 
   #admitElsewhere(name: string, mail: Mail): void {
@@ -92,10 +95,12 @@ export class Catalog implements ActivationHost<Activation> {
     if (awaited) {
       const address = `${this.kind}/${name}`;
       if (mail.chain.includes(address)) return mail.refuse(cycle(address, mail.chain));
-      if (!awaited.mailbox.offer(mail)) mail.refuse(mailboxFull(name, awaited.mailbox.size));
+      if (!awaited.mailbox.offer(mail))
+        mail.refuse(mailboxFull(name, awaited.mailbox.size, this.mailScales.bytes));
       return;
     }
     if (!this.#host.budget.mayActivate()) return mail.refuse(noRoom());
+    if (this.mailScales.isFull) return mail.refuse(mailboxFull(name, 0, this.mailScales.bytes));
     const started = this.#wakeOrBegin(name);
     if (started) started.offer(mail);
     else this.#admitElsewhere(name, mail); // what slept could not be read: it is quarantined now

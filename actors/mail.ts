@@ -13,6 +13,8 @@ export interface Mail {
   readonly chain: readonly string[];
   /** On the node's clock, in milliseconds; `Infinity` for none. */
   readonly deadlineAt: number;
+  /** Bytes of its argument, about. */
+  readonly weight: number;
   /** The declaration by which `checked` was validated here before, if it was. */
   readonly checkedBy?: unknown;
   /** What came out of that validation. */

@@ -1,3 +1,10 @@
+/** Weighs what lies in all mailboxes of a node together. */
+export interface Scales<T> {
+  readonly isFull: boolean;
+  add(item: T): void;
+  remove(item: T): void;
+}
+
 /**
  * A bounded first-in, first-out queue in front of one activation.
  *
@@ -6,21 +13,23 @@
  */
 export class Mailbox<T> {
   readonly #capacity: number;
+  readonly #scales: Scales<T> | undefined;
   #ring: (T | undefined)[] = [];
   #head = 0;
   #size = 0;
 
-  constructor(capacity: number) {
+  constructor(capacity: number, scales?: Scales<T>) {
     this.#capacity = capacity;
+    this.#scales = scales;
   }
 
   get size(): number {
     return this.#size;
   }
 
-  /** Appends, unless `capacity` messages wait. @returns whether it was taken */
+  /** Appends, unless `capacity` messages wait, or all mailboxes hold too many bytes. @returns whether it was taken */
   offer(item: T): boolean {
-    if (this.#size >= this.#capacity) return false;
+    if (this.#size >= this.#capacity || this.#scales?.isFull) return false;
     this.push(item);
     return true;
   }
@@ -30,6 +39,7 @@ export class Mailbox<T> {
     if (this.#size === this.#ring.length) this.#grow();
     this.#ring[(this.#head + this.#size) & (this.#ring.length - 1)] = item;
     this.#size++;
+    this.#scales?.add(item);
   }
 
   /** The oldest message, removed; `undefined` when none waits. */
@@ -39,6 +49,7 @@ export class Mailbox<T> {
     this.#ring[this.#head] = undefined;
     this.#head = (this.#head + 1) & (this.#ring.length - 1);
     this.#size--;
+    if (item !== undefined) this.#scales?.remove(item);
     return item;
   }
 
@@ -53,6 +64,7 @@ export class Mailbox<T> {
   /** What waits, oldest first, removed. */
   clear(): T[] {
     const rest = this.rest();
+    if (this.#scales) for (const item of rest) this.#scales.remove(item);
     this.#ring = [];
     this.#head = 0;
     this.#size = 0;

@@ -22,8 +22,8 @@ export function cycle(address: string, chain: readonly string[]): ErrorData {
   );
 }
 
-export function mailboxFull(name: string, size: number): ErrorData {
-  const words = `Cannot take another message for "${name}": current mailbox holds ${size}`;
+export function mailboxFull(name: string, size: number, bytes: number): ErrorData {
+  const words = `Cannot take another message for "${name}": current mailbox holds ${size}, all of the node ${bytes} bytes`;
   return toErrorData(new BusyError(words, { retryAfterMs: 100 }));
 }
 

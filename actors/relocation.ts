@@ -163,7 +163,7 @@ export class Relocation {
   }
 
   #await(name: string, at: Place, timers: readonly TimerData[], backlog: readonly Mail[]): void {
-    const mailbox = new Mailbox<Mail>(this.#catalog.hosted.contract.mailboxMax);
+    const mailbox = new Mailbox<Mail>(this.#catalog.hosted.contract.mailboxMax, this.#catalog.mailScales);
     for (const mail of backlog) mailbox.push(mail);
     this.#residents.awaited.set(name, { at, mailbox, timers });
   }

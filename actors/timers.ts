@@ -151,6 +151,7 @@ export class TimerMail implements Mail {
   readonly type: "tell" = "tell" as const;
   readonly chain: readonly string[] = [];
   readonly deadlineAt: number = Infinity;
+  readonly weight: number = 0;
   readonly timer: ActorTimer;
   readonly #codec: Codec;
 

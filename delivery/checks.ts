@@ -10,7 +10,7 @@ import { copyValue } from "../transport/value.ts";
 import { tooLarge } from "./ends.ts";
 import { CHAIN_MAX } from "./frame.ts";
 import type { Outgoing, Request } from "./outgoing.ts";
-import { excess, type Scale } from "./weight.ts";
+import { excessOf, type Scale, weight } from "./weight.ts";
 
 /** By own keys only: `toString` and its kind are nobody's messages. */
 export function declaredMessage({ messages }: Contract, message: string): AskMessage | TellMessage {
@@ -42,13 +42,18 @@ export function copyArgument(message: string, argument: unknown): unknown {
   }
 }
 
-/** @throws {TooLargeError} if it could not leave this node, wherever the actor is now */
-export function checkSize({ message, caller }: Request, argument: unknown, scale: Scale): void {
-  const bytes = excess(argument, scale);
+/**
+ * @returns what the argument weighs
+ * @throws {TooLargeError} if it could not leave this node, wherever the actor is now
+ */
+export function checkSize({ message, caller }: Request, argument: unknown, scale: Scale): number {
+  const weighed = weight(argument);
+  const bytes = excessOf(argument, weighed, scale);
   if (bytes !== undefined) throw tooLarge("send", message, bytes, scale.bytesMax);
   let names = 0;
   for (const address of caller?.chain ?? []) names += address.length * 3;
   if (names > CHAIN_BYTES_MAX) throw tooLarge("send", message, names, CHAIN_BYTES_MAX);
+  return weighed;
 }
 
 /** Room for the names of the actors that wait, in bytes. */

@@ -12,8 +12,14 @@ export interface Unanswered {
   readonly message: string;
 }
 
-export function tooManyWaiting({ message }: Unanswered, waiting: number): BusyError {
+export function tooManyWaiting({ message }: Pick<Unanswered, "message">, waiting: number): BusyError {
   const words = `Cannot send "${message}": current number of messages waiting for its shard is ${waiting}`;
+  return new BusyError(words, { retryAfterMs: 100 });
+}
+
+/** The bounds of the whole node. `what` is waiting, or pending. */
+export function nodeIsBusy({ message }: Pick<Unanswered, "message">, what: string): BusyError {
+  const words = `Cannot send "${message}": current node has as many ${what} as it may`;
   return new BusyError(words, { retryAfterMs: 100 });
 }
 
@@ -25,8 +31,20 @@ export function tooLarge(what: string, message: string, bytes: number, max: numb
 }
 
 /** Its deadline passed before it left. */
-export function neverSent({ kind, name, message }: Unanswered, shard: string): DeadlineError {
+function neverSent({ kind, name, message }: Unanswered, shard: string): DeadlineError {
   return new DeadlineError(`Cannot deliver "${message}" to ${kind}/${name} in time: current ${shard}`);
+}
+
+/** Its deadline passed: what is true depends on how far it came. */
+export function pastDeadline(
+  about: Unanswered,
+  { maybeAdmitted, acked }: { readonly maybeAdmitted: boolean; readonly acked: boolean },
+  shard: number,
+  isOwned: boolean,
+): Error {
+  const owner = isOwned ? "is owned, and it could not be sent" : "has no known owner";
+  if (!maybeAdmitted) return neverSent(about, `shard ${shard} ${owner}`);
+  return outcomeUnknown(about, acked ? "admitted, without an answer" : "sent, without an acknowledgement");
 }
 
 /** It may have been handled. */

@@ -99,10 +99,30 @@ export interface Moved extends ShardRef {
   readonly epoch: number;
 }
 
-/** Any item. */
-export type Item = Envelope | Reply | Ack | Got | Gap | Moved;
+/** The sender's count of bytes up to here; and the answer that it came by. */
+export interface Mark {
+  readonly item: "mark" | "seen";
+  readonly at: number;
+}
 
-const TYPES = { ask: 1, tell: 2, skip: 3, reply: 4, error: 5, ack: 6, got: 7, gap: 8, moved: 9 } as const;
+/** Any item. */
+export type Item = Envelope | Reply | Ack | Got | Gap | Moved | Mark;
+
+type Numbers = Exclude<Item, Envelope | Reply>;
+
+const TYPES = {
+  ask: 1,
+  tell: 2,
+  skip: 3,
+  reply: 4,
+  error: 5,
+  ack: 6,
+  got: 7,
+  gap: 8,
+  moved: 9,
+  mark: 10,
+  seen: 11,
+} as const;
 const URGENT = 0x40;
 
 export function writeHeader(writer: ByteWriter, cluster: string, from: NodeId): void {
@@ -142,17 +162,20 @@ export function writeReply(writer: ByteWriter, reply: Omit<Reply, "item">): void
 }
 
 /** The items that are plain numbers. */
-export function numbers(item: Ack | Got | Gap | Moved): FrameItem {
+export function numbers(item: Numbers): FrameItem {
   return { write: (writer) => writeNumbers(writer, item) };
 }
 
-function writeNumbers(writer: ByteWriter, item: Ack | Got | Gap | Moved): void {
-  writeStart(writer, TYPES[item.item], item);
+function writeNumbers(writer: ByteWriter, item: Numbers): void {
+  writeStart(writer, TYPES[item.item], "kind" in item ? item : OF_THE_PEER);
   const fields = fieldsOf(item);
   for (const field of fields) writer.varint(field);
 }
 
-function fieldsOf(item: Ack | Got | Gap | Moved): readonly number[] {
+/** What is about the whole way between two nodes names no kind. */
+const OF_THE_PEER: ShardRef = { kind: "", shard: 0 };
+
+function fieldsOf(item: Numbers): readonly number[] {
   switch (item.item) {
     case "ack":
       return [item.epoch, item.upTo];
@@ -162,6 +185,9 @@ function fieldsOf(item: Ack | Got | Gap | Moved): readonly number[] {
       return [item.epoch, item.from, item.to];
     case "moved":
       return [item.seq, item.copy, item.epoch];
+    case "mark":
+    case "seen":
+      return [item.at];
   }
 }
 
@@ -235,6 +261,9 @@ function readItem(reader: ByteReader): Item {
         copy: reader.varint(),
         epoch: reader.varint(),
       };
+    case TYPES.mark:
+    case TYPES.seen:
+      return { item: type === TYPES.mark ? "mark" : "seen", at: reader.varint() };
     default:
       throw new DecodeError(`Cannot read an item: current type is ${type}`);
   }

@@ -100,7 +100,7 @@ export class Inbound {
   }
 
   #item(peer: Peer, item: Item): void {
-    const { table, keeper } = this.#ports;
+    const { table, keeper, outbox } = this.#ports;
     switch (item.item) {
       case "envelope":
         return table.receive(peer, item);
@@ -114,6 +114,10 @@ export class Inbound {
         return this.#moved(peer, item);
       case "got":
         return keeper.confirmed(peer, item.kind, item.shard, item.seqs);
+      case "mark":
+        return outbox.add(peer, numbers({ item: "seen", at: item.at }));
+      case "seen":
+        return outbox.seen(peer, item.at);
     }
   }
 

@@ -83,6 +83,10 @@ export class RemoteMail implements PackableMail {
     this.deadlineAt = mail.remainingMs === 0 ? Infinity : ports.clock.now() + mail.remainingMs;
   }
 
+  get weight(): number {
+    return this.#argument.byteLength;
+  }
+
   argument(): unknown {
     return this.#ports.codec.decode(this.#argument);
   }
@@ -136,6 +140,11 @@ export class RemoteMail implements PackableMail {
 
 /** Refused tells that one acknowledgement covers. */
 const REFUSALS_PER_ACK = 128;
+
+function tooManyReplies(): ErrorData {
+  const words = "Cannot take another ask: current number or size of unconfirmed replies is at its bound";
+  return toErrorData(new BusyError(words, { retryAfterMs: 100 }));
+}
 
 /** The receiving end of one link. */
 export class LinkReceiver implements AckSource {
@@ -222,16 +231,15 @@ export class LinkReceiver implements AckSource {
       remainingMs,
       argument,
     });
+    if (type === "ask" && this.#hasTooManyReplies) mail.refuse(tooManyReplies());
+    else this.#shard.admit(name, mail);
+  }
+
+  /** Replies are never dropped before they are confirmed: so no more may come to be. */
+  get #hasTooManyReplies(): boolean {
+    const { keeper, settings } = this.#ports;
     const { kind, shard } = this.#shard;
-    if (
-      type === "ask" &&
-      this.#ports.keeper.count(this.peer, kind, shard) >= this.#ports.settings.repliesMax
-    ) {
-      const words =
-        "Cannot take another ask of this sender: current number of unconfirmed replies is at its bound";
-      return mail.refuse(toErrorData(new BusyError(words, { retryAfterMs: 100 })));
-    }
-    this.#shard.admit(name, mail);
+    return keeper.isFull || keeper.count(this.peer, kind, shard) >= settings.repliesMax;
   }
 
   #admitHeld(): void {

@@ -10,31 +10,17 @@
  *
  * @module
  */
-import type { Gate } from "../cluster/gate.ts";
 import type { OwnedEntry } from "../cluster/ownership.ts";
-import type { Clock } from "../platform/clock.ts";
-import type { Random } from "../platform/random.ts";
-import { aborted, neverSent, outcomeUnknown, tooManyWaiting, type Unanswered } from "./ends.ts";
-import type { Outbox } from "./outbox.ts";
+import { aborted, outcomeUnknown, pastDeadline, type Unanswered } from "./ends.ts";
+import { Line } from "./line.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { Owners } from "./owners.ts";
 import { Pace } from "./pace.ts";
 import type { Peer } from "./peer.ts";
 import { NOBODY, peerOf, type LocalShard, type Route } from "./route.ts";
-import type { DeliverySettings } from "./settings.ts";
+import type { SenderPorts } from "./sender_ports.ts";
 import { Transmission } from "./transmission.ts";
 import { Window } from "./window.ts";
-
-/** What every link of a node works with. */
-export interface SenderPorts {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly gate: Gate;
-  readonly outbox: Outbox;
-  readonly settings: DeliverySettings;
-  /** Asks for `tick` at that time at the latest. */
-  wakeBy(time: number): void;
-}
 
 /** See the module's text. */
 export class SenderLink {
@@ -45,7 +31,7 @@ export class SenderLink {
   #route: Route = NOBODY;
   #epoch = 0;
   #floor = 0;
-  #waiting: Outgoing[] = [];
+  readonly #waiting: Line;
   /** Sent and not acknowledged, by number, without holes. */
   readonly #window = new Window();
   readonly #pace: Pace;
@@ -56,6 +42,7 @@ export class SenderLink {
     this.#ports = ports;
     this.kind = kind;
     this.shard = shard;
+    this.#waiting = new Line(ports.rooms, ports.settings.waitingMax);
     this.#pace = new Pace(ports.settings, ports.random);
   }
 
@@ -65,19 +52,18 @@ export class SenderLink {
 
   /** Messages that have not ended, or whose place is not acknowledged. */
   get size(): number {
-    return this.#waiting.length + this.#window.size + this.#pending.size;
+    return this.#waiting.size + this.#window.size + this.#pending.size;
   }
 
   /** Messages that somebody still waits for. */
   get unended(): number {
-    return this.#waiting.length + [...this.#sent()].length;
+    return this.#waiting.size + [...this.#sent()].length;
   }
 
   /** Sends a message as soon as the window and the route allow. */
   submit(outgoing: Outgoing, now: number): void {
-    if (this.#waiting.length >= this.#ports.settings.waitingMax) {
-      return outgoing.endBadly(tooManyWaiting(this.#about(outgoing), this.#waiting.length));
-    }
+    const refusal = this.#waiting.refusal(outgoing);
+    if (refusal) return outgoing.endBadly(refusal);
     this.#ports.wakeBy(outgoing.callDeadlineAt);
     if (this.#admitAtOnce(outgoing, now)) return;
     this.#waiting.push(outgoing);
@@ -86,7 +72,7 @@ export class SenderLink {
 
   /** The short way to an owner on this node, when nothing is before it: a number, and into the mailbox. */
   #admitAtOnce(outgoing: Outgoing, now: number): boolean {
-    if (this.#route.to !== "here" || this.#waiting.length > 0 || this.#window.size > 0) return false;
+    if (this.#route.to !== "here" || this.#waiting.size > 0 || this.#window.size > 0) return false;
     const { shard } = this.#route;
     if (!shard.admitsAt(now)) return false;
     this.#number(outgoing);
@@ -99,11 +85,22 @@ export class SenderLink {
     if (this.#route.to === "nobody" || !this.#ports.gate.isOpenAt(now)) return;
     if (this.#route.to === "here") return this.#pumpLocal(this.#route.shard, now);
     const { peer } = this.#route;
-    while (this.#window.sent < this.#pace.limit) {
+    while (this.#mayTransmit(peer)) {
       const outgoing = this.#next();
       if (outgoing === undefined) break;
       this.#transmit(outgoing, peer, now);
     }
+  }
+
+  #mayTransmit(peer: Peer): boolean {
+    const { sent, sentBytes } = this.#window;
+    const { outbox, settings } = this.#ports;
+    return sent < this.#pace.limit && sentBytes < settings.windowBytesMax && outbox.hasRoom(peer);
+  }
+
+  /** A peer can take more again. */
+  pumpTo(peer: Peer, now: number): void {
+    if (peerOf(this.#route) === peer) this.pump(now);
   }
 
   #pumpLocal(shard: LocalShard, now: number): void {
@@ -125,7 +122,7 @@ export class SenderLink {
   #next(): Outgoing | undefined {
     const again = this.#window.next();
     if (again !== undefined) return again;
-    const outgoing = this.#waiting.shift();
+    const outgoing = this.#waiting.take();
     if (outgoing === undefined) return undefined;
     this.#number(outgoing);
     this.#window.push(outgoing);
@@ -194,7 +191,10 @@ export class SenderLink {
   onGap(peer: Peer, epoch: number, from: number, to: number): void {
     if (epoch !== this.#epoch || peer !== peerOf(this.#route)) return;
     const now = this.#ports.clock.now();
-    for (const outgoing of this.#window.sentBetween(from, to)) this.#transmit(outgoing, peer, now);
+    for (const outgoing of this.#window.sentBetween(from, to)) {
+      if (!this.#ports.outbox.hasRoom(peer)) return; // they are repeated in time
+      this.#transmit(outgoing, peer, now);
+    }
   }
 
   /** A peer's life has ended: what was sent to it will not arrive any more. */
@@ -236,9 +236,8 @@ export class SenderLink {
   }
 
   #expire(now: number): void {
-    const late = this.#waiting.filter((outgoing) => outgoing.callDeadlineAt <= now);
-    if (late.length > 0) this.#waiting = this.#waiting.filter((outgoing) => outgoing.callDeadlineAt > now);
-    for (const outgoing of late) outgoing.endBadly(this.#neverSent(outgoing));
+    const late = this.#waiting.takeAll((outgoing) => outgoing.callDeadlineAt <= now);
+    for (const outgoing of late) outgoing.endBadly(this.#pastDeadline(outgoing));
     for (const outgoing of this.#sent())
       if (outgoing.callDeadlineAt <= now) outgoing.endBadly(this.#pastDeadline(outgoing));
     for (const { callDeadlineAt } of [...this.#waiting, ...this.#sent()]) this.#ports.wakeBy(callDeadlineAt);
@@ -252,30 +251,21 @@ export class SenderLink {
 
   /** The caller does not want to wait any longer. */
   abandon(outgoing: Outgoing): void {
-    this.#waiting = this.#waiting.filter((other) => other !== outgoing);
+    this.#waiting.takeAll((other) => other === outgoing);
     const unknown = outcomeUnknown(this.#about(outgoing), "sent, and given up by its caller");
     outgoing.endBadly(outgoing.maybeAdmitted ? unknown : aborted(this.#about(outgoing)));
   }
 
   /** The node ends: so does everything that has not. */
   close(error: Error): void {
-    const open = [...this.#waiting, ...this.#sent()];
-    this.#waiting = [];
-    for (const outgoing of open) {
+    for (const outgoing of [...this.#waiting.takeAll(() => true), ...this.#sent()]) {
       const unknown = outcomeUnknown(this.#about(outgoing), "sent, and the node stopped");
       outgoing.endBadly(outgoing.maybeAdmitted ? unknown : error);
     }
   }
 
-  #neverSent(outgoing: Outgoing): Error {
-    const owner = this.#route.to === "nobody" ? "has no known owner" : "is owned, and it could not be sent";
-    return neverSent(this.#about(outgoing), `shard ${this.shard} ${owner}`);
-  }
-
   #pastDeadline(outgoing: Outgoing): Error {
-    if (!outgoing.maybeAdmitted) return this.#neverSent(outgoing);
-    const state = outgoing.acked ? "admitted, without an answer" : "sent, without an acknowledgement";
-    return outcomeUnknown(this.#about(outgoing), state);
+    return pastDeadline(this.#about(outgoing), outgoing, this.shard, this.#route.to !== "nobody");
   }
 
   #about({ name, message }: Outgoing): Unanswered {
@@ -308,7 +298,7 @@ export class SenderLink {
       else outgoing.endBadly(outcomeUnknown(this.#about(outgoing), "sent, and its owner was lost"));
     }
     this.#window.trim();
-    this.#waiting.unshift(...anew);
+    this.#waiting.pushFirst(anew);
   }
 
   /** The same message under a new number; its old place becomes a `skip`. */

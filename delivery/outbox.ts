@@ -1,6 +1,7 @@
 /**
  * Gathers what goes to one node within one turn into one message, whichever actors it is for. Nothing leaves while
- * the gate is closed: it waits here and goes out when the gate opens.
+ * the gate is closed: it waits here and goes out when the gate opens. To each peer only so much is on its way as
+ * `credit.ts` allows; the rest waits here as well.
  *
  * @module
  */
@@ -11,7 +12,7 @@ import { ByteWriter } from "../transport/bytes.ts";
 import type { Subjects } from "../transport/subjects.ts";
 import type { Transport } from "../transport/transport.ts";
 import { Alarm } from "./alarm.ts";
-import { type FrameItem, writeHeader } from "./frame.ts";
+import { type FrameItem, numbers, writeHeader } from "./frame.ts";
 import type { AckSource, Peer } from "./peer.ts";
 import type { DeliverySettings } from "./settings.ts";
 
@@ -34,6 +35,10 @@ export class Outbox {
   #armed = false;
   readonly #ackPeers = new Set<Peer>();
   readonly #ackAlarm: Alarm;
+  readonly #creditAlarm: Alarm;
+  /** Peers for which something waits, here or on a link, that their credit does not allow. */
+  readonly #blocked = new Set<Peer>();
+  readonly #roomListeners = new Set<(peer: Peer) => void>();
   readonly #stopListening: () => void;
   /** Frames and items sent, for inspection. */
   frames = 0;
@@ -42,6 +47,7 @@ export class Outbox {
   constructor(ports: OutboxPorts) {
     this.#ports = ports;
     this.#ackAlarm = new Alarm(ports.clock, () => this.#acksDue());
+    this.#creditAlarm = new Alarm(ports.clock, () => this.#askAgain());
     this.#stopListening = ports.gate.onChange((open) => {
       if (open) this.#arm();
     });
@@ -50,8 +56,48 @@ export class Outbox {
   /** Sends an item with the next frame to `peer`. */
   add(peer: Peer, item: FrameItem): void {
     if (peer.over) return;
-    peer.items.push(item);
+    if (item.size === undefined) peer.items.push(item);
+    else {
+      peer.cargo.push(item);
+      peer.cargoBytes += cost(item);
+    }
     this.#enqueue(peer);
+  }
+
+  /** Whether a link should give more for this peer now. If not, it hears by `onRoom` when it may. */
+  hasRoom(peer: Peer): boolean {
+    if (peer.credit.underWay + peer.cargoBytes < this.#ports.settings.peerBytesMax) return true;
+    peer.starved = true;
+    this.#wait(peer);
+    return false;
+  }
+
+  /** Calls back when there is room again for a peer. */
+  onRoom(listener: (peer: Peer) => void): () => void {
+    this.#roomListeners.add(listener);
+    return () => void this.#roomListeners.delete(listener);
+  }
+
+  /** A peer has seen a mark. */
+  seen(peer: Peer, at: number): void {
+    peer.credit.heard(at);
+    if (peer.cargo.length > 0) this.#enqueue(peer);
+    if (!peer.starved || !this.hasRoom(peer)) return;
+    peer.starved = false;
+    for (const listener of this.#roomListeners) listener(peer);
+  }
+
+  /** A mark or the answer to it was lost, or the peer is slow: one small question, and nothing else. */
+  #askAgain(): void {
+    for (const peer of this.#blocked) {
+      if (peer.over || (peer.cargo.length === 0 && !peer.starved)) this.#blocked.delete(peer);
+      else this.add(peer, numbers({ item: "mark", at: peer.credit.mark() }));
+    }
+    if (this.#blocked.size > 0) this.#askLater();
+  }
+
+  #askLater(): void {
+    this.#creditAlarm.by(this.#ports.clock.now() + this.#ports.settings.resendMaxMs);
   }
 
   /** Owes `peer` an acknowledgement: it rides on the next frame, or goes by itself soon; at once if `urgent`. */
@@ -72,6 +118,7 @@ export class Outbox {
   stop(): void {
     this.#stopListening();
     this.#ackAlarm.stop();
+    this.#creditAlarm.stop();
     this.#queue = [];
   }
 
@@ -110,7 +157,47 @@ export class Outbox {
     const items = peer.items.splice(0);
     for (const source of peer.acks) items.push(source.takeAck());
     peer.acks.clear();
+    this.#load(peer, items);
     for (let next = 0; next < items.length; ) next = this.#sendFrame(peer, items, next);
+  }
+
+  /** Adds the cargo that the credit allows, and a mark when it is time for one. */
+  #load(peer: Peer, items: FrameItem[]): void {
+    const { cargo, credit } = peer;
+    if (cargo.length === 0) return;
+    const { peerBytesMax } = this.#ports.settings;
+    if (credit.allows(peer.cargoBytes, peerBytesMax)) this.#loadAll(peer, items);
+    else this.#loadSome(peer, items);
+    const isStuck = cargo.length > 0 && credit.isUnmarked;
+    if (isStuck || credit.wantsMark(peerBytesMax)) items.push(numbers({ item: "mark", at: credit.mark() }));
+  }
+
+  #loadAll(peer: Peer, items: FrameItem[]): void {
+    for (const item of peer.cargo) items.push(item);
+    peer.credit.take(peer.cargoBytes);
+    peer.cargo.length = 0;
+    peer.cargoBytes = 0;
+  }
+
+  #loadSome(peer: Peer, items: FrameItem[]): void {
+    const { cargo, credit } = peer;
+    let loaded = 0;
+    for (const item of cargo) {
+      const bytes = cost(item);
+      if (!credit.allows(bytes, this.#ports.settings.peerBytesMax)) break;
+      credit.take(bytes);
+      items.push(item);
+      loaded++;
+    }
+    cargo.splice(0, loaded);
+    peer.cargoBytes = cargo.reduce((bytes, item) => bytes + cost(item), 0);
+    if (cargo.length > 0) this.#wait(peer);
+  }
+
+  #wait(peer: Peer): void {
+    if (this.#blocked.has(peer)) return;
+    this.#blocked.add(peer);
+    this.#askLater();
   }
 
   #sendFrame(peer: Peer, items: readonly FrameItem[], from: number): number {
@@ -133,4 +220,11 @@ export class Outbox {
     transport.publish(subject, this.#writer.finish());
     return next;
   }
+}
+
+/** Bytes that an item takes beside its body, about. */
+const ITEM_BYTES = 64;
+
+function cost({ size = 0 }: FrameItem): number {
+  return size + ITEM_BYTES;
 }

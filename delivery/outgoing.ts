@@ -13,6 +13,7 @@ import { tooLarge } from "./ends.ts";
 import type { PackableMail, PackedMail } from "./link_receiver.ts";
 import type { Peer } from "./peer.ts";
 import type { Exit } from "./exit.ts";
+import type { SendingRooms } from "./sender_ports.ts";
 import { excess, type Scale } from "./weight.ts";
 
 /** One message that somebody wants sent. */
@@ -31,6 +32,7 @@ export interface Request {
 /** What every message of a node works with. */
 export interface OutgoingPorts extends Scale {
   readonly exit: Exit;
+  readonly rooms: SendingRooms;
 }
 
 /** Who is told when a message has ended. */
@@ -56,6 +58,10 @@ export class Outgoing implements PackableMail {
   keeper: Ending | undefined;
   checkedBy: unknown;
   checked: unknown;
+  /** Bytes of its argument, at most. */
+  weight = 0;
+  /** Whether it stands among the node's asks that have not ended. */
+  counted = false;
 
   /** Its number on the link; 0 until it is first sent. */
   seq = 0;
@@ -206,6 +212,7 @@ export class Outgoing implements PackableMail {
   #finish(): boolean {
     if (this.ended) return false;
     this.ended = true;
+    if (this.counted) this.#ports.rooms.pending.give(1);
     this.keeper?.ended(this);
     this.#owed = true;
     this.recheck();

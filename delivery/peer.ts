@@ -4,13 +4,20 @@
  * @module
  */
 import type { NodeId } from "../cluster/protocol.ts";
+import { Credit } from "./credit.ts";
 import type { FrameItem } from "./frame.ts";
 
 /** One peer. There is one object for each (node, incarnation), so it can be compared by identity. */
 export class Peer {
   readonly id: NodeId;
-  /** What waits for the next frame. */
+  /** What waits for the next frame and is small. */
   readonly items: FrameItem[] = [];
+  /** Messages and replies that wait for the next frame, as far as the credit goes; and their bytes. */
+  readonly cargo: FrameItem[] = [];
+  cargoBytes = 0;
+  readonly credit: Credit = new Credit();
+  /** A link was told that there is no room: it wants to hear when there is. */
+  starved = false;
   /** Writers of acknowledgements that are due, asked when a frame is made. */
   readonly acks: Set<AckSource> = new Set();
   /** Whether it stands in the outbox's line. */
@@ -54,6 +61,8 @@ export class Peers {
     if (!lives || !peer) return;
     peer.over = true;
     peer.items.length = 0;
+    peer.cargo.length = 0;
+    peer.cargoBytes = 0;
     peer.acks.clear();
     lives.delete(id.incarnation);
     if (lives.size === 0) this.#peers.delete(id.node);

@@ -40,25 +40,27 @@ export class KeptReply implements FrameItem {
   }
 }
 
+/** Bytes that a reply takes beside its body, about. */
+const KEPT_BYTES = 128;
+
 /** Replies of one shard to one peer. */
 class Replies {
   readonly bySeq: Map<number, KeptReply> = new Map();
   /** How many of them refuse a tell. */
   refusals = 0;
 
-  /** @returns whether it is another one than before */
-  set(kept: KeptReply): boolean {
-    const fresh = !this.delete(kept.reply.seq);
+  set(kept: KeptReply): void {
     this.bySeq.set(kept.reply.seq, kept);
     if (kept.refusesTell) this.refusals++;
-    return fresh;
   }
 
-  delete(seq: number): boolean {
+  /** @returns what was kept */
+  delete(seq: number): KeptReply | undefined {
     const kept = this.bySeq.get(seq);
-    if (kept === undefined) return false;
+    if (kept === undefined) return undefined;
     if (kept.refusesTell) this.refusals--;
-    return this.bySeq.delete(seq);
+    this.bySeq.delete(seq);
+    return kept;
   }
 }
 
@@ -79,6 +81,7 @@ export class ReplyKeeper {
   readonly #byPeer = new Map<Peer, ByShard>();
   readonly #alarm: Alarm;
   #size = 0;
+  #bytes = 0;
 
   constructor(ports: KeeperPorts) {
     this.#ports = ports;
@@ -89,10 +92,24 @@ export class ReplyKeeper {
     return this.#size;
   }
 
+  /** Whether no further ask of another node should be admitted. */
+  get isFull(): boolean {
+    return this.#bytes >= this.#ports.settings.repliesBytesMax;
+  }
+
+  /** Bytes of all that is kept. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** Sends a reply and keeps it. */
   keep(kept: KeptReply): void {
     if (kept.peer.over) return; // nobody will ever confirm it
-    if (this.#made(kept.peer, kept.reply.kind, kept.reply.shard).set(kept)) this.#size++;
+    const replies = this.#made(kept.peer, kept.reply.kind, kept.reply.shard);
+    this.#uncount(replies.delete(kept.reply.seq));
+    replies.set(kept);
+    this.#size++;
+    this.#bytes += kept.size + KEPT_BYTES;
     this.#send(kept);
   }
 
@@ -129,7 +146,13 @@ export class ReplyKeeper {
   confirmed(peer: Peer, kind: string, shard: number, seqs: readonly number[]): void {
     const replies = this.#known(peer, kind, shard);
     if (!replies) return;
-    for (const seq of seqs) if (replies.delete(seq)) this.#size--;
+    for (const seq of seqs) this.#uncount(replies.delete(seq));
+  }
+
+  #uncount(kept: KeptReply | undefined): void {
+    if (kept === undefined) return;
+    this.#size--;
+    this.#bytes -= kept.size + KEPT_BYTES;
   }
 
   /** All replies of one shard, left in place: what a seal takes along. */
@@ -145,7 +168,8 @@ export class ReplyKeeper {
 
   /** Forgets a peer whose life has ended. */
   forget(peer: Peer): void {
-    for (const replies of each(this.#byPeer.get(peer))) this.#size -= replies.bySeq.size;
+    for (const { bySeq } of each(this.#byPeer.get(peer)))
+      for (const kept of bySeq.values()) this.#uncount(kept);
     this.#byPeer.delete(peer);
   }
 

@@ -15,15 +15,17 @@ import type { Codec } from "../transport/codec.ts";
 import { checkName } from "../transport/subjects.ts";
 import { Alarm } from "./alarm.ts";
 import { checkDepth, checkSize, checkTell, checkTimeout, copyArgument, declaredMessage } from "./checks.ts";
-import { SenderLink, type SenderPorts } from "./link_sender.ts";
+import { nodeIsBusy } from "./ends.ts";
+import { SenderLink } from "./link_sender.ts";
 import { Exit } from "./exit.ts";
+import { type SenderPorts, SendingRooms } from "./sender_ports.ts";
 import type { Route } from "./route.ts";
 import { Outgoing, type OutgoingPorts, type Request } from "./outgoing.ts";
-import type { Peers } from "./peer.ts";
+import type { Peer, Peers } from "./peer.ts";
 import type { ShardTable } from "./shard_table.ts";
 
 /** What a router works with. */
-export interface RouterPorts extends Omit<SenderPorts, "wakeBy"> {
+export interface RouterPorts extends Omit<SenderPorts, "wakeBy" | "rooms"> {
   readonly membership: Membership;
   readonly ownership: Ownership;
   readonly table: ShardTable;
@@ -39,6 +41,8 @@ export class Router {
   readonly #senderPorts: SenderPorts;
   readonly #outgoingPorts: OutgoingPorts;
   readonly #exit: Exit;
+  /** What is waiting and pending on the whole node. */
+  readonly rooms: SendingRooms;
   readonly #links = new Map<string, (SenderLink | undefined)[]>();
   readonly #alarm: Alarm;
   readonly #stops: (() => void)[];
@@ -49,14 +53,17 @@ export class Router {
   constructor(ports: RouterPorts) {
     this.#ports = ports;
     this.#exit = new Exit(ports.gate);
-    this.#outgoingPorts = { codec: ports.codec, bytesMax: ports.bytesMax, exit: this.#exit };
+    this.rooms = new SendingRooms(ports.settings);
+    const { codec, bytesMax } = ports;
+    this.#outgoingPorts = { codec, bytesMax, exit: this.#exit, rooms: this.rooms };
     this.#alarm = new Alarm(ports.clock, (now) => this.#tick(now));
-    this.#senderPorts = { ...ports, wakeBy: (time) => this.#alarm.by(time) };
+    this.#senderPorts = { ...ports, rooms: this.rooms, wakeBy: (time) => this.#alarm.by(time) };
     this.#stops = [
       ports.ownership.onChange((kind, shard) => this.#reroute(kind, shard)),
       ports.table.onChange((kind, shard) => this.#reroute(kind, shard)),
       ports.membership.onView(() => this.#rerouteAll()),
       ports.gate.onChange((open) => open && this.#rerouteAll()),
+      ports.outbox.onRoom((peer) => this.#pumpTo(peer)),
     ];
   }
 
@@ -136,12 +143,15 @@ export class Router {
   /** All that is sent before the kind is known waits for the same answer, and so keeps its order. */
   async #sendToNewKind(request: Request): Promise<unknown> {
     const { kind } = request;
+    const { waiting } = this.rooms;
+    if (waiting.isFull) throw nodeIsBusy(request, "messages waiting");
     let opening = this.#opening.get(kind);
     if (opening === undefined) {
       opening = this.#ports.ownership.refreshShards(kind).finally(() => this.#opening.delete(kind));
       this.#opening.set(kind, opening);
     }
-    const shards = await opening;
+    waiting.take(1);
+    const shards = await opening.finally(() => waiting.give(1));
     if (shards === undefined) {
       throw new UnknownKindError(
         `Cannot send to an actor of kind "${kind}": current cluster has never hosted it`,
@@ -161,7 +171,7 @@ export class Router {
       if (options?.timeoutMs !== undefined) checkTimeout(options.timeoutMs);
       if (caller && request.type === "ask") checkDepth(request, caller.chain);
       const argument = copyArgument(request.message, request.argument);
-      checkSize(request, argument, this.#ports);
+      const weight = checkSize(request, argument, this.#ports);
       const outgoing = new Outgoing(
         request,
         argument,
@@ -170,6 +180,7 @@ export class Router {
         resolve,
         reject,
       );
+      outgoing.weight = weight;
       try {
         if (request.type === "tell") checkTell(request, outgoing);
         if (options?.signal) abandon = heed(options.signal, () => link.abandon(outgoing));
@@ -208,6 +219,11 @@ export class Router {
 
   #rerouteAll(): void {
     for (const { kind, shard } of this.#each()) this.#reroute(kind, shard);
+  }
+
+  #pumpTo(peer: Peer): void {
+    const now = this.#ports.clock.now();
+    for (const link of this.#each()) link.pumpTo(peer, now);
   }
 
   #tick(now: number): void {

@@ -10,8 +10,17 @@ export interface DeliverySettings {
   readonly callTimeoutMs: number;
   /** Messages of one node to one shard that may be unacknowledged. */
   readonly windowMax: number;
+  /** The same in bytes; one message may always be on its way. */
+  readonly windowBytesMax: number;
+  /** Bytes of messages and replies on their way to one peer that it has not seen go by, over all links. */
+  readonly peerBytesMax: number;
   /** Messages of one node to one shard that may wait for a place in the window; more are refused as `busy`. */
   readonly waitingMax: number;
+  /** Messages that may so wait on the whole node, and their bytes. */
+  readonly waitingNodeMax: number;
+  readonly waitingBytesMax: number;
+  /** Asks of the node that have not ended; more are refused as `busy`. */
+  readonly pendingMax: number;
   /** Unacknowledged messages right after a change of owner; doubled with every acknowledgement. */
   readonly slowStart: number;
   /** Milliseconds an acknowledgement may wait for company. */
@@ -30,6 +39,8 @@ export interface DeliverySettings {
   readonly heldMs: number;
   /** Replies to one sender about one shard that may be unacknowledged; beyond, its asks are refused as `busy`. */
   readonly repliesMax: number;
+  /** Bytes of all unacknowledged replies of the node; beyond, asks of other nodes are refused as `busy`. */
+  readonly repliesBytesMax: number;
   /** Bytes after which a frame is closed and another one begun. */
   readonly frameBytes: number;
 }
@@ -38,7 +49,12 @@ export interface DeliverySettings {
 export const DELIVERY_DEFAULTS: DeliverySettings = {
   callTimeoutMs: 5_000,
   windowMax: 1_024,
+  windowBytesMax: 1_048_576,
+  peerBytesMax: 1_048_576,
   waitingMax: 8_192,
+  waitingNodeMax: 65_536,
+  waitingBytesMax: 67_108_864,
+  pendingMax: 131_072,
   slowStart: 16,
   ackDelayMs: 5,
   ackEvery: 64,
@@ -50,5 +66,6 @@ export const DELIVERY_DEFAULTS: DeliverySettings = {
   heldBytesMax: 16_777_216,
   heldMs: 2_000,
   repliesMax: 4_096,
+  repliesBytesMax: 67_108_864,
   frameBytes: 131_072,
 };

@@ -14,14 +14,19 @@ export interface Scale {
 }
 
 /** The bytes of a value that is above the bound; `undefined` for one that is not. Only what may be is written. */
-export function excess(value: unknown, { codec, bytesMax }: Scale): number | undefined {
-  if (weight(value) <= bytesMax) return undefined;
+export function excess(value: unknown, scale: Scale): number | undefined {
+  return excessOf(value, weight(value), scale);
+}
+
+/** The same for a value that was weighed. */
+export function excessOf(value: unknown, weighed: number, { codec, bytesMax }: Scale): number | undefined {
+  if (weighed <= bytesMax) return undefined;
   const bytes = codec.encode(value).byteLength;
   return bytes > bytesMax ? bytes : undefined;
 }
 
 /** Bytes of a value that was copied for travelling, at most. */
-function weight(value: unknown): number {
+export function weight(value: unknown): number {
   switch (typeof value) {
     case "string":
       return value.length * 3 + 5;

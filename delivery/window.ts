@@ -11,6 +11,7 @@ export class Window implements Iterable<Outgoing> {
   #messages: Outgoing[] = [];
   /** Index of what is to be sent next. */
   #cursor = 0;
+  #sentBytes = 0;
 
   get size(): number {
     return this.#messages.length;
@@ -19,6 +20,11 @@ export class Window implements Iterable<Outgoing> {
   /** Messages sent on this way and not acknowledged. */
   get sent(): number {
     return this.#cursor;
+  }
+
+  /** Bytes of those, about. */
+  get sentBytes(): number {
+    return this.#sentBytes;
   }
 
   /** The lowest number that is kept; `undefined` if none is. */
@@ -33,19 +39,25 @@ export class Window implements Iterable<Outgoing> {
   /** Appends what is sent for the first time now. */
   push(outgoing: Outgoing): void {
     this.#messages.push(outgoing);
-    this.#cursor++;
+    this.#sent(outgoing);
   }
 
   /** The next that is to be sent again; `undefined` when all have been. */
   next(): Outgoing | undefined {
     const again = this.#messages[this.#cursor];
-    if (again !== undefined) this.#cursor++;
+    if (again !== undefined) this.#sent(again);
     return again;
+  }
+
+  #sent({ weight }: Outgoing): void {
+    this.#cursor++;
+    this.#sentBytes += weight;
   }
 
   /** Everything is to be sent again. */
   rewind(): void {
     this.#cursor = 0;
+    this.#sentBytes = 0;
   }
 
   at(seq: number): Outgoing | undefined {
@@ -60,7 +72,9 @@ export class Window implements Iterable<Outgoing> {
   /** Puts something else in a message's place. */
   replace(outgoing: Outgoing, by: Outgoing): void {
     const index = this.#messages.indexOf(outgoing);
-    if (index >= 0) this.#messages[index] = by;
+    if (index < 0) return;
+    this.#messages[index] = by;
+    if (index < this.#cursor) this.#sentBytes += by.weight - outgoing.weight;
   }
 
   /** Forgets what is acknowledged, from the lowest number on. */
@@ -68,7 +82,8 @@ export class Window implements Iterable<Outgoing> {
     let done = 0;
     while (this.#messages[done]?.acked) done++;
     if (done === 0) return;
-    this.#messages.splice(0, done);
+    const trimmed = this.#messages.splice(0, done);
+    for (const { weight } of trimmed.slice(0, this.#cursor)) this.#sentBytes -= weight;
     this.#cursor = Math.max(0, this.#cursor - done);
   }
 }

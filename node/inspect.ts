@@ -81,6 +81,12 @@ export interface NodeInspection {
     /** Messages held, and their bytes, because the ownership of their shard is in doubt, or one before them is missing. */
     readonly heldMessages: number;
     readonly heldBytes: number;
+    readonly unconfirmedBytes: number;
+    /** Messages that wait for their turn on a link, and asks that have not ended. */
+    readonly waiting: number;
+    readonly pending: number;
+    /** Bytes of messages in mailboxes. */
+    readonly mailboxBytes: number;
     readonly framesOut: number;
     readonly itemsOut: number;
     readonly framesIn: number;
@@ -117,6 +123,10 @@ export function inspectNode(who: { name: string; cluster: string }, parts: Parts
       unconfirmedReplies: keeper.size,
       peers: [...peers].length,
       linksIn: [...table].reduce((sum, shard) => sum + shard.senders, 0),
+      unconfirmedBytes: keeper.bytes,
+      waiting: router.rooms.waiting.taken,
+      pending: router.rooms.pending.taken,
+      mailboxBytes: budget.mail.bytes,
       heldMessages: table.held.messages,
       heldBytes: table.held.bytes + gaps.taken,
       framesOut: outbox.frames,

@@ -15,6 +15,8 @@ export interface ActorSettings {
   readonly activationsMax: number;
   /** Bytes of states of sleeping actors; beyond, nothing more is passivated. Default 64 MiB. */
   readonly sleepingBytesMax: number;
+  /** Bytes of messages in all mailboxes; beyond, messages are refused as `busy`. Default 256 MiB. */
+  readonly mailboxBytesMax: number;
   /** Milliseconds between two looks for idle actors. Default 1,000. */
   readonly sweepMs: number;
 }
@@ -30,6 +32,7 @@ export const DEFAULT_SETTINGS: Settings = {
   ...HANDOFF_DEFAULTS,
   activationsMax: 1_000_000,
   sleepingBytesMax: 67_108_864,
+  mailboxBytesMax: 268_435_456,
   sweepMs: 1_000,
 };
 

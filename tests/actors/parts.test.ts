@@ -262,7 +262,7 @@ describe("validate() and firstIssue()", () => {
 
 describe("Budget", () => {
   test("counts both ways, and refuses at its bounds", () => {
-    const budget = new Budget({ activationsMax: 1, sleepingBytesMax: 10 });
+    const budget = new Budget({ activationsMax: 1, sleepingBytesMax: 10, mailboxBytesMax: 10 });
     expect([budget.mayActivate(), budget.maySleep()]).toEqual([true, true]);
     budget.activated();
     budget.slept(10);

@@ -128,6 +128,8 @@ const EXAMPLE: readonly Item[] = [
   { item: "got", kind: "cart", shard: 0, seqs: [1, 200] },
   { item: "gap", kind: "cart", shard: 0, epoch: 2, from: 3, to: 4 },
   { item: "moved", kind: "cart", shard: 0, seq: 1, copy: 2, epoch: 3 },
+  { item: "mark", at: 100_000 },
+  { item: "seen", at: 100_000 },
 ];
 
 describe("a frame", () => {

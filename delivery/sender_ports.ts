@@ -1,0 +1,53 @@
+/**
+ * What the sending ends of all links of a node work with, and what they may let wait together.
+ *
+ * @module
+ */
+import { Room } from "../actors/room.ts";
+import type { Gate } from "../cluster/gate.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { Random } from "../platform/random.ts";
+import type { Outbox } from "./outbox.ts";
+import type { DeliverySettings } from "./settings.ts";
+
+/** What the links of a node share. */
+export class SendingRooms {
+  /** Messages that wait for a place in their window. */
+  readonly waiting: Room;
+  readonly waitingBytes: Room;
+  /** Asks that have not ended. */
+  readonly pending: Room;
+
+  constructor({ waitingNodeMax, waitingBytesMax, pendingMax }: DeliverySettings) {
+    this.waiting = new Room(waitingNodeMax);
+    this.waitingBytes = new Room(waitingBytesMax);
+    this.pending = new Room(pendingMax);
+  }
+
+  /** Whether no further message may wait. */
+  get areFull(): boolean {
+    return this.waiting.isFull || this.waitingBytes.isFull;
+  }
+
+  take(bytes: number): void {
+    this.waiting.take(1);
+    this.waitingBytes.take(bytes);
+  }
+
+  give(bytes: number): void {
+    this.waiting.give(1);
+    this.waitingBytes.give(bytes);
+  }
+}
+
+/** What every link of a node works with. */
+export interface SenderPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly gate: Gate;
+  readonly outbox: Outbox;
+  readonly rooms: SendingRooms;
+  readonly settings: DeliverySettings;
+  /** Asks for `tick` at that time at the latest. */
+  wakeBy(time: number): void;
+}
