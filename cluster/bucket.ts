@@ -16,6 +16,7 @@ import {
   type KindRecord,
   type NodeRecord,
   type RecordCodec,
+  type RetiredRecord,
   recordCodec,
   type ShardRecord,
 } from "./protocol.ts";
@@ -47,6 +48,7 @@ export class ClusterBucket {
   readonly kinds: RecordTable<KindRecord>;
   readonly shards: RecordTable<ShardRecord>;
   readonly generation: RecordTable<GenerationRecord>;
+  readonly retired: RecordTable<RetiredRecord>;
   readonly #records: Records;
   readonly #onGeneration = new Set<(record: GenerationRecord) => void>();
   readonly #codec: RecordCodec;
@@ -68,6 +70,7 @@ export class ClusterBucket {
     this.kinds = table(codec.encodeKind, codec.decodeKind);
     this.shards = table(codec.encodeShard, codec.decodeShard);
     this.generation = table(codec.encodeGeneration, codec.decodeGeneration);
+    this.retired = table(codec.encodeRetired, codec.decodeRetired);
   }
 
   /**
@@ -121,6 +124,7 @@ export class ClusterBucket {
   #dispatch(entry: RecordEntry): void {
     if (this.#stopped) return;
     if (entry.key === keys.generation) this.#dispatchGeneration(entry);
+    else if (entry.key === keys.retired) this.retired.observe(entry);
     else if (entry.key.startsWith(keys.node(""))) this.nodes.observe(entry);
     else if (entry.key.startsWith(keys.kind(""))) this.kinds.observe(entry);
     else if (entry.key.startsWith("shards.")) this.shards.observe(entry);

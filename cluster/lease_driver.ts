@@ -19,7 +19,7 @@ import {
   stepLease,
 } from "./lease.ts";
 import type { LeaseTimes } from "./lease_times.ts";
-import type { NodeRecord } from "./protocol.ts";
+import { incarnationCount, type NodeRecord } from "./protocol.ts";
 import type { Entry } from "./record_table.ts";
 
 /** What a lease needs around it. */
@@ -151,7 +151,8 @@ export class LeaseDriver {
   async #read(): Promise<void> {
     try {
       const entry = await this.#ports.bucket.nodes.refresh(keys.node(this.#record.node));
-      if (!entry && !(await this.#sameGeneration())) this.fence("the records are of another generation");
+      const reason = entry ? undefined : await this.#lossWithoutRecord();
+      if (reason !== undefined) this.fence(reason);
       else this.#handle({ type: "read", seen: entry && { ...entry.record, revision: entry.revision } });
     } catch (error) {
       this.#unlessUnavailable(error);
@@ -159,10 +160,16 @@ export class LeaseDriver {
     }
   }
 
-  /** A record that is missing is written anew only into the bucket that it was missing from. */
-  async #sameGeneration(): Promise<boolean> {
-    const entry = await this.#ports.bucket.generation.refresh(keys.generation);
-    return entry?.record.generation === this.#ports.generation;
+  /**
+   * A record that is missing is written anew only into the bucket that it was missing from, and not if it may have been
+   * removed because this incarnation is over: see `cleaner.ts`.
+   */
+  async #lossWithoutRecord(): Promise<string | undefined> {
+    const { bucket, generation } = this.#ports;
+    const now = await bucket.generation.refresh(keys.generation);
+    if (now?.record.generation !== generation) return "the records are of another generation";
+    const retired = (await bucket.retired.refresh(keys.retired))?.record.count ?? 0;
+    return retired < incarnationCount(this.#record.incarnation) ? undefined : "its record has been removed";
   }
 
   #acked({ attempt, tookMs }: Extract<LeaseEffect, { type: "acked" }>): void {

@@ -79,7 +79,10 @@ export class Membership {
     const assume = (record: NodeRecord) => this.#sawRecord(record);
     this.#deaths = new DeathWatch({ bucket, clock, log: this.#log, times, gate: this.gate, defects, assume });
     this.#ending.push(
-      bucket.onNode((_, entry) => this.#sawNode(entry)),
+      bucket.onNode((name, entry) => {
+        if (entry) this.#sawNode(entry);
+        else this.#view = this.#view.without(name); // who is over concerns nobody any more
+      }),
       bucket.onGeneration(({ generation }) => this.#sawGeneration(generation)),
     );
   }
@@ -233,13 +236,15 @@ export class Membership {
 
   async #join(info: NodeInfo, former: Entry<NodeRecord> | undefined, patience: Patience): Promise<void> {
     const { bucket, clock, random } = this.#ports;
+    const retired = (await bucket.retired.refresh(keys.retired))?.record.count;
     const sentAt = clock.now();
     const mark = this.gate.mark;
     const id = `${info.tag ?? ""}${random.id()}`;
-    const own = ownRecord(info, incarnationAfter([former?.record.incarnation, info.former], id));
+    const own = ownRecord(info, incarnationAfter([former?.record.incarnation, info.former], id, retired));
     // Before the write, so that the watch cannot show a node to itself that it takes for another.
     this.#self = nodeId(own);
     const change = await bucket.nodes.change(keys.node(info.name), former, own, patience);
+    if (!change.won && former && !change.entry) return this.#join(info, undefined, patience); // just removed
     if (!change.won) throw nameInUse(info.name, change.entry);
     if (this.#fencedFor !== undefined)
       throw new FencedError(`Cannot join: current state is fenced, ${this.#fencedFor}`);
@@ -267,8 +272,7 @@ export class Membership {
     );
   }
 
-  #sawNode(entry: Entry<NodeRecord> | undefined): void {
-    if (!entry) return;
+  #sawNode(entry: Entry<NodeRecord>): void {
     const { record } = entry;
     if (record.node === this.#self?.node) this.#lease?.seen(entry);
     else this.#deaths.saw(entry);
@@ -277,10 +281,11 @@ export class Membership {
 
   #sawRecord(record: NodeRecord): void {
     const previous = this.#view;
-    this.#view = previous.with(record);
-    if (this.#view === previous) return;
+    const view = previous.with(record);
+    if (view === previous) return;
+    this.#view = view;
     for (const event of membershipEvents(previous.get(record.node), record)) this.#ports.onEvent?.(event);
-    for (const listener of [...this.#onView]) listener(this.#view, previous);
+    for (const listener of [...this.#onView]) listener(view, previous);
   }
 
   #sawGeneration(generation: string): void {

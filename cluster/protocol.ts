@@ -60,6 +60,12 @@ export interface GenerationRecord {
   readonly nonce: string;
 }
 
+/** The highest counter of all incarnations whose records have been removed. It only grows. */
+export interface RetiredRecord {
+  readonly count: number;
+  readonly nonce: string;
+}
+
 /** An actor whose handler still ran when its shard moved, and the node on which it runs. */
 export interface LateActor {
   readonly name: string;
@@ -113,15 +119,16 @@ export function nodeId({ node, incarnation }: NodeId): NodeId {
 }
 
 /**
- * The incarnation that follows those that are known of the same node name (`undefined`: none).
+ * The incarnation that follows those that are known of the same node name (`undefined`: none), and counts from above
+ * `retired`, which stands for those whose records have been removed.
  *
  * It counts, so that whoever sees a higher one knows that the lower is over, also when it has missed what lay between.
  */
-export function incarnationAfter(previous: readonly (string | undefined)[], id: string): string {
+export function incarnationAfter(previous: readonly (string | undefined)[], id: string, retired = 0): string {
   const counts = previous.map((incarnation) =>
     incarnation === undefined ? 0 : incarnationCount(incarnation),
   );
-  return `${Math.max(0, ...counts) + 1}-${id}`;
+  return `${Math.max(retired, ...counts) + 1}-${id}`;
 }
 
 /** The counter of an incarnation. */
@@ -164,6 +171,7 @@ const nodeSchema = z.object({
   nonce: word,
 });
 const kindSchema = z.object({ kind: word, shards, nonce: word });
+const retiredSchema = z.object({ count, nonce: word });
 const generationSchema = z.object({ generation: word, nonce: word });
 /** Late actors travel grouped by node, in runs: thousands of them are of one node, and must fit one message. */
 const lateSchema = z
@@ -191,6 +199,8 @@ export interface RecordCodec {
   decodeKind(bytes: Uint8Array): KindRecord;
   encodeGeneration(record: GenerationRecord): Uint8Array;
   decodeGeneration(bytes: Uint8Array): GenerationRecord;
+  encodeRetired(record: RetiredRecord): Uint8Array;
+  decodeRetired(bytes: Uint8Array): RetiredRecord;
   encodeShard(record: ShardRecord): Uint8Array;
   decodeShard(bytes: Uint8Array): ShardRecord;
 }
@@ -206,6 +216,8 @@ export function recordCodec(codec: Codec = createCodec()): RecordCodec {
     decodeKind: (bytes) => read("kind", kindSchema, bytes),
     encodeGeneration: (record) => codec.encode(record),
     decodeGeneration: (bytes) => read("generation", generationSchema, bytes),
+    encodeRetired: (record) => codec.encode(record),
+    decodeRetired: (bytes) => read("retired", retiredSchema, bytes),
     encodeShard: (record) => codec.encode({ ...record, late: lateRuns(record.late) }),
     decodeShard: (bytes) => shardOfWire(read("shard", shardSchema, bytes)),
   };

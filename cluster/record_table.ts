@@ -118,6 +118,17 @@ export class RecordTable<T extends { readonly nonce: string }> {
     return result;
   }
 
+  /**
+   * Removes a record that is still at `revision`; tells whether it did. Tries once.
+   *
+   * @throws {RecordsUnavailableError} if no answer comes; it may have been removed
+   */
+  async remove(key: string, revision: number): Promise<boolean> {
+    const result = await this.#ports.records.remove(key, revision);
+    if (result.ok) this.#accept(key, undefined, result.revision);
+    return result.ok;
+  }
+
   /** Takes what the watch tells. What cannot be decoded is logged and otherwise as if it had not been seen. */
   observe(entry: RecordEntry): void {
     try {

@@ -11,7 +11,7 @@ import { incarnationCount, type NodeId, type NodeRecord } from "./protocol.ts";
  */
 export class View {
   readonly version: number;
-  /** All nodes ever seen, also those that are over, by name. */
+  /** All nodes seen, also those that are over until their records are removed, by name. */
   readonly nodes: readonly NodeRecord[];
   /** The nodes that may be given shards, by name. */
   readonly upNodes: readonly NodeRecord[];
@@ -57,6 +57,13 @@ export class View {
     const known = this.#byName.get(record.node);
     if (known && known.incarnation === record.incarnation && known.state === record.state) return this;
     return new View(this.version + 1, new Map(this.#byName).set(record.node, record));
+  }
+
+  /** The view without a node whose record was removed. Absence is not death: one that is not over stays as it is. */
+  without(node: string): View {
+    const known = this.#byName.get(node);
+    if (!known || !isFinal(known)) return this;
+    return new View(this.version + 1, new Map([...this.#byName].filter(([name]) => name !== node)));
   }
 }
 

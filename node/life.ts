@@ -12,6 +12,7 @@
 import { FencedError, NodeStoppedError } from "../errors.ts";
 import { EventBus } from "../events.ts";
 import { givenUp } from "../actors/refusals.ts";
+import { Cleaner } from "../cluster/cleaner.ts";
 import { ClusterBucket } from "../cluster/bucket.ts";
 import { Membership } from "../cluster/membership.ts";
 import type { NodeId } from "../cluster/protocol.ts";
@@ -123,6 +124,9 @@ export class Life {
       ownership,
       hasEnded: () => this.#over,
     });
+    const cleaner = new Cleaner({ bucket, membership, clock, log, keepOverMs: settings.keepOverMs });
+    this.#stops.push(() => cleaner.stop());
+    cleaner.start();
     this.#begin(this.#parts);
     return this.#parts;
   }
@@ -147,7 +151,10 @@ export class Life {
     this.#stops.push(
       () => pulse.stop(),
       membership.onFenced((reason) => this.#onFenced(reason)),
-      membership.onView(() => forgetLost(parts)),
+      membership.onView(() => {
+        forgetLost(parts);
+        parts.router.recheck();
+      }),
       gate.onChange((open, reason) => this.#gateChanged(parts, open, reason)),
     );
     pulse.start();
@@ -166,6 +173,7 @@ export class Life {
     const { clock, settings } = this.#ports;
     this.#sweep = clock.after(settings.sweepMs, () => {
       for (const shard of parts.table) if (shard.phase === "serving") shard.catalog.sweep(clock.now());
+      if (forgetLost(parts)) parts.router.recheck();
       this.#armSweep(parts);
     });
   }
@@ -204,15 +212,21 @@ function endParts({ door, coordinator, table, router, inbound, keeper, outbox }:
   outbox.stop();
 }
 
-function forgetLost({ membership, peers, keeper, inbound, table, router }: Parts): void {
+/**
+ * Drops what is kept about lives that are over; tells whether there were any. Looked at again and again, not only when
+ * one ends: a link table or mail that came with a shard may still name it afterwards.
+ */
+function forgetLost({ membership, peers, keeper, inbound, table }: Parts): boolean {
+  let found = false;
   for (const peer of [...peers]) {
     if (!membership.isOver(peer.id)) continue;
     keeper.forget(peer);
     inbound.forget(peer);
     for (const shard of table) shard.forget(peer);
     peers.forget(peer.id);
+    found = true;
   }
-  router.recheck();
+  return found;
 }
 
 function overError(): NodeStoppedError {

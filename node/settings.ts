@@ -5,6 +5,7 @@
  */
 import { ConfigurationError } from "../errors.ts";
 import { LEASE_TIMES, type LeaseTimes } from "../cluster/lease_times.ts";
+import { CLEANER_DEFAULTS, type CleanerSettings } from "../cluster/cleaner.ts";
 import { PULSE_TIMES, type PulseTimes } from "../cluster/pulse_times.ts";
 import { DELIVERY_DEFAULTS, type DeliverySettings } from "../delivery/settings.ts";
 import { HANDOFF_DEFAULTS, type HandoffSettings } from "../handoff/settings.ts";
@@ -22,12 +23,19 @@ export interface ActorSettings {
 }
 
 /** All settings of a node. */
-export interface Settings extends LeaseTimes, PulseTimes, DeliverySettings, HandoffSettings, ActorSettings {}
+export interface Settings
+  extends LeaseTimes,
+    PulseTimes,
+    CleanerSettings,
+    DeliverySettings,
+    HandoffSettings,
+    ActorSettings {}
 
 /** The defaults of everything. */
 export const DEFAULT_SETTINGS: Settings = {
   ...LEASE_TIMES,
   ...PULSE_TIMES,
+  ...CLEANER_DEFAULTS,
   ...DELIVERY_DEFAULTS,
   ...HANDOFF_DEFAULTS,
   activationsMax: 1_000_000,

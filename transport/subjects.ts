@@ -229,6 +229,7 @@ export interface Keys {
   kind(kind: string): string;
   shard(kind: string, index: number): string;
   readonly generation: string;
+  readonly retired: string;
 }
 
 /** Keys of the records that the nodes share, within the bucket of their cluster. */
@@ -237,6 +238,7 @@ export const keys: Keys = {
   kind: (kind) => `kinds.${kind}`,
   shard: (kind, index) => `shards.${kind}.${index}`,
   generation: "generation",
+  retired: "retired",
 };
 
 /** The name of the bucket that holds a cluster's records. */
