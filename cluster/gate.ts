@@ -36,7 +36,7 @@ const CHECK_MS = 250;
 /** The wall clock this far ahead of the monotonic one since the last look means that the machine was suspended. */
 const SUSPENDED_MS = 1_000;
 
-/** The gate of one node. Reading `isOpen` costs a look at the clock at most. */
+/** The gate of one node. Reading `isOpen` costs a look at the two clocks at most. */
 export class Gate {
   readonly #clock: Clock;
   readonly #safeMs: number;
@@ -69,12 +69,12 @@ export class Gate {
 
   /** Whether the node may start handlers and let anything out right now. */
   get isOpen(): boolean {
-    return this.#allowed && this.#clock.now() < this.#openUntil;
+    return this.isOpenAt(this.#clock.now());
   }
 
-  /** The same at a time that was just read from the clock. */
+  /** The same at a time that was just read from the monotonic clock. The other one may tell that it stood still. */
   isOpenAt(now: number): boolean {
-    return this.#allowed && now < this.#openUntil;
+    return this.#allowed && now < this.#openUntil && this.#aheadMs(now) <= SUSPENDED_MS;
   }
 
   /** Whether it is closed for ever. */
@@ -161,10 +161,14 @@ export class Gate {
     if (lapsed) this.disturb(NOTHING_FRESH);
   }
 
+  /** How far the wall clock has run ahead of the monotonic one since the last look. */
+  #aheadMs(now: number): number {
+    return this.#clock.wall() - now - this.#driftMs;
+  }
+
   #lookAtWall(): void {
-    const driftMs = this.#clock.wall() - this.#clock.now();
-    const aheadMs = driftMs - this.#driftMs;
-    this.#driftMs = driftMs;
+    const aheadMs = this.#aheadMs(this.#clock.now());
+    this.#driftMs += aheadMs;
     if (aheadMs > SUSPENDED_MS) this.disturb(`the wall clock is ${Math.round(aheadMs)} ms ahead`);
   }
 

@@ -103,6 +103,8 @@ export interface Disturbance {
 export interface TimerSet {
   readonly actor: string;
   readonly id: string;
+  /** The actor's epoch when it was set. */
+  readonly epoch: number;
   readonly setAt: number;
   readonly afterMs: number;
   readonly everyMs: number | undefined;

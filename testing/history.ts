@@ -180,11 +180,19 @@ export class History {
   }
 
   /** An actor has set a timer. */
-  timerSet(actor: string, id: string, afterMs: number, everyMs: number | undefined, fires: number): void {
+  timerSet(
+    actor: string,
+    id: string,
+    afterMs: number,
+    everyMs: number | undefined,
+    fires: number,
+    epoch = 0,
+  ): void {
     this.note(`timer ${actor} ${id} ${afterMs} ${everyMs ?? ""}`);
     const timer = {
       actor,
       id,
+      epoch,
       setAt: this.#now(),
       afterMs,
       everyMs,
@@ -193,6 +201,12 @@ export class History {
       cancelledAt: undefined,
     };
     this.timers.set(`${actor}/${id}`, timer);
+  }
+
+  /** Whether a timer may be gone: it was in a memory that was lost, maybe before it was set, by one who did not know. */
+  mayBeGone({ actor, epoch, setAt }: TimerSet): boolean {
+    if (this.hasLost(actor, setAt)) return true;
+    return this.losses.get(actor)?.some((loss) => loss.epoch > epoch || loss.epoch === 0) ?? false;
   }
 
   /** A timer's message was handled. */

@@ -29,8 +29,9 @@ export const nothingLost: Checker = checker("I4", "a planned move loses nothing"
 });
 
 function* timerFaults(history: History): Iterable<string> {
-  for (const { actor, id, setAt, afterMs, everyMs, fires, fired, cancelledAt } of history.timers.values()) {
-    if (cancelledAt === undefined && fired.length < fires && !history.hasLost(actor, setAt))
+  for (const timer of history.timers.values()) {
+    const { actor, id, setAt, afterMs, everyMs, fires, fired, cancelledAt } = timer;
+    if (cancelledAt === undefined && fired.length < fires && !history.mayBeGone(timer))
       yield `timer ${id} of ${actor} came ${fired.length} times of ${fires}`;
     if (fired.length > fires) yield `timer ${id} of ${actor} came ${fired.length} times, not ${fires}`;
     for (const [index, at] of fired.entries()) {

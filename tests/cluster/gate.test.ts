@@ -76,6 +76,15 @@ describe("Gate", () => {
     gate.end("test");
   });
 
+  test("is closed as soon as a suspended machine goes on, before any timer has come", () => {
+    const clock = new ManualClock();
+    const { gate, renew } = gateAt(clock);
+    renew();
+    clock.shiftWall(20_000);
+    expect([gate.isOpen, gate.isOpenAt(clock.now())]).toEqual([false, false]);
+    gate.end("test");
+  });
+
   test("refuses a renewal from before a suspension when nobody has looked at the clocks in between", () => {
     const clock = new ManualClock();
     const { gate } = gateAt(clock);

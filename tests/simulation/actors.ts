@@ -271,7 +271,15 @@ function ledgerClass(of: Contract, around: Surroundings): ActorClass<AnyLedger> 
       const id = `${this.state.born}-${++this.state.timers}`;
       if (everyMs > 0) this.schedule("tick", { id, fires }, { afterMs, everyMs }, id);
       else this.schedule("tick", { id, fires: 1 }, { afterMs }, id);
-      if (alive()) history.timerSet(this.address, id, afterMs, everyMs || undefined, everyMs > 0 ? fires : 1);
+      if (alive())
+        history.timerSet(
+          this.address,
+          id,
+          afterMs,
+          everyMs || undefined,
+          everyMs > 0 ? fires : 1,
+          this.epoch,
+        );
     }
 
     #cancel(): void {

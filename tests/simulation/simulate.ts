@@ -263,7 +263,7 @@ class Simulation {
   #timersLeft(): string {
     return [...this.#history.timers.values()]
       .filter(({ fired, fires, cancelledAt }) => cancelledAt === undefined && fired.length < fires)
-      .filter(({ actor, setAt }) => !this.#history.hasLost(actor, setAt))
+      .filter((timer) => !this.#history.mayBeGone(timer))
       .map(({ actor, id, fired, fires }) => `${actor} ${id}: ${fired.length} of ${fires}`)
       .join(", ");
   }
