@@ -15,6 +15,7 @@ import {
 import { connect } from "@nats-io/transport-node";
 import { ConfigurationError, ServerError } from "../errors.ts";
 import { type Clock, systemClock } from "../platform/clock.ts";
+import { expectUncaught } from "../platform/uncaught.ts";
 import { NatsTransport } from "./nats_core.ts";
 import { openNatsRecords } from "./nats_records.ts";
 import type { Connection } from "./transport.ts";
@@ -84,6 +85,7 @@ const CONNECT_TIMEOUT_MS = 5000;
 const DIAL_TIMEOUT_MS = 2000;
 const RECONNECT_WAIT_MS = 150;
 const PING_INTERVAL_MS = 750;
+const ALERT_LATE_MS = 1_000;
 const VERSION_MIN = [2, 9, 10] as const;
 
 /**
@@ -94,10 +96,20 @@ const VERSION_MIN = [2, 9, 10] as const;
  */
 export async function natsTransport(options: NatsOptions = {}): Promise<NatsTransportConnection> {
   const clock = options.clock ?? systemClock();
-  const client = await connectInTime(options, clock);
+  const forgiveNoMore = options.tls === undefined ? () => {} : expectUncaught(isTlsAlert);
+  // the last attempt's alert may come after its end
+  const settle = () => void clock.after(ALERT_LATE_MS, forgiveNoMore);
+  let client: NatsConnection;
+  try {
+    client = await connectInTime(options, clock);
+  } catch (error) {
+    settle();
+    throw error;
+  }
   const version = client.info?.version ?? "";
   if (!isRecent(version)) {
     await client.close();
+    settle();
     throw new ServerError(
       `Cannot use a nats-server older than ${VERSION_MIN.join(".")}: current value is "${version}"`,
     );
@@ -109,8 +121,13 @@ export async function natsTransport(options: NatsOptions = {}): Promise<NatsTran
     transport,
     records: (bucket) => openNatsRecords(client, bucket, clock, options),
     onRefused: (listener) => transport.onRefused(listener),
-    close: () => transport.close(),
+    close: () => transport.close().finally(settle),
   };
+}
+
+/** What a server says that refuses our certificate, now or at a reconnect. */
+function isTlsAlert(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith("received fatal alert");
 }
 
 async function connectInTime(options: NatsOptions, clock: Clock): Promise<NatsConnection> {
