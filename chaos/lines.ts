@@ -21,6 +21,7 @@ export interface MemberSettings {
   readonly rate: number;
   readonly durabilities: readonly Durability[];
   readonly settings: Readonly<Record<string, number>>;
+  readonly defects: readonly string[];
 }
 
 /** What is measured of a process, for the soak. */

@@ -38,7 +38,7 @@ async function start(): Promise<ActorNode> {
   return await startNode({
     ...{ name: given.name, cluster: given.cluster, transport, signals: false },
     hosts: given.hosts ? workloadHosts(around) : [],
-    settings: given.settings,
+    ...{ settings: given.settings, defects: given.defects },
   });
 }
 

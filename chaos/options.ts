@@ -18,6 +18,8 @@ export interface Options {
   readonly durabilities: readonly Durability[];
   /** Only these faults, if given. */
   readonly only: readonly string[] | undefined;
+  /** Rules of the protocol that nodes break on purpose, to see whether it is found. */
+  readonly defects: readonly string[];
 }
 
 const DEFAULTS = { minutes: "1", seed: "1", servers: "1", nodes: "4", rate: "120", lease: "15" } as const;
@@ -36,6 +38,7 @@ kills, freezes, replaces and cuts off nodes and servers. Then it asks every acto
   --lease SECONDS      lease of a node, 4 to 60 (default ${DEFAULTS.lease})
   --durability NAMES   of ${DURABILITIES.join(", ")}: what keeps the actors' states (default: all of these)
   --only FAULTS        of ${[...NODE_FAULTS, ...SERVER_FAULTS].join(", ")}
+  --defect NAME        break a rule of the protocol on purpose (see npm run simulate -- --help); it should fail then
   --json               print nothing but the last line
   --help               show this
 
@@ -52,7 +55,7 @@ export function parseOptions(args: readonly string[]): Options {
       ...{ minutes: text(DEFAULTS.minutes), seed: text(DEFAULTS.seed), servers: text(DEFAULTS.servers) },
       ...{ nodes: text(DEFAULTS.nodes), rate: text(DEFAULTS.rate), lease: text(DEFAULTS.lease) },
       ...{ runtimes: text(RUNTIMES.join(",")), durability: text(DURABILITIES.join(",")) },
-      only: { type: "string" },
+      ...{ only: { type: "string" }, defect: { type: "string" } },
     },
   });
   const servers = number("servers", values.servers, 1, 3);
@@ -69,6 +72,7 @@ export function parseOptions(args: readonly string[]): Options {
     rate: number("rate", values.rate, 1, 10_000),
     leaseMs: number("lease", values.lease, 4, 60) * 1_000,
     durabilities: listOf("durability", DURABILITIES, values.durability),
+    defects: values.defect === undefined ? [] : [values.defect],
     only: values.only === undefined ? undefined : listOf<string>("only", known, values.only),
   };
 }

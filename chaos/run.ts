@@ -58,12 +58,12 @@ class Run {
 
   constructor(given: RunOptions, servers: Servers) {
     const { options, executables, logs } = given;
-    const { seed, nodes: seats, durabilities, rate, leaseMs } = options;
+    const { seed, nodes: seats, durabilities, defects, rate, leaseMs } = options;
     const say = (text: string) => this.#say(text);
     this.#given = given;
     this.#cluster = new ChaosCluster({
       ...{ name: CLUSTER, seed, seats, servers, executables, durabilities, rate, logs, say },
-      ...{ settings: leaseSettings(leaseMs), recording: this.#recording },
+      ...{ settings: leaseSettings(leaseMs), recording: this.#recording, defects },
     });
     this.#faults = new Faults({ cluster: this.#cluster, servers, bucket: bucketOf(CLUSTER), say });
     this.#actors = contracts(durabilities).flatMap(({ kind, shards }) =>

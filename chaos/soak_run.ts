@@ -70,7 +70,12 @@ class Soak {
     this.#random = seededRandom(seed);
     this.#cluster = new ChaosCluster({
       ...{ name: "soak", seed, seats: SEATS, servers, executables, logs, rate, durabilities: DURABILITIES },
-      ...{ settings: leaseSettings(leaseMs), recording: this.#recording, say: (text) => this.#say(text) },
+      ...{
+        settings: leaseSettings(leaseMs),
+        recording: this.#recording,
+        defects: [],
+        say: (text) => this.#say(text),
+      },
     });
   }
 
