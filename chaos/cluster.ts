@@ -33,6 +33,8 @@ export interface Seat {
   name: string;
   member: MemberProcess;
   record: RecordedMember;
+  /** Somebody is putting another process into it, and will see to that whatever happens meanwhile. */
+  changing: boolean;
 }
 
 const START_TIMEOUT_MS = 60_000;
@@ -78,7 +80,14 @@ export class ChaosCluster {
       const turned = [...ports.slice(index % ports.length), ...ports.slice(0, index % ports.length)];
       const proxy = await TcpProxy.start(...turned);
       const name = hosts ? `n${index}` : "client";
-      this.seats.push({ index, proxy, hosts, name, ...this.#launch(index, name, hosts, proxy) });
+      this.seats.push({
+        index,
+        proxy,
+        hosts,
+        name,
+        changing: false,
+        ...this.#launch(index, name, hosts, proxy),
+      });
     }
     const allUp = () => this.seats.every(({ member }) => member.isUp);
     await until("every process to be up", allUp, { timeoutMs: START_TIMEOUT_MS });
@@ -133,7 +142,11 @@ export class ChaosCluster {
   /** Ends everything that was ever started. */
   async close(): Promise<void> {
     this.#closing = true;
-    for (const member of this.#all) member.signal("SIGKILL");
+    for (const member of this.#all) {
+      const record = this.#options.recording.members.get(member.id);
+      if (record !== undefined) record.killedAt ??= this.#options.recording.now();
+      member.signal("SIGKILL");
+    }
     await Promise.all([...this.#all].map(({ ended }) => ended));
     await Promise.all(this.seats.map(({ proxy }) => proxy.end()));
   }

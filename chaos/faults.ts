@@ -42,17 +42,17 @@ export class Faults {
 
   async #onNode(seat: Seat, fault: NodeFault, signal: AbortSignal): Promise<boolean> {
     const { cluster } = this.#options;
-    const { member, record, proxy } = seat;
+    const { record, proxy } = seat;
     const lasting = () => pause(fault.durationMs, signal);
     switch (fault.type) {
       case "kill":
-        cluster.kill(seat);
-        await member.ended;
-        await lasting();
-        cluster.seatAnew(seat, fault.sameName);
+        if (seat.changing) cluster.kill(seat);
+        else await this.#change(seat, () => this.#kill(seat, fault, lasting));
         return true;
       case "replace":
-        return await this.#replace(seat, fault);
+        if (seat.changing) return false;
+        await this.#change(seat, () => this.#replace(seat, fault));
+        return true;
       case "freeze": {
         const thaw = cluster.freeze(seat);
         await lasting();
@@ -71,8 +71,26 @@ export class Faults {
     }
   }
 
+  /** One at a time for a seat; whoever is killed in the middle of it has a successor too. */
+  async #change(seat: Seat, work: () => Promise<void>): Promise<void> {
+    seat.changing = true;
+    await work();
+    seat.changing = false;
+    const { member, record } = seat;
+    if (record.killedAt !== undefined) await member.ended;
+    if (record.killedAt !== undefined && seat.member === member) this.#options.cluster.seatAnew(seat, true);
+  }
+
+  async #kill(seat: Seat, { sameName }: NodeFault, lasting: () => Promise<void>): Promise<void> {
+    const { member } = seat;
+    this.#options.cluster.kill(seat);
+    await member.ended;
+    await lasting();
+    this.#options.cluster.seatAnew(seat, sameName);
+  }
+
   /** As a rolling deploy does it; under a new name the follower may come first. */
-  async #replace(seat: Seat, { sameName }: NodeFault): Promise<boolean> {
+  async #replace(seat: Seat, { sameName }: NodeFault): Promise<void> {
     const { cluster } = this.#options;
     const { member, record } = seat;
     if (!sameName) {
@@ -81,7 +99,6 @@ export class Faults {
     }
     await cluster.leave(member, record);
     if (sameName) cluster.seatAnew(seat, true);
-    return true;
   }
 
   async #onServer({ type, server, durationMs }: ServerFault, signal: AbortSignal): Promise<boolean> {

@@ -59,12 +59,12 @@ function historyOf(recording: Recording, { births }: Chains): History {
   return history;
 }
 
-/** A call as its checker takes it: time in which its caller was frozen does not count, nor what died with it. */
+/** A call as its checker takes it: time in which its caller was frozen does not count, nor what died before its end. */
 function judged(call: RecordedCall, { members, stallMs }: Recording): History["calls"][number] {
   const { sender, to, n, type, sentAt, timeoutMs, outcome, code, once } = call;
   const member = members.get(call.member);
   const deadlineAt = sentAt + timeoutMs + SLACK_MS + stallMs + frozenMs(member, sentAt, call.endedAt);
-  const lost = outcome === undefined && member?.killedAt !== undefined;
+  const lost = outcome === undefined && (member?.killedAt ?? Number.POSITIVE_INFINITY) < deadlineAt;
   return {
     ...{ sender, to, n, type, origin: call.member, sentAt, deadlineAt, hasEffect: once },
     ...{ code: lost ? "killed" : code, answerEpoch: undefined },

@@ -60,7 +60,7 @@ const FIRST_MS = 500;
 
 /** How often each comes in a pack; a pack is shuffled and dealt until the round is over. */
 const NODE_PACK: Readonly<Record<NodeFaultType, number>> = {
-  ...{ kill: 3, freeze: 3, replace: 3, cut: 3, blackhole: 2, delay: 1 },
+  ...{ kill: 3, freeze: 3, replace: 4, cut: 3, blackhole: 2, delay: 3 },
 };
 const SERVER_PACK: Readonly<Record<1 | 3, Partial<Record<ServerFaultType, number>>>> = {
   1: { "server-restart": 1, "server-kill": 1, "server-freeze": 1, "jetstream-away": 1 },

@@ -110,6 +110,9 @@ describe("judge()", () => {
   test("finds a call that never ends, or ends late, and lets one go that died with its process", () => {
     expect(new Story().sent(1).broken).toEqual(["I2"]);
     expect(new Story().sent(1).kill(CALLER).broken).toEqual([]);
+    const silent = new Story().sent(1);
+    silent.nowMs = 5_000;
+    expect(silent.kill(CALLER).broken).toEqual(["I2"]);
     const late = new Story().sent(1);
     late.nowMs = 5_000;
     expect(late.ended(1, { outcome: "refused", code: "busy" }).broken).toEqual(["I2"]);
