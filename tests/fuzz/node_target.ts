@@ -13,16 +13,16 @@ import type { Target } from "./targets.ts";
 
 const names = subjects("test");
 const INBOX = "_INBOX.fuzz";
-const CHANNELS = [
-  "batch",
-  "batch",
-  "actor.ledger.forged",
-  "move.m0",
-  "move.m1",
-  "reply",
-  "ack",
+const CHANNELS = ["batch", "batch", "actor.ledger.forged", "move.m0", "move.m1", "reply", "ack", "x"];
+/** Where nothing is read but the subject: what is not an answer to a question changes nothing, and is not counted. */
+const PULSES = [
   "probe",
-  "x",
+  "probe.nobody.1-x",
+  "probe.a",
+  "pulse.7",
+  "pulse.x.answered",
+  "pulse..refused",
+  "pulse",
 ];
 const MESSAGES = [
   "add",
@@ -107,14 +107,16 @@ export class NodeTarget implements Target {
   }
 
   #toNode(dice: Dice): () => boolean {
-    const subject = `${this.#at}.${dice.pick(CHANNELS)}`;
+    const isPulse = dice.chance(10);
+    const subject = `${this.#at}.${dice.pick(isPulse ? PULSES : CHANNELS)}`;
     const sink = new Sink();
     if (dice.chance(40)) frame(sink, dice, SENDER);
     else if (dice.chance(30)) cbor(sink, dice);
     else sink.all(mutate(dice, dice.pick(SEEDS), dice.pick(SEEDS)));
+    const untrusted = dice.pick(REPLIES);
     return () => {
-      this.#sent.toNode++;
-      this.#ground.outside.publish(subject, sink.bytes);
+      if (!isPulse) this.#sent.toNode++;
+      this.#ground.outside.publish(subject, sink.bytes, isPulse ? { reply: untrusted } : {});
       return true;
     };
   }
