@@ -12,12 +12,12 @@ import {
   type NatsConnection,
   nkeyAuthenticator,
 } from "@nats-io/nats-core";
-import { connect } from "@nats-io/transport-node";
 import { ConfigurationError, ServerError } from "../errors.ts";
 import { type Clock, systemClock } from "../platform/clock.ts";
 import { expectUncaught } from "../platform/uncaught.ts";
 import { NatsTransport } from "./nats_core.ts";
 import { openNatsRecords } from "./nats_records.ts";
+import { connect } from "./nats_socket.ts";
 import type { Connection } from "./transport.ts";
 
 /** Certificates in PEM form. */

@@ -1,7 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
-import process from "node:process";
 import { ConfigurationError, RecordsUnavailableError, ServerError, UnavailableError } from "../../errors.ts";
 import { type NatsOptions, type NatsTransportConnection, natsTransport } from "../../transport/nats.ts";
 import type { RecordEntry } from "../../transport/records.ts";
@@ -26,12 +25,6 @@ async function refusalOf(promise: Promise<unknown>): Promise<Error> {
   );
 }
 
-// Under Deno the client now and then lets go of a socket that is reset a moment later, and nobody hears that error then.
-// It is a known limit (see the changelog) and none of what is tested here; everything else that is uncaught still fails.
-process.on("uncaughtException", (error: Error & { code?: string }) => {
-  if (error.code !== "ECONNRESET") throw error;
-});
-
 describe("natsTransport() refuses with clear words", () => {
   const ends: (() => Promise<unknown>)[] = [];
   afterEach(async () => {
@@ -54,8 +47,7 @@ describe("natsTransport() refuses with clear words", () => {
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
     ends.push(() => {
-      // a polite end: a reset would reach sockets that the client gave up, where nobody listens for errors any more
-      for (const socket of sockets) socket.end();
+      for (const socket of sockets) socket.destroy();
       server.close();
       return Promise.resolve();
     });
