@@ -75,6 +75,8 @@ export type NodeEventBody =
       readonly message: string;
       readonly error: ErrorData;
     }
+  /** What is stored of an actor was changed by another: what it had not stored is lost, and it begins anew from there. */
+  | { readonly type: "commit-refused"; readonly kind: string; readonly name: string }
   /** A message that nobody can receive any more. */
   | {
       readonly type: "dead-letter";

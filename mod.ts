@@ -26,6 +26,7 @@ export type {
   AskMessage,
   Contract,
   ContractOptions,
+  Durability,
   HandlersOf,
   InputOf,
   MessageOptions,
@@ -56,6 +57,13 @@ export type {
   Transport,
   TransportStatus,
 } from "./transport/transport.ts";
+
+// storage
+export { recordsStore } from "./storage/records_store.ts";
+export type { RecordsStoreOptions } from "./storage/records_store.ts";
+export { sqliteStore } from "./storage/sqlite_store.ts";
+export type { SqliteStoreOptions } from "./storage/sqlite_store.ts";
+export type { Store, StoreEntry, StoreHead, StoreKey, StoreOutcome, StoreWrite } from "./storage/store.ts";
 
 // events and errors
 export type { NodeEvent, NodeEventBody, ShardMoved } from "./events.ts";

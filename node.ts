@@ -73,6 +73,7 @@ function lifePorts(options: NodeOptions, connection: Connection): LifePorts {
     hosts: hostTable(options.hosts ?? []),
     settings: settingsWith(options.settings ?? {}),
     log: options.log ?? silentLog,
+    store: options.store,
     weight: options.weight,
     tag: processTag(),
     door: options.door ?? true,

@@ -8,7 +8,6 @@
  */
 import { ConfigurationError, toErrorData } from "../errors.ts";
 import type { ActivationHost, Beginning } from "./activation_host.ts";
-import { type ContextSource, LentContext } from "./context.ts";
 import { Conversation } from "./conversation.ts";
 import {
   type ActivationReason,
@@ -16,61 +15,79 @@ import {
   type DeactivationReason,
   mayBecome,
 } from "./lifecycle.ts";
+import { Ending, type EndingOwner } from "./ending.ts";
+import { Loading, type LoadingOwner } from "./loading.ts";
 import type { Mail } from "./mail.ts";
 import { Mailbox } from "./mailbox.ts";
+import { type GateOwner, OutputGate } from "./output_gate.ts";
+import { DIRECT, type Outputs } from "./outputs.ts";
 import { fenced } from "./refusals.ts";
-import { reportFailure } from "./reports.ts";
 import type { Runnable } from "./scheduler.ts";
-import type { Snapshot } from "./snapshot.ts";
+import { type Snapshot, unpackState } from "./snapshot.ts";
+import { Start, type StartOwner } from "./start.ts";
 import { StateCell } from "./state_cell.ts";
-import { type ActorTimer, ActorTimers, TimerMail } from "./timers.ts";
+import { ActorTimers, TimerMail } from "./timers.ts";
 import { Turn, type TurnOwner } from "./turn.ts";
 import { UserCode } from "./user_code.ts";
+import type { StoredActor } from "./vault.ts";
 
 /** See the module's text. */
-export class Activation implements ContextSource, TurnOwner, Runnable {
+export class Activation implements StartOwner, EndingOwner, TurnOwner, Runnable, LoadingOwner, GateOwner {
   readonly name: string;
-  readonly why: ActivationReason;
   readonly mailbox: Mailbox<Mail>;
   readonly timers: ActorTimers;
+  readonly outputs: Outputs;
   lastActiveAt: number;
   readonly #host: ActivationHost<Activation>;
+  #why: ActivationReason;
   #status: ActivationStatus = "activating";
   readonly #code: UserCode;
   readonly #state: StateCell;
   #scheduled = false;
-  /** `onActivate` has ended well. */
-  #started = false;
   readonly #dormant: boolean;
-  #closing = false;
-  /** As they were before `onActivate`: a start that fails changes nothing. */
-  #timersBefore: readonly ActorTimer[] | undefined;
+  readonly #start: Start;
   readonly #conversation: Conversation;
   readonly #turn: Turn;
+  readonly #loading = new Loading();
+  readonly #ending: Ending<Activation>;
 
   constructor(host: ActivationHost<Activation>, beginning: Beginning) {
-    const { clock } = host.runtime;
+    const { hosted, runtime, vault } = host;
+    const { clock, codec, events, defects } = runtime;
     this.#host = host;
     this.name = beginning.name;
-    this.why = beginning.why;
+    this.#why = beginning.why;
     this.#dormant = beginning.dormant ?? false;
-    this.mailbox = new Mailbox(host.hosted.contract.mailboxMax, host.mailScales);
+    this.mailbox = new Mailbox(hosted.contract.mailboxMax, host.mailScales);
     this.timers = new ActorTimers(clock, (timer) => {
-      this.mailbox.push(new TimerMail(timer, host.runtime.codec));
+      this.mailbox.push(new TimerMail(timer, codec));
       this.wake();
     });
     this.lastActiveAt = clock.now();
-    this.#state = new StateCell(host.hosted, beginning.name, beginning.state);
+    this.#state = new StateCell(
+      hosted,
+      beginning.name,
+      beginning.state,
+      vault && { codec, bytesMax: vault.bytesMax },
+    );
     this.#conversation = new Conversation(() => this.#tellRest());
-    this.#code = new UserCode(() => {
-      this.wake();
-      this.#tellRest();
-    });
-    const { hosted, runtime } = host;
-    const { events } = runtime;
+    this.#code = new UserCode(() => this.onProgress());
+    const { timers } = this;
+    this.outputs = vault
+      ? new OutputGate(this, { vault, state: this.#state, timers, events, defects })
+      : DIRECT;
+    this.#ending = new Ending(this, host, this.#state, this.#code);
+    this.#start = new Start(this, { hosted, runtime, state: this.#state, code: this.#code });
     this.#turn = new Turn(this, { hosted, clock, events, code: this.#code, state: this.#state });
-    for (const timer of beginning.timers ?? []) this.timers.set(timer);
+    for (const timer of beginning.timers ?? []) timers.set(timer);
+    if (beginning.stored) this.outputs.know(beginning.stored);
+    else if (vault) this.#loading.start(this, vault, beginning.fence ?? false);
     this.wake();
+  }
+
+  /** Of a stored actor it is known when it has been loaded. */
+  get why(): ActivationReason {
+    return this.#why;
   }
 
   get kind(): string {
@@ -89,7 +106,7 @@ export class Activation implements ContextSource, TurnOwner, Runnable {
     return this.#status;
   }
 
-  /** It can be sealed: no handler, hook or activation runs, and nothing it sent is unacknowledged or unanswered. */
+  /** It can be sealed: nothing runs, loads or waits to be stored, and nothing it sent is unacknowledged or unanswered. */
   get idle(): boolean {
     return (this.#status === "active" || this.#status === "activating") && this.atRest;
   }
@@ -97,7 +114,7 @@ export class Activation implements ContextSource, TurnOwner, Runnable {
   /** Like `idle`, whatever the status is. */
   get atRest(): boolean {
     const quiet = this.#conversation.isQuiet || this.#host.runtime.defects?.has("idle-with-sent");
-    return !this.#code.busy && quiet === true;
+    return !this.#code.busy && quiet === true && !this.#loading.isPending && this.outputs.isQuiet;
   }
 
   /** Asks for a slice of work, unless it already stands in line or has nothing to do. */
@@ -122,7 +139,7 @@ export class Activation implements ContextSource, TurnOwner, Runnable {
     this.lastActiveAt = now;
     let count = 0;
     while (count < budget && this.#mayStart()) {
-      if (this.#status === "activating") this.#begin();
+      if (this.#status === "activating") this.#start.run();
       else {
         const mail = this.mailbox.take();
         if (mail === undefined) break;
@@ -130,9 +147,16 @@ export class Activation implements ContextSource, TurnOwner, Runnable {
       }
       count++;
     }
+    this.onProgress();
+    return count;
+  }
+
+  /** Something has ended: a handler, a hook, a commit. */
+  onProgress(): void {
+    this.outputs.commit();
+    this.#ending.proceed();
     this.wake();
     this.#tellRest();
-    return count;
   }
 
   #tellRest(): void {
@@ -141,45 +165,51 @@ export class Activation implements ContextSource, TurnOwner, Runnable {
 
   #mayStart(): boolean {
     const live = this.#status === "active" || this.#status === "activating";
-    return live && !this.#code.busy && !this.#conversation.isClosing && this.#host.serving;
+    const busy = this.#code.busy || this.#loading.isPending || this.#ending.isRetiring;
+    return live && !busy && !this.#conversation.isClosing && this.outputs.hasRoom && this.#host.serving;
   }
 
   // ---- beginning and end
 
-  #begin(): void {
+  onLoaded({ mark, snapshot, timers, why }: StoredActor): void {
+    if (this.#status === "ended") return;
     const { hosted, runtime } = this.#host;
-    const { kind, name, why } = this;
-    const failed = (error: unknown) => this.#failedStart(error);
     try {
-      this.#state.begin();
-      this.#timersBefore = this.timers.mark();
-      this.#code.create(hosted, new LentContext(hosted, runtime, this, this.#state));
+      if (snapshot) this.#state.install(unpackState(hosted, snapshot, runtime.codec));
     } catch (error) {
-      return failed(error);
+      return this.onUnreadable(error, snapshot);
     }
-    runtime.events.emit({ type: "actor-activated", kind, name, why });
-    this.#code.onActivate(why, () => this.#begun(), failed);
+    if (this.#why !== "restarted") this.#why = why;
+    this.outputs.know(mark);
+    for (const timer of timers) this.timers.set(timer);
+    this.onProgress();
   }
 
-  #begun(): void {
-    try {
-      this.#state.settle();
-    } catch (error) {
-      return this.#failedStart(error);
-    }
+  /** One that is late is left to the owner that it follows its shard to. */
+  onUnreadable(error: unknown, snapshot?: Snapshot): void {
+    if (this.#status === "late") this.#tellRest();
+    else if (this.#status !== "ended") this.#host.onUnreadable(this, error, snapshot);
+  }
+
+  onNotLoaded(error: unknown): void {
+    if (this.#status === "late") this.#tellRest();
+    else if (this.#status !== "ended") this.#host.onNotLoaded(this, toErrorData(error));
+  }
+
+  onRefused(): void {
+    this.#state.forget();
+    if (this.#status === "late") this.#tellRest();
+    else if (this.#status !== "ended") this.#host.onRefused(this);
+  }
+
+  onStarted(): void {
     this.#turn.release(); // the first message gets one of its own
-    this.#timersBefore = undefined;
-    this.#started = true;
     if (this.#status === "activating") this.become("active");
   }
 
-  /** Back to the state that it was to begin with. One that is late begins again where it follows its shard to. */
-  #failedStart(error: unknown): void {
-    this.#state.undo();
-    if (this.#timersBefore) this.timers.undo(this.#timersBefore);
+  /** One that is late begins again where it follows its shard to. */
+  onFailedStart(error: unknown): void {
     this.#turn.release();
-    this.#code.discard();
-    reportFailure(this.#host.runtime.events, this, "onActivate", error);
     if (this.#status === "activating") this.#host.onFailedStart(this, toErrorData(error));
   }
 
@@ -188,32 +218,20 @@ export class Activation implements ContextSource, TurnOwner, Runnable {
    * cancels the handoff.
    */
   drain(signal: AbortSignal): Promise<void> | undefined {
-    return this.#code.onDrain(signal, () => this.#state.settle());
+    return this.#code.onDrain(signal, () => {
+      this.#state.settle();
+      this.outputs.hookEnded();
+    });
   }
 
   /** Ends it after its hook; the host hears `onRetired`. Only at rest. `again`: it shall begin anew at once. */
   retire(why: DeactivationReason, again: boolean): void {
-    const done = () => {
-      if (this.#status !== "active") return; // late meanwhile: it follows its shard instead
-      let snapshot: Snapshot | undefined;
-      try {
-        if (this.mustKeep) snapshot = this.snapshot();
-      } catch (error) {
-        return this.#host.onUnreadable(this, error);
-      }
-      const timers = again || this.timers.size > 0 ? this.timers.pause() : undefined;
-      this.end();
-      this.#host.onRetired(this, snapshot, timers);
-    };
-    this.#code.onDeactivate(why, done, (error) => {
-      reportFailure(this.#host.runtime.events, this, "onDeactivate", error);
-      done();
-    });
+    this.#ending.retire(why, again);
   }
 
   /** A reclaim: it goes on as if nothing had been asked. */
   resume(): void {
-    this.become(this.#started ? "active" : "activating");
+    this.become(this.#start.isDone ? "active" : "activating");
     this.timers.resume();
     this.wake();
   }
@@ -223,23 +241,13 @@ export class Activation implements ContextSource, TurnOwner, Runnable {
     if (this.#status === "ended") return;
     this.#status = "ended";
     this.timers.clear();
+    this.outputs.drop();
     this.#turn.abort(fenced(this.address, this.#status));
-    if (why !== undefined) this.#close(why);
-  }
-
-  #close(why: DeactivationReason): void {
-    this.#closing = true;
-    const done = () => {
-      this.#closing = false;
-    };
-    this.#code.onDeactivate(why, done, (error) => {
-      done();
-      reportFailure(this.#host.runtime.events, this, "onDeactivate", error);
-    });
+    if (why !== undefined) this.#ending.close(why);
   }
 
   get isClosing(): boolean {
-    return this.#closing;
+    return this.#ending.isClosing;
   }
 
   /** Aborts the running handler's signal, at a leave deadline. */
@@ -249,12 +257,14 @@ export class Activation implements ContextSource, TurnOwner, Runnable {
 
   /** Whether its state must not be forgotten. */
   get mustKeep(): boolean {
-    return this.#state.mustKeep;
+    return this.#state.mustKeep || this.#host.vault !== undefined;
   }
 
   /** The checked state as bytes; `undefined` if it has not begun. @throws {InvalidStateError} */
   snapshot(): Snapshot | undefined {
-    return this.#state.snapshot(this.#host.runtime.codec);
+    const snapshot = this.#state.snapshot(this.#host.runtime.codec);
+    const { mark } = this.outputs;
+    return snapshot && mark ? { ...snapshot, stored: mark } : snapshot;
   }
 
   /** The state as bytes for an operator, whether it fits or not, if it can be written at all. */

@@ -16,6 +16,7 @@ import type { Channel, RefFactory } from "./ref.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { Snapshot } from "./snapshot.ts";
 import type { TimerData } from "./timers.ts";
+import type { StoredMark, Vault } from "./vault.ts";
 
 /** On whose behalf a message is sent: what a call chain and a drain need to know. */
 export interface Caller {
@@ -46,6 +47,8 @@ export interface ActivationHost<A> {
   readonly epoch: number;
   /** What all mailboxes of the node weigh. */
   readonly mailScales: Scales<Mail>;
+  /** Where its actors are stored; `undefined` if they live in memory. */
+  readonly vault: Vault | undefined;
   /** Whether its shard is not being drained, sealed or closed. */
   readonly serving: boolean;
   /** Whether handlers may start, at a time just read from the clock. */
@@ -58,7 +61,11 @@ export interface ActivationHost<A> {
    */
   onRetired(activation: A, snapshot: Snapshot | undefined, timers: readonly TimerData[] | undefined): void;
   /** It shall end, and its state does not fit: it must not be forgotten, nor begin anew. */
-  onUnreadable(activation: A, error: unknown): void;
+  onUnreadable(activation: A, error: unknown, snapshot?: Snapshot): void;
+  /** What is stored of it is another's: it ends, and begins anew from that for whatever waits. */
+  onRefused(activation: A): void;
+  /** What is stored of it could not be loaded, and will not be. */
+  onNotLoaded(activation: A, error: ErrorData): void;
   /** `onActivate` threw. */
   onFailedStart(activation: A, error: ErrorData): void;
 }
@@ -69,6 +76,10 @@ export interface Beginning {
   readonly why: ActivationReason;
   /** A state of its own, checked; `undefined` for the initial one. */
   readonly state?: unknown;
+  /** Of a stored actor: the store's entry that this state is equal to. Without it, what is stored is loaded. */
+  readonly stored?: StoredMark | undefined;
+  /** A former owner was lost, whatever the shard's record says: it must be kept from writing before anything begins. */
+  readonly fence?: boolean;
   readonly timers?: readonly TimerData[];
   /** It begins with its next message, which may be a timer's, and not before. */
   readonly dormant?: boolean;

@@ -8,7 +8,7 @@
  */
 import type { ErrorData } from "../errors.ts";
 import { Activation } from "./activation.ts";
-import type { ActivationHost, ActorRuntime } from "./activation_host.ts";
+import type { ActivationHost, ActorRuntime, Beginning } from "./activation_host.ts";
 import type { Budget, MailScales } from "./budget.ts";
 import type { Hosted } from "./host.ts";
 import type { ActivationReason } from "./lifecycle.ts";
@@ -19,6 +19,7 @@ import { Residents } from "./residents.ts";
 import { bare, type SealedActor } from "./sealed.ts";
 import { type Snapshot, unpackState } from "./snapshot.ts";
 import { type TimerData, TimerMail } from "./timers.ts";
+import type { Vault } from "./vault.ts";
 
 /** What a catalog needs of the shard around it. */
 export interface CatalogHost {
@@ -26,6 +27,8 @@ export interface CatalogHost {
   readonly runtime: ActorRuntime;
   readonly budget: Budget;
   readonly epoch: number;
+  /** Where its actors are stored; `undefined` if they live in memory. */
+  readonly vault: Vault | undefined;
   /** Whether it is not being drained, sealed or closed. */
   readonly serving: boolean;
   /** Whether handlers may start: it is serving, and the gate is open. */
@@ -60,6 +63,9 @@ export class Catalog implements ActivationHost<Activation> {
   }
   get serving(): boolean {
     return this.#host.serving;
+  }
+  get vault(): Vault | undefined {
+    return this.#host.vault;
   }
   runsAt(now: number): boolean {
     return this.#host.runsAt(now);
@@ -108,11 +114,11 @@ export class Catalog implements ActivationHost<Activation> {
 
   #wakeOrBegin(name: string): Activation | undefined {
     const sleeping = this.residents.passive.get(name);
-    if (sleeping === undefined) return this.begin(name, this.freshReason, undefined, []);
+    if (sleeping === undefined) return this.begin({ name, why: this.freshReason });
     this.residents.wake(name);
     try {
       const state = unpackState(this.hosted, sleeping, this.runtime.codec);
-      return this.begin(name, "woken", state, []);
+      return this.begin({ name, why: "woken", state });
     } catch (error) {
       this.quarantine({ ...bare(name, "passive"), snapshot: sleeping }, error);
       return undefined;
@@ -120,10 +126,16 @@ export class Catalog implements ActivationHost<Activation> {
   }
 
   /** Puts an activation in its place; it begins as soon as handlers may start. */
-  begin(name: string, why: ActivationReason, state: unknown, timers: readonly TimerData[]): Activation {
-    const activation = new Activation(this, { name, why, state, timers });
+  begin(beginning: Beginning): Activation {
+    const activation = new Activation(this, beginning);
     this.residents.add(activation);
     return activation;
+  }
+
+  /** Begins an actor that is not here yet: something of it is due. */
+  ensure(name: string): void {
+    const { active, awaited, quarantined } = this.residents;
+    if (!active.has(name) && !awaited.has(name) && !quarantined.has(name)) this.#wakeOrBegin(name);
   }
 
   /** Its state cannot be read here: it answers that, and is never started fresh. */
@@ -151,9 +163,9 @@ export class Catalog implements ActivationHost<Activation> {
     const waiting = this.#remove(activation);
     if (timers) {
       const state = snapshot && unpackState(this.hosted, snapshot, this.runtime.codec);
-      this.begin(name, "restarted", state, timers);
+      this.begin({ name, why: "restarted", state, timers, stored: snapshot?.stored });
     } else {
-      if (snapshot) this.residents.sleep(name, snapshot);
+      if (snapshot && !this.vault) this.residents.sleep(name, snapshot);
       this.runtime.events.emit({ type: "actor-passivated", kind: this.kind, name });
     }
     for (const mail of waiting) this.#readmit(name, mail);
@@ -168,12 +180,28 @@ export class Catalog implements ActivationHost<Activation> {
     activation.wake();
   }
 
-  onUnreadable(activation: Activation, error: unknown): void {
+  onUnreadable(activation: Activation, error: unknown, raw?: Snapshot): void {
     const timers = activation.timers.pause();
-    const snapshot = activation.rawSnapshot();
+    const snapshot = raw ?? activation.rawSnapshot();
     const backlog = this.#remove(activation);
     activation.end();
     this.quarantine({ ...bare(activation.name, "quarantined"), snapshot, timers, backlog }, error);
+    this.onRest(activation);
+  }
+
+  onRefused(activation: Activation): void {
+    const { name } = activation;
+    const waiting = this.#remove(activation);
+    activation.end("failed");
+    this.runtime.events.emit({ type: "commit-refused", kind: this.kind, name });
+    for (const mail of waiting) this.#readmit(name, mail);
+    this.onRest(activation);
+  }
+
+  onNotLoaded(activation: Activation, error: ErrorData): void {
+    const waiting = this.#remove(activation);
+    activation.end();
+    for (const mail of waiting) this.#giveUp(activation.name, mail, error);
     this.onRest(activation);
   }
 
@@ -185,15 +213,16 @@ export class Catalog implements ActivationHost<Activation> {
     const waiting = this.#remove(activation);
     activation.end();
     if (timers.length > 0) this.#rest(activation, kept, timers);
-    else if (kept) this.residents.sleep(name, kept);
+    else if (kept && !this.vault) this.residents.sleep(name, kept);
     for (const mail of waiting) this.#deadLetter(name, mail, error);
     this.onRest(activation);
   }
 
   /** It could not begin and has timers: the next message or timer lets it try again. */
-  #rest({ name, why }: Activation, kept: Snapshot | undefined, timers: readonly TimerData[]): void {
+  #rest({ name, why, outputs }: Activation, kept: Snapshot | undefined, timers: readonly TimerData[]): void {
     const state = kept && unpackState(this.hosted, kept, this.runtime.codec);
-    const beginning = { name, why: kept ? ("woken" as const) : why, state, timers, dormant: true };
+    const reason = kept ? "woken" : why;
+    const beginning = { name, why: reason, state, timers, dormant: true, stored: outputs.mark };
     this.residents.add(new Activation(this, beginning));
   }
 
@@ -210,7 +239,8 @@ export class Catalog implements ActivationHost<Activation> {
     for (const activation of this.residents.active.values()) {
       const sleepy = activation.idle && activation.mailbox.size === 0 && activation.timers.size === 0;
       if (!sleepy || now - activation.lastActiveAt < idleMs) continue;
-      if (!activation.mustKeep || this.#host.budget.maySleep()) activation.retire("idle", false);
+      if (this.vault || !activation.mustKeep || this.#host.budget.maySleep())
+        activation.retire("idle", false);
     }
   }
 

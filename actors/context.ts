@@ -10,6 +10,7 @@ import type { ActorContext, Schedule } from "./actor.ts";
 import type { Contract } from "./contract.ts";
 import { validArgument } from "./dispatch.ts";
 import type { Hosted } from "./host.ts";
+import type { Outputs } from "./outputs.ts";
 import type { Ref } from "./ref.ts";
 import type { StateCell } from "./state_cell.ts";
 import type { ActorTimers } from "./timers.ts";
@@ -22,6 +23,7 @@ export interface ContextSource extends Caller {
   /** The signal of what is handled now. */
   readonly signal: AbortSignal;
   readonly timers: ActorTimers;
+  readonly outputs: Outputs;
   /** Whether it has ended and its last hook runs: it may read its state, and nothing else. */
   readonly isClosing: boolean;
   /** @throws {FencedError} once it is sealed, given up or fenced */
@@ -73,7 +75,8 @@ export class LentContext implements ActorContext {
   ref<C extends Contract>(contract: C, name: string): Ref<C> {
     this.#activation.assertLive();
     const { refs, open } = this.#runtime;
-    return refs.create(contract, open(contract, name, this.#activation));
+    const channel = open(contract, name, this.#activation);
+    return refs.create(contract, this.#activation.outputs.channel(contract, name, channel));
   }
 
   schedule(message: string, argument: unknown, when: Schedule, id: string | undefined): string {

@@ -54,6 +54,9 @@ export type OnError =
   /** It goes back to the state before the message and is passivated; the next message activates it. */
   | "stop";
 
+/** Where the state of an actor lives: see {@link ContractOptions.durability}. */
+export type Durability = "memory" | "stored";
+
 /** Everything a contract may say beside its kind. */
 export interface ContractOptions<S extends Schema, M extends Messages> {
   /** Schema of the state. Prefer strict objects: what the schema would drop is refused as `invalid-state`. */
@@ -63,8 +66,14 @@ export interface ContractOptions<S extends Schema, M extends Messages> {
   readonly messages: M;
   /** Shards of the kind: a power of two, 1 to 4,096. Default 256. Fixed for the life of a cluster. */
   readonly shards?: number;
-  /** "memory": lives in memory, travels in every planned move, starts fresh after a crash. The default, and the only one yet. */
-  readonly durability?: "memory";
+  /**
+   * - "memory" (default): lives in memory, travels in every planned move, starts fresh after a crash;
+   * - "stored": state and timers are stored before anybody hears of them, and come back after a crash.
+   *
+   * Stored actors need `onMove: "carry"` and `stateCheck: "handler"`. Their `initialState` should depend on the name
+   * alone: nothing is stored as long as a state is still that.
+   */
+  readonly durability?: Durability;
   /** "carry" (default) takes state, mail and timers along when a shard moves; "restart" takes only the mail. */
   readonly onMove?: "carry" | "restart";
   /** Default "keep". */
@@ -91,7 +100,7 @@ export interface Contract<
   readonly stateVersion: number;
   readonly messages: M;
   readonly shards: number;
-  readonly durability: "memory";
+  readonly durability: Durability;
   readonly onMove: "carry" | "restart";
   readonly onError: OnError;
   readonly stateCheck: "handler" | "seal";
@@ -173,6 +182,12 @@ export function defineActor<const K extends string, S extends Schema, M extends 
   if (contract.stateCheck === "seal" && contract.onError !== "keep") {
     throw new ConfigurationError(
       `Cannot go back to the state before a message that was not checked then: current values are "seal" and "${contract.onError}"`,
+    );
+  }
+  const { durability, onMove, stateCheck } = contract;
+  if (durability === "stored" && (onMove !== "carry" || stateCheck !== "handler")) {
+    throw new ConfigurationError(
+      `Cannot store actors that are not carried or not checked: current values are "${onMove}" and "${stateCheck}"`,
     );
   }
   return Object.freeze(contract);

@@ -11,6 +11,8 @@ import {
   toErrorData,
   UnknownMessageError,
 } from "../errors.ts";
+import { copyValue } from "../transport/value.ts";
+import type { Contract } from "./contract.ts";
 import type { Hosted, HostedMessage } from "./host.ts";
 import { firstIssue, validate } from "./schema.ts";
 
@@ -57,4 +59,27 @@ export function validResult(hosted: Hosted, { name, declared }: HostedMessage, v
   const { path, message } = firstIssue(result.issues);
   const words = `Cannot answer "${name}" of kind "${hosted.contract.kind}": current result at "${path}": ${message}`;
   throw new InvalidResultError(words, { path });
+}
+
+/**
+ * A copy of a tell's argument that nobody else holds, checked as its receiver would.
+ * @throws {UnknownMessageError | InvalidArgumentError}
+ */
+export function validTell({ messages }: Contract, message: string, argument: unknown): unknown {
+  const declared = Object.hasOwn(messages, message) ? messages[message] : undefined;
+  if (declared === undefined)
+    throw new UnknownMessageError("Cannot send a message: current contract declares no such one");
+  let copy: unknown;
+  try {
+    copy = copyValue(argument);
+  } catch (cause) {
+    const data = toErrorData(cause);
+    throw new InvalidArgumentError(`Cannot send "${message}": ${data.message}`, { ...data, cause });
+  }
+  const result = validate(declared.input, copy);
+  if (!result.issues) return copy;
+  const { path, message: issue } = firstIssue(result.issues);
+  throw new InvalidArgumentError(`Cannot send "${message}": current argument at "${path}": ${issue}`, {
+    path,
+  });
 }

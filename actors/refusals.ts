@@ -43,6 +43,13 @@ export function givenUp(): ErrorData {
   return toErrorData(new UnavailableError("Cannot handle the message: current node gives up its actors"));
 }
 
+/** A stored actor's handler has left more than can be stored. */
+export function stateTooLong(kind: string, bytes: number, bytesMax: number): InvalidStateError {
+  return new InvalidStateError(
+    `Cannot store a state of kind "${kind}": current length is ${bytes} bytes, the bound is ${bytesMax}`,
+  );
+}
+
 /** Nobody waits for the answer of an actor that is put away for an unknown time. */
 export function parked(): ErrorData {
   const words = "Cannot handle the message: current shard is parked until a node starts that hosts it";

@@ -50,7 +50,8 @@ export class Relocation {
     for (const [name, { at, mailbox, timers }] of this.#residents.awaited) {
       sealed.push({ ...bare(name, "late"), at, timers, backlog: mailbox.rest() });
     }
-    sealed.push(...this.#residents.quarantined.values());
+    for (const actor of this.#residents.quarantined.values())
+      sealed.push(this.#catalog.vault ? bare(actor.name, "active") : actor); // the store has it: the next owner looks there
     return sealed;
   }
 
@@ -151,12 +152,10 @@ export class Relocation {
       this.#catalog.quarantine(sealed, new InvalidStateError(sealed.reason ?? "it cannot be read"));
     else if (sealed.status === "late" && sealed.at) this.#await(name, sealed.at, timers, backlog);
     else {
-      const activation = this.#catalog.begin(
-        name,
-        snapshot ? "handed-off" : this.#catalog.freshReason,
-        state,
-        timers,
-      );
+      const why = snapshot ? "handed-off" : this.#catalog.freshReason;
+      // without a state of its own a stored actor is loaded, and its timers with it
+      const set = this.#catalog.vault && !snapshot ? [] : timers;
+      const activation = this.#catalog.begin({ name, why, state, timers: set, stored: snapshot?.stored });
       for (const mail of backlog) activation.mailbox.push(mail);
       activation.wake();
     }
@@ -181,14 +180,15 @@ export class Relocation {
     this.#installOne({ ...staged.sealed, backlog }, staged.state);
   }
 
-  /** A late actor will not come: its node was lost or gave up. It begins again without its state. */
+  /** A late actor will not come: its node was lost or gave up. It begins again without its state, or from what is stored. */
   recover(name: string, reason: string): void {
     const awaited = this.#residents.awaited.get(name);
     if (awaited === undefined) return;
     this.#residents.awaited.delete(name);
-    this.#catalog.runtime.events.emit({ type: "actor-recovered", kind: this.#catalog.kind, name, reason });
-    // its timers were as much of its memory as its state
-    const activation = this.#catalog.begin(name, "recovered", undefined, []);
+    const { vault, runtime, kind } = this.#catalog;
+    if (!vault) runtime.events.emit({ type: "actor-recovered", kind, name, reason });
+    // its timers were as much of its memory as its state, or are stored with it
+    const activation = this.#catalog.begin({ name, why: "recovered", fence: true });
     for (const mail of awaited.mailbox.clear()) activation.mailbox.push(mail);
     activation.wake();
   }

@@ -36,5 +36,10 @@ export function reportDeadLetter(
 /** Ends a message that was admitted and cannot be handled: who asked hears it, a tell becomes a dead letter. */
 export function reject(events: EventBus, address: Address, mail: Mail, error: ErrorData): void {
   mail.fail(error);
+  reportIfTell(events, address, mail, error);
+}
+
+/** Only of an ask does somebody hear: of a tell that cannot be handled an event tells. */
+export function reportIfTell(events: EventBus, address: Address, mail: Mail, error: ErrorData): void {
   if (mail.type === "tell") reportDeadLetter(events, address, mail.message, error);
 }

@@ -10,11 +10,14 @@ import { firstDifference } from "../transport/difference.ts";
 import { copyValue } from "../transport/value.ts";
 import type { Hosted } from "./host.ts";
 import { firstIssue, validate } from "./schema.ts";
+import type { StoredMark } from "./vault.ts";
 
 /** A state as it travels or sleeps: its version, and CBOR bytes. */
 export interface Snapshot {
   readonly stateVersion: number;
   readonly bytes: Uint8Array;
+  /** Of a stored actor: the store's entry that this is equal to. */
+  readonly stored?: StoredMark | undefined;
 }
 
 /**

@@ -10,6 +10,14 @@ import { copyValue } from "../transport/value.ts";
 import type { Codec } from "../transport/codec.ts";
 import type { Hosted } from "./host.ts";
 import { copyState, packState, type Snapshot } from "./snapshot.ts";
+import { stateTooLong } from "./refusals.ts";
+
+/** How a stored actor's state becomes bytes after each handler. */
+export interface Packing {
+  readonly codec: Codec;
+  /** Longest state in bytes. */
+  readonly bytesMax: number;
+}
 
 /** See the module's text. */
 export class StateCell {
@@ -21,10 +29,15 @@ export class StateCell {
   #exists: boolean;
   #touched = false;
   #kept: boolean;
+  readonly #packing: Packing | undefined;
+  #settled: Snapshot | undefined;
+  /** Whether a class may hold on to a part of the state, and change it without asking for it. */
+  #lent = false;
 
-  /** @param state one that was checked, or `undefined` for the initial one, made by `begin` */
-  constructor(hosted: Hosted, name: string, state: unknown) {
+  /** @param state one that was checked, or `undefined` for the initial one, made by `begin` @param packing of a stored actor */
+  constructor(hosted: Hosted, name: string, state: unknown, packing?: Packing) {
     this.#hosted = hosted;
+    this.#packing = packing;
     this.#name = name;
     this.#exists = state !== undefined;
     this.#kept = this.#exists;
@@ -35,13 +48,45 @@ export class StateCell {
   /** Makes the initial state if there is none. @throws whatever `initialState` throws, or InvalidStateError */
   begin(): void {
     const state = this.#exists ? this.#state : this.#hosted.initialState(this.#name);
-    this.#checked = copyState(this.#hosted, state);
-    this.#state = copyValue(this.#checked);
+    const checked = copyState(this.#hosted, state);
+    this.#pack(checked);
+    this.#checked = checked;
+    this.#state = copyValue(checked);
     this.#exists = true;
+  }
+
+  /** Takes a state that was checked, before `begin`. */
+  install(state: unknown): void {
+    this.#exists = true;
+    this.#kept = true;
+    this.#state = state;
+    this.#checked = state;
+  }
+
+  /** It is not to be relied on any more: nothing is left to be carried. */
+  forget(): void {
+    this.#exists = false;
+    this.#settled = undefined;
+  }
+
+  /** Of a stored actor: the state that last fitted, another object after each change; `undefined` before `begin`. */
+  get settled(): Snapshot | undefined {
+    return this.#settled;
+  }
+
+  #pack(checked: unknown): void {
+    if (this.#packing === undefined) return;
+    const { codec, bytesMax } = this.#packing;
+    const snapshot = packState(this.#hosted, checked, codec);
+    const { byteLength } = snapshot.bytes;
+    if (byteLength > bytesMax) throw stateTooLong(this.#hosted.contract.kind, byteLength, bytesMax);
+    if (this.#settled === undefined || !sameBytes(this.#settled.bytes, snapshot.bytes))
+      this.#settled = { ...snapshot, bytes: snapshot.bytes.slice() };
   }
 
   get(): unknown {
     this.#touched = true;
+    this.#lent = true;
     return this.#state;
   }
 
@@ -61,6 +106,7 @@ export class StateCell {
 
   set(value: unknown): void {
     this.#touched = true;
+    this.#lent = true;
     this.#state = value;
   }
 
@@ -71,10 +117,13 @@ export class StateCell {
 
   /** After a handler or hook. @throws {InvalidStateError} if the state does not fit; it is then what it was before */
   settle(): void {
-    if (!this.#touched) return;
+    if (!this.#touched && !(this.#lent && this.#packing)) return;
     try {
-      if (this.#hosted.contract.stateCheck === "handler")
-        this.#checked = copyState(this.#hosted, this.#state);
+      if (this.#hosted.contract.stateCheck === "handler") {
+        const checked = copyState(this.#hosted, this.#state);
+        this.#pack(checked);
+        this.#checked = checked;
+      }
     } catch (error) {
       this.undo();
       throw error;
@@ -86,12 +135,14 @@ export class StateCell {
   /** Back to the state that last fitted. */
   undo(): void {
     this.#touched = false;
+    this.#lent = false;
     this.#state = copyValue(this.#checked);
   }
 
   /** The state as bytes; `undefined` if there is none yet. @throws {InvalidStateError} */
   snapshot(codec: Codec): Snapshot | undefined {
     if (!this.#exists) return undefined;
+    if (this.#settled) return this.#settled;
     const unchecked = this.#touched || this.#hosted.contract.stateCheck === "seal";
     // not what was checked, even if nobody has reached for it since: a class may hold on to a part and change that
     return packState(this.#hosted, unchecked ? copyState(this.#hosted, this.#state) : this.#state, codec);
@@ -105,6 +156,10 @@ export class StateCell {
       return undefined;
     }
   }
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.byteLength === b.byteLength && a.every((byte, i) => byte === b[i]);
 }
 
 /** Objects and lists of a copy throw when they are changed; a change of anything else in it has no effect. */

@@ -7,6 +7,7 @@ import { BusyError } from "../errors.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
 import type { Codec } from "../transport/codec.ts";
 import type { Mail } from "./mail.ts";
+import type { SettledTimer } from "./vault.ts";
 
 /** A timer as it travels. */
 export interface TimerData {
@@ -43,10 +44,16 @@ export class ActorTimers {
   readonly #onDue: (timer: ActorTimer) => void;
   readonly #timers = new Map<string, ActorTimer>();
   #lastId = 0;
+  #changes = 0;
 
   constructor(clock: Clock, onDue: (timer: ActorTimer) => void) {
     this.#clock = clock;
     this.#onDue = onDue;
+  }
+
+  /** Grows with each change that a handler makes, and with each timer that is handled. */
+  get changes(): number {
+    return this.#changes;
   }
 
   get size(): number {
@@ -70,20 +77,31 @@ export class ActorTimers {
     const dueAt = this.#clock.now() + data.remainingMs;
     const timer: ActorTimer = { id, message, argument, everyMs, dueAt, queued: false, alarm: undefined };
     this.#timers.set(id, timer);
+    this.#changes++;
     this.#arm(timer);
   }
 
   cancel(id: string): boolean {
     this.#timers.get(id)?.alarm?.cancel();
-    return this.#timers.delete(id);
+    if (!this.#timers.delete(id)) return false;
+    this.#changes++;
+    return true;
   }
 
   /** Called when a due timer's message is about to be handled. @returns false if it was cancelled or replaced meanwhile */
   begin(timer: ActorTimer): boolean {
     if (this.#timers.get(timer.id) !== timer) return false;
     timer.queued = false;
+    this.#changes++;
     if (timer.everyMs === undefined) this.#timers.delete(timer.id);
     return true;
+  }
+
+  /** What there is now, by the time when it is due; what waits in the mailbox is due since it came. */
+  settled(): SettledTimer[] {
+    return [...this.#timers.values()].map(({ id, message, argument, everyMs, dueAt, queued }) => {
+      return { id, message, argument, everyMs, dueAt: queued ? dueAt - (everyMs ?? 0) : dueAt };
+    });
   }
 
   /** What there is now, for `undo`. */
@@ -94,6 +112,7 @@ export class ActorTimers {
   /** As it was at the mark: what was set since is forgotten, what was cancelled or replaced is back. Alarms are stopped. */
   undo(mark: readonly ActorTimer[]): void {
     this.clear();
+    this.#changes++;
     for (const timer of mark) this.#timers.set(timer.id, timer);
   }
 

@@ -10,8 +10,9 @@ import { expired, handledErrorData, unknownMessage, validArgument, validResult }
 import type { Hosted, HostedMessage } from "./host.ts";
 import type { ActivationStatus } from "./lifecycle.ts";
 import type { Mail } from "./mail.ts";
+import type { Outputs } from "./outputs.ts";
 import { fenced } from "./refusals.ts";
-import { reject, reportFailure } from "./reports.ts";
+import { reportFailure, reportIfTell } from "./reports.ts";
 import { RunningSignal } from "./signal.ts";
 import type { StateCell } from "./state_cell.ts";
 import { type ActorTimers, TimerMail } from "./timers.ts";
@@ -24,6 +25,7 @@ export interface TurnOwner {
   readonly address: string;
   readonly status: ActivationStatus;
   readonly timers: ActorTimers;
+  readonly outputs: Outputs;
   /** A handler threw, and the contract wants the actor ended, or begun `again`. */
   onBroken(again: boolean): void;
 }
@@ -77,18 +79,24 @@ export class Turn {
     const { timers, kind } = this.#owner;
     if (mail instanceof TimerMail && !timers.begin(mail.timer)) return;
     const message = hosted.messages.get(mail.message);
-    if (message === undefined) return reject(this.#events, this.#owner, mail, unknownMessage(kind));
+    if (message === undefined) return this.#refuse(mail, unknownMessage(kind));
     if (mail.deadlineAt <= now) return mail.fail(expired(mail.message));
     let input: unknown;
     try {
       input =
         mail.checkedBy === message.declared ? mail.checked : validArgument(hosted, message, mail.argument());
     } catch (error) {
-      return reject(this.#events, this.#owner, mail, toErrorData(error));
+      return this.#refuse(mail, toErrorData(error));
     }
     this.#running = mail;
     this.#chain = undefined;
     this.#call(mail, message, input);
+  }
+
+  /** It cannot be handled. Of a stored actor's timer that is an end as well. */
+  #refuse(mail: Mail, error: ErrorData): void {
+    reportIfTell(this.#events, this.#owner, mail, error);
+    this.#owner.outputs.fail(mail, error);
   }
 
   #call(mail: Mail, message: HostedMessage, input: unknown): void {
@@ -115,13 +123,17 @@ export class Turn {
       this.#state.settle();
     } catch (error) {
       reportFailure(this.#events, this.#owner, mail.message, error);
-      return mail.fail(toErrorData(error));
+      return this.#owner.outputs.fail(mail, toErrorData(error));
     }
-    if (mail.type === "tell") return mail.succeed(undefined);
+    this.#answer(mail, message, value);
+  }
+
+  #answer(mail: Mail, message: HostedMessage, value: unknown): void {
+    const { outputs } = this.#owner;
     try {
-      mail.succeed(validResult(this.#hosted, message, value));
+      outputs.succeed(mail, mail.type === "tell" ? undefined : validResult(this.#hosted, message, value));
     } catch (error) {
-      mail.fail(toErrorData(error));
+      outputs.fail(mail, toErrorData(error));
     }
   }
 
@@ -137,7 +149,7 @@ export class Turn {
         // undone
       }
     } else this.#state.undo();
-    mail.fail(handledErrorData(error));
+    this.#owner.outputs.fail(mail, handledErrorData(error));
     if (onError !== "keep") this.#owner.onBroken(onError === "restart");
   }
 

@@ -43,13 +43,25 @@ export function mayClaim(record: NextShard | undefined, by: NodeId, isOver: IsOv
 
 /**
  * Owned by `by` without a handover: the epoch grows, and the floor with it, so that everybody can tell. Late actors stay
- * listed unless their node is over.
+ * listed unless their node is over. `above` is an epoch that must be exceeded: one under which something was stored.
  */
-export function claimed(record: NextShard | undefined, by: NodeId, isOver: IsOver = () => false): NextShard {
+export function claimed(
+  record: NextShard | undefined,
+  by: NodeId,
+  isOver: IsOver = () => false,
+  above = 0,
+): NextShard {
   if (record?.state === "parked") throw misuse("claim", record);
-  const epoch = (record?.epoch ?? 0) + 1;
+  const epoch = Math.max(record?.epoch ?? 0, above) + 1;
   const late = record?.late.filter((actor) => !isOver(actor.at)) ?? [];
   return { owner: by, epoch, floor: epoch, state: "owned", late };
+}
+
+/** The owner goes on under an epoch above that one, as after a claim: something was stored under it. */
+export function raised(record: NextShard, above: number): NextShard {
+  if (record.state !== "owned") throw misuse("raise", record);
+  const epoch = Math.max(record.epoch, above) + 1;
+  return { ...kept(record), epoch, floor: epoch };
 }
 
 /** The owner is about to give the shard to `to`, or to park it ("bucket"). Nothing else changes. */

@@ -19,6 +19,7 @@ import type { Hosted } from "../actors/host.ts";
 import { Relocation } from "../actors/relocation.ts";
 import type { ActivationReason } from "../actors/lifecycle.ts";
 import type { Mail } from "../actors/mail.ts";
+import type { Vault } from "../actors/vault.ts";
 import type { Gate } from "../cluster/gate.ts";
 import type { NodeId } from "../cluster/protocol.ts";
 import type { Envelope } from "./frame.ts";
@@ -35,6 +36,8 @@ export interface ShardPorts {
   readonly runtime: ActorRuntime;
   readonly budget: Budget;
   readonly receiver: ReceiverPorts;
+  /** Where the actors of a shard are stored, by the epoch under which they are. */
+  vault(kind: string, shard: number, epoch: () => number): Vault;
 }
 
 /** Where a shard stands. */
@@ -53,8 +56,11 @@ export class Shard implements CatalogHost, ReceiverShard, LocalShard {
   readonly hosted: Hosted;
   readonly catalog: Catalog;
   readonly relocation: Relocation;
+  readonly vault: Vault | undefined;
   /** A handler ended, or something sent was acknowledged, while somebody waits for that. */
   onProgress: ((activation: Activation) => void) | undefined;
+  /** Whether its actors with stored timers are still being looked for: it must not be given away. */
+  isRecovering = false;
   #epoch: number;
   #phase: ShardPhase = "serving";
   #lost: boolean;
@@ -71,6 +77,8 @@ export class Shard implements CatalogHost, ReceiverShard, LocalShard {
     this.shard = shard;
     this.#epoch = epoch;
     this.#lost = lost;
+    const stored = hosted.contract.durability === "stored";
+    this.vault = stored ? ports.vault(this.kind, shard, () => this.#epoch) : undefined;
     this.catalog = new Catalog(this);
     this.relocation = new Relocation(this.catalog);
   }
@@ -163,6 +171,11 @@ export class Shard implements CatalogHost, ReceiverShard, LocalShard {
     this.#phase = "serving";
     if (sealed) this.relocation.unseal();
     else this.catalog.wake();
+  }
+
+  /** It goes on under a higher epoch, which its record has already. */
+  raise(epoch: number): void {
+    this.#epoch = Math.max(this.#epoch, epoch);
   }
 
   close(): void {

@@ -6,6 +6,7 @@
  */
 import { DecodeError } from "../errors.ts";
 import type { Place, SealedActor } from "../actors/sealed.ts";
+import type { Snapshot } from "../actors/snapshot.ts";
 import type { TimerData } from "../actors/timers.ts";
 import type { NodeId } from "../cluster/protocol.ts";
 import type { PackedMail } from "../delivery/link_receiver.ts";
@@ -87,11 +88,7 @@ export function decodeActor(bytes: Uint8Array): BatchActor {
 function writeActor(writer: ByteWriter, actor: BatchActor): void {
   writer.string(actor.name);
   writer.u8(STATUSES.indexOf(actor.status));
-  writer.u8(actor.snapshot ? 1 : 0);
-  if (actor.snapshot) {
-    writer.varint(actor.snapshot.stateVersion);
-    writer.bytes(actor.snapshot.bytes);
-  }
+  writeSnapshot(writer, actor.snapshot);
   writePlace(writer, actor.at ?? NOWHERE);
   writer.string(actor.reason ?? "");
   writeAll(writer, actor.timers, (timer) => {
@@ -108,8 +105,7 @@ function readActor(reader: ByteReader): BatchActor {
   const name = reader.string();
   const status = STATUSES[reader.u8()];
   if (status === undefined) throw new DecodeError("Cannot read an actor: current status is unknown");
-  const snapshot =
-    reader.u8() === 1 ? { stateVersion: reader.varint(), bytes: reader.bytes().slice() } : undefined;
+  const snapshot = readSnapshot(reader);
   const at = readPlace(reader);
   const reason = reader.string();
   const timers = readAll(reader, () => readTimer(reader));
@@ -123,6 +119,32 @@ function readActor(reader: ByteReader): BatchActor {
     timers,
     backlog,
   };
+}
+
+const NO_SNAPSHOT = 0;
+const SNAPSHOT = 1;
+const STORED_SNAPSHOT = 2;
+
+function writeSnapshot(writer: ByteWriter, snapshot: Snapshot | undefined): void {
+  if (snapshot === undefined) return writer.u8(NO_SNAPSHOT);
+  const { stateVersion, bytes, stored } = snapshot;
+  writer.u8(stored ? STORED_SNAPSHOT : SNAPSHOT);
+  writer.varint(stateVersion);
+  writer.bytes(bytes);
+  if (!stored) return;
+  writer.varint(stored.revision);
+  writer.varint(stored.bytes);
+  writer.u8(stored.timers ? 1 : 0);
+}
+
+function readSnapshot(reader: ByteReader): Snapshot | undefined {
+  const form = reader.u8();
+  if (form === NO_SNAPSHOT) return undefined;
+  if (form > STORED_SNAPSHOT) throw new DecodeError(`Cannot read a state: current form is ${form}`);
+  const snapshot = { stateVersion: reader.varint(), bytes: reader.bytes().slice() };
+  if (form === SNAPSHOT) return snapshot;
+  const [revision, bytes, timers] = [reader.varint(), reader.varint(), reader.u8() === 1];
+  return { ...snapshot, stored: { revision, bytes, timers } };
 }
 
 function readTimer(reader: ByteReader): TimerData {

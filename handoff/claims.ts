@@ -4,12 +4,14 @@
  *
  * @module
  */
+import type { Hosted } from "../actors/host.ts";
 import { givenUp } from "../actors/refusals.ts";
 import { claimed, reclaimed } from "../cluster/shard_changes.ts";
 import { Shard } from "../delivery/shard.ts";
 import type { ParkingPlace } from "./parking.ts";
 import { isSuperseded } from "./plan.ts";
 import type { HandoffPorts } from "./ports.ts";
+import { startTimed } from "./stored.ts";
 
 /** See the module's text. Each method tells whether this node won the record. */
 export class Claims {
@@ -27,7 +29,8 @@ export class Claims {
     const hosted = hosts.get(kind);
     if (!hosted) return false;
     const entry = ownership.entry(kind, shard);
-    const next = claimed(entry?.record, self, (id) => membership.isOver(id));
+    const above = await this.#storedEpoch(hosted, shard);
+    const next = claimed(entry?.record, self, (id) => membership.isOver(id), above);
     const change = await ownership.change(kind, shard, entry, next, { giveUp: hasEnded });
     if (!change.won || hasEnded()) return change.won;
     const { epoch, late } = change.entry.record;
@@ -40,9 +43,18 @@ export class Claims {
         };
       }),
     );
+    const starting = startTimed(this.#ports, served);
     table.attach(served);
+    starting.catch(() => undefined); // the node has ended
     events.emit({ type: "shard-owned", kind, shard, epoch, how: entry ? "claimed" : "first" });
     return true;
+  }
+
+  /** Whatever is stored of the shard's actors is of an epoch before the one that begins. */
+  async #storedEpoch({ contract }: Hosted, shard: number): Promise<number> {
+    const { stored, defects } = this.#ports;
+    if (contract.durability !== "stored" || defects.has("stored-epoch-ignored")) return 0;
+    return await stored.highestEpoch(contract.kind, shard);
   }
 
   async restore(kind: string, shard: number): Promise<boolean> {

@@ -252,6 +252,7 @@ export class Coordinator {
       shard === undefined ||
       entry === undefined ||
       shard.phase !== "serving" ||
+      shard.isRecovering ||
       this.arrivals.isBusy(shard)
     )
       return;

@@ -17,6 +17,7 @@ import type { Random } from "../platform/random.ts";
 import type { Codec } from "../transport/codec.ts";
 import type { Records } from "../transport/records.ts";
 import type { HandoffSettings } from "./settings.ts";
+import type { StoredShards } from "./stored.ts";
 import type { Talk } from "./talk.ts";
 
 /** See the module's text. */
@@ -35,6 +36,7 @@ export interface HandoffPorts {
   readonly talk: Talk;
   /** The bucket for what is parked. */
   readonly parking: Records;
+  readonly stored: StoredShards;
   readonly events: EventBus;
   readonly settings: HandoffSettings;
   /** Whether the node has ended: whatever is still being tried is given up. */

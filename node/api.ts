@@ -12,6 +12,7 @@ import type { LeaveOptions, LeaveReport } from "../handoff/leave.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Log } from "../platform/log.ts";
 import type { Random } from "../platform/random.ts";
+import type { Store } from "../storage/store.ts";
 import type { Connection } from "../transport/transport.ts";
 import type { NodeInspection } from "./inspect.ts";
 import type { Settings } from "./settings.ts";
@@ -26,6 +27,11 @@ export interface NodeOptions {
   readonly transport?: Connection;
   /** What it hosts. Default: nothing; it only calls. */
   readonly hosts?: readonly Hosted[];
+  /**
+   * Where stored actors are kept, the same for all nodes that host them. The node does not close it. Default: a bucket
+   * of the transport, `baton-<cluster>-stored`.
+   */
+  readonly store?: Store;
   /** Its share of the shards compared to others. Default 1. */
   readonly weight?: number;
   /**

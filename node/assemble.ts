@@ -25,12 +25,15 @@ import { Coordinator } from "../handoff/coordinator.ts";
 import { Talk } from "../handoff/talk.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Random } from "../platform/random.ts";
+import type { Committer } from "../storage/committer.ts";
+import type { Store } from "../storage/store.ts";
 import { createCodec } from "../transport/codec.ts";
 import type { Records } from "../transport/records.ts";
 import { type NodeAddress, subjects } from "../transport/subjects.ts";
 import type { Connection, Incoming } from "../transport/transport.ts";
 import type { Permissions } from "./permissions.ts";
 import type { Settings } from "./settings.ts";
+import { StoredParts } from "./stored.ts";
 
 /** What the parts are made from. */
 export interface Ground {
@@ -40,6 +43,7 @@ export interface Ground {
   readonly cluster: string;
   readonly connection: Connection;
   readonly parking: Records;
+  readonly store: Store;
   readonly events: EventBus;
   readonly refs: RefFactory;
   readonly hosts: ReadonlyMap<string, Hosted>;
@@ -66,6 +70,7 @@ export interface Parts
   readonly gaps: Room;
   readonly inbound: Inbound;
   readonly coordinator: Coordinator;
+  readonly committer: Committer;
   readonly door: Door | undefined;
 }
 
@@ -146,7 +151,10 @@ export function assemble(ground: Ground): Parts {
   };
   const gaps = new Room(settings.gapBytesMax);
   const receiver = { gaps, clock, codec, outbox, keeper, settings, replyBytesMax: bytesMax, defects };
-  const shards = { self, peers, gate, runtime, budget, receiver };
+  const { store, hasEnded } = ground;
+  const stored = new StoredParts({ self, store, clock, random, gate, ownership, table, hasEnded, defects });
+  const vault = stored.vault.bind(stored);
+  const shards = { self, peers, gate, runtime, budget, receiver, vault };
   const coordinator = new Coordinator({
     self,
     clock,
@@ -161,10 +169,11 @@ export function assemble(ground: Ground): Parts {
     keeper,
     talk,
     parking: ground.parking,
+    stored,
     events,
     settings,
     defects,
-    hasEnded: ground.hasEnded,
+    hasEnded,
   });
   const door =
     ground.door === false
@@ -190,6 +199,7 @@ export function assemble(ground: Ground): Parts {
     gaps,
     inbound,
     coordinator,
+    committer: stored.committer,
     door,
   };
 }

@@ -72,6 +72,10 @@ export interface NodeInspection {
     readonly activations: number;
     readonly sleepingBytes: number;
     readonly lateHere: number;
+    /** Writes of stored actors that were applied, that were refused, and those without a known outcome. */
+    readonly commits: number;
+    readonly commitsRefused: number;
+    readonly commitsOutstanding: number;
     readonly outgoing: number;
     readonly unconfirmedReplies: number;
     /** Lives of nodes that this node has to do with. */
@@ -102,8 +106,21 @@ export interface NodeInspection {
 }
 
 export function inspectNode(who: { name: string; cluster: string }, parts: Parts): NodeInspection {
-  const { membership, gate, coordinator, budget, router, keeper, outbox, inbound, door, table, gaps, peers } =
-    parts;
+  const {
+    committer,
+    membership,
+    gate,
+    coordinator,
+    budget,
+    router,
+    keeper,
+    outbox,
+    inbound,
+    door,
+    table,
+    gaps,
+    peers,
+  } = parts;
   return {
     node: who.name,
     cluster: who.cluster,
@@ -119,6 +136,9 @@ export function inspectNode(who: { name: string; cluster: string }, parts: Parts
       activations: budget.activations,
       sleepingBytes: budget.sleepingBytes,
       lateHere: coordinator.leavers.size,
+      commits: committer.committed,
+      commitsRefused: committer.refused,
+      commitsOutstanding: committer.outstanding,
       outgoing: router.size,
       unconfirmedReplies: keeper.size,
       peers: [...peers].length,

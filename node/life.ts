@@ -21,6 +21,9 @@ import { Ownership } from "../cluster/ownership.ts";
 import type { Timer } from "../platform/clock.ts";
 import type { Log } from "../platform/log.ts";
 import { runtimeName } from "../platform/runtime.ts";
+import { NO_STORE } from "../storage/no_store.ts";
+import { RECORD_BYTES_MAX, recordsStore } from "../storage/records_store.ts";
+import type { Store } from "../storage/store.ts";
 import { bucketOf } from "../transport/subjects.ts";
 import { assemble, type Ground, type Parts } from "./assemble.ts";
 import { Permissions } from "./permissions.ts";
@@ -43,6 +46,8 @@ export interface LifePorts
   > {
   readonly name: string;
   readonly log: Log;
+  /** Where stored actors are kept; `undefined` for a bucket of the connection. */
+  readonly store: Store | undefined;
   readonly weight: number | undefined;
   /** Begins the random part of its incarnations, for whoever started this process. */
   readonly tag: string | undefined;
@@ -92,6 +97,7 @@ export class Life {
     await permissions.check(cluster, name, door !== false);
     const records = await connection.records(bucketOf(cluster));
     const parking = await connection.records(`${bucketOf(cluster)}-parked`);
+    const store = await this.#store();
     if (this.#over) throw overError();
     const bucket = new ClusterBucket({ records, clock, random, log, defects });
     const ownership = new Ownership(bucket);
@@ -120,6 +126,7 @@ export class Life {
       events: this.#events,
       parking,
       permissions,
+      store,
       membership,
       ownership,
       hasEnded: () => this.#over,
@@ -129,6 +136,17 @@ export class Life {
     cleaner.start();
     this.#begin(this.#parts);
     return this.#parts;
+  }
+
+  /** A bucket of its own, which is made only where something is stored. */
+  async #store(): Promise<Store> {
+    const { store, hosts, connection, cluster, defects } = this.#ports;
+    if (store) return store;
+    const stores = [...hosts.values()].some(({ contract }) => contract.durability === "stored");
+    if (!stores) return NO_STORE;
+    const records = await connection.records(`${bucketOf(cluster)}-stored`);
+    const recordBytesMax = Math.min(RECORD_BYTES_MAX, Math.floor(connection.transport.maxPayloadBytes / 2));
+    return recordsStore(records, { recordBytesMax, defects });
   }
 
   async #join(membership: Membership, former: NodeId | undefined): Promise<void> {

@@ -33,7 +33,8 @@ export interface RecordsStoreOptions {
   readonly defects?: ReadonlySet<string>;
 }
 
-const RECORD_BYTES_MAX = 524_288;
+/** Longest value of one record unless told otherwise. */
+export const RECORD_BYTES_MAX = 524_288;
 /** Room that the head needs beside the bytes: a name, a nonce, numbers. */
 const HEAD_ROOM_BYTES = 8_192;
 /** Looks at an entry that is being replaced all the time. */

@@ -1,0 +1,110 @@
+/**
+ * What waits behind the output gate of a stored actor: the end of a message, or a tell.
+ *
+ * @module
+ */
+import { type ErrorData, InvalidResultError, OutcomeUnknownError, toErrorData } from "../errors.ts";
+import type { EventBus } from "../events.ts";
+import { copyValue } from "../transport/value.ts";
+import type { Mail } from "./mail.ts";
+import type { CallOptions, Channel } from "./ref.ts";
+import { reject, reportDeadLetter } from "./reports.ts";
+import { TimerMail } from "./timers.ts";
+
+/** It goes out or is dropped, once. */
+export interface Output {
+  readonly isTell: boolean;
+  release(): void;
+  /** What it tells of is not stored and never will be by this activation. */
+  drop(): void;
+}
+
+interface Address {
+  readonly kind: string;
+  readonly name: string;
+}
+
+/** The end of a message. */
+export class HeldEnd implements Output {
+  readonly isTell = false;
+  readonly #mail: Mail;
+  readonly #value: unknown;
+  readonly #error: ErrorData | undefined;
+  readonly #events: EventBus;
+  readonly #of: Address;
+
+  /** @param value copied now: what it is part of may be changed by the next handler */
+  constructor(events: EventBus, of: Address, mail: Mail, value: unknown, error: ErrorData | undefined) {
+    this.#events = events;
+    this.#of = of;
+    this.#mail = mail;
+    try {
+      this.#value = copyValue(value);
+      this.#error = error;
+    } catch (cause) {
+      const words = cause instanceof Error ? cause.message : "it cannot travel";
+      this.#error = toErrorData(new InvalidResultError(`Cannot answer "${mail.message}": ${words}`));
+    }
+  }
+
+  release(): void {
+    if (this.#error) this.#mail.fail(this.#error);
+    else this.#mail.succeed(this.#value);
+  }
+
+  drop(): void {
+    if (this.#mail instanceof TimerMail) return; // it comes again: its handling was not stored
+    const { kind, name } = this.#of;
+    const words = `Cannot tell the outcome of "${this.#mail.message}" to ${kind}/${name}`;
+    const state = "current state is handled, and not stored before its owner was";
+    reject(
+      this.#events,
+      this.#of,
+      this.#mail,
+      toErrorData(new OutcomeUnknownError(`${words}: ${state} lost`)),
+    );
+  }
+}
+
+/** A tell that was checked and copied, on its way to another actor. */
+export class HeldTell implements Output {
+  readonly isTell = true;
+  readonly #events: EventBus;
+  readonly #to: Address;
+  readonly #channel: Channel;
+  readonly #message: string;
+  readonly #argument: unknown;
+  readonly #options: CallOptions | undefined;
+
+  constructor(
+    events: EventBus,
+    to: Address,
+    channel: Channel,
+    message: string,
+    argument: unknown,
+    options: CallOptions | undefined,
+  ) {
+    this.#events = events;
+    this.#to = to;
+    this.#channel = channel;
+    this.#message = message;
+    this.#argument = argument;
+    this.#options = options;
+  }
+
+  /** Its sender has been told that it is on its way; that it did not arrive, an event tells. */
+  release(): void {
+    this.#channel
+      .send("tell", this.#message, this.#argument, this.#options)
+      .catch((error: unknown) => this.#deadLetter(toErrorData(error)));
+  }
+
+  drop(): void {
+    const words = `Cannot send "${this.#message}": current state of its sender was not stored`;
+    this.#deadLetter(toErrorData(new OutcomeUnknownError(words)));
+  }
+
+  #deadLetter(error: ErrorData): void {
+    reportDeadLetter(this.#events, this.#to, this.#message, error);
+  }
+}

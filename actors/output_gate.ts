@@ -1,0 +1,223 @@
+/**
+ * The output gate of a stored actor: what its handlers say goes out when the state that it tells of is stored.
+ *
+ * ```
+ *   handler ends ──► settled state and timers ──► commit ──acknowledged──► outputs up to that state go out
+ * ```
+ *
+ * Handlers run ahead while a commit is under way; there is one at a time, and the next takes along whatever they have
+ * changed until then. Nothing is written for a handler that changed nothing.
+ *
+ * @module
+ */
+import { BusyError, type ErrorData } from "../errors.ts";
+import type { EventBus } from "../events.ts";
+import type { Contract } from "./contract.ts";
+import { validTell } from "./dispatch.ts";
+import type { Mail } from "./mail.ts";
+import { HeldEnd, HeldTell, type Output } from "./output.ts";
+import type { Outputs } from "./outputs.ts";
+import type { CallOptions, Channel } from "./ref.ts";
+import type { Snapshot } from "./snapshot.ts";
+import type { StateCell } from "./state_cell.ts";
+import type { ActorTimers } from "./timers.ts";
+import { NOTHING_STORED, type SettledTimer, type StoredMark, type Vault } from "./vault.ts";
+
+/** Whose gate it is. */
+export interface GateOwner {
+  readonly kind: string;
+  readonly name: string;
+  /** @throws {FencedError} once it is sealed, given up or fenced */
+  assertLive(): void;
+  /** Something was stored and went out. */
+  onProgress(): void;
+  /** The entry is another's: what this activation has not stored never will be. */
+  onRefused(): void;
+}
+
+/** What a gate works with. */
+export interface GatePorts {
+  readonly vault: Vault;
+  readonly state: StateCell;
+  readonly timers: ActorTimers;
+  readonly events: EventBus;
+  /** For tests: rules to break on purpose. */
+  readonly defects?: ReadonlySet<string> | undefined;
+}
+
+/** Outputs that may wait before no further handler starts. */
+const OUTPUTS_MAX = 1_024;
+/** Tells that one handler may send. */
+const TELLS_MAX = 65_536;
+
+/** See the module's text. */
+export class OutputGate implements Outputs {
+  readonly #owner: GateOwner;
+  readonly #ports: GatePorts;
+  /** Of handlers that have ended, in order. The first `#covered` go out with the commit under way. */
+  #queue: Output[] = [];
+  #covered = 0;
+  /** Of the handler that is running. */
+  #tells: Output[] = [];
+  #mark: StoredMark = NOTHING_STORED;
+  #state: Snapshot | undefined;
+  #timers: readonly SettledTimer[] = [];
+  #timersSeen = 0;
+  #storedState: Snapshot | undefined;
+  #storedTimers: readonly SettledTimer[] = this.#timers;
+  #committing = false;
+  #closed = false;
+
+  constructor(owner: GateOwner, ports: GatePorts) {
+    this.#owner = owner;
+    this.#ports = ports;
+  }
+
+  get isQuiet(): boolean {
+    return !this.#committing && !this.#isDirty && this.#queue.length === 0 && this.#tells.length === 0;
+  }
+
+  get hasRoom(): boolean {
+    return this.#queue.length < OUTPUTS_MAX;
+  }
+
+  get mark(): StoredMark {
+    return this.#mark;
+  }
+
+  get #isDirty(): boolean {
+    return !this.#closed && (this.#state !== this.#storedState || this.#timers !== this.#storedTimers);
+  }
+
+  know(mark: StoredMark): void {
+    this.#mark = mark;
+  }
+
+  begin(): void {
+    this.#settle();
+    this.#storedState = this.#state;
+    this.#storedTimers = this.#timers;
+  }
+
+  // ---- what handlers leave
+
+  succeed(mail: Mail, value: unknown): void {
+    this.#ended(mail, value, undefined);
+  }
+
+  fail(mail: Mail, error: ErrorData): void {
+    this.#ended(mail, undefined, error);
+  }
+
+  hookEnded(): void {
+    this.#settle();
+    this.#queue.push(...this.#tells.splice(0));
+    this.#releaseIfStored();
+  }
+
+  #ended(mail: Mail, value: unknown, error: ErrorData | undefined): void {
+    const end = new HeldEnd(this.#ports.events, this.#owner, mail, value, error);
+    if (this.#closed) return end.drop();
+    const early = this.#ports.defects?.has("reply-before-commit");
+    if (early) end.release();
+    this.#settle();
+    this.#queue.push(...this.#tells.splice(0));
+    if (!early) this.#queue.push(end);
+    this.#releaseIfStored();
+  }
+
+  #settle(): void {
+    const { state, timers } = this.#ports;
+    this.#state = state.settled;
+    if (timers.changes === this.#timersSeen) return;
+    this.#timersSeen = timers.changes;
+    this.#timers = timers.settled();
+  }
+
+  #releaseIfStored(): void {
+    if (!this.#committing && !this.#isDirty) for (const output of this.#queue.splice(0)) output.release();
+  }
+
+  // ---- commits
+
+  commit(): void {
+    if (this.#committing || !this.#isDirty) return;
+    const [state, timers] = [this.#state, this.#timers];
+    this.#committing = true;
+    this.#covered = this.#queue.length;
+    this.#ports.vault.commit({ name: this.#owner.name, state, timers }, this.#mark).then(
+      (mark) => this.#settled(mark, state, timers),
+      () => this.#refused(),
+    );
+  }
+
+  #settled(mark: StoredMark | undefined, state: Snapshot | undefined, timers: readonly SettledTimer[]): void {
+    if (this.#closed) return;
+    const blind = mark === undefined && this.#ports.defects?.has("conflict-ignored");
+    if (mark === undefined && !blind) return this.#refused();
+    this.#committing = false;
+    this.#mark = mark ?? this.#mark;
+    this.#storedState = state;
+    this.#storedTimers = timers;
+    const covered = this.#queue.splice(0, this.#covered);
+    this.#covered = 0;
+    for (const output of covered) output.release();
+    this.#releaseIfStored();
+    this.commit();
+    this.#owner.onProgress();
+  }
+
+  #refused(): void {
+    if (this.#closed) return;
+    this.drop();
+    this.#owner.onRefused();
+  }
+
+  drop(): void {
+    this.#closed = true;
+    this.#committing = false;
+    for (const output of [...this.#queue.splice(0), ...this.#tells.splice(0)]) output.drop();
+  }
+
+  // ---- what handlers send
+
+  channel(contract: Contract, name: string, channel: Channel): Channel {
+    if (this.#ports.defects?.has("tells-before-commit")) return channel;
+    return {
+      send: (type, message, argument, options) => {
+        if (type === "tell") return this.#hold(contract, name, channel, message, argument, options);
+        this.#letTellsOut();
+        return channel.send(type, message, argument, options);
+      },
+    };
+  }
+
+  /** Resolves when it waits here: its handler would otherwise wait for its own end. */
+  async #hold(
+    contract: Contract,
+    name: string,
+    channel: Channel,
+    message: string,
+    argument: unknown,
+    options: CallOptions | undefined,
+  ): Promise<void> {
+    this.#owner.assertLive();
+    const copy = validTell(contract, message, argument);
+    if (this.#tells.length >= TELLS_MAX)
+      throw new BusyError(
+        `Cannot send "${message}": current number of tells of this handler is ${TELLS_MAX}`,
+      );
+    const to = { kind: contract.kind, name };
+    this.#tells.push(new HeldTell(this.#ports.events, to, channel, message, copy, options));
+  }
+
+  /** An ask is about to go out: it must not overtake the tells before it. */
+  #letTellsOut(): void {
+    const isTell = ({ isTell: yes }: Output) => yes;
+    const tells = [...this.#queue.filter(isTell), ...this.#tells.splice(0)];
+    if (tells.length === 0) return;
+    this.#covered -= this.#queue.slice(0, this.#covered).filter(isTell).length;
+    this.#queue = this.#queue.filter((output) => !output.isTell);
+    for (const tell of tells) tell.release();
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * Where the ends of messages and the tells of an activation go: at once, or behind a gate until what they tell of is
+ * stored. Whoever handles a message does not know which.
+ *
+ * @module
+ */
+import type { ErrorData } from "../errors.ts";
+import type { Contract } from "./contract.ts";
+import type { Mail } from "./mail.ts";
+import type { Channel } from "./ref.ts";
+import type { StoredMark } from "./vault.ts";
+
+/** See the module's text. */
+export interface Outputs {
+  /** Whether nothing waits to be stored or to go out. */
+  readonly isQuiet: boolean;
+  /** Whether another handler may start. */
+  readonly hasRoom: boolean;
+  /** The store's entry that the state is equal to; `undefined` if it is not stored. */
+  readonly mark: StoredMark | undefined;
+  /** The state that it will begin with is equal to that entry. */
+  know(mark: StoredMark): void;
+  /** It begins: what there is now is what is stored. */
+  begin(): void;
+  /** The message was handled, and its state settled. */
+  succeed(mail: Mail, value: unknown): void;
+  /** The message ended badly. */
+  fail(mail: Mail, error: ErrorData): void;
+  /** A hook has ended, and its state is settled. */
+  hookEnded(): void;
+  /** Stores what has changed, if it is time. */
+  commit(): void;
+  /** The way to another actor. */
+  channel(contract: Contract, name: string, channel: Channel): Channel;
+  /** The activation has ended: what has not gone out never will. */
+  drop(): void;
+}
+
+/** Everything at once: of actors that live in memory. */
+export const DIRECT: Outputs = Object.freeze<Outputs>({
+  isQuiet: true,
+  hasRoom: true,
+  mark: undefined,
+  know: () => {},
+  begin: () => {},
+  succeed: (mail, value) => mail.succeed(value),
+  fail: (mail, error) => mail.fail(error),
+  hookEnded: () => {},
+  commit: () => {},
+  channel: (_contract, _name, channel) => channel,
+  drop: () => {},
+});

@@ -1,0 +1,74 @@
+/**
+ * What a handoff has to do with stored actors: epochs above all that was stored, and actors whose timers must go on
+ * after their owner was lost.
+ *
+ * @module
+ */
+import { FencedError } from "../errors.ts";
+import { sameNode } from "../cluster/protocol.ts";
+import type { Ownership } from "../cluster/ownership.ts";
+import { raised } from "../cluster/shard_changes.ts";
+import type { Shard } from "../delivery/shard.ts";
+import type { ShardTable } from "../delivery/shard_table.ts";
+import type { HandoffPorts } from "./ports.ts";
+
+/** What a handoff asks of the store. */
+export interface StoredShards {
+  /** No actor of the shard was stored under a higher epoch. */
+  highestEpoch(kind: string, shard: number): Promise<number>;
+  /** Names of its actors that have timers, and perhaps of some that have none any more. */
+  timed(kind: string, shard: number): Promise<string[]>;
+}
+
+/** Actors with timers that begin to load at once, and the pause after so many, in milliseconds. */
+const STARTS_AT_ONCE = 32;
+const STARTS_PAUSE_MS = 5;
+
+/**
+ * Starts the actors of a claimed shard whose stored timers must go on. Until that is done the shard must not be given
+ * away: its next owner would not look for them.
+ */
+export async function startTimed(ports: Pick<HandoffPorts, "stored" | "clock">, shard: Shard): Promise<void> {
+  if (shard.vault === undefined) return;
+  shard.isRecovering = true;
+  try {
+    const names = await ports.stored.timed(shard.kind, shard.shard);
+    for (const [i, name] of names.entries()) {
+      if (shard.phase !== "serving") return;
+      if (i > 0 && i % STARTS_AT_ONCE === 0)
+        await new Promise<void>((resolve) => void ports.clock.after(STARTS_PAUSE_MS, resolve));
+      shard.catalog.ensure(name);
+    }
+  } finally {
+    shard.isRecovering = false;
+  }
+}
+
+/** What raising a shard takes. */
+export interface RaisePorts extends Pick<HandoffPorts, "self" | "hasEnded"> {
+  readonly ownership: Ownership;
+  readonly table: ShardTable;
+}
+
+/**
+ * Gives a shard that is served here an epoch above one that was found in the store. Its floor rises with it: what was
+ * stored before is of a time that the ownership records do not know of.
+ *
+ * @throws {FencedError} if the shard is not served here any more
+ */
+export async function raiseShard(
+  ports: RaisePorts,
+  kind: string,
+  number: number,
+  above: number,
+): Promise<void> {
+  const { ownership, table, self, hasEnded } = ports;
+  for (;;) {
+    const shard = table.get(kind, number);
+    const entry = ownership.entry(kind, number) ?? (await ownership.refresh(kind, number));
+    const mine = shard && entry && sameNode(entry.record.owner, self) && entry.record.state === "owned";
+    if (!mine) throw new FencedError(`Cannot raise shard ${number} of "${kind}": current owner is another`);
+    if (entry.record.epoch > above) return shard.raise(entry.record.epoch);
+    await ownership.change(kind, number, entry, raised(entry.record, above), { giveUp: hasEnded });
+  }
+}

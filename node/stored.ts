@@ -1,0 +1,50 @@
+/**
+ * The parts of a node that keep its stored actors.
+ *
+ * @module
+ */
+import type { Vault } from "../actors/vault.ts";
+import type { Gate } from "../cluster/gate.ts";
+import type { Ownership } from "../cluster/ownership.ts";
+import type { ShardTable } from "../delivery/shard_table.ts";
+import { raiseShard, type StoredShards } from "../handoff/stored.ts";
+import { Committer } from "../storage/committer.ts";
+import { patiently, ShardVault, type VaultPorts } from "../storage/vault.ts";
+
+/** What they are made from. */
+export interface StoredGround
+  extends Pick<VaultPorts, "self" | "store" | "clock" | "random" | "hasEnded" | "defects"> {
+  readonly gate: Gate;
+  readonly ownership: Ownership;
+  readonly table: ShardTable;
+}
+
+/** See the module's text. */
+export class StoredParts implements StoredShards {
+  readonly committer: Committer;
+  readonly #ports: VaultPorts;
+
+  constructor(ground: StoredGround) {
+    const { store, clock, random, gate, ownership, table, hasEnded } = ground;
+    this.committer = new Committer({ store, clock, random, hasEnded, mayWrite: () => gate.isOpen });
+    this.#ports = {
+      ...ground,
+      committer: this.committer,
+      floor: (kind, shard) => ownership.entry(kind, shard)?.record.floor ?? 1,
+      raise: (kind, shard, above) => raiseShard(ground, kind, shard, above),
+      look: (kind, shard) => table.look(kind, shard),
+    };
+  }
+
+  vault(kind: string, shard: number, epoch: () => number): Vault {
+    return new ShardVault(this.#ports, kind, shard, epoch);
+  }
+
+  highestEpoch(kind: string, shard: number): Promise<number> {
+    return this.#ports.store.highestEpoch(kind, shard);
+  }
+
+  timed(kind: string, shard: number): Promise<string[]> {
+    return patiently(this.#ports, () => this.#ports.store.timed(kind, shard));
+  }
+}
