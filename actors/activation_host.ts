@@ -14,9 +14,9 @@ import type { Mail } from "./mail.ts";
 import type { Scales } from "./mailbox.ts";
 import type { Channel, RefFactory } from "./ref.ts";
 import type { Scheduler } from "./scheduler.ts";
-import type { Snapshot } from "./snapshot.ts";
+import type { Snapshot, StoredMark } from "./snapshot.ts";
 import type { TimerData } from "./timers.ts";
-import type { StoredMark, Vault } from "./vault.ts";
+import type { Vault } from "./vault.ts";
 
 /** On whose behalf a message is sent: what a call chain and a drain need to know. */
 export interface Caller {

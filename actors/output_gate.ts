@@ -18,10 +18,10 @@ import type { Mail } from "./mail.ts";
 import { HeldEnd, HeldTell, type Output } from "./output.ts";
 import type { Outputs } from "./outputs.ts";
 import type { CallOptions, Channel } from "./ref.ts";
-import type { Snapshot } from "./snapshot.ts";
+import type { Snapshot, StoredMark } from "./snapshot.ts";
 import type { StateCell } from "./state_cell.ts";
-import type { ActorTimers } from "./timers.ts";
-import { NOTHING_STORED, type SettledTimer, type StoredMark, type Vault } from "./vault.ts";
+import type { ActorTimers, SettledTimer } from "./timers.ts";
+import { NOTHING_STORED, type Vault } from "./vault.ts";
 
 /** Whose gate it is. */
 export interface GateOwner {

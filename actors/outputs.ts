@@ -8,7 +8,7 @@ import type { ErrorData } from "../errors.ts";
 import type { Contract } from "./contract.ts";
 import type { Mail } from "./mail.ts";
 import type { Channel } from "./ref.ts";
-import type { StoredMark } from "./vault.ts";
+import type { StoredMark } from "./snapshot.ts";
 
 /** See the module's text. */
 export interface Outputs {

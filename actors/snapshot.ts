@@ -10,7 +10,16 @@ import { firstDifference } from "../transport/difference.ts";
 import { copyValue } from "../transport/value.ts";
 import type { Hosted } from "./host.ts";
 import { firstIssue, validate } from "./schema.ts";
-import type { StoredMark } from "./vault.ts";
+
+/** Which entry of the store a state is equal to. */
+export interface StoredMark {
+  /** 0 if there is none. */
+  readonly revision: number;
+  /** Length of the entry. */
+  readonly bytes: number;
+  /** Whether it holds timers. */
+  readonly timers: boolean;
+}
 
 /** A state as it travels or sleeps: its version, and CBOR bytes. */
 export interface Snapshot {

@@ -7,7 +7,6 @@ import { BusyError } from "../errors.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
 import type { Codec } from "../transport/codec.ts";
 import type { Mail } from "./mail.ts";
-import type { SettledTimer } from "./vault.ts";
 
 /** A timer as it travels. */
 export interface TimerData {
@@ -18,6 +17,12 @@ export interface TimerData {
   /** Milliseconds until it is due; 0 when it is. */
   readonly remainingMs: number;
   readonly everyMs?: number | undefined;
+}
+
+/** A timer as a handler left it. */
+export interface SettledTimer extends Omit<TimerData, "remainingMs"> {
+  /** On the node's clock. */
+  readonly dueAt: number;
 }
 
 /** A timer that waits here. */

@@ -5,18 +5,8 @@
  * @module
  */
 import type { ActivationReason } from "./lifecycle.ts";
-import type { Snapshot } from "./snapshot.ts";
-import type { TimerData } from "./timers.ts";
-
-/** Which entry of the store a state is equal to. */
-export interface StoredMark {
-  /** 0 if there is none. */
-  readonly revision: number;
-  /** Length of the entry. */
-  readonly bytes: number;
-  /** Whether it holds timers. */
-  readonly timers: boolean;
-}
+import type { Snapshot, StoredMark } from "./snapshot.ts";
+import type { SettledTimer, TimerData } from "./timers.ts";
 
 /** The mark of an actor of which nothing is stored. */
 export const NOTHING_STORED: StoredMark = Object.freeze({ revision: 0, bytes: 0, timers: false });
@@ -29,12 +19,6 @@ export interface StoredActor {
   /** By the time that is left; below 0 for those that came due meanwhile. */
   readonly timers: readonly TimerData[];
   readonly why: ActivationReason;
-}
-
-/** A timer as a handler left it. */
-export interface SettledTimer extends Omit<TimerData, "remainingMs"> {
-  /** On the node's clock. */
-  readonly dueAt: number;
 }
 
 /** All that is stored of an actor, as its last handler left it. */

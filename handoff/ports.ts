@@ -17,8 +17,15 @@ import type { Random } from "../platform/random.ts";
 import type { Codec } from "../transport/codec.ts";
 import type { Records } from "../transport/records.ts";
 import type { HandoffSettings } from "./settings.ts";
-import type { StoredShards } from "./stored.ts";
 import type { Talk } from "./talk.ts";
+
+/** What a handoff asks of the store. */
+export interface StoredShards {
+  /** No actor of the shard was stored under a higher epoch. */
+  highestEpoch(kind: string, shard: number): Promise<number>;
+  /** Names of its actors that have timers, and perhaps of some that have none any more. */
+  timed(kind: string, shard: number): Promise<string[]>;
+}
 
 /** See the module's text. */
 export interface HandoffPorts {

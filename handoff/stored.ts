@@ -12,14 +12,6 @@ import type { Shard } from "../delivery/shard.ts";
 import type { ShardTable } from "../delivery/shard_table.ts";
 import type { HandoffPorts } from "./ports.ts";
 
-/** What a handoff asks of the store. */
-export interface StoredShards {
-  /** No actor of the shard was stored under a higher epoch. */
-  highestEpoch(kind: string, shard: number): Promise<number>;
-  /** Names of its actors that have timers, and perhaps of some that have none any more. */
-  timed(kind: string, shard: number): Promise<string[]>;
-}
-
 /** Actors with timers that begin to load at once, and the pause after so many, in milliseconds. */
 const STARTS_AT_ONCE = 32;
 const STARTS_PAUSE_MS = 5;

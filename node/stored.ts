@@ -7,7 +7,8 @@ import type { Vault } from "../actors/vault.ts";
 import type { Gate } from "../cluster/gate.ts";
 import type { Ownership } from "../cluster/ownership.ts";
 import type { ShardTable } from "../delivery/shard_table.ts";
-import { raiseShard, type StoredShards } from "../handoff/stored.ts";
+import type { StoredShards } from "../handoff/ports.ts";
+import { raiseShard } from "../handoff/stored.ts";
 import { Committer } from "../storage/committer.ts";
 import { patiently, ShardVault, type VaultPorts } from "../storage/vault.ts";
 
