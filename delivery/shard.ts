@@ -61,6 +61,8 @@ export class Shard implements CatalogHost, ReceiverShard, LocalShard {
   onProgress: ((activation: Activation) => void) | undefined;
   /** Whether its actors with stored timers are still being looked for: it must not be given away. */
   isRecovering = false;
+  /** Whether this node is about to give it a higher epoch. */
+  isRaising = false;
   #epoch: number;
   #phase: ShardPhase = "serving";
   #lost: boolean;
@@ -176,6 +178,7 @@ export class Shard implements CatalogHost, ReceiverShard, LocalShard {
   /** It goes on under a higher epoch, which its record has already. */
   raise(epoch: number): void {
     this.#epoch = Math.max(this.#epoch, epoch);
+    this.isRaising = false;
   }
 
   close(): void {

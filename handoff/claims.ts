@@ -6,6 +6,7 @@
  */
 import type { Hosted } from "../actors/host.ts";
 import { givenUp } from "../actors/refusals.ts";
+import { sameNode } from "../cluster/protocol.ts";
 import { claimed, reclaimed } from "../cluster/shard_changes.ts";
 import { Shard } from "../delivery/shard.ts";
 import type { ParkingPlace } from "./parking.ts";
@@ -82,7 +83,9 @@ export class Claims {
     const { self, ownership, table, events, defects } = this.#ports;
     const served = table.get(kind, shard);
     if (!served || defects.has("stale-epoch-serves")) return;
-    if (!isSuperseded(self, served.epoch, ownership.entry(kind, shard)?.record)) return;
+    const record = ownership.entry(kind, shard)?.record;
+    if (!isSuperseded(self, served.epoch, record)) return;
+    if (served.isRaising && record && sameNode(record.owner, self)) return; // its own change
     served.close();
     served.catalog.drop(givenUp());
     table.detach(served);

@@ -60,7 +60,11 @@ export async function raiseShard(
     const entry = ownership.entry(kind, number) ?? (await ownership.refresh(kind, number));
     const mine = shard && entry && sameNode(entry.record.owner, self) && entry.record.state === "owned";
     if (!mine) throw new FencedError(`Cannot raise shard ${number} of "${kind}": current owner is another`);
-    if (entry.record.epoch > above) return shard.raise(entry.record.epoch);
+    if (entry.record.epoch > above) {
+      shard.raise(entry.record.epoch);
+      return table.changed(kind, number);
+    }
+    shard.isRaising = true;
     await ownership.change(kind, number, entry, raised(entry.record, above), { giveUp: hasEnded });
   }
 }

@@ -84,6 +84,9 @@ describe("stored actors in a file", () => {
     expect(await cluster.ends(node.ref(Tally, "x").add(1))).toBe(2);
     steering.run = (actor) => actor.epoch;
     expect(await cluster.ends(node.ref(Tally, "x").run(0))).toBe(41);
-    expect(node.inspect().shards.find((each) => each.shard === shard)).toMatchObject({ epoch: 41, floor: 41 });
+    expect(node.inspect().shards.find((each) => each.shard === shard)).toMatchObject({
+      epoch: 41,
+      floor: 41,
+    });
   });
 });
