@@ -26,6 +26,15 @@ export async function agreeOnGeneration(
 }
 
 /**
+ * The counter that a new incarnation must be above; see `cleaner.ts`. Ask after the name's own record was looked at: one
+ * that was missing may have been removed just before.
+ */
+export async function retiredCount(bucket: ClusterBucket, patience: Patience): Promise<number> {
+  const change = await bucket.retired.change(keys.retired, undefined, { count: 0 }, patience);
+  return change.entry?.record.count ?? 0;
+}
+
+/**
  * Fixes the shard count of a kind, or checks that it is the one that the cluster has.
  *
  * @throws {ConfigurationError} with both numbers if they differ, or for a number that cannot be

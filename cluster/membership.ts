@@ -16,7 +16,7 @@ import { type Log, silentLog } from "../platform/log.ts";
 import type { Random } from "../platform/random.ts";
 import { keys } from "../transport/subjects.ts";
 import type { Transport } from "../transport/transport.ts";
-import { agreeOnGeneration, agreeOnKind } from "./agreement.ts";
+import { agreeOnGeneration, agreeOnKind, retiredCount } from "./agreement.ts";
 import type { ClusterBucket } from "./bucket.ts";
 import { DeathWatch } from "./death_watch.ts";
 import { Gate } from "./gate.ts";
@@ -236,7 +236,7 @@ export class Membership {
 
   async #join(info: NodeInfo, former: Entry<NodeRecord> | undefined, patience: Patience): Promise<void> {
     const { bucket, clock, random } = this.#ports;
-    const retired = (await bucket.retired.refresh(keys.retired))?.record.count;
+    const retired = await retiredCount(bucket, patience);
     const sentAt = clock.now();
     const mark = this.gate.mark;
     const id = `${info.tag ?? ""}${random.id()}`;

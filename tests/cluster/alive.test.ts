@@ -121,6 +121,17 @@ describe("a node that is killed", () => {
     await cluster.until("a death", () => cluster.told("node-lost").length === 3, 4_500);
   });
 
+  test("is dead because its record says so; with the defect one observer goes by its own judgement", async () => {
+    for (const defects of [[], ["death-without-cas"]]) {
+      await using cluster = new Cluster(15, {}, defects);
+      await cluster.up("a", "b", "z");
+      cluster.crash("z");
+      await cluster.until("a death", () => cluster.told("node-lost").length > 0, 3_000);
+      const value = cluster.network.bucket("baton-simulated").entry("nodes.z")?.value;
+      expect(value && recordCodec().decodeNode(value).state).toBe(defects.length ? "up" : "dead");
+    }
+  });
+
   test("is replaced at once by a careless observer, with the defect of each rule", async () => {
     for (const defect of ["fence-on-one-503", "fence-without-confirmation"]) {
       await using cluster = new Cluster(5, {}, [defect]);
