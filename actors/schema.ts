@@ -36,6 +36,7 @@ export type SchemaOutput<S extends Schema> = NonNullable<S["~standard"]["types"]
 export function validate<Output>(schema: Schema<unknown, Output>, value: unknown): SchemaResult<Output> {
   const result = schema["~standard"].validate(value);
   if (result instanceof Promise) {
+    result.catch(() => undefined); // a schema library may answer so when a check has thrown: nobody else would hear it
     throw new ConfigurationError("Cannot validate with an asynchronous schema: current value is a Promise");
   }
   return result;

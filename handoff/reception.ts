@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Room } from "../actors/room.ts";
 import { sameNode } from "../cluster/protocol.ts";
 import type { HandoffPorts } from "./ports.ts";
 import type { MoveMessageOf } from "./protocol.ts";
@@ -16,11 +17,14 @@ export class Reception {
   readonly #ports: HandoffPorts;
   readonly #onEnd: () => void;
   readonly #moves = new Map<string, TargetMove>();
+  /** Bytes of the moves under way, once they are known. */
+  readonly #bytes: Room;
   #closed = false;
 
   constructor(ports: HandoffPorts, onEnd: () => void) {
     this.#ports = ports;
     this.#onEnd = onEnd;
+    this.#bytes = new Room(ports.settings.incomingBytesMax);
   }
 
   /** Moves under way to this node. */
@@ -52,7 +56,9 @@ export class Reception {
     const reason = this.#reasonAgainst(offer, hosted.contract.stateVersion);
     if (reason !== undefined) return talk.say(from, moveId, { type: "decline", reason });
     const accepted = { moveId, from, hosted, shard, epoch };
-    const move = new TargetMove(this.#ports, accepted, (served) => this.#ended(accepted, served));
+    const move = new TargetMove(this.#ports, accepted, this.#bytes, (served) =>
+      this.#ended(accepted, served),
+    );
     this.#moves.set(keyOf(kind, shard), move);
   }
 
@@ -63,7 +69,8 @@ export class Reception {
     if (stateVersion < offer.stateVersion)
       return `state too new: ${offer.stateVersion}, here ${stateVersion}`;
     if (this.has(kind, shard) || table.get(kind, shard)) return "busy with this shard";
-    return this.#moves.size >= settings.movesAtOnce * TAKEN_PER_GIVEN ? "full" : undefined;
+    const isFull = this.#moves.size >= settings.movesAtOnce * TAKEN_PER_GIVEN || this.#bytes.isFull;
+    return isFull ? "full" : undefined;
   }
 
   /** Only the owner can give a shard away. Whoever else offers it could hold up its claim, or a real move. */

@@ -23,6 +23,8 @@ export interface HandoffSettings {
   /** Bytes of one chunk, and chunks that may be on their way. */
   readonly chunkBytes: number;
   readonly chunksAtOnce: number;
+  /** Bytes of moves that a node takes at once; what is beyond stays where it is for now. One may always come. */
+  readonly incomingBytesMax: number;
   /** A state above it follows its shard by itself, so that the others need not wait for it. */
   readonly actorBytesMax: number;
   /** Milliseconds of decoding after which a target lets others have their turn. */
@@ -49,6 +51,7 @@ export const HANDOFF_DEFAULTS: HandoffSettings = {
   renewalMaxMs: 500,
   chunkBytes: 262_144,
   chunksAtOnce: 4,
+  incomingBytesMax: 67_108_864,
   actorBytesMax: 1_048_576,
   stageSliceMs: 5,
   reconcileMs: 500,

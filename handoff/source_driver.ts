@@ -199,9 +199,7 @@ export class SourceMove {
     if (to === "bucket" || !this.#giving) return;
     const { kind, shard: number, epoch } = shard;
     const { revision } = this.#entry;
-    const { size } = this.#giving;
-    const data = size.chunks === 1 ? this.#giving.chunk(0) : undefined;
-    const what = { kind, shard: number, epoch, revision, ...size, ...(data ? { data } : {}) };
+    const what = { kind, shard: number, epoch, revision, ...this.#giving.announcement() };
     this.#ports.talk.say(to, moveId, { type: "sealed", ...what });
   }
 

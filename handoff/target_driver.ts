@@ -4,6 +4,7 @@
  * @module
  */
 import type { Hosted } from "../actors/host.ts";
+import type { Room } from "../actors/room.ts";
 import type { OwnedEntry } from "../cluster/ownership.ts";
 import { type NodeId, sameNode } from "../cluster/protocol.ts";
 import { committed } from "../cluster/shard_changes.ts";
@@ -28,6 +29,8 @@ export interface AcceptedMove {
 export class TargetMove {
   readonly move: AcceptedMove;
   readonly #ports: HandoffPorts;
+  readonly #incoming: Room;
+  #over = false;
   readonly #onEnd: (served: boolean, reason: string) => void;
   readonly #unlisten: () => void;
   #state: TargetState = { at: "accepted" };
@@ -38,8 +41,15 @@ export class TargetMove {
   #timer: Timer | undefined;
   #heardAt: number;
 
-  constructor(ports: HandoffPorts, move: AcceptedMove, onEnd: (served: boolean, reason: string) => void) {
+  /** @param incoming bytes of all moves that come to this node */
+  constructor(
+    ports: HandoffPorts,
+    move: AcceptedMove,
+    incoming: Room,
+    onEnd: (served: boolean, reason: string) => void,
+  ) {
     this.#ports = ports;
+    this.#incoming = incoming;
     this.move = move;
     this.#onEnd = onEnd;
     this.#heardAt = ports.clock.now();
@@ -99,10 +109,20 @@ export class TargetMove {
     this.#heardAt = this.#ports.clock.now();
     if (message.type === "offer") this.#say({ type: "accept" });
     else if (message.type === "chunk") this.#taking?.take(message);
-    else if (message.type === "sealed") {
-      this.#size ??= message;
-      this.dispatch({ type: "sealed" });
+    else if (message.type === "sealed") this.#sealed(message);
+  }
+
+  /** Now its size is known. The source takes it back at once if there is no room, and offers it again later. */
+  #sealed(message: MoveMessageOf<"sealed">): void {
+    if (this.#size === undefined) {
+      if (this.#incoming.taken > 0 && !this.#incoming.fits(message.bytes)) {
+        this.#say({ type: "decline", reason: "full" });
+        return this.dispatch({ type: "failed", reason: "full" });
+      }
+      this.#incoming.take(message.bytes);
+      this.#size = message;
     }
+    this.dispatch({ type: "sealed" });
   }
 
   #pull(): void {
@@ -207,6 +227,8 @@ export class TargetMove {
   }
 
   #finish(): void {
+    if (!this.#over && this.#size) this.#incoming.give(this.#size.bytes);
+    this.#over = true;
     this.#timer?.cancel();
     this.#taking?.stop();
     this.#unlisten();

@@ -24,6 +24,7 @@ export class Giving {
   readonly size: TransferSize;
   readonly #bytes: Uint8Array;
   readonly #chunkBytes: number;
+  #announced = false;
 
   constructor(bytes: Uint8Array, chunkBytes: number) {
     this.#bytes = bytes;
@@ -33,6 +34,13 @@ export class Giving {
       chunks: Math.ceil(bytes.byteLength / chunkBytes),
       hash: sha256(bytes),
     };
+  }
+
+  /** The size; the first time with the chunk, if there is only one. A taker that missed it asks for it. */
+  announcement(): TransferSize & { readonly data?: Uint8Array } {
+    const data = this.size.chunks === 1 && !this.#announced ? this.chunk(0) : undefined;
+    this.#announced = true;
+    return data ? { ...this.size, data } : this.size;
   }
 
   chunk(index: number): Uint8Array | undefined {

@@ -174,6 +174,23 @@ describe("ActorTimers", () => {
     expect(count).toBe(4);
   });
 
+  test("of many weeks come in their time, although no runtime's timer counts so far", async () => {
+    class ShortClock extends ManualClock {
+      override after(ms: number, run: () => void): ReturnType<ManualClock["after"]> {
+        return super.after(ms > 2_147_483_647 ? 1 : ms, run); // as both runtimes do
+      }
+    }
+    const clock = new ShortClock();
+    const due: number[] = [];
+    const made = new ActorTimers(clock, () => void due.push(clock.now()));
+    const days = 86_400_000;
+    made.set(timer("far", 60 * days));
+    await clock.advance(59 * days);
+    expect(due).toEqual([]);
+    await clock.advance(2 * days);
+    expect(due).toEqual([60 * days]);
+  });
+
   test("are replaced by id, cancelled, bounded and cleared", async () => {
     const { clock, due, timers: made } = timers();
     made.set(timer("a", 10));

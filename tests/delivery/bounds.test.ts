@@ -202,3 +202,20 @@ describe("a peer that takes nothing", () => {
     expect(caller.inspect().counters).toMatchObject({ outgoing: 0, waiting: 0, pending: 0 });
   });
 });
+
+describe("moves that come to a node", () => {
+  test("are bounded in bytes: what is too much is declined, comes later, and loses nothing", async () => {
+    const contract = ledger({ shards: 8 });
+    cluster = new MemoryCluster({ latencyMs: () => 5 });
+    const settings = { incomingBytesMax: 60_000, chunkBytes: 4_000, retryMinMs: 20, retryMaxMs: 200 };
+    const a = await cluster.start("a", { hosts: [hostLedger(steering(), contract)], settings });
+    await cluster.settled("ledger", "a");
+    const names = Array.from({ length: 24 }, (_, i) => `log ${i}`);
+    for (const name of names) await cluster.ends(a.ref(contract, name).add(WORD));
+    const full = (reason: string) => reason === "reclaimed" || reason === "full";
+    const b = await cluster.start("b", { hosts: [hostLedger(steering(), contract)], settings });
+    expect(await cluster.ends(a.leave())).toMatchObject({ moved: 8, leftOver: 0, recovered: 0 });
+    expect(cluster.seen("move-kept").filter(({ reason }) => full(reason)).length).toBeGreaterThan(0);
+    for (const name of names) expect(await cluster.ends(b.ref(contract, name).add("after"))).toBe(2);
+  });
+});

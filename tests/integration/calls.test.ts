@@ -461,6 +461,46 @@ describe("call cycles", () => {
   });
 });
 
+describe("a schema that throws", () => {
+  test("ends its message, and its caller is idle again: it can move", async () => {
+    const broken = z.custom<string>(() => {
+      throw new Error("on purpose");
+    });
+    const Broken = defineActor("broken", {
+      state: z.null(),
+      stateVersion: 1,
+      messages: { note: tell(broken) },
+    });
+    const both = await pair();
+    const ends: string[] = [];
+    both.steered.run = async (actor) => {
+      await actor
+        .ref(Broken, "x")
+        .note("word")
+        .catch((error: { code: string }) => ends.push(error.code));
+    };
+    await cluster.start("c", {
+      hosts: [
+        host(
+          Broken,
+          class extends Actor<typeof Broken> {
+            static initialState(): null {
+              return null;
+            }
+            note(): void {}
+          },
+        ),
+      ],
+    });
+    await cluster.settled("broken", "c");
+    await onBoth(both, async (node) => {
+      await cluster.ends(node.ref(Ledger, "caller").run(undefined));
+      expect(node.inspect().counters).toMatchObject({ outgoing: 0, waiting: 0, pending: 0 });
+    });
+    expect(ends).toEqual(["invalid-configuration", "invalid-configuration"]);
+  });
+});
+
 describe("bounds", () => {
   test("a full mailbox refuses with busy, and every message is answered", async () => {
     const gate = signalled();

@@ -240,6 +240,30 @@ describe("a park", () => {
   });
 });
 
+describe("a park that begins after the others were told to hurry", () => {
+  test("is told as well: a handler that never ends does not keep the shard from being parked", async () => {
+    cluster = new MemoryCluster();
+    const steered = steering();
+    let drains = 0;
+    steered.onDrain = () => {
+      if (drains++ === 0) throw new Error("not now");
+    };
+    const settings = { retryMinMs: 18_000, retryMaxMs: 18_000 };
+    const a = await cluster.start("a", { hosts: [hostLedger(steered)], settings });
+    await cluster.settled("ledger", "a");
+    await cluster.ends(a.ref(Ledger, "kept").add("one"));
+    steered.gates.set("slow", new Promise(() => {}));
+    const held = cluster.outcome(a.ref(Ledger, "slow").hold("never", { timeoutMs: 50_000 }));
+    await cluster.clock.advance(20);
+    const report = await cluster.ends(a.leave({ deadlineMs: 25_000 }));
+    expect(cluster.seen("move-kept").length).toBe(1);
+    expect(report).toMatchObject({ parked: 1, leftOver: 0 });
+    expect((await held).error?.code).toBe("outcome-unknown");
+    const b = await cluster.start("b", { hosts: [hostLedger()] });
+    expect(await cluster.ends(b.ref(Ledger, "kept").read())).toEqual(["one"]);
+  });
+});
+
 describe("leave()", () => {
   test("with a handler that never ends: recovered elsewhere, its caller is told that nobody knows", async () => {
     cluster = new MemoryCluster();
