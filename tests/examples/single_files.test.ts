@@ -1,6 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { startNatsServer } from "../support/nats_server.ts";
@@ -57,6 +59,26 @@ describe("counter.ts", () => {
 
   test("is short enough to be read at once", () => {
     expect(readFileSync(new URL("counter.ts", EXAMPLES), "utf8").split("\n").length).toBeLessThanOrEqual(60);
+  });
+});
+
+describe("stored_counter.ts", () => {
+  test("goes on where it was, on Deno with its folder as its only permission", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "baton-example-"));
+    const permissions = [`--allow-read=${folder}`, `--allow-write=${folder}`];
+    const lives = [];
+    for (let life = 0; life < 2; life++)
+      lives.push(await run("stored_counter.ts", permissions, [join(folder, "counter.db")]));
+    rmSync(folder, { recursive: true });
+    expect(lives).toEqual([
+      { status: 0, printed: "visits: first, at 0\nvisits: 2\n", said: "" },
+      { status: 0, printed: "visits: recovered, at 2\nvisits: 4\n", said: "" },
+    ]);
+  });
+
+  test("is short enough to be read at once", () => {
+    const text = readFileSync(new URL("stored_counter.ts", EXAMPLES), "utf8");
+    expect(text.split("\n").length).toBeLessThanOrEqual(80);
   });
 });
 
