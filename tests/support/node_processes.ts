@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { findRuntimes } from "../../examples/git_activity/runtimes.ts";
-import type { Settings } from "../../mod.ts";
+import type { Durability, Settings } from "../../mod.ts";
 import type { NatsServer } from "./nats_server.ts";
 import { until, within } from "./conditions.ts";
 
@@ -33,15 +33,20 @@ export class NodeProcess {
     cluster: string,
     server: NatsServer,
     settings: Partial<Settings> = {},
+    durability: Durability = "memory",
   ) {
     const executable = findRuntimes().get(runtime);
     if (executable === undefined) throw new Error(`Cannot start a node on ${runtime}: it was not found`);
     const how =
       runtime === "bun" ? ["run"] : ["run", "--no-prompt", "--quiet", `--allow-net=127.0.0.1:${server.port}`];
     this.name = name;
-    this.#child = spawn(executable, [...how, PROGRAM, name, cluster, server.url, JSON.stringify(settings)], {
-      stdio: ["pipe", "pipe", "pipe"],
-    });
+    this.#child = spawn(
+      executable,
+      [...how, PROGRAM, name, cluster, server.url, JSON.stringify(settings), durability],
+      {
+        stdio: ["pipe", "pipe", "pipe"],
+      },
+    );
     this.#child.stdin?.on("error", () => {});
     this.#child.stdout?.on("data", (data) => {
       this.#printed += String(data);

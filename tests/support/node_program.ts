@@ -1,12 +1,13 @@
 // A node of its own process, for tests: hosts the ledger and leaves on SIGTERM and SIGINT, as nodes do by themselves.
 //
-//   bun run node_program.ts <name> <cluster> <server> [<settings as JSON>]
-//   deno run --allow-net=127.0.0.1:<port> node_program.ts <name> <cluster> <server> [<settings as JSON>]
+//   bun run node_program.ts <name> <cluster> <server> [<settings as JSON> [<durability>]]
+//   deno run --allow-net=127.0.0.1:<port> node_program.ts <name> <cluster> <server> [<settings as JSON> [<durability>]]
 import process from "node:process";
-import { natsTransport, startNode } from "../../mod.ts";
+import { type Durability, natsTransport, startNode } from "../../mod.ts";
 import { type Command, hostLedger, ledger, type LedgerActor, steering } from "./ledger.ts";
 
-const [name = "node", cluster = "test", servers = "", settings = "{}"] = process.argv.slice(2);
+const [name = "node", cluster = "test", servers = "", settings = "{}", durability = "memory"] =
+  process.argv.slice(2);
 
 async function run(actor: LedgerActor, argument: unknown): Promise<unknown> {
   const { waitMs, remindInMs, word = "" } = argument as Command;
@@ -17,7 +18,7 @@ async function run(actor: LedgerActor, argument: unknown): Promise<unknown> {
 }
 
 const transport = await natsTransport({ servers, name });
-const hosts = [hostLedger(steering({ run }), ledger({ shards: 16 }))];
+const hosts = [hostLedger(steering({ run }), ledger({ shards: 16, durability: durability as Durability }))];
 const node = await startNode({ name, cluster, transport, hosts, settings: JSON.parse(settings) });
 process.stdin.once("end", () => process.exit(9)).resume(); // its parent is gone
 process.stdout.write("up\n");
