@@ -17,6 +17,8 @@ export interface CallerOptions {
 }
 
 const OPEN_MAX = 128;
+const BURST = 8;
+const BURST_SHARE = 0.06;
 const TIMEOUT_MS = 4_000;
 const SHORT_MS = [20, 250] as const;
 const ASK_ALL_TIMEOUT_MS = 1_000;
@@ -43,7 +45,8 @@ export class Caller {
     const { rate } = this.#options;
     this.#calling = true;
     while (this.#calling && rate > 0) {
-      if (this.#open.size < OPEN_MAX) this.#keep(this.#callOne());
+      if (this.#random.next() < BURST_SHARE) this.#burst();
+      else if (this.#open.size < OPEN_MAX) this.#keep(this.#callOne());
       await pause((this.#random.next() * 2_000) / rate);
     }
   }
@@ -86,6 +89,13 @@ export class Caller {
   #keep(work: Promise<unknown>): void {
     const kept = work.finally(() => this.#open.delete(kept));
     this.#open.add(kept);
+  }
+
+  /** Many to one actor at once, so that some are under way when something happens. */
+  #burst(): void {
+    const to = this.#pick(this.#random.next() < 0.8 ? "counter" : "list");
+    for (let i = 0; i < BURST && this.#open.size < OPEN_MAX; i++)
+      this.#keep(this.#send(to, this.#random.next() < 0.5 ? "ask" : "tell", TIMEOUT_MS));
   }
 
   #callOne(): Promise<unknown> {

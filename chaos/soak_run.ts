@@ -33,6 +33,8 @@ const ANSWER_MS = 20_000;
 const BETWEEN_MS = [2_000, 7_000] as const;
 const KILLED_SHARE = 0.3;
 const LOOK_MS = 2_000;
+/** Records of nodes that are over are removed after this. */
+const KEEP_OVER_MS = 20_000;
 /** Beside three leases, for what is left to come back. */
 const SETTLE_MS = 30_000;
 /** Counters that only ever grow, and those that show how busy it is. */
@@ -71,7 +73,7 @@ class Soak {
     this.#cluster = new ChaosCluster({
       ...{ name: "soak", seed, seats: SEATS, servers, executables, logs, rate, durabilities: DURABILITIES },
       ...{
-        settings: leaseSettings(leaseMs),
+        settings: { ...leaseSettings(leaseMs), keepOverMs: KEEP_OVER_MS },
         recording: this.#recording,
         defects: [],
         say: (text) => this.#say(text),
