@@ -130,8 +130,9 @@ export class Caller {
     const random = this.#random;
     const slow = () => (random.next() < 0.7 ? 0 : Math.round(random.next() ** 3 * 1_500));
     const counters = to.replace("list/", "counter/").replace(/\/l/, "/c");
-    const relay =
-      random.next() < 0.4 ? [{ to: counters, type: random.next() < 0.5 ? "add" : "note" } as const] : [];
+    // A stored actor's tells leave with its commit. An ask leaves before it, and is made again by whoever comes next.
+    const type = to.startsWith("stored-") || random.next() < 0.5 ? "note" : "add";
+    const relay = random.next() < 0.4 ? [{ to: counters, type } as const] : [];
     return { sender: this.#sender, n, beforeMs: slow(), afterMs: slow(), relay };
   }
 

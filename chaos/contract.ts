@@ -5,7 +5,7 @@ import { EffectSchema, Page } from "./page.ts";
 
 /** How safe the actors' states are. */
 export type Durability = Contract["durability"];
-export const DURABILITIES: readonly Durability[] = ["memory"];
+export const DURABILITIES: readonly Durability[] = ["memory", "stored"];
 
 const whole = z.number().int();
 
