@@ -141,8 +141,11 @@ export class Caller {
     const n = ++this.#transfers;
     const amount = 1 + Math.floor(this.#random.next() * 9);
     const client = this.#options.id;
-    const book = (actor: string, by: number, half: 0 | 1) =>
-      this.#insist(() => this.#ref(actor).book({ client, n: 2 * n + half, amount: by }));
+    const book = async (actor: string, by: number, half: 0 | 1) => {
+      const booking = { client, n: 2 * n + half, amount: by };
+      const balance = await this.#insist(() => this.#ref(actor).book(booking));
+      this.#options.tell({ type: "booked", actor, n: booking.n, amount: by, balance });
+    };
     await book(from, -amount, 0);
     await book(to, amount, 1);
   }

@@ -72,6 +72,14 @@ export type Line =
   /** The calling has ended; the transfers that were begun are complete. */
   | { readonly type: "quiet"; readonly transfers: number }
   | { readonly type: "told"; readonly told: Told }
+  /** Half of a transfer was acknowledged. `balance` is what the account answered. */
+  | {
+      readonly type: "booked";
+      readonly actor: string;
+      readonly n: number;
+      readonly amount: number;
+      readonly balance: number;
+    }
   | { readonly type: "asked-all" }
   | { readonly type: "census"; readonly census: Census };
 

@@ -52,7 +52,9 @@ export class MemberProcess {
     this.#child.stdin?.on("error", () => {}); // it may have ended
     this.#child.stderr?.on("data", (data) => this.#hear(String(data)));
     if (this.#child.stdout) {
-      createInterface({ input: this.#child.stdout }).on("line", (text) => this.#read(text, onLine));
+      createInterface({ input: this.#child.stdout })
+        .on("line", (text) => this.#read(text, onLine))
+        .once("close", () => this.#log.end());
     }
     this.ended = new Promise((resolve) => {
       this.#child.once("error", (error) => resolve({ status: null, signal: error.message }));
@@ -62,7 +64,6 @@ export class MemberProcess {
       this.#over = true;
       this.#guard?.kill("SIGKILL");
       this.#up.resolve(false);
-      this.#log.end();
     });
   }
 

@@ -51,6 +51,8 @@ export class Recording {
   readonly seen: Seen[] = [];
   readonly began: Began[] = [];
   readonly told: Told[] = [];
+  /** What was acknowledged to be booked, by account. */
+  readonly booked: Map<string, number> = new Map();
   readonly wrongs: { readonly effect: Effect; readonly what: string }[] = [];
   readonly events: { readonly member: string; readonly at: number; readonly event: NodeEvent }[] = [];
   /** Processes that ended and should not have. */
@@ -91,6 +93,9 @@ export class Recording {
         return;
       case "told":
         this.told.push(line.told);
+        return;
+      case "booked":
+        this.booked.set(line.actor, (this.booked.get(line.actor) ?? 0) + line.amount);
         return;
       case "event":
         this.events.push({ member, at: this.now(), event: line.event });
