@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import type { NatsConnection } from "@nats-io/nats-core";
+import { Kvm } from "@nats-io/kv";
 import { connect } from "@nats-io/transport-node";
 import process from "node:process";
 import { until } from "../tests/support/conditions.ts";
@@ -18,11 +19,11 @@ export interface ServerCensus {
   readonly subscriptions: number;
 }
 
-/** What a stream holds. */
-export interface StreamCensus {
-  readonly messages: number;
+/** What a bucket holds. A record that was removed leaves a mark. */
+export interface BucketCensus {
+  readonly keys: number;
+  readonly marks: number;
   readonly bytes: number;
-  readonly subjects: number;
   readonly consumers: number;
 }
 
@@ -81,18 +82,23 @@ export class Servers {
     return Number.isInteger(index) ? index : undefined;
   }
 
-  /** State of each stream, by name. */
-  async streams(): Promise<ReadonlyMap<string, StreamCensus>> {
-    const answer = await this.#ask("$JS.API.STREAM.LIST", "{}");
-    const streams = (answer?.streams ?? []) as {
-      config: { name: string };
-      state: { messages: number; bytes: number; consumer_count: number; num_subjects?: number };
-    }[];
-    return new Map(
-      streams.map(({ config: { name }, state: { messages, bytes, consumer_count, num_subjects } }) => {
-        return [name, { messages, bytes, subjects: num_subjects ?? 0, consumers: consumer_count }];
-      }),
-    );
+  /** What each bucket holds, by name. */
+  async buckets(): Promise<ReadonlyMap<string, BucketCensus>> {
+    const client = await this.#connect();
+    try {
+      const found = new Map<string, BucketCensus>();
+      const manager = new Kvm(client);
+      for await (const { bucket, values, size } of manager.list()) {
+        const store = await manager.open(bucket);
+        let keys = 0;
+        for await (const _ of await store.keys()) keys++;
+        const { state } = (await store.status()).streamInfo;
+        found.set(bucket, { keys, marks: values - keys, bytes: size, consumers: state.consumer_count });
+      }
+      return found;
+    } finally {
+      await client.close();
+    }
   }
 
   /** Of all servers together. */
@@ -154,17 +160,16 @@ export class Servers {
     return server;
   }
 
+  #connect(): Promise<NatsConnection> {
+    const servers = this.#servers.map(({ url }) => url);
+    return connect({ servers, reconnect: false, timeout: ASK_TIMEOUT_MS, ignoreClusterUpdates: true });
+  }
+
   /** A question to JetStream, over a connection of its own to whichever server answers. */
   async #ask(subject: string, body = ""): Promise<Record<string, unknown> | undefined> {
     let client: NatsConnection | undefined;
     try {
-      const servers = this.#servers.map(({ url }) => url);
-      client = await connect({
-        servers,
-        reconnect: false,
-        timeout: ASK_TIMEOUT_MS,
-        ignoreClusterUpdates: true,
-      });
+      client = await this.#connect();
       const answer = await client.request(subject, body, { timeout: ASK_TIMEOUT_MS });
       const said = answer.json() as Record<string, unknown>;
       return said.error === undefined ? said : undefined;

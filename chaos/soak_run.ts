@@ -155,9 +155,9 @@ class Soak {
   async #levels(): Promise<Levels> {
     this.#samples++;
     const levels: Record<string, number> = { ...(await this.#servers.census()) };
-    for (const [name, { messages, subjects, bytes, consumers }] of await this.#servers.streams()) {
-      levels[`${name}.messages`] = messages;
-      levels[`${name}.subjects`] = subjects;
+    for (const [name, { keys, marks, bytes, consumers }] of await this.#servers.buckets()) {
+      levels[`${name}.keys`] = keys;
+      levels[`${name}.marks`] = marks;
       levels[`${name}.bytes`] = bytes;
       levels[`${name}.consumers`] = consumers;
     }

@@ -4,12 +4,12 @@ import { grown, limitOf } from "../../chaos/levels.ts";
 describe("grown()", () => {
   test("finds what must not grow at all and did, and what was not there before", () => {
     const found = grown(
-      { connections: 5, "KV_a.subjects": 40 },
-      { connections: 6, "KV_a.subjects": 40, "KV_b.messages": 1 },
+      { connections: 5, "a.consumers": 40 },
+      { connections: 6, "a.consumers": 40, "b.consumers": 1 },
     );
     expect(found).toEqual({
       connections: { before: 5, after: 6, limit: 5 },
-      "KV_b.messages": { before: 0, after: 1, limit: 0 },
+      "b.consumers": { before: 0, after: 1, limit: 0 },
     });
   });
 
