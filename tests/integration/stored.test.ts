@@ -33,14 +33,14 @@ afterEach(async () => {
   expect(cluster.thrown).toEqual([]);
 });
 
-async function start(name: string): Promise<ActorNode> {
-  return await cluster.start(name, { hosts: [hostTally(steering)] });
+async function start(name: string, ...defects: readonly string[]): Promise<ActorNode> {
+  return await cluster.start(name, { hosts: [hostTally(steering)], defects });
 }
 
 /** One node that owns everything. */
-async function alone(): Promise<ActorNode> {
+async function alone(...defects: readonly string[]): Promise<ActorNode> {
   begin();
-  const node = await start("a");
+  const node = await start("a", ...defects);
   await cluster.settled("tally", "a");
   return node;
 }
@@ -305,5 +305,40 @@ describe("timers of a stored actor", () => {
     expect(await cluster.ends(b.ref(Tally, "lost").read())).toBe(5);
     expect(await cluster.ends(b.ref(Tally, "stored").read())).toBe(5);
     expect(steering.log.filter((line) => line === "stored note 5").length).toBe(1);
+  });
+});
+
+describe("a rule broken on purpose shows", () => {
+  test("reply-before-commit: an answer comes although nothing was stored", async () => {
+    const a = await alone("reply-before-commit");
+    fate = lost;
+    const call = ended(a.ref(Tally, "x").add(1));
+    await cluster.clock.advance(100);
+    expect(call.outcome).toBe("value 1");
+  });
+
+  test("tells-before-commit: a tell arrives although nothing was stored", async () => {
+    const a = await alone("tells-before-commit");
+    steering.run = (actor) => {
+      actor.state.count++;
+      void actor.ref(Tally, "other").note(7);
+    };
+    fate = lost;
+    ended(a.ref(Tally, "x").run(0));
+    await cluster.clock.advance(100);
+    expect(steering.log).toContain("other note 7");
+  });
+
+  test("no-epoch-write: a former owner's commit that comes after a claim is taken", async () => {
+    const a = await alone();
+    await cluster.ends(a.ref(Tally, "x").add(1));
+    const bucket = cluster.network.bucket(BUCKET);
+    const before = bucket.entries().find(({ key }) => HEAD.test(key));
+    const b = await start("b", "no-epoch-write");
+    kill("a");
+    await cluster.settled("tally", "b");
+    expect(await cluster.ends(b.ref(Tally, "x").read())).toBe(1);
+    const late = bucket.write(before?.key ?? "", before?.value, (now) => now?.revision === before?.revision);
+    expect(late.ok).toBe(true);
   });
 });
