@@ -42,6 +42,7 @@ export class Gate {
   readonly #safeMs: number;
   readonly #freshMs: number;
   readonly #fromAck: boolean;
+  readonly #suspendedMs: number;
   readonly #listeners = new Set<GateListener>();
   #connected: boolean;
   #mark = 1;
@@ -62,6 +63,7 @@ export class Gate {
     this.#clock = clock;
     this.#safeMs = safeMs;
     this.#freshMs = defects?.has("gate-by-lease-only") ? Number.POSITIVE_INFINITY : freshMs;
+    this.#suspendedMs = defects?.has("suspension-unseen") ? Number.POSITIVE_INFINITY : SUSPENDED_MS;
     this.#fromAck = defects?.has("gate-counts-from-ack") === true;
     this.#connected = connected;
     this.#driftMs = clock.wall() - clock.now();
@@ -74,7 +76,7 @@ export class Gate {
 
   /** The same at a time that was just read from the monotonic clock. The other one may tell that it stood still. */
   isOpenAt(now: number): boolean {
-    return this.#allowed && now < this.#openUntil && this.#aheadMs(now) <= SUSPENDED_MS;
+    return this.#allowed && now < this.#openUntil && this.#aheadMs(now) <= this.#suspendedMs;
   }
 
   /** Whether it is closed for ever. */
@@ -169,7 +171,7 @@ export class Gate {
   #lookAtWall(): void {
     const aheadMs = this.#aheadMs(this.#clock.now());
     this.#driftMs += aheadMs;
-    if (aheadMs > SUSPENDED_MS) this.disturb(`the wall clock is ${Math.round(aheadMs)} ms ahead`);
+    if (aheadMs > this.#suspendedMs) this.disturb(`the wall clock is ${Math.round(aheadMs)} ms ahead`);
   }
 
   #update(reason: string): void {

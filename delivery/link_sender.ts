@@ -180,7 +180,8 @@ export class SenderLink {
   /** The end of an ask, or the refusal of a tell. The caller's own checks of peer and frame are done. */
   onReply(epoch: number, seq: number, end: (outgoing: Outgoing) => void): void {
     const outgoing = this.awaiting(seq);
-    if (epoch < this.#floor || outgoing === undefined) return;
+    if (outgoing === undefined) return;
+    if (epoch < this.#floor && !this.#ports.defects?.has("replies-below-floor")) return;
     const first = !outgoing.acked;
     outgoing.acknowledge();
     if (!outgoing.ended) end(outgoing);
@@ -277,7 +278,7 @@ export class SenderLink {
     const { epoch = this.#epoch, floor = this.#floor, state } = entry?.record ?? {};
     const same =
       epoch === this.#epoch && route.to === this.#route.to && peerOf(route) === peerOf(this.#route);
-    if (floor > this.#floor) this.#lost(floor);
+    if (floor > this.#floor && !this.#ports.defects?.has("all-sent-again")) this.#lost(floor);
     this.#floor = Math.max(this.#floor, floor);
     this.#epoch = Math.max(this.#epoch, epoch);
     this.#route = route;

@@ -42,6 +42,8 @@ export class SendingRooms {
 
 /** What every link of a node works with. */
 export interface SenderPorts {
+  /** For tests: rules to break on purpose. */
+  readonly defects?: ReadonlySet<string>;
   readonly clock: Clock;
   readonly random: Random;
   readonly gate: Gate;

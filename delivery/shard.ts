@@ -138,7 +138,8 @@ export class Shard implements CatalogHost, ReceiverShard, LocalShard {
   #link(peer: Peer, first: number): LinkReceiver {
     let link = this.#links.get(peer);
     if (link === undefined) {
-      link = new LinkReceiver(this.#ports.receiver, this, peer, first);
+      const start = this.#ports.receiver.defects?.has("starts-at-one") ? 1 : first;
+      link = new LinkReceiver(this.#ports.receiver, this, peer, start);
       this.#links.set(peer, link);
     }
     return link;

@@ -6,7 +6,7 @@
  */
 import type { Hosted } from "../actors/host.ts";
 import { givenUp } from "../actors/refusals.ts";
-import { sameNode } from "../cluster/protocol.ts";
+import { sameNode, type ShardRecord } from "../cluster/protocol.ts";
 import { claimed, reclaimed } from "../cluster/shard_changes.ts";
 import { Shard } from "../delivery/shard.ts";
 import type { ParkingPlace } from "./parking.ts";
@@ -26,12 +26,13 @@ export class Claims {
 
   /** Takes a shard without its memory: nobody had it, or who had it is dead. */
   async claim(kind: string, shard: number): Promise<boolean> {
-    const { self, ownership, membership, hosts, table, events, hasEnded } = this.#ports;
+    const { self, ownership, membership, hosts, table, events, defects, hasEnded } = this.#ports;
     const hosted = hosts.get(kind);
     if (!hosted) return false;
     const entry = ownership.entry(kind, shard);
     const above = await this.#storedEpoch(hosted, shard);
-    const next = claimed(entry?.record, self, (id) => membership.isOver(id), above);
+    const claim = claimed(entry?.record, self, (id) => membership.isOver(id), above);
+    const next = { ...claim, ...(entry && broken(entry.record, defects)) };
     const change = await ownership.change(kind, shard, entry, next, { giveUp: hasEnded });
     if (!change.won || hasEnded()) return change.won;
     const { epoch, late } = change.entry.record;
@@ -91,4 +92,10 @@ export class Claims {
     table.detach(served);
     events.emit({ type: "shard-lost", kind, shard, epoch: served.epoch });
   }
+}
+
+/** A claim as it is under a defect, where that differs. */
+function broken({ floor }: ShardRecord, defects: ReadonlySet<string>): Partial<ShardRecord> {
+  if (defects.has("floor-not-raised")) return { floor };
+  return defects.has("claim-forgets-late") ? { late: [] } : {};
 }

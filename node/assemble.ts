@@ -117,6 +117,7 @@ export function assemble(ground: Ground): Parts {
     peers,
     codec,
     bytesMax,
+    defects,
   });
   const talk = new Talk({ cluster, self, codec, gate, membership, transport, subjects: names });
   const onMove = (moveId: string, payload: Uint8Array) => talk.incoming(moveId, payload);

@@ -19,6 +19,8 @@ export class NodeClock implements Clock {
   #backlog: (() => void)[] = [];
   /** Time that passed while the machine was suspended. */
   #behindMs = 0;
+  /** A timer never sees a time before its own, which rounding would show to one who was suspended. */
+  #atLeast = 0;
   #frozenAt = 0;
   #suspended = false;
 
@@ -27,7 +29,7 @@ export class NodeClock implements Clock {
   }
 
   now(): number {
-    return this.#base.now() - this.#behindMs;
+    return Math.max(this.#base.now() - this.#behindMs, this.#atLeast);
   }
 
   wall(): number {
@@ -43,7 +45,10 @@ export class NodeClock implements Clock {
       const leftMs = dueAt - this.now();
       // a hair is rounding; more means that the time of a suspended machine stood still
       if (leftMs > 0.001) timer = this.#base.after(leftMs, () => this.turn(fire));
-      else run();
+      else {
+        this.#atLeast = Math.max(this.#atLeast, dueAt);
+        run();
+      }
     };
     timer = this.#base.after(delayMs, () => this.turn(fire));
     return {

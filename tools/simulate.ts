@@ -1,10 +1,10 @@
-// npm run simulate -- [--seeds 1..500] [--faults planned] [--defect NAME] [--json] [--verbose] [--help]
+// npm run simulate -- [--seeds 1..500] [--faults planned|crash|…|every] [--defect NAME] [--json] [--verbose] [--help]
 import { spawn } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { DEFECTS } from "../tests/simulation/defects.ts";
-import { isProfile, type Profile, PROFILES } from "../tests/simulation/profiles.ts";
+import { isProfile, type Profile, profileInTurn, PROFILES } from "../tests/simulation/profiles.ts";
 import { repeatCommand, simulate, type SimulationResult } from "../tests/simulation/simulate.ts";
 
 const HELP = `npm run simulate -- [options]
@@ -16,9 +16,10 @@ const HELP = `npm run simulate -- [options]
 ${Object.entries(PROFILES)
   .map(([name, { title }]) => `                        ${name}: ${title}`)
   .join("\n")}
+                        every: all of them in turn, another one with each seed
   --defect NAME       breaks one rule of the protocol on purpose; it should fail then. NAME is one of
 ${Object.entries(DEFECTS)
-  .map(([name, words]) => `                        ${name}: ${words}`)
+  .map(([name, { profile, words }]) => `                        ${name} (${profile}): ${words}`)
   .join("\n")}
   --json              prints one line of JSON at the end instead of words
   --verbose           prints everything that happens, in one process
@@ -27,10 +28,13 @@ ${Object.entries(DEFECTS)
 const PROCESSES = 2;
 const SHOWN_MAX = 5;
 
+/** All profiles in turn. */
+const EVERY = "every";
+
 interface Options {
   readonly first: number;
   readonly last: number;
-  readonly profile: Profile;
+  readonly faults: Profile | typeof EVERY;
   readonly defect: string | undefined;
   readonly json: boolean;
   readonly verbose: boolean;
@@ -43,6 +47,9 @@ class Summary {
   moves = 0;
   late = 0;
   parked = 0;
+  /** Shards claimed from the dead. */
+  claims = 0;
+  deaths = 0;
   virtualMs = 0;
   /** Of all that happened in all seeds, whatever their order. */
   hash = 0;
@@ -54,6 +61,8 @@ class Summary {
     this.moves += result.moves;
     this.late += result.late;
     this.parked += result.parked;
+    this.claims += result.claims;
+    this.deaths += result.deaths;
     this.virtualMs += result.virtualMs;
     this.hash = (this.hash ^ result.hash) >>> 0;
     if (result.violations.length > 0) this.failed.push(result);
@@ -79,12 +88,12 @@ function options(): Options {
   }
   const [first = Number.NaN, last = first] = values.seeds.split("..").map(Number);
   if (!(first >= 0 && last >= first)) fail(`Cannot run these seeds: current value is "${values.seeds}"`);
-  if (!isProfile(values.faults))
-    fail(`Cannot run this profile: current value is "${values.faults}", see --help`);
-  const { defect, json, verbose, worker } = values;
+  const { faults, defect, json, verbose, worker } = values;
+  if (faults !== EVERY && !isProfile(faults))
+    return fail(`Cannot run this profile: current value is "${faults}", see --help`);
   if (defect !== undefined && !Object.hasOwn(DEFECTS, defect))
     fail(`Cannot switch on this defect: current value is "${defect}", see --help`);
-  return { first, last, profile: values.faults, defect, json, verbose, worker };
+  return { first, last, faults, defect, json, verbose, worker };
 }
 
 function fail(message: string): never {
@@ -93,18 +102,21 @@ function fail(message: string): never {
 }
 
 async function runHere(given: Options, onResult: (result: SimulationResult) => void): Promise<void> {
-  const { first, last, profile, defect, verbose } = given;
+  const { first, last, faults, defect, verbose } = given;
   const trace = verbose ? (line: string) => void process.stdout.write(`${line}\n`) : undefined;
-  for (let seed = first; seed <= last; seed++) onResult(await simulate({ seed, profile, defect, trace }));
+  for (let seed = first; seed <= last; seed++) {
+    const profile = faults === EVERY ? profileInTurn(seed) : faults;
+    onResult(await simulate({ seed, profile, defect, trace }));
+  }
 }
 
 /** One half of the seeds in a process of its own, which writes a line of JSON for each. */
 function runElsewhere(
-  { profile, defect }: Options,
+  { faults, defect }: Options,
   seeds: string,
   onResult: (result: SimulationResult) => void,
 ): Promise<void> {
-  const args = [fileURLToPath(import.meta.url), "--worker", "--seeds", seeds, "--faults", profile];
+  const args = [fileURLToPath(import.meta.url), "--worker", "--seeds", seeds, "--faults", faults];
   if (defect !== undefined) args.push("--defect", defect);
   const isDeno = process.versions.deno !== undefined;
   const child = spawn(process.execPath, isDeno ? ["run", "-A", ...args] : args, {
@@ -135,7 +147,7 @@ async function runAll(given: Options, onResult: (result: SimulationResult) => vo
   await Promise.all(parts.map((seeds) => runElsewhere(given, seeds, onResult)));
 }
 
-function show({ seed, phase, violations }: SimulationResult, { profile, defect }: Options): string {
+function show({ seed, profile, phase, violations }: SimulationResult, { defect }: Options): string {
   const shown = violations.slice(0, SHOWN_MAX).map(({ promise, what }) => `  ${promise}: ${what}`);
   if (violations.length > SHOWN_MAX) shown.push(`  … and ${violations.length - SHOWN_MAX} more`);
   return [
@@ -160,10 +172,10 @@ async function main(): Promise<void> {
   });
   if (progress) process.stderr.write("\n");
   const seconds = (performance.now() - startedAt) / 1000;
-  const { seeds, messages, moves, late, parked, virtualMs, hash, failed } = summary;
+  const { seeds, messages, moves, late, parked, claims, deaths, virtualMs, hash, failed } = summary;
   const ok = failed.length === 0;
   const perMinute = Math.round((seeds / seconds) * 60);
-  const report = { ok, profile: given.profile, seeds, messages, moves, late, parked, hash };
+  const report = { ok, faults: given.faults, seeds, messages, moves, late, parked, claims, deaths, hash };
   if (given.json) {
     const failedSeeds = failed.map(({ seed }) => seed);
     console.log(
@@ -172,7 +184,7 @@ async function main(): Promise<void> {
   } else {
     console.log(
       `${seeds} seeds, ${failed.length} failed: ${messages} messages, ${moves} moves, ${late} late actors, ` +
-        `${parked} shards parked, ${Math.round(virtualMs / 1000)} virtual seconds in ${seconds.toFixed(1)} s, ` +
+        `${parked} shards parked, ${deaths} deaths, ${claims} claims, ${Math.round(virtualMs / 1000)} virtual seconds in ${seconds.toFixed(1)} s, ` +
         `${perMinute} seeds a minute`,
     );
   }

@@ -36,6 +36,7 @@ const STEPS = [
   { name: "layers", title: "layers, sizes and habits", commands: () => [nodeScript("tools/layers.mjs")] },
   { name: "types", title: "types (tsc, deno check)", commands: typeCommands },
   { name: "docs", title: "documents: links and examples", commands: docsCommands },
+  { name: "simulate", title: "a thousand simulations", commands: simulationCommands, live: true },
   { name: "bun", title: "the suite under Bun", commands: bunCommands, natsServer: true, live: true },
   { name: "deno", title: "the suite under Deno", commands: denoCommands, natsServer: true, live: true },
   { name: "publish", title: "fit to be published (JSR, npm)", commands: publishCommands },
@@ -53,6 +54,11 @@ function typeCommands({ deno }) {
 
 function docsCommands() {
   return [nodeScript("tools/docs_links.mjs"), nodeScript("tools/docs_examples.mjs")];
+}
+
+/** Under one runtime: a test of the suite shows that the other one does the same, step by step. */
+function simulationCommands({ bun }) {
+  return [[bun, "tools/simulate.ts", "--seeds", "1..1000", "--faults", "every"]];
 }
 
 /** Each file in a fresh global object, as under Deno: what one leaves open must not slow down the next. */

@@ -31,7 +31,7 @@ export const oneEnd: Checker = checker("I2", "one end for each message", functio
 function* faultsOf(history: History, call: Call, times: number): Iterable<string> {
   const { outcome, code = "", type, to, sentAt, endedAt, deadlineAt } = call;
   if (outcome === undefined) return yield `${nameOf(call)} never ended`;
-  const dueAt = Math.max(deadlineAt, lastWake(history, call));
+  const dueAt = deadlineAt + frozenMs(history, call);
   if (endedAt > dueAt + SLACK_MS) yield `${nameOf(call)} ended ${endedAt - dueAt} ms after its deadline`;
   if (outcome === "refused" && times > 0) yield `${nameOf(call)} was refused (${code}) and handled`;
   if (outcome === "done" && times === 0 && call.hasEffect) {
@@ -67,9 +67,12 @@ function nodeOf(origin: string): string {
   return origin.split(".")[0] ?? "";
 }
 
-/** Time stands still for a caller on a frozen node. */
-function lastWake({ disturbances }: History, { origin, sentAt }: Call): number {
-  const node = nodeOf(origin);
-  const freezes = disturbances.filter((each) => each.what === "freeze" && each.node === node);
-  return Math.max(0, ...freezes.filter(({ to }) => to >= sentAt).map(({ to }) => to));
+/** For a caller on a frozen node time stands still. */
+function frozenMs({ disturbances }: History, { origin, sentAt, endedAt }: Call): number {
+  let sum = 0;
+  for (const { what, node, from, to } of disturbances) {
+    if (what === "freeze" && node === nodeOf(origin))
+      sum += Math.max(0, Math.min(to, endedAt) - Math.max(from, sentAt));
+  }
+  return sum;
 }

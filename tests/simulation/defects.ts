@@ -1,5 +1,7 @@
 /** Every rule that the simulation can switch off, and what it is. */
-export const DEFECTS: Readonly<Record<string, string>> = {
+import type { Profile } from "./profiles.ts";
+
+const PLANNED: Readonly<Record<string, string>> = {
   "seal-running": "an actor is sealed although its handler or hook runs",
   "idle-with-sent": "an actor counts as idle although something it sent is not acknowledged or answered",
   "admit-after-seal": "a sealed shard goes on admitting messages",
@@ -20,3 +22,34 @@ export const DEFECTS: Readonly<Record<string, string>> = {
   "late-mail-reversed": "the mail that waited for a late actor loses its order",
   "fresh-when-unreadable": "an actor whose state cannot be read begins from nothing",
 };
+
+/** With what goes wrong when they show. */
+const TROUBLED: Readonly<Record<string, readonly [Profile, string]>> = {
+  "floor-not-raised": ["crash", "a claim after a crash looks like a handover"],
+  "all-sent-again": ["crash", "after a crash whatever is not acknowledged is sent again"],
+  "starts-at-one": [
+    "crash",
+    "an owner without a link's entry waits for its first message, not for the lowest kept",
+  ],
+  "death-without-cas": ["crash", "a node whose lease has run out counts as dead before its record says so"],
+  "absence-is-death": ["records", "a node without a record counts as dead"],
+  "fence-after-outage": ["records", "one who could not renew himself judges the silence of others"],
+  "fence-on-one-503": ["cut", "a node is declared dead when NATS once knows no connection of it"],
+  "gate-counts-from-ack": [
+    "freeze",
+    "the gate counts from the acknowledgement of a renewal, not from its sending",
+  ],
+  "suspension-unseen": ["freeze", "a machine that slept does not notice"],
+  "replies-below-floor": ["freeze", "an answer counts although it was given in a time that was lost"],
+};
+
+/** What a defect is, and under which profile it is looked for. */
+export interface Defect {
+  readonly profile: Profile;
+  readonly words: string;
+}
+
+export const DEFECTS: Readonly<Record<string, Defect>> = Object.fromEntries([
+  ...Object.entries(PLANNED).map(([name, words]) => [name, { profile: "planned", words }] as const),
+  ...Object.entries(TROUBLED).map(([name, [profile, words]]) => [name, { profile, words }] as const),
+]);

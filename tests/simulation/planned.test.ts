@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { simulate } from "./simulate.ts";
 
-/** As many as `npm test` has time for; the continuous integration runs more. */
-const SEEDS = 40;
+/** `npm test` has a step of its own that runs a thousand, of all profiles. */
+const SEEDS = 10;
 const TIMEOUT_MS = 120_000;
 /** Seeds that found something once. */
 const REMEMBERED = [179, 191, 287, 402, 467];

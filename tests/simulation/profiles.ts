@@ -67,3 +67,9 @@ export type Profile = keyof typeof PROFILES;
 export function isProfile(name: string): name is Profile {
   return Object.hasOwn(PROFILES, name);
 }
+
+/** The profile of a seed when all are to be had in turn. */
+export function profileInTurn(seed: number): Profile {
+  const names = Object.keys(PROFILES) as Profile[];
+  return names[seed % names.length] as Profile;
+}

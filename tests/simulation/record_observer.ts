@@ -74,8 +74,9 @@ export class RecordObserver {
       if (!sameOwner || next.floor !== before.floor) return "another owner under the same epoch";
       return before.state === "parked" ? "a parked shard changed without being restored" : undefined;
     }
-    if (next.epoch !== before.epoch + 1) return "the epoch does not grow by one";
+    if (next.epoch < before.epoch) return "the epoch goes back";
     if (next.floor === before.floor) {
+      if (next.epoch !== before.epoch + 1) return "a handover that does not raise the epoch by one";
       const heir = before.state === "moving" && isNode(before.to) && sameNode(before.to, next.owner);
       return heir || before.state === "parked" ? undefined : "a handover without a move";
     }

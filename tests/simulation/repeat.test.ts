@@ -9,7 +9,7 @@ const PROGRAM = fromHere("../../tools/simulate.ts");
 
 /** What the program prints as its last line, run by a command. */
 function reportOf(command: string, args: readonly string[]): Promise<Record<string, unknown>> {
-  const child = spawn(command, [...args, PROGRAM, "--seeds", "1..3", "--json"], {
+  const child = spawn(command, [...args, PROGRAM, "--seeds", "1..6", "--faults", "every", "--json"], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   let out = "";
@@ -40,7 +40,7 @@ describe("a simulation", () => {
       const bun = await reportOf(fromHere("../../node_modules/.bin/bun"), []);
       const deno = await reportOf(fromHere("../../node_modules/.bin/deno"), ["run", "-A"]);
       expect(deno.hash).toBe(bun.hash);
-      expect(bun).toMatchObject({ ok: true, seeds: 3 });
+      expect(bun).toMatchObject({ ok: true, seeds: 6 });
     },
     TIMEOUT_MS,
   );

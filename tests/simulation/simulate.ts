@@ -32,6 +32,7 @@ export interface SimulateOptions {
 /** How one seed went. */
 export interface SimulationResult {
   readonly seed: number;
+  readonly profile: Profile;
   readonly violations: readonly Violation[];
   /** Where it was when it ended. */
   readonly phase: string;
@@ -64,6 +65,7 @@ export async function simulate(options: SimulateOptions): Promise<SimulationResu
 }
 
 class Simulation {
+  readonly #name: Profile;
   readonly #profile: ProfileData;
   readonly #cluster: SimulatedCluster;
   readonly #history: History;
@@ -77,6 +79,7 @@ class Simulation {
 
   constructor(options: SimulateOptions) {
     const { seed, profile = "planned", defect, trace } = options;
+    this.#name = profile;
     const { lease, pauseMs, lateWrites } = (this.#profile = PROFILES[profile]);
     const random = seededRandom(seed);
     const history = new History(() => this.#cluster.clock.now(), trace);
@@ -118,7 +121,15 @@ class Simulation {
     const found = [...violations, ...CHECKERS.flatMap((each) => each.check(this.#history))];
     await this.#cluster[Symbol.asyncDispose]();
     return {
-      ...{ seed, violations: found, phase, hash, messages: handled.length, ...this.#tally },
+      ...{
+        seed,
+        profile: this.#name,
+        violations: found,
+        phase,
+        hash,
+        messages: handled.length,
+        ...this.#tally,
+      },
       unknown: calls.filter(({ outcome }) => outcome === "unknown").length,
       ...{ deaths: deaths.length, troubles: this.#troubles.counts, virtualMs: clock.now() },
     };

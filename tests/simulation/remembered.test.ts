@@ -1,0 +1,26 @@
+import { describe, expect, test } from "bun:test";
+import type { Profile } from "./profiles.ts";
+import { simulate } from "./simulate.ts";
+
+const TIMEOUT_MS = 60_000;
+
+/** Seeds that found something once, with what it was. */
+const REMEMBERED: readonly (readonly [Profile, number, string])[] = [
+  ["crash", 59, "the timers of a lost memory went on in the next"],
+  ["cut", 43, "the same, by a cut"],
+  ["cut", 27, "a leaving heir did not claim, and nobody else might"],
+  ["freeze", 22, "a machine that had slept started handlers before it looked at its clocks"],
+  ["freeze", 16, "the same, with timers set by those handlers"],
+];
+
+describe("simulate()", () => {
+  test.each(
+    REMEMBERED.map(([profile, seed, words]) => [`${profile} ${seed}`, words, profile, seed] as const),
+  )(
+    "keeps every promise in %s, where once: %s",
+    async (_seed, _words, profile, seed) => {
+      expect((await simulate({ seed, profile })).violations).toEqual([]);
+    },
+    TIMEOUT_MS,
+  );
+});
