@@ -35,12 +35,7 @@ const TROUBLED: Readonly<Record<string, readonly [Profile, string]>> = {
   "absence-is-death": ["records", "a node without a record counts as dead"],
   "fence-after-outage": ["records", "one who could not renew himself judges the silence of others"],
   "fence-on-one-503": ["cut", "a node is declared dead when NATS once knows no connection of it"],
-  "gate-counts-from-ack": [
-    "freeze",
-    "the gate counts from the acknowledgement of a renewal, not from its sending",
-  ],
   "suspension-unseen": ["freeze", "a machine that slept does not notice"],
-  "replies-below-floor": ["freeze", "an answer counts although it was given in a time that was lost"],
 };
 
 /** What a defect is, and under which profile it is looked for. */
