@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import type { NatsConnection } from "@nats-io/nats-core";
-import { Kvm } from "@nats-io/kv";
+import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import process from "node:process";
 import { until } from "../tests/support/conditions.ts";
@@ -82,18 +82,22 @@ export class Servers {
     return Number.isInteger(index) ? index : undefined;
   }
 
-  /** What each bucket holds, by name. */
+  /** What each bucket holds, by name. Every record is asked for: a listing would leave consumers behind. */
   async buckets(): Promise<ReadonlyMap<string, BucketCensus>> {
     const client = await this.#connect();
     try {
       const found = new Map<string, BucketCensus>();
-      const manager = new Kvm(client);
-      for await (const { bucket, values, size } of manager.list()) {
-        const store = await manager.open(bucket);
-        let keys = 0;
-        for await (const _ of await store.keys()) keys++;
-        const { state } = (await store.status()).streamInfo;
-        found.set(bucket, { keys, marks: values - keys, bytes: size, consumers: state.consumer_count });
+      const manager = await jetstreamManager(client);
+      for await (const { config } of manager.streams.list()) {
+        const { state } = await manager.streams.info(config.name, { subjects_filter: ">" });
+        const subjects = Object.keys(state.subjects ?? {});
+        let marks = 0;
+        for (const subject of subjects) {
+          const last = await manager.streams.getMessage(config.name, { last_by_subj: subject });
+          if (last?.header?.has("KV-Operation")) marks++;
+        }
+        const rest = { marks, bytes: state.bytes, consumers: state.consumer_count };
+        found.set(config.name.replace("KV_", ""), { keys: subjects.length - marks, ...rest });
       }
       return found;
     } finally {

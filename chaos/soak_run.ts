@@ -40,7 +40,7 @@ const SETTLE_MS = 30_000;
 /** Counters that only ever grow, and those that show how busy it is. */
 const NOT_LEVELS: ReadonlySet<string> = new Set([
   ...["moved", "kept", "activations", "sleepingBytes", "framesOut", "itemsOut", "framesIn"],
-  ...["ignoredInputs", "linksIn"],
+  ...["ignoredInputs", "linksIn", "commits", "commitsRefused"],
 ]);
 
 export async function soak(given: SoakRunOptions): Promise<SoakResult> {
