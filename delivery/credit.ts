@@ -18,15 +18,24 @@ export class Credit {
   #published = 0;
   #marked = 0;
   #seen = 0;
+  /** The count of the peer's own last mark, while it is not told that it came by; 0 if it is. */
+  owesSeen = 0;
+  /** Whether the next frame must carry a mark, because nothing was heard for too long. */
+  isAsking = false;
 
   /** Bytes of which nothing was heard. */
   get underWay(): number {
     return this.#published - this.#seen;
   }
 
-  /** Whether so many bytes more may go. One thing may always go, however large. */
+  /** Whether so many bytes more are within the bound. */
+  fits(bytes: number, max: number): boolean {
+    return this.#published - this.#seen + bytes <= max;
+  }
+
+  /** Whether one thing of so many bytes may go. If nothing else is under way it always may, however large. */
   allows(bytes: number, max: number): boolean {
-    return this.underWay === 0 || this.underWay + bytes <= max;
+    return this.#published === this.#seen || this.fits(bytes, max);
   }
 
   take(bytes: number): void {
@@ -46,6 +55,7 @@ export class Credit {
   /** The count for a mark that goes out now. */
   mark(): number {
     this.#marked = this.#published;
+    this.isAsking = false;
     return this.#published;
   }
 

@@ -115,7 +115,7 @@ export class Inbound {
       case "got":
         return keeper.confirmed(peer, item.kind, item.shard, item.seqs);
       case "mark":
-        return outbox.add(peer, numbers({ item: "seen", at: item.at }));
+        return outbox.saw(peer, item.at);
       case "seen":
         return outbox.seen(peer, item.at);
     }
@@ -162,10 +162,13 @@ export class Inbound {
     const key = `${kind}/${shard}`;
     let confirmation = byShard.get(key);
     if (confirmation === undefined) byShard.set(key, (confirmation = new Confirmation(kind, shard)));
-    confirmation.seqs.push(seq);
+    if (confirmation.seqs.length < CONFIRMATIONS_MAX) confirmation.seqs.push(seq); // else it is said again
     this.#ports.outbox.owe(peer, confirmation, false);
   }
 }
+
+/** Confirmations about one shard that wait for one peer, while the gate is closed. */
+const CONFIRMATIONS_MAX = 8_192;
 
 /** Replies about one shard that a peer need not keep any more. */
 class Confirmation implements AckSource {

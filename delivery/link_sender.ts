@@ -16,14 +16,14 @@ import { Line } from "./line.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { Owners } from "./owners.ts";
 import { Pace } from "./pace.ts";
-import type { Peer } from "./peer.ts";
+import type { Peer, Starved } from "./peer.ts";
 import { NOBODY, peerOf, type LocalShard, type Route } from "./route.ts";
 import type { SenderPorts } from "./sender_ports.ts";
 import { Transmission } from "./transmission.ts";
 import { Window } from "./window.ts";
 
 /** See the module's text. */
-export class SenderLink {
+export class SenderLink implements Starved {
   readonly kind: string;
   readonly shard: number;
   readonly owners: Owners = new Owners();
@@ -85,22 +85,21 @@ export class SenderLink {
     if (this.#route.to === "nobody" || !this.#ports.gate.isOpenAt(now)) return;
     if (this.#route.to === "here") return this.#pumpLocal(this.#route.shard, now);
     const { peer } = this.#route;
-    while (this.#mayTransmit(peer)) {
-      const outgoing = this.#next();
-      if (outgoing === undefined) break;
-      this.#transmit(outgoing, peer, now);
-    }
+    while (this.#hasMore && this.#mayTransmit(peer)) this.#transmit(this.#next() as Outgoing, peer, now);
+  }
+
+  get #hasMore(): boolean {
+    return this.#waiting.size > 0 || this.#window.hasMore;
   }
 
   #mayTransmit(peer: Peer): boolean {
     const { sent, sentBytes } = this.#window;
     const { outbox, settings } = this.#ports;
-    return sent < this.#pace.limit && sentBytes < settings.windowBytesMax && outbox.hasRoom(peer);
+    return sent < this.#pace.limit && sentBytes < settings.windowBytesMax && outbox.hasRoom(peer, this);
   }
 
-  /** A peer can take more again. */
-  pumpTo(peer: Peer, now: number): void {
-    if (peerOf(this.#route) === peer) this.pump(now);
+  roomFor(peer: Peer): void {
+    if (peerOf(this.#route) === peer) this.pump();
   }
 
   #pumpLocal(shard: LocalShard, now: number): void {
@@ -193,7 +192,7 @@ export class SenderLink {
     if (epoch !== this.#epoch || peer !== peerOf(this.#route)) return;
     const now = this.#ports.clock.now();
     for (const outgoing of this.#window.sentBetween(from, to)) {
-      if (!this.#ports.outbox.hasRoom(peer)) return; // they are repeated in time
+      if (!this.#ports.outbox.hasRoom(peer, this)) return; // they are repeated in time
       this.#transmit(outgoing, peer, now);
     }
   }

@@ -13,7 +13,7 @@ import type { Subjects } from "../transport/subjects.ts";
 import type { Transport } from "../transport/transport.ts";
 import { Alarm } from "./alarm.ts";
 import { type FrameItem, numbers, writeHeader } from "./frame.ts";
-import type { AckSource, Peer } from "./peer.ts";
+import type { AckSource, Peer, Starved } from "./peer.ts";
 import type { DeliverySettings } from "./settings.ts";
 
 /** What an outbox works with. */
@@ -38,7 +38,6 @@ export class Outbox {
   readonly #creditAlarm: Alarm;
   /** Peers for which something waits, here or on a link, that their credit does not allow. */
   readonly #blocked = new Set<Peer>();
-  readonly #roomListeners = new Set<(peer: Peer) => void>();
   readonly #stopListening: () => void;
   /** Frames and items sent, for inspection. */
   frames = 0;
@@ -53,45 +52,55 @@ export class Outbox {
     });
   }
 
-  /** Sends an item with the next frame to `peer`. */
+  /** Sends an item with the next frame to `peer`. Of small ones that heap up, the newest are not: they are said again. */
   add(peer: Peer, item: FrameItem): void {
     if (peer.over) return;
-    if (item.size === undefined) peer.items.push(item);
-    else {
+    const { size } = item;
+    if (size !== undefined) {
       peer.cargo.push(item);
-      peer.cargoBytes += cost(item);
-    }
+      peer.cargoBytes += size + ITEM_BYTES;
+    } else if (peer.items.length < ITEMS_MAX) peer.items.push(item);
     this.#enqueue(peer);
   }
 
-  /** Whether a link should give more for this peer now. If not, it hears by `onRoom` when it may. */
-  hasRoom(peer: Peer): boolean {
-    if (peer.credit.underWay + peer.cargoBytes < this.#ports.settings.peerBytesMax) return true;
-    peer.starved = true;
+  /** Whether a link should give more for this peer now. If not, it hears by `roomFor` when it is its turn. */
+  hasRoom(peer: Peer, asker: Starved): boolean {
+    if (this.#isRoomFor(peer)) return true;
+    peer.starved.add(asker);
     this.#wait(peer);
     return false;
   }
 
-  /** Calls back when there is room again for a peer. */
-  onRoom(listener: (peer: Peer) => void): () => void {
-    this.#roomListeners.add(listener);
-    return () => void this.#roomListeners.delete(listener);
+  #isRoomFor({ credit, cargoBytes }: Peer): boolean {
+    return credit.underWay + cargoBytes < this.#ports.settings.peerBytesMax;
   }
 
-  /** A peer has seen a mark. */
+  /** A peer has seen a mark. Who was starved has a turn, the longest first; who wants more then stands behind. */
   seen(peer: Peer, at: number): void {
     peer.credit.heard(at);
     if (peer.cargo.length > 0) this.#enqueue(peer);
-    if (!peer.starved || !this.hasRoom(peer)) return;
-    peer.starved = false;
-    for (const listener of this.#roomListeners) listener(peer);
+    for (const asker of [...peer.starved]) {
+      if (!this.#isRoomFor(peer)) return;
+      peer.starved.delete(asker);
+      asker.roomFor(peer);
+    }
+  }
+
+  /** A mark of a peer came by: it hears of that. */
+  saw(peer: Peer, at: number): void {
+    if (peer.over) return;
+    peer.credit.owesSeen = at;
+    this.#enqueue(peer);
   }
 
   /** A mark or the answer to it was lost, or the peer is slow: one small question, and nothing else. */
   #askAgain(): void {
     for (const peer of this.#blocked) {
-      if (peer.over || (peer.cargo.length === 0 && !peer.starved)) this.#blocked.delete(peer);
-      else this.add(peer, numbers({ item: "mark", at: peer.credit.mark() }));
+      if (peer.over || (peer.cargo.length === 0 && peer.starved.size === 0)) this.#blocked.delete(peer);
+      else {
+        peer.credit.isAsking = true;
+        this.#enqueue(peer);
+      }
     }
     if (this.#blocked.size > 0) this.#askLater();
   }
@@ -157,25 +166,18 @@ export class Outbox {
     const items = peer.items.splice(0);
     for (const source of peer.acks) items.push(source.takeAck());
     peer.acks.clear();
-    this.#load(peer, items);
+    if (peer.cargo.length > 0) this.#load(peer, items);
+    this.#mark(peer, items);
     for (let next = 0; next < items.length; ) next = this.#sendFrame(peer, items, next);
   }
 
-  /** Adds the cargo that the credit allows, and a mark when it is time for one. */
+  /** Adds the cargo that the credit allows. */
   #load(peer: Peer, items: FrameItem[]): void {
     const { cargo, credit } = peer;
-    if (cargo.length === 0) return;
-    const { peerBytesMax } = this.#ports.settings;
-    if (credit.allows(peer.cargoBytes, peerBytesMax)) this.#loadAll(peer, items);
-    else this.#loadSome(peer, items);
-    const isStuck = cargo.length > 0 && credit.isUnmarked;
-    if (isStuck || credit.wantsMark(peerBytesMax)) items.push(numbers({ item: "mark", at: credit.mark() }));
-  }
-
-  #loadAll(peer: Peer, items: FrameItem[]): void {
-    for (const item of peer.cargo) items.push(item);
-    peer.credit.take(peer.cargoBytes);
-    peer.cargo.length = 0;
+    if (!credit.fits(peer.cargoBytes, this.#ports.settings.peerBytesMax)) return this.#loadSome(peer, items);
+    for (const item of cargo) items.push(item);
+    credit.take(peer.cargoBytes);
+    cargo.length = 0;
     peer.cargoBytes = 0;
   }
 
@@ -189,9 +191,21 @@ export class Outbox {
       items.push(item);
       loaded++;
     }
+    this.#wait(peer);
+    if (loaded === 0) return;
     cargo.splice(0, loaded);
     peer.cargoBytes = cargo.reduce((bytes, item) => bytes + cost(item), 0);
-    if (cargo.length > 0) this.#wait(peer);
+  }
+
+  /** Adds the mark that is due, and the answer to the peer's. */
+  #mark({ cargo, credit }: Peer, items: FrameItem[]): void {
+    if (credit.owesSeen > 0) {
+      items.push(numbers({ item: "seen", at: credit.owesSeen }));
+      credit.owesSeen = 0;
+    }
+    const isStuck = cargo.length > 0 && credit.isUnmarked;
+    if (isStuck || credit.isAsking || credit.wantsMark(this.#ports.settings.peerBytesMax))
+      items.push(numbers({ item: "mark", at: credit.mark() }));
   }
 
   #wait(peer: Peer): void {
@@ -224,6 +238,8 @@ export class Outbox {
 
 /** Bytes that an item takes beside its body, about. */
 const ITEM_BYTES = 64;
+/** Small items that wait for one peer, while the gate is closed. */
+const ITEMS_MAX = 4_096;
 
 function cost({ size = 0 }: FrameItem): number {
   return size + ITEM_BYTES;

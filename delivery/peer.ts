@@ -16,8 +16,8 @@ export class Peer {
   readonly cargo: FrameItem[] = [];
   cargoBytes = 0;
   readonly credit: Credit = new Credit();
-  /** A link was told that there is no room: it wants to hear when there is. */
-  starved = false;
+  /** Links that have more for it than its credit allows, in the order in which they asked. */
+  readonly starved: Set<Starved> = new Set();
   /** Writers of acknowledgements that are due, asked when a frame is made. */
   readonly acks: Set<AckSource> = new Set();
   /** Whether it stands in the outbox's line. */
@@ -28,6 +28,12 @@ export class Peer {
   constructor(id: NodeId) {
     this.id = id;
   }
+}
+
+/** Something that has more for a peer than there was room for. */
+export interface Starved {
+  /** There is room again, and it is its turn. */
+  roomFor(peer: Peer): void;
 }
 
 /** Something that owes a peer an acknowledgement. */
@@ -64,6 +70,7 @@ export class Peers {
     peer.cargo.length = 0;
     peer.cargoBytes = 0;
     peer.acks.clear();
+    peer.starved.clear();
     lives.delete(id.incarnation);
     if (lives.size === 0) this.#peers.delete(id.node);
   }

@@ -21,7 +21,7 @@ import { Exit } from "./exit.ts";
 import { type SenderPorts, SendingRooms } from "./sender_ports.ts";
 import type { Route } from "./route.ts";
 import { Outgoing, type OutgoingPorts, type Request } from "./outgoing.ts";
-import type { Peer, Peers } from "./peer.ts";
+import type { Peers } from "./peer.ts";
 import type { ShardTable } from "./shard_table.ts";
 
 /** What a router works with. */
@@ -63,7 +63,6 @@ export class Router {
       ports.table.onChange((kind, shard) => this.#reroute(kind, shard)),
       ports.membership.onView(() => this.#rerouteAll()),
       ports.gate.onChange((open) => open && this.#rerouteAll()),
-      ports.outbox.onRoom((peer) => this.#pumpTo(peer)),
     ];
   }
 
@@ -219,11 +218,6 @@ export class Router {
 
   #rerouteAll(): void {
     for (const { kind, shard } of this.#each()) this.#reroute(kind, shard);
-  }
-
-  #pumpTo(peer: Peer): void {
-    const now = this.#ports.clock.now();
-    for (const link of this.#each()) link.pumpTo(peer, now);
   }
 
   #tick(now: number): void {

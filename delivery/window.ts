@@ -17,6 +17,11 @@ export class Window implements Iterable<Outgoing> {
     return this.#messages.length;
   }
 
+  /** Whether some is to be sent again. */
+  get hasMore(): boolean {
+    return this.#cursor < this.#messages.length;
+  }
+
   /** Messages sent on this way and not acknowledged. */
   get sent(): number {
     return this.#cursor;
