@@ -47,7 +47,7 @@ const IN_FLIGHT_PAUSE_MS = 20;
  * Opens a bucket, and makes it if it is missing: an administrator may have made it, and then this user need not be
  * allowed to.
  *
- * @throws {ServerError} if the server has no JetStream, or does not answer
+ * @throws {ServerError} if the server has no JetStream, does not answer, or cannot serve for now
  * @throws {PermissionError} if this user may not use the bucket, or it is missing and he may not make it
  * @throws {ConfigurationError} if there is a bucket of that name that cannot serve
  */
@@ -119,11 +119,11 @@ function openError(bucket: string, cause: unknown): Error {
       cause,
     });
   }
-  if (code !== undefined) {
-    return new ConfigurationError(`Cannot open the bucket "${bucket}": the server answered "${reason}"`, {
-      cause,
-    });
-  }
+  const words = `Cannot open the bucket "${bucket}": the server answered "${reason}"`;
+  // what a server cannot do now, such as for want of others of its cluster, it can do later: as by HTTP, from 500 on
+  const isOurs = cause instanceof JetStreamApiError && cause.status < 500;
+  if (isOurs) return new ConfigurationError(words, { cause });
+  if (code !== undefined) return new ServerError(words, { cause });
   return new ServerError(`Cannot open the bucket "${bucket}": ${reason}`, { cause });
 }
 

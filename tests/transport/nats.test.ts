@@ -97,6 +97,33 @@ describe("natsTransport() refuses with clear words", () => {
     expect(error.message).toContain("has no JetStream");
   });
 
+  /** A server whose JetStream answers everything with one error. */
+  async function troubled(error: { code: number; err_code: number; description: string }): Promise<string> {
+    const server = await startNatsServer({ jetstream: false });
+    ends.push(() => server.stop());
+    const { client, close } = await natsTransport({ servers: server.url });
+    ends.push(close);
+    const answer = JSON.stringify({ type: "io.nats.jetstream.api.v1.stream_info_response", error });
+    client.subscribe("$JS.API.>", { callback: (_, message) => void message.respond(answer) });
+    await client.flush();
+    return server.url;
+  }
+
+  const troubles: [string, typeof ConfigurationError | typeof ServerError, number, number][] = [
+    ["JetStream system temporarily unavailable", ServerError, 503, 10008],
+    ["insufficient resources", ServerError, 503, 10023],
+    ["unexpected error", ServerError, 500, 10000],
+    ["stream name already in use with a different configuration", ConfigurationError, 400, 10058],
+  ];
+  test.each(troubles)("when JetStream answers %s", async (description, type, code, err_code) => {
+    const servers = await troubled({ code, err_code, description });
+    const connection = await natsTransport({ servers });
+    ends.push(() => connection.close());
+    const error = await refusalOf(connection.records("shop"));
+    expect(error.message).toContain(description);
+    expect(error).toBeInstanceOf(type);
+  });
+
   test("when the password is wrong", async () => {
     const config = 'authorization { user: "baton", password: "right" }';
     const server = await startNatsServer({ config });
