@@ -84,6 +84,11 @@ export class ClusterBucket {
     else this.#watch = watch;
   }
 
+  /** Whether the bucket is still there. @throws {RecordsUnavailableError} if no answer comes */
+  exists(): Promise<boolean> {
+    return this.#records.exists();
+  }
+
   /** Ends the watch. What was known stays readable. */
   stop(): void {
     this.#stopped = true;

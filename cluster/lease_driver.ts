@@ -18,7 +18,7 @@ import {
   type OwnState,
   stepLease,
 } from "./lease.ts";
-import type { LeaseTimes } from "./lease_times.ts";
+import { type LeaseTimes, missingMs } from "./lease_times.ts";
 import { incarnationCount, type NodeRecord } from "./protocol.ts";
 import type { Entry } from "./record_table.ts";
 
@@ -52,6 +52,8 @@ export class LeaseDriver {
   #state: LeaseState;
   #timer: Timer | undefined;
   #waiters: Waiter[] = [];
+  /** Since when there is no bucket; `undefined` while there is, and while nobody needs to know. */
+  #missingSince: number | undefined;
 
   /** Starts renewing the record as it was written, by a write that was sent at `sentAt`. */
   constructor(ports: LeasePorts, { record, revision }: Entry<NodeRecord>, sentAt: number) {
@@ -145,6 +147,30 @@ export class LeaseDriver {
     } catch (error) {
       this.#unlessUnavailable(error);
       this.#handle({ type: "doubt", number });
+      await this.#lookForBucket();
+    }
+  }
+
+  /**
+   * A bucket that was removed is never written into again, and every node would pause for ever. So one that no renewal
+   * reaches for a whole lease looks whether there is still a bucket. If there is none, nor a while later, it is fenced:
+   * its next life makes another bucket, and with that another generation.
+   */
+  async #lookForBucket(): Promise<void> {
+    const { clock, times } = this.#ports;
+    const isMissing = clock.now() - this.lastAckedSentAt >= times.leaseMs && !(await this.#bucketExists());
+    if (!isMissing) this.#missingSince = undefined;
+    else if (clock.now() - (this.#missingSince ??= clock.now()) >= missingMs(times))
+      this.fence("the bucket of the records is gone");
+  }
+
+  /** No answer is none: only the store itself can tell that it has no such bucket. */
+  async #bucketExists(): Promise<boolean> {
+    try {
+      return await this.#ports.bucket.exists();
+    } catch (error) {
+      this.#unlessUnavailable(error);
+      return true;
     }
   }
 

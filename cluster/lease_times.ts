@@ -56,6 +56,11 @@ export function outageMs(times: LeaseTimes): number {
   return 2 * times.renewMs + times.renewTimeoutMs;
 }
 
+/** How long the bucket must be missing, once a lease has run out for want of it, to count as gone for ever. */
+export function missingMs(times: LeaseTimes): number {
+  return times.leaseMs / 3;
+}
+
 function require(holds: boolean, what: string, value: number): void {
   if (!holds) throw new ConfigurationError(`Cannot hold a lease without ${what}: current value is ${value}`);
 }

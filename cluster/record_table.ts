@@ -131,6 +131,7 @@ export class RecordTable<T extends { readonly nonce: string }> {
 
   /** Takes what the watch tells. What cannot be decoded is logged and otherwise as if it had not been seen. */
   observe(entry: RecordEntry): void {
+    if (entry.revision <= (this.#revisions.get(entry.key) ?? 0)) return;
     try {
       this.#learn(entry);
     } catch (error) {
@@ -143,7 +144,7 @@ export class RecordTable<T extends { readonly nonce: string }> {
   #learn(seen: RecordEntry | undefined): Entry<T> | undefined {
     if (!seen) return undefined;
     const { key, value, revision } = seen;
-    if (value !== undefined && this.#entries.get(key)?.revision === revision) return this.#entries.get(key);
+    // always what is there: in a bucket that was made anew, another record may have the revision of the known one
     const entry = value === undefined ? undefined : { record: this.#ports.decode(value), revision };
     this.#accept(key, entry, revision);
     return entry;

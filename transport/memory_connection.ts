@@ -188,10 +188,11 @@ export class MemoryConnection implements Connection, Transport {
   }
 
   records(bucket: string): Promise<Records> {
+    const network = this.#network;
+    const made = network.bucket(bucket).made();
     const known = this.#records.get(bucket);
     if (known) return Promise.resolve(known);
-    const network = this.#network;
-    const records = new MemoryRecords(network.bucket(bucket), bucket, this, network.clock, network.options);
+    const records = new MemoryRecords(made, bucket, this, network.clock, network.options);
     this.#records.set(bucket, records);
     return Promise.resolve(records);
   }

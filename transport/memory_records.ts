@@ -15,7 +15,7 @@ import type { CasResult, RecordEntry, Records, Watch } from "./records.ts";
 export type RecordFate = "answer" | "lose-request" | "lose-answer" | "apply-late";
 
 /** The word for what is asked of a bucket. */
-export type RecordOperation = "create" | "update" | "remove" | "get" | "watch";
+export type RecordOperation = "create" | "update" | "remove" | "get" | "exists" | "watch";
 
 /** Delays and faults of records. */
 export interface RecordFaults {
@@ -52,9 +52,24 @@ export interface RecordsClient {
 
 /** What is stored, and who is told. */
 export class MemoryBucket {
+  isThere = false;
   #revision = 0;
   readonly #entries: Map<string, RecordEntry> = new Map();
   readonly #watchers: Set<(entry: RecordEntry) => void> = new Set();
+
+  /** Makes it, if it is missing. @returns itself */
+  made(): this {
+    this.isThere = true;
+    return this;
+  }
+
+  /** Loses all that it holds, and its watches hear no more. Made again, its revisions begin anew. */
+  remove(): void {
+    this.isThere = false;
+    this.#entries.clear();
+    this.#watchers.clear();
+    this.#revision = 0;
+  }
 
   /** The record as it is now; `value` is `undefined` once it was removed. */
   entry(key: string): RecordEntry | undefined {
@@ -72,7 +87,7 @@ export class MemoryBucket {
     value: Uint8Array | undefined,
     allowed: (now: RecordEntry | undefined) => boolean,
   ): CasResult {
-    if (!allowed(this.#entries.get(key))) return { ok: false };
+    if (!this.isThere || !allowed(this.#entries.get(key))) return { ok: false };
     const entry = { key, value: value?.slice(), revision: ++this.#revision };
     this.#entries.set(key, entry);
     for (const tell of [...this.#watchers]) tell(entry);
@@ -132,6 +147,10 @@ export class MemoryRecords implements Records {
     });
   }
 
+  exists(): Promise<boolean> {
+    return this.#ask("exists", "", () => this.#bucket.isThere);
+  }
+
   async watch(prefix: string, onEntry: (entry: RecordEntry) => void): Promise<Watch> {
     const watch = new MemoryWatch(
       this.#bucket,
@@ -180,7 +199,7 @@ export class MemoryRecords implements Records {
       return promise;
     }
     this.#requests.push(this.#latencyMs(), () => {
-      if (client.crashed) return;
+      if (client.crashed || (!this.#bucket.isThere && operation !== "exists")) return;
       const result = apply();
       if (fate === "lose-answer") return;
       const answer = () => {

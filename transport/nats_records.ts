@@ -178,6 +178,14 @@ class NatsRecords implements Records {
     return entry?.value === undefined ? undefined : entry;
   }
 
+  async exists(): Promise<boolean> {
+    try {
+      return (await configOf(this.#manager, this.#stream)) !== undefined;
+    } catch (error) {
+      throw refusalOf(error) ?? unavailable("find the bucket of", this.#prefix, error);
+    }
+  }
+
   async watch(prefix: string, onEntry: (entry: RecordEntry) => void): Promise<Watch> {
     const watch = new NatsWatch({
       client: this.#client,

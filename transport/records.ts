@@ -37,6 +37,8 @@ export interface Records {
   remove(key: string, revision?: number): Promise<CasResult>;
   /** Reads the newest value, from the leader: no acknowledged change is missed. */
   get(key: string): Promise<RecordEntry | undefined>;
+  /** Whether there is a bucket at all: somebody may have removed it since it was opened. */
+  exists(): Promise<boolean>;
   /**
    * Calls back with every record whose key lies below `prefix` (`nodes` covers `nodes.a`; "" covers all), first those
    * that exist, then each change, in order of revision. It resolves once all that exist were delivered. It survives

@@ -283,6 +283,36 @@ describe("Membership lease", () => {
     expect(a.membership.gate.isOpen).toBe(false);
   });
 
+  test("is fenced when the bucket is gone for longer than a lease, and not while nobody can tell", async () => {
+    const { cluster, a } = await cluster3();
+    const reasons: string[] = [];
+    a.membership.onFenced((reason) => reasons.push(reason));
+    cluster.network.loseRecords("*");
+    await cluster.clock.advance(120_000);
+    cluster.network.bucket(BUCKET).remove();
+    await cluster.clock.advance(120_000);
+    expect(reasons).toEqual([]);
+    cluster.network.returnRecords("*");
+    await cluster.clock.advance(4_000);
+    expect(reasons).toEqual([]);
+    await cluster.clock.advance(3_000);
+    expect(reasons).toEqual(["the bucket of the records is gone"]);
+  });
+
+  test("goes on when the bucket was missing for a moment only, however often", async () => {
+    const { cluster, a } = await cluster3();
+    cluster.fault = (_, operation) => (operation === "update" ? "lose-request" : undefined);
+    const bucket = cluster.network.bucket(BUCKET);
+    await cluster.clock.advance(20_000);
+    for (let round = 0; round < 10; round++) {
+      bucket.isThere = false;
+      await cluster.clock.advance(4_000);
+      bucket.isThere = true;
+      await cluster.clock.advance(2_000);
+    }
+    expect(a.membership.fencedFor).toBe(undefined);
+  });
+
   test("writes its record anew when it was removed, since absence is not death", async () => {
     const { cluster, a, b } = await cluster3();
     cluster.network.bucket(BUCKET).write(keys.node("a"), undefined, () => true);

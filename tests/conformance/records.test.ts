@@ -78,6 +78,12 @@ for (const backend of backends()) {
       expect(await bench.done(records.get("k.b"))).toBeUndefined();
     });
 
+    test("exists() is true when the bucket was opened, also while it is empty", async () => {
+      expect(await bench.done(records.exists())).toBe(true);
+      await create("k.a", "1");
+      expect(await bench.done(others.exists())).toBe(true);
+    });
+
     test("create() writes again when the record was removed", async () => {
       const first = await create("k.a", "1");
       const removed = revisionOf(await bench.done(others.remove("k.a")));

@@ -193,6 +193,21 @@ describe("a node that was fenced", () => {
     expect(await cluster.ends(b.ref(Ledger, "x").read())).toEqual(["one"]);
   });
 
+  test("makes the records anew when they were deleted, as all nodes do, and serves again", async () => {
+    newCluster();
+    const a = await cluster.start("a", { hosts: [hostLedger()] });
+    const b = await cluster.start("b", { hosts: [hostLedger()] });
+    await cluster.settled("ledger", "a", "b");
+    for (const name of [bucketOf("test"), `${bucketOf("test")}-parked`])
+      cluster.network.bucket(name).remove();
+    await lives(a, 2);
+    await lives(b, 2);
+    await cluster.settled("ledger", "a", "b");
+    expect(await cluster.ends(a.ref(Ledger, "x").add("one"))).toBe(1);
+    expect(await cluster.ends(b.ref(Ledger, "x").read())).toEqual(["one"]);
+    expect(typesOf("a").filter((type) => type === "fenced").length).toBe(1);
+  });
+
   test("tries again for as long as the store is away, and joins when it is back", async () => {
     newCluster();
     const a = await cluster.start("a", { hosts: [hostLedger()] });

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { jetstreamManager } from "@nats-io/jetstream";
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { ConfigurationError, RecordsUnavailableError, ServerError, UnavailableError } from "../../errors.ts";
@@ -264,6 +265,17 @@ describe("natsTransport() over a bad network", () => {
     expect((await until("the record", () => records.get("k.a"))).key).toBe("k.a");
     await until("a new record", async () => (await records.create("k.b", bytes("1"))).ok);
     await until("its event", () => heard.some(({ key }) => key === "k.b"));
+  });
+
+  test("exists() is false when the bucket was deleted, until it is made again", async () => {
+    const connection = await natsTransport({ servers: server.url });
+    const records = await connection.records("deleted");
+    const manager = await jetstreamManager(connection.client);
+    await manager.streams.delete("KV_deleted");
+    expect(await records.exists()).toBe(false);
+    const again = await connection.records("deleted");
+    expect([await records.exists(), await again.exists()]).toEqual([true, true]);
+    await connection.close();
   });
 
   test("publish() drops and reports once when too much waits for a silent server", async () => {
