@@ -64,12 +64,8 @@ export class Activation implements StartOwner, EndingOwner, TurnOwner, Runnable,
       this.wake();
     });
     this.lastActiveAt = clock.now();
-    this.#state = new StateCell(
-      hosted,
-      beginning.name,
-      beginning.state,
-      vault && { codec, bytesMax: vault.bytesMax },
-    );
+    const packing = vault && { codec, bytesMax: vault.bytesMax };
+    this.#state = new StateCell(hosted, this.name, beginning.state, packing);
     this.#conversation = new Conversation(() => this.#tellRest());
     this.#code = new UserCode(() => this.onProgress());
     const { timers } = this;
@@ -115,6 +111,10 @@ export class Activation implements StartOwner, EndingOwner, TurnOwner, Runnable,
   get atRest(): boolean {
     const quiet = this.#conversation.isQuiet || this.#host.runtime.defects?.has("idle-with-sent");
     return !this.#code.busy && quiet === true && !this.#loading.isPending && this.outputs.isQuiet;
+  }
+
+  get isHandling(): boolean {
+    return this.#code.busy;
   }
 
   /** Asks for a slice of work, unless it already stands in line or has nothing to do. */

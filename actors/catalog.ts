@@ -190,10 +190,12 @@ export class Catalog implements ActivationHost<Activation> {
   }
 
   onRefused(activation: Activation): void {
-    const { name } = activation;
+    const { name, timers, outputs } = activation;
+    const timed = timers.size > 0 || outputs.mark?.timers;
     const waiting = this.#remove(activation);
     activation.end("failed");
     this.runtime.events.emit({ type: "commit-refused", kind: this.kind, name });
+    if (timed) this.ensure(name); // what is stored may have timers that must go on
     for (const mail of waiting) this.#readmit(name, mail);
     this.onRest(activation);
   }

@@ -27,6 +27,8 @@ import { NOTHING_STORED, type Vault } from "./vault.ts";
 export interface GateOwner {
   readonly kind: string;
   readonly name: string;
+  /** Whether a handler or hook of it is running, whose end will be heard. */
+  readonly isHandling: boolean;
   /** @throws {FencedError} once it is sealed, given up or fenced */
   assertLive(): void;
   /** Something was stored and went out. */
@@ -208,7 +210,15 @@ export class OutputGate implements Outputs {
         `Cannot send "${message}": current number of tells of this handler is ${TELLS_MAX}`,
       );
     const to = { kind: contract.kind, name };
-    this.#tells.push(new HeldTell(this.#ports.events, to, channel, message, copy, options));
+    this.#took(new HeldTell(this.#ports.events, to, channel, message, copy, options));
+  }
+
+  /** Code that goes on after its handler has no end of its own to wait for: its tells follow what was said last. */
+  #took(tell: Output): void {
+    if (this.#closed) return tell.drop();
+    if (this.#owner.isHandling) return void this.#tells.push(tell);
+    this.#queue.push(tell);
+    this.#releaseIfStored();
   }
 
   /** An ask is about to go out: it must not overtake the tells before it. */

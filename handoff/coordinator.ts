@@ -21,7 +21,7 @@ import { Reception } from "./reception.ts";
 import type { MoveEnd } from "./move.ts";
 import { SourceMove } from "./source_driver.ts";
 
-/** Claims and restores that may be on their way at once. */
+/** Claims and restores of one kind that may be on their way at once: those that wait for a store hold up no other kind. */
 const CLAIMS_AT_ONCE = 64;
 /** Milliseconds that changes are gathered before they are looked at. */
 const GATHER_MS = 2;
@@ -37,7 +37,8 @@ export class Coordinator {
   readonly #claims: Claims;
   readonly #sources = new Map<string, SourceMove>();
   readonly #reception: Reception;
-  readonly #claiming = new Set<string>();
+  /** Shards that are being claimed or restored, with their kinds. */
+  readonly #claiming = new Map<string, string>();
   readonly #backoff: Backoff;
   readonly #placements: Placements;
   readonly #stops: (() => void)[];
@@ -189,11 +190,11 @@ export class Coordinator {
       redirects && wanted && !served
         ? ({ do: "claim" } as const)
         : planShard({ self, record, desired, isOver, stateVersion, served, leaving: this.#leaving });
-    if (step.do !== "nothing" && this.#mayAct(step, key)) this.#act(step, kind, shard);
+    if (step.do !== "nothing" && this.#mayAct(step, kind, key)) this.#act(step, kind, shard);
   }
 
   /** Paced, and not before the view has settled: ten nodes that join are one plan. */
-  #mayAct(step: Step, key: string): boolean {
+  #mayAct(step: Step, kind: string, key: string): boolean {
     const { clock, settings, membership } = this.#ports;
     const now = clock.now();
     if (!this.#backoff.isOver(key)) return false;
@@ -206,9 +207,14 @@ export class Coordinator {
         membership.lastRenewalTookMs < settings.renewalMaxMs
       );
     }
-    return (
-      !this.#leaving && now - this.#viewAt >= settings.claimSettleMs && this.#claiming.size < CLAIMS_AT_ONCE
-    );
+    const settled = !this.#leaving && now - this.#viewAt >= settings.claimSettleMs;
+    return settled && this.#claimsOf(kind) < CLAIMS_AT_ONCE;
+  }
+
+  #claimsOf(kind: string): number {
+    let count = 0;
+    for (const each of this.#claiming.values()) if (each === kind) count++;
+    return count;
   }
 
   #act(step: Step, kind: string, shard: number): void {
@@ -229,7 +235,7 @@ export class Coordinator {
 
   async #exclusively(kind: string, shard: number, work: () => Promise<boolean>): Promise<void> {
     const key = keyOf(kind, shard);
-    this.#claiming.add(key);
+    this.#claiming.set(key, kind);
     try {
       if (await work()) this.#backoff.forget(key);
       else this.#backoff.more(key);
