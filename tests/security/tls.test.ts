@@ -1,43 +1,14 @@
 // TLS as a user sets it up: who is trusted gets in, who is not gets an error with a type, and no crash.
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "bun:test";
 import { type NatsOptions, natsTransport, startNode } from "../../mod.ts";
 import { within } from "../support/conditions.ts";
 import { hostLedger, Ledger } from "../support/ledger.ts";
 import { type NatsServer, startNatsServer } from "../support/nats_server.ts";
 
-let folder: string;
-
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), "baton-tls-"));
-  for (const ca of ["ca", "stranger"]) {
-    openssl(
-      "req",
-      "-x509",
-      "-newkey",
-      "ec",
-      "-pkeyopt",
-      "ec_paramgen_curve:P-256",
-      "-nodes",
-      "-days",
-      "2",
-      "-subj",
-      `/CN=${ca}`,
-      "-keyout",
-      path(`${ca}.key`),
-      "-out",
-      path(`${ca}.pem`),
-    );
-  }
-  sign("server", "ca");
-  sign("node", "ca");
-  sign("foreign", "stranger");
-});
-
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = fileURLToPath(new URL("./certificates/", import.meta.url));
 
 function path(name: string): string {
   return join(folder, name);
@@ -45,45 +16,6 @@ function path(name: string): string {
 
 function pem(name: string): string {
   return readFileSync(path(name), "utf8");
-}
-
-function openssl(...args: readonly string[]): void {
-  execFileSync("openssl", args, { stdio: "ignore" });
-}
-
-function sign(name: string, ca: string): void {
-  writeFileSync(path(`${name}.ext`), "subjectAltName=IP:127.0.0.1,DNS:localhost\n");
-  openssl(
-    "req",
-    "-newkey",
-    "ec",
-    "-pkeyopt",
-    "ec_paramgen_curve:P-256",
-    "-nodes",
-    "-subj",
-    `/CN=${name}`,
-    "-keyout",
-    path(`${name}.key`),
-    "-out",
-    path(`${name}.csr`),
-  );
-  openssl(
-    "x509",
-    "-req",
-    "-in",
-    path(`${name}.csr`),
-    "-CA",
-    path(`${ca}.pem`),
-    "-CAkey",
-    path(`${ca}.key`),
-    "-CAcreateserial",
-    "-days",
-    "2",
-    "-extfile",
-    path(`${name}.ext`),
-    "-out",
-    path(`${name}.pem`),
-  );
 }
 
 function startTls(verify: boolean): Promise<NatsServer> {
