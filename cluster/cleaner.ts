@@ -46,6 +46,18 @@ export function namedBy({ owner, to, late }: ShardRecord): NodeId[] {
   return [owner, ...target, ...late.map(({ at }) => at)];
 }
 
+/**
+ * Whether an incarnation is over and its record removed. Asks the store: a node of which nothing is known here may also
+ * be one of which nothing has been heard yet.
+ *
+ * @throws {RecordsUnavailableError} if no answer comes
+ */
+export async function wasRemoved(bucket: ClusterBucket, { node, incarnation }: NodeId): Promise<boolean> {
+  if (await bucket.nodes.refresh(keys.node(node))) return false;
+  const retired = await bucket.retired.refresh(keys.retired);
+  return incarnationCount(incarnation) <= (retired?.record.count ?? 0);
+}
+
 /** The cleaner of one node. Of all nodes that are up, the first by name does the work. */
 export class Cleaner {
   readonly #ports: CleanerPorts;

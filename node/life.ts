@@ -26,6 +26,7 @@ import { RECORD_BYTES_MAX, recordsStore } from "../storage/records_store.ts";
 import type { Store } from "../storage/store.ts";
 import { bucketOf } from "../transport/subjects.ts";
 import { assemble, type Ground, type Parts } from "./assemble.ts";
+import { LostPeers } from "./lost_peers.ts";
 import { Permissions } from "./permissions.ts";
 import type { Settings } from "./settings.ts";
 
@@ -134,7 +135,7 @@ export class Life {
     const cleaner = new Cleaner({ bucket, membership, clock, log, keepOverMs: settings.keepOverMs });
     this.#stops.push(() => cleaner.stop());
     cleaner.start();
-    this.#begin(this.#parts);
+    this.#begin(this.#parts, new LostPeers(this.#parts, bucket, log));
     return this.#parts;
   }
 
@@ -164,13 +165,13 @@ export class Life {
     });
   }
 
-  #begin(parts: Parts): void {
+  #begin(parts: Parts, lost: LostPeers): void {
     const { membership, gate, pulse, coordinator, door } = parts;
     this.#stops.push(
       () => pulse.stop(),
       membership.onFenced((reason) => this.#onFenced(reason)),
       membership.onView(() => {
-        forgetLost(parts);
+        lost.forget();
         parts.router.recheck();
       }),
       gate.onChange((open, reason) => this.#gateChanged(parts, open, reason)),
@@ -178,7 +179,7 @@ export class Life {
     pulse.start();
     coordinator.start();
     door?.open();
-    this.#armSweep(parts);
+    this.#armSweep(parts, lost);
   }
 
   #gateChanged({ gate, table }: Parts, open: boolean, reason: string): void {
@@ -187,12 +188,13 @@ export class Life {
     if (open) for (const shard of table) shard.catalog.wake();
   }
 
-  #armSweep(parts: Parts): void {
+  #armSweep(parts: Parts, lost: LostPeers): void {
     const { clock, settings } = this.#ports;
     this.#sweep = clock.after(settings.sweepMs, () => {
       for (const shard of parts.table) if (shard.phase === "serving") shard.catalog.sweep(clock.now());
-      if (forgetLost(parts)) parts.router.recheck();
-      this.#armSweep(parts);
+      if (lost.forget()) parts.router.recheck();
+      void lost.forgetRemoved();
+      this.#armSweep(parts, lost);
     });
   }
 
@@ -228,23 +230,6 @@ function endParts({ door, coordinator, table, router, inbound, keeper, outbox }:
   inbound.stop();
   keeper.stop();
   outbox.stop();
-}
-
-/**
- * Drops what is kept about lives that are over; tells whether there were any. Looked at again and again, not only when
- * one ends: a link table or mail that came with a shard may still name it afterwards.
- */
-function forgetLost({ membership, peers, keeper, inbound, table }: Parts): boolean {
-  let found = false;
-  for (const peer of [...peers]) {
-    if (!membership.isOver(peer.id)) continue;
-    keeper.forget(peer);
-    inbound.forget(peer);
-    for (const shard of table) shard.forget(peer);
-    peers.forget(peer.id);
-    found = true;
-  }
-  return found;
 }
 
 function overError(): NodeStoppedError {

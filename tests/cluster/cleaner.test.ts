@@ -134,6 +134,31 @@ describe("the records of nodes that are over", () => {
     expect(a.inspect().nodes.length).toBe(1);
   });
 
+  test("are gone from memory too when a parked shard still names them after their records were removed", async () => {
+    cluster = new MemoryCluster();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const hosts = [hostLedger(steering({ gates: new Map([["x", promise]]) }))];
+    await cluster.start("w", { settings: SETTINGS });
+    const a = await cluster.start("a", { hosts, settings: SETTINGS });
+    const z = await cluster.start("z", { settings: SETTINGS });
+    const asked = cluster.outcome(z.ref(Ledger, "x").hold("word"));
+    await cluster.clock.advance(100);
+    cluster.network.partition(["a"], ["z"]);
+    resolve();
+    await cluster.clock.advance(100);
+    expect(a.inspect().counters.unconfirmedReplies).toBe(1);
+    expect((await cluster.ends(a.leave({ deadlineMs: 5_000 }))).parked).toBe(1);
+    cluster.network.crash("z");
+    await cluster.ends(z.stop());
+    await asked;
+    await cluster.until("no record of z", () => stored("z") === undefined);
+    const heir = await cluster.start("heir", { hosts, settings: SETTINGS });
+    expect(await cluster.ends(heir.ref(Ledger, "x").read())).toEqual(["word"]);
+    await cluster.clock.advance(5_000);
+    expect(heir.inspect().counters).toMatchObject({ unconfirmedReplies: 0, peers: 1 });
+    expect((await cluster.ends(heir.leave())).durationMs).toBeLessThan(1_000);
+  });
+
   test("leave nothing in memory when they are called although nobody has taken their shards", async () => {
     cluster = new MemoryCluster();
     const caller = await cluster.start("caller");
