@@ -122,9 +122,9 @@ export class Inbound {
   }
 
   /** The link that a peer speaks about. Who never had its shard, as far as is known, only makes this node look. */
-  #linkOf(peer: Peer, { kind, shard }: ShardRef): SenderLink | undefined {
+  #linkOf(peer: Peer, { kind, shard }: ShardRef, epoch?: number): SenderLink | undefined {
     const link = this.#ports.router.known(kind, shard);
-    if (link === undefined || link.owners.has(peer)) return link;
+    if (link === undefined || link.owners.has(peer, epoch)) return link;
     this.#ports.table.look(kind, shard);
     return undefined;
   }
@@ -138,7 +138,7 @@ export class Inbound {
 
   #reply(peer: Peer, reply: Reply): void {
     const { kind, shard, seq, epoch } = reply;
-    const link = this.#linkOf(peer, reply);
+    const link = this.#linkOf(peer, reply, epoch);
     // a new owner may be heard before its record is seen: not confirmed, it says it again
     if (link === undefined && this.#ports.router.known(kind, shard)?.awaiting(seq)) return;
     this.#confirm(peer, kind, shard, seq);
