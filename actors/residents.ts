@@ -61,6 +61,7 @@ export class Residents {
   clear(): void {
     for (const activation of [...this.active.values()]) this.remove(activation);
     for (const name of [...this.passive.keys()]) this.wake(name);
+    for (const { mailbox } of this.awaited.values()) mailbox.clear(); // off the node's scales
     this.awaited.clear();
     this.quarantined.clear();
   }

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import type { OwnedEntry } from "../cluster/ownership.ts";
 import { sameNode } from "../cluster/protocol.ts";
 import type { Timer } from "../platform/clock.ts";
 import type { HandoffPorts } from "./ports.ts";
@@ -76,15 +77,25 @@ export class Chunks {
       if (value) keys.push(key);
     });
     watch.stop();
-    for (const key of keys) if (this.#isLeftOver(kind, key)) await this.#removeKey(key);
+    for (const key of keys) if (await this.#isLeftOver(kind, key)) await this.#removeKey(key);
+  }
+
+  /**
+   * Asks the leader as well: by what the watch has shown it may still be this node's shard when another one has parked
+   * it. The chunk was there before that, and chunks are written under a record that names their move; so whatever the
+   * leader's record does not name now, it never will.
+   */
+  async #isLeftOver(kind: string, key: string): Promise<boolean> {
+    const [, , shard, moveId] = key.split(".");
+    const { ownership } = this.#ports;
+    if (!this.#isUnneeded(ownership.entry(kind, Number(shard)), moveId)) return false;
+    return this.#isUnneeded(await ownership.refresh(kind, Number(shard)), moveId);
   }
 
   /** Its shard is this node's, and not parked: only a park that this node is making needs chunks, under its own move. */
-  #isLeftOver(kind: string, key: string): boolean {
-    const [, , shard, moveId] = key.split(".");
-    const record = this.#ports.ownership.entry(kind, Number(shard))?.record;
-    if (record === undefined || !sameNode(record.owner, this.#ports.self)) return false;
-    return record.state !== "parked" && record.moveId !== moveId;
+  #isUnneeded(entry: OwnedEntry | undefined, moveId: string | undefined): boolean {
+    if (entry === undefined || !sameNode(entry.record.owner, this.#ports.self)) return false;
+    return entry.record.state !== "parked" && entry.record.moveId !== moveId;
   }
 
   async #removeKey(key: string): Promise<void> {

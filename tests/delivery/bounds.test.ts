@@ -94,6 +94,36 @@ describe("messages that wait for their turn", () => {
   });
 });
 
+describe("messages that wait for one shard", () => {
+  test("are bounded by themselves: other shards go on, and those that wait are all handled in order", async () => {
+    const contract = ledger({ shards: 16 });
+    let frozen = false;
+    cluster = new MemoryCluster({
+      filter: (_from, to, subject) =>
+        frozen && to === "owner" && /\.(batch|actor)/.test(subject) ? "drop" : "deliver",
+    });
+    await cluster.start("owner", { hosts: [hostLedger(steering(), contract)] });
+    await cluster.settled("ledger", "owner");
+    const caller = await cluster.start("caller", {
+      settings: { waitingMax: 10, slowStart: 4, windowMax: 4 },
+    });
+    const first = caller.ref(contract, "first");
+    await cluster.ends(first.add("first"));
+    frozen = true;
+    const tallied = counted(Array.from({ length: 30 }, (_, i) => first.add(`${i}`, { timeoutMs: 30_000 })));
+    const others = counted(
+      Array.from({ length: 6 }, (_, i) => caller.ref(contract, `other ${i}`).add("x", { timeoutMs: 30_000 })),
+    );
+    await cluster.clock.advance(100);
+    frozen = false;
+    expect(await cluster.ends(tallied)).toEqual({ value: 14, busy: 16 });
+    expect(await cluster.ends(others)).toEqual({ value: 6 });
+    const words = await cluster.ends(first.read());
+    expect(words).toEqual(["first", ...Array.from({ length: 14 }, (_, i) => `${i}`)]);
+    expect(caller.inspect().counters).toMatchObject({ waiting: 0, pending: 0, outgoing: 0 });
+  });
+});
+
 describe("calls that have not ended", () => {
   test("are bounded for the node, to actors here and elsewhere; tells are not counted", async () => {
     const { owner, caller, steered } = await two({ pendingMax: 10 });
@@ -128,6 +158,37 @@ describe("replies that nobody has confirmed", () => {
     expect(await cluster.ends(second)).toEqual({ busy: 2 });
     await cluster.until("all confirmed", () => owner.inspect().counters.unconfirmedBytes === 0);
     expect(await cluster.ends(caller.ref(Ledger, "log 0").run(undefined))).toBe(WORD);
+  });
+});
+
+describe("replies to one sender about one shard", () => {
+  test("are bounded in number: its asks are refused, its tells and other senders are not", async () => {
+    const { owner, caller, freeze } = await two({ repliesMax: 5, ackEvery: 1 });
+    const other = await cluster.start("other");
+    const log = caller.ref(Ledger, "log");
+    freeze("answers");
+    const first = counted(Array.from({ length: 5 }, (_, i) => log.add(`${i}`, { timeoutMs: 30_000 })));
+    await cluster.clock.advance(5);
+    const told = counted([log.note("told", { timeoutMs: 30_000 })]);
+    const second = counted([log.add("no", { timeoutMs: 30_000 }), log.add("no", { timeoutMs: 30_000 })]);
+    const others = counted([other.ref(Ledger, "log").add("other", { timeoutMs: 30_000 })]);
+    await cluster.clock.advance(100);
+    expect(await cluster.ends(owner.ref(Ledger, "log").read())).toEqual([
+      "0",
+      "1",
+      "2",
+      "3",
+      "4",
+      "told",
+      "other",
+    ]);
+    freeze(false);
+    expect(await cluster.ends(first)).toEqual({ value: 5 });
+    expect(await cluster.ends(second)).toEqual({ busy: 2 });
+    expect(await cluster.ends(told)).toEqual({ value: 1 });
+    expect(await cluster.ends(others)).toEqual({ value: 1 });
+    await cluster.until("all confirmed", () => owner.inspect().counters.unconfirmedReplies === 0);
+    expect(await cluster.ends(log.add("yes"))).toBe(8);
   });
 });
 
