@@ -56,13 +56,16 @@ export class Troubles {
 
   #crash(life: Life): void {
     const { lives, random, leaseMs } = this.#options;
-    this.#note("crash", life.name)();
+    const back = this.#note("crash", life.name); // who never comes back may be found dead at any time
     lives.kill(life);
     const chance = random.next();
     if (chance < 0.3) return;
     const afterMs = chance < 0.65 ? random.next() * 100 : random.next() * 2 * leaseMs;
-    const name = random.next() < 0.75 ? life.name : undefined;
-    this.#later(afterMs, () => lives.start(name ?? lives.freeName()));
+    const comesBack = random.next() < 0.75;
+    this.#later(afterMs, () => {
+      if (comesBack) back();
+      lives.start(comesBack ? life.name : lives.freeName());
+    });
   }
 
   #freeze({ name, clock }: Life, suspended: boolean): void {
