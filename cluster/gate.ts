@@ -33,6 +33,8 @@ export type GateListener = (isOpen: boolean, reason: string) => void;
 const NOTHING_FRESH = "nothing that was sent lately has come back";
 /** From one look at the two clocks to the next, in milliseconds. */
 const CHECK_MS = 250;
+/** So long without a look, although one is due several times in it, means that the process stood still. */
+const STOOD_STILL_MS = 1_500;
 /** The wall clock this far ahead of the monotonic one since the last look means that the machine was suspended. */
 const SUSPENDED_MS = 1_000;
 
@@ -57,6 +59,7 @@ export class Gate {
   #reason = "no renewal yet";
   #ended = false;
   #driftMs: number;
+  #lookedAt: number = Number.POSITIVE_INFINITY;
   #timer: Timer | undefined;
 
   constructor({ clock, safeMs, freshMs, connected, defects }: GateOptions) {
@@ -102,7 +105,8 @@ export class Gate {
 
   /** Starts looking at the clocks. */
   start(): void {
-    this.#driftMs = this.#clock.wall() - this.#clock.now();
+    this.#lookedAt = this.#clock.now();
+    this.#driftMs = this.#clock.wall() - this.#lookedAt;
     this.#check();
   }
 
@@ -159,8 +163,11 @@ export class Gate {
 
   #look(): void {
     this.#lookAtWall();
-    const lapsed = this.#pulsing && this.#allowed && this.#clock.now() >= this.#freshUntil;
-    if (lapsed) this.disturb(NOTHING_FRESH);
+    const now = this.#clock.now();
+    const stoodStill = now - this.#lookedAt >= STOOD_STILL_MS;
+    this.#lookedAt = now;
+    const lapsed = this.#pulsing && this.#allowed && now >= this.#freshUntil;
+    if (stoodStill || lapsed) this.disturb(NOTHING_FRESH);
   }
 
   /** How far the wall clock has run ahead of the monotonic one since the last look. */

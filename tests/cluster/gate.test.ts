@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { Gate } from "../../cluster/gate.ts";
+import type { Clock } from "../../platform/clock.ts";
 import { ManualClock } from "../../testing/manual_clock.ts";
 
-function gateAt(clock: ManualClock): { gate: Gate; seen: string[]; renew: () => void } {
+function gateAt(clock: Clock): { gate: Gate; seen: string[]; renew: () => void } {
   const gate = new Gate({ clock, safeMs: 12_000, freshMs: 1_500, connected: true });
   const seen: string[] = [];
   gate.onChange((isOpen, reason) => seen.push(isOpen ? "open" : reason));
@@ -128,6 +129,31 @@ describe("Gate", () => {
       true,
       ["open", "nothing that was sent lately has come back", "open"],
     ]);
+    gate.end("test");
+  });
+
+  test("refuses a renewal from before a freeze also when it was closed already", async () => {
+    const inner = new ManualClock();
+    let frozenMs = 0;
+    const clock: Clock = {
+      now: () => inner.now() + frozenMs,
+      wall: () => inner.wall() + frozenMs,
+      after: (delayMs, run) => inner.after(delayMs, run),
+      soon: (run) => inner.soon(run),
+    };
+    const { gate, renew } = gateAt(clock);
+    renew();
+    gate.expectPulse();
+    await inner.advance(400);
+    gate.setConnected(false, "cut");
+    gate.setConnected(true, "back");
+    const [sentAt, mark] = [clock.now(), gate.mark];
+    frozenMs = 5_000;
+    gate.fresh(clock.now());
+    gate.acked(sentAt, mark);
+    expect(gate.isOpen).toBe(false);
+    renew();
+    expect(gate.isOpen).toBe(true);
     gate.end("test");
   });
 
