@@ -27,9 +27,12 @@ export class Chunks {
     this.#chunkBytes = chunkBytes;
   }
 
+  count(bytes: Uint8Array): number {
+    return Math.ceil(bytes.byteLength / this.#chunkBytes);
+  }
+
   sum(bytes: Uint8Array): ChunkSum {
-    const count = Math.ceil(bytes.byteLength / this.#chunkBytes);
-    return { count, bytes: bytes.byteLength, hash: sha256(bytes) };
+    return { count: this.count(bytes), bytes: bytes.byteLength, hash: sha256(bytes) };
   }
 
   /** Makes known that there will be chunks of this write. */
@@ -43,8 +46,7 @@ export class Chunks {
 
   /** Writes all chunks. The key holds the nonce, so whoever finds one written has written it himself. */
   async put(key: StoreKey, nonce: string, bytes: Uint8Array): Promise<void> {
-    const { count } = this.sum(bytes);
-    await inGroups(count, (index) => {
+    await inGroups(this.count(bytes), (index) => {
       const from = index * this.#chunkBytes;
       const chunk = bytes.subarray(from, from + this.#chunkBytes);
       return this.#records.create(storeKeys.chunk(key, nonce, index), chunk);

@@ -18,7 +18,6 @@ export const NO_STORE: Store = Object.freeze<Store>({
   commit: none,
   remove: none,
   timed: none,
-  unmark: none,
   highestEpoch: none,
   close: () => Promise.resolve(),
 });

@@ -10,7 +10,7 @@
 import { ConfigurationError, DecodeError } from "../errors.ts";
 import type { CasResult, Records } from "../transport/records.ts";
 import { Chunks } from "./chunks.ts";
-import { type ChunkSum, decodeHead, encodeHead, type Head, storeKeys } from "./heads.ts";
+import { type ChunkSet, type ChunkSum, decodeHead, encodeHead, type Head, storeKeys } from "./heads.ts";
 import {
   STORED_BYTES_MAX,
   type Store,
@@ -105,37 +105,59 @@ class RecordsStore implements Store {
   }
 
   async #write(write: StoreWrite): Promise<StoreOutcome> {
-    await this.#stamps.raise(write);
-    if (write.timers && !write.hadTimers) await this.#marks.set(write);
-    const long = write.bytes.byteLength > this.#inlineBytesMax;
-    const outcome = long ? await this.#writeLong(write) : await this.#writeHead(write, undefined);
+    const { timers, hadTimers, afterLoss = false } = write;
+    const clears = !timers && (hadTimers || afterLoss);
+    const [mark] = await Promise.all([
+      clears ? this.#marks.look(write) : undefined,
+      this.#stamps.raise(write),
+    ]);
+    if (timers && !hadTimers) await this.#marks.set(write);
+    const outcome = await this.#writeEntry(write);
     if (!outcome.ok) return outcome;
-    if (write.hadTimers && !write.timers) await tidied(this.unmark(write));
-    if (!long && write.replacesBytes > this.#inlineBytesMax)
-      await tidied(this.#chunks.removeOthers(write, undefined));
+    await tidied(this.#marks.clear(write, mark));
+    await tidied(this.#removeChunks(write));
     return outcome;
+  }
+
+  async #writeEntry(write: StoreWrite): Promise<StoreOutcome> {
+    const outcome = this.#isLong(write) ? await this.#writeLong(write) : await this.#writeHead(write);
+    return outcome.ok ? outcome : await this.#refused(write);
   }
 
   async #writeLong(write: StoreWrite): Promise<StoreOutcome> {
     const { nonce, bytes } = write;
     const sum = this.#chunks.sum(bytes);
-    const own = { nonce, count: sum.count };
-    await this.#chunks.announce(write, own);
+    await this.#chunks.announce(write, { nonce, count: sum.count });
     const headFirst = this.#defects.has("chunks-after-head") ? await this.#writeHead(write, sum) : undefined;
     await this.#chunks.put(write, nonce, bytes);
-    const outcome = headFirst ?? (await this.#writeHead(write, sum));
-    if (outcome.ok) await tidied(this.#chunks.removeOthers(write, own));
-    else if (await this.#isLost(write)) await this.#chunks.remove(write, own);
-    return outcome;
+    return headFirst ?? (await this.#writeHead(write, sum));
   }
 
-  /** Whether a refused write can have no effect any more; an earlier try of it may be what is there. */
-  async #isLost(write: StoreWrite): Promise<boolean> {
+  /** What is there may be an earlier try of this write, whose answer was lost. If not, it can have no effect any more. */
+  async #refused(write: StoreWrite): Promise<StoreOutcome> {
     const head = await this.head(write);
-    return head?.nonce !== write.nonce && (head?.revision ?? 0) !== write.revision;
+    if (head?.nonce === write.nonce) return { ok: true, revision: head.revision };
+    const lost = (head?.revision ?? 0) !== write.revision;
+    if (lost && this.#isLong(write)) await this.#chunks.remove(write, this.#setOf(write));
+    return { ok: false };
   }
 
-  async #writeHead(write: StoreWrite, chunks: ChunkSum | undefined): Promise<CasResult> {
+  /** Of all writes but this one, once it was applied. */
+  async #removeChunks(write: StoreWrite): Promise<void> {
+    const long = this.#isLong(write);
+    if (!long && !write.afterLoss && write.replacesBytes <= this.#inlineBytesMax) return;
+    await this.#chunks.removeOthers(write, long ? this.#setOf(write) : undefined);
+  }
+
+  #isLong({ bytes }: StoreWrite): boolean {
+    return bytes.byteLength > this.#inlineBytesMax;
+  }
+
+  #setOf({ nonce, bytes }: StoreWrite): ChunkSet {
+    return { nonce, count: this.#chunks.count(bytes) };
+  }
+
+  async #writeHead(write: StoreWrite, chunks?: ChunkSum): Promise<CasResult> {
     const { name, nonce, bytes } = write;
     const key = storeKeys.head(write);
     const value = encodeHead({ name, nonce, inline: chunks ? undefined : bytes, chunks });
@@ -145,17 +167,16 @@ class RecordsStore implements Store {
   }
 
   async remove(key: StoreKey, revision: number): Promise<StoreOutcome> {
+    const mark = await this.#marks.look(key);
     const outcome = await this.#records.remove(storeKeys.head(key), revision);
-    if (outcome.ok) await tidied(this.#chunks.removeOthers(key, undefined).then(() => this.unmark(key)));
+    if (!outcome.ok) return outcome;
+    await tidied(this.#marks.clear(key, mark));
+    await tidied(this.#chunks.removeOthers(key, undefined));
     return outcome;
   }
 
   timed(kind: string, shard: number): Promise<string[]> {
     return this.#marks.names(kind, shard);
-  }
-
-  unmark(key: StoreKey): Promise<void> {
-    return this.#marks.clear(key);
   }
 
   highestEpoch(kind: string, shard: number): Promise<number> {

@@ -155,13 +155,9 @@ class SqliteStore implements Store {
     );
   }
 
+  /** The mark is part of the entry, so it is never wrong. */
   timed(kind: string, shard: number): Promise<string[]> {
     return this.#answer("list", () => this.#timed.all(kind, shard).map(({ name }) => String(name)));
-  }
-
-  /** The mark is part of the entry, so it is never wrong. */
-  unmark(_key: StoreKey): Promise<void> {
-    return Promise.resolve();
   }
 
   highestEpoch(kind: string, shard: number): Promise<number> {

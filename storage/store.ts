@@ -44,6 +44,8 @@ export interface StoreWrite extends StoreKey {
   readonly timers: boolean;
   /** Whether it had, by the entry that this one replaces. */
   readonly hadTimers: boolean;
+  /** A former owner was lost, in the middle of a write perhaps: what it may have left beside the entry is removed. */
+  readonly afterLoss?: boolean;
 }
 
 /** How a write ended, when that is known. */
@@ -66,10 +68,11 @@ export interface Store {
   commit(writes: readonly StoreWrite[]): readonly Promise<StoreOutcome>[];
   /** Takes an entry out that is still at `revision`. */
   remove(key: StoreKey, revision: number): Promise<StoreOutcome>;
-  /** Names of a shard's actors that have timers. It may name some that have none any more, and never misses one. */
+  /**
+   * Names of a shard's actors that have timers; it never misses one. It may name some that have none, because their
+   * owner was lost: until the next owner's first write.
+   */
   timed(kind: string, shard: number): Promise<string[]>;
-  /** The actor was found to have no timers although {@link Store.timed} names it. Only its owner may say so. */
-  unmark(key: StoreKey): Promise<void>;
   /** No entry of the shard was ever written under a higher epoch; 0 if none was written. */
   highestEpoch(kind: string, shard: number): Promise<number>;
   /** Ends the store. Nothing is written any more. */

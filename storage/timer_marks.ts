@@ -2,7 +2,8 @@
  * Marks of the actors that have timers, in a bucket of records: who takes over a shard lists them and starts those actors.
  *
  * A mark is set before the write that sets an actor's first timer, and cleared after the one that has none, so it is
- * never missing. Setting one that is there writes it again: a former owner that is still about to clear it must fail.
+ * never missing. Setting one that is there writes it again, and who clears one has looked at it before its write: a
+ * former owner that is still about to clear it must fail.
  *
  * @module
  */
@@ -33,10 +34,15 @@ export class TimerMarks {
     }
   }
 
-  async clear(key: StoreKey): Promise<void> {
-    const at = storeKeys.mark(key);
-    const found = await this.#records.get(at);
-    if (found) await this.#records.remove(at, found.revision);
+  /** The mark as it is now, for {@link TimerMarks.clear}; `undefined` if there is none. */
+  async look(key: StoreKey): Promise<number | undefined> {
+    const found = await this.#records.get(storeKeys.mark(key));
+    return found?.value && found.revision;
+  }
+
+  /** @param revision what was seen before the write after which it is cleared */
+  async clear(key: StoreKey, revision: number | undefined): Promise<void> {
+    if (revision !== undefined) await this.#records.remove(storeKeys.mark(key), revision);
   }
 
   async names(kind: string, shard: number): Promise<string[]> {

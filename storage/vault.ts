@@ -136,7 +136,7 @@ export class ShardVault {
   ): Promise<Mark | undefined> {
     if (this.#ports.defects.has("no-epoch-write")) return markOf(entry, record);
     const { state, timers } = record ?? { state: undefined, timers: [] };
-    return await this.#write({ name, state, timers }, markOf(entry, record));
+    return await this.#write({ name, state, timers }, markOf(entry, record), true);
   }
 
   #found(mark: Mark, record: StoredRecord | undefined, lost: boolean): FoundActor {
@@ -168,6 +168,7 @@ export class ShardVault {
   async #write(
     given: Pick<StoredRecord, "name" | "state" | "timers">,
     over: Mark,
+    afterLoss = false,
   ): Promise<Mark | undefined> {
     const { self, committer, random } = this.#ports;
     const epoch = this.#epoch();
@@ -181,6 +182,7 @@ export class ShardVault {
       replacesBytes: over.bytes,
       timers: given.timers.length > 0,
       hadTimers: over.timers,
+      afterLoss,
     });
     if (!outcome.ok) return undefined;
     return { revision: outcome.revision, bytes: bytes.byteLength, timers: given.timers.length > 0 };

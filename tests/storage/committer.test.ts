@@ -1,11 +1,24 @@
 import { beforeEach, describe, expect, test } from "bun:test";
 import type { Committer } from "../../storage/committer.ts";
+import { recordsStore } from "../../storage/records_store.ts";
 import type { Store } from "../../storage/store.ts";
+import type { Records } from "../../transport/records.ts";
 import { bytesOf, KEY, StoreWorld } from "./support.ts";
 
 let world: StoreWorld;
 let store: Store;
 let committer: Committer;
+
+function bound(records: Records): Records {
+  return {
+    create: (key, value) => records.create(key, value),
+    update: (key, value, revision) => records.update(key, value, revision),
+    remove: (key, revision) => records.remove(key, revision),
+    get: (key) => records.get(key),
+    exists: () => records.exists(),
+    watch: (prefix, onEntry) => records.watch(prefix, onEntry),
+  };
+}
 
 beforeEach(async () => {
   world = new StoreWorld();
@@ -91,6 +104,20 @@ describe("Committer.commit()", () => {
   });
 });
 
+describe("a write of an entry that another has written meanwhile", () => {
+  for (const defects of [[], ["commit-not-by-cas"]]) {
+    test(`${defects[0] ?? "as it is"}: ${defects[0] ? "replaces it" : "is refused"}`, async () => {
+      const first = await world.ends(committer.commit(world.write(0, bytesOf(1))));
+      const revision = first.ok ? first.revision : 0;
+      await world.ends(committer.commit(world.write(revision, bytesOf(2))));
+      const late = await world.store("late", { recordBytesMax: 65_536, defects: new Set(defects) });
+      const [outcome] = late.commit([world.write(revision, bytesOf(3))]);
+      expect((await world.ends(outcome as Promise<{ ok: boolean }>)).ok).toBe(defects.length > 0);
+      expect((await world.ends(store.load(KEY)))?.bytes).toEqual(bytesOf(defects.length > 0 ? 3 : 2));
+    });
+  }
+});
+
 describe("a long entry", () => {
   test("is as before when its writer died between the chunks and the head; the next write removes what is left", async () => {
     const first = await world.ends(committer.commit(world.write(0, bytesOf(100_000, 1))));
@@ -110,6 +137,41 @@ describe("a long entry", () => {
     expect(world.keys("chunks").length).toBe(3);
     expect((await world.ends(store.load(KEY)))?.bytes).toEqual(bytesOf(120_000, 3));
   });
+
+  test("that its writer left without a head goes with the next owner's first write, also of a short one", async () => {
+    world.fate = (operation, key) =>
+      operation === "create" && key.startsWith("state.") ? "lose-request" : "answer";
+    const [lost] = store.commit([world.write(0, bytesOf(180_000))]);
+    await world.ends((lost as Promise<unknown>).catch(() => undefined));
+    world.fate = () => "answer";
+    expect(world.keys("chunks").length).toBe(4);
+    expect((await world.ends(committer.commit(world.write(0, bytesOf(5), { afterLoss: true })))).ok).toBe(
+      true,
+    );
+    expect([...world.keys("chunks"), ...world.keys("chunksets")]).toEqual([]);
+  });
+
+  test("goes although the answer to the short one that replaces it was lost", async () => {
+    const first = await world.ends(committer.commit(world.write(0, bytesOf(100_000))));
+    once("update", "lose-answer");
+    const short = world.write(first.ok ? first.revision : 0, bytesOf(5), { replacesBytes: 100_000 });
+    expect((await world.ends(committer.commit(short))).ok).toBe(true);
+    expect([...world.keys("chunks"), ...world.keys("chunksets")]).toEqual([]);
+  });
+
+  for (const defects of [[], ["chunks-after-head"]]) {
+    test(`${defects[0] ?? "as it is"}: is ${defects[0] ? "lost" : "as before"} when its writer dies in the middle`, async () => {
+      const first = await world.ends(committer.commit(world.write(0, bytesOf(100_000, 1))));
+      const doomed = await world.store("doomed", { recordBytesMax: 65_536, defects: new Set(defects) });
+      world.fate = (_operation, key, client) =>
+        client === "doomed" && key.startsWith("chunks.") ? "lose-request" : "answer";
+      const [lost] = doomed.commit([world.write(first.ok ? first.revision : 0, bytesOf(180_000, 2))]);
+      await world.ends((lost as Promise<unknown>).catch(() => undefined));
+      const found = await world.ends(store.load(KEY).catch((error: { code: string }) => error.code));
+      if (defects.length > 0) expect(found).toBe("decode-failed");
+      else expect(found).toMatchObject({ bytes: bytesOf(100_000, 1) });
+    });
+  }
 
   test("leaves nothing when its write is refused", async () => {
     await world.ends(committer.commit(world.write(0, bytesOf(10))));
@@ -145,6 +207,56 @@ describe("a long entry", () => {
 });
 
 describe("a mark of timers", () => {
+  const MARK = "timers.cart.3.alice";
+
+  test("stays when a former owner looks at it after the next owner has set timers", async () => {
+    const first = await world.ends(committer.commit(world.write(0, bytesOf(1), { timers: true })));
+    const records = await world.network.connect("former").records("stored");
+    const { promise: frozen, resolve: goOn } = Promise.withResolvers<void>();
+    let applied = false;
+    const former = recordsStore({
+      ...bound(records),
+      update: async (key, value, revision) => {
+        const outcome = await records.update(key, value, revision);
+        if (key.startsWith("state.")) applied = true;
+        return outcome;
+      },
+      get: async (key) => {
+        if (applied) await frozen;
+        return await records.get(key);
+      },
+    });
+    const [ending] = former.commit([
+      world.write(first.ok ? first.revision : 0, bytesOf(2), { hadTimers: true }),
+    ]);
+    await world.clock.advance(100);
+    expect(applied).toBe(true);
+    const head = await world.ends(store.head(KEY));
+    await world.ends(committer.commit(world.write(head?.revision ?? 0, bytesOf(3), { timers: true })));
+    goOn();
+    expect((await world.ends(ending as Promise<{ ok: boolean }>)).ok).toBe(true);
+    expect(await world.ends(store.timed("cart", 3))).toEqual(["alice"]);
+  });
+
+  test("that its writer left without an entry goes with the next owner's first write", async () => {
+    world.fate = (operation, key) =>
+      operation === "create" && key.startsWith("state.") ? "lose-request" : "answer";
+    const [lost] = store.commit([world.write(0, bytesOf(1), { timers: true })]);
+    await world.ends((lost as Promise<unknown>).catch(() => undefined));
+    world.fate = () => "answer";
+    expect(world.keys("timers")).toEqual([MARK]);
+    await world.ends(committer.commit(world.write(0, bytesOf(2), { afterLoss: true })));
+    expect(world.keys("timers")).toEqual([]);
+  });
+
+  test("goes although the answer to the write without timers was lost", async () => {
+    const first = await world.ends(committer.commit(world.write(0, bytesOf(1), { timers: true })));
+    once("update", "lose-answer");
+    const without = world.write(first.ok ? first.revision : 0, bytesOf(2), { hadTimers: true });
+    expect((await world.ends(committer.commit(without))).ok).toBe(true);
+    expect(world.keys("timers")).toEqual([]);
+  });
+
   test("stays when a former owner's removal of it comes after the next owner has set timers", async () => {
     const first = await world.ends(committer.commit(world.write(0, bytesOf(1), { timers: true })));
     const before = world.network.bucket("stored").entry("timers.cart.3.alice")?.revision ?? 0;
