@@ -69,9 +69,8 @@ export class Activation implements StartOwner, EndingOwner, TurnOwner, Runnable,
     this.#conversation = new Conversation(() => this.#tellRest());
     this.#code = new UserCode(() => this.onProgress());
     const { timers } = this;
-    this.outputs = vault
-      ? new OutputGate(this, { vault, state: this.#state, timers, events, defects })
-      : DIRECT;
+    const ports = { state: this.#state, timers, events, defects, scales: host.outputScales };
+    this.outputs = vault ? new OutputGate(this, { ...ports, vault }) : DIRECT;
     this.#ending = new Ending(this, host, this.#state, this.#code);
     this.#start = new Start(this, { hosted, runtime, state: this.#state, code: this.#code });
     this.#turn = new Turn(this, { hosted, clock, events, code: this.#code, state: this.#state });
@@ -166,7 +165,7 @@ export class Activation implements StartOwner, EndingOwner, TurnOwner, Runnable,
   #mayStart(): boolean {
     const live = this.#status === "active" || this.#status === "activating";
     const busy = this.#code.busy || this.#loading.isPending || this.#ending.isRetiring;
-    return live && !busy && !this.#conversation.isClosing && this.outputs.hasRoom && this.#host.serving;
+    return live && !busy && !this.#conversation.isClosing && this.outputs.hasRoom() && this.#host.serving;
   }
 
   // ---- beginning and end

@@ -7,6 +7,7 @@ import type { ErrorData } from "../errors.ts";
 import type { EventBus } from "../events.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Codec } from "../transport/codec.ts";
+import type { OutputScales } from "./budget.ts";
 import type { Contract } from "./contract.ts";
 import type { Hosted } from "./host.ts";
 import type { ActivationReason } from "./lifecycle.ts";
@@ -47,6 +48,8 @@ export interface ActivationHost<A> {
   readonly epoch: number;
   /** What all mailboxes of the node weigh. */
   readonly mailScales: Scales<Mail>;
+  /** What waits behind all output gates of the node. */
+  readonly outputScales: OutputScales;
   /** Where its actors are stored; `undefined` if they live in memory. */
   readonly vault: Vault | undefined;
   /** Whether its shard is not being drained, sealed or closed. */

@@ -16,6 +16,8 @@ export interface BudgetLimits {
   readonly sleepingBytesMax: number;
   /** Bytes of messages in mailboxes. */
   readonly mailboxBytesMax: number;
+  /** Bytes of answers and tells that wait behind the output gates of stored actors. */
+  readonly outputBytesMax: number;
 }
 
 /** Bytes of the messages in all mailboxes. */
@@ -43,16 +45,63 @@ export class MailScales implements Scales<Mail> {
   }
 }
 
+/** Who waits until there is room for what it would say. */
+export interface RoomSeeker {
+  wake(): void;
+}
+
+/** Bytes of what waits behind all output gates. */
+export class OutputScales {
+  readonly #room: Room;
+  readonly #seekers: Set<RoomSeeker> = new Set();
+
+  constructor(bytesMax: number) {
+    this.#room = new Room(bytesMax);
+  }
+
+  get bytes(): number {
+    return this.#room.taken;
+  }
+
+  get isFull(): boolean {
+    return this.#room.isFull;
+  }
+
+  /** Whether another handler may start; if not, who asks is woken when it may. */
+  hasRoom(seeker: RoomSeeker): boolean {
+    if (this.#room.isFull) this.#seekers.add(seeker);
+    return !this.#room.isFull;
+  }
+
+  forget(seeker: RoomSeeker): void {
+    this.#seekers.delete(seeker);
+  }
+
+  take(bytes: number): void {
+    this.#room.take(bytes);
+  }
+
+  give(bytes: number): void {
+    this.#room.give(bytes);
+    if (this.#room.isFull || this.#seekers.size === 0) return;
+    const seekers = [...this.#seekers];
+    this.#seekers.clear();
+    for (const seeker of seekers) seeker.wake();
+  }
+}
+
 /** Counts against the bounds. What arrives by a move is counted and never refused: it was admitted once already. */
 export class Budget {
   readonly #limits: BudgetLimits;
   #activations = 0;
   #sleepingBytes = 0;
   readonly mail: MailScales;
+  readonly outputs: OutputScales;
 
   constructor(limits: BudgetLimits) {
     this.#limits = limits;
     this.mail = new MailScales(limits.mailboxBytesMax);
+    this.outputs = new OutputScales(limits.outputBytesMax);
   }
 
   get activations(): number {

@@ -9,7 +9,7 @@
 import type { ErrorData } from "../errors.ts";
 import { Activation } from "./activation.ts";
 import type { ActivationHost, ActorRuntime, Beginning } from "./activation_host.ts";
-import type { Budget, MailScales } from "./budget.ts";
+import type { Budget, MailScales, OutputScales } from "./budget.ts";
 import type { Hosted } from "./host.ts";
 import type { ActivationReason } from "./lifecycle.ts";
 import type { Mail } from "./mail.ts";
@@ -60,6 +60,9 @@ export class Catalog implements ActivationHost<Activation> {
   }
   get mailScales(): MailScales {
     return this.#host.budget.mail;
+  }
+  get outputScales(): OutputScales {
+    return this.#host.budget.outputs;
   }
   get serving(): boolean {
     return this.#host.serving;

@@ -6,6 +6,7 @@
 import { type ErrorData, InvalidResultError, OutcomeUnknownError, toErrorData } from "../errors.ts";
 import type { EventBus } from "../events.ts";
 import { copyValue } from "../transport/value.ts";
+import { weight } from "../transport/weight.ts";
 import type { Mail } from "./mail.ts";
 import type { CallOptions, Channel } from "./ref.ts";
 import { reject, reportDeadLetter } from "./reports.ts";
@@ -14,10 +15,15 @@ import { TimerMail } from "./timers.ts";
 /** It goes out or is dropped, once. */
 export interface Output {
   readonly isTell: boolean;
+  /** Bytes, estimated from above. */
+  readonly weight: number;
   release(): void;
   /** What it tells of is not stored and never will be by this activation. */
   drop(): void;
 }
+
+/** Bytes of what waits beside its value: where it goes, or the words of an error. */
+const BARE_WEIGHT = 256;
 
 interface Address {
   readonly kind: string;
@@ -27,6 +33,7 @@ interface Address {
 /** The end of a message. */
 export class HeldEnd implements Output {
   readonly isTell = false;
+  readonly weight: number;
   readonly #mail: Mail;
   readonly #value: unknown;
   readonly #error: ErrorData | undefined;
@@ -45,6 +52,7 @@ export class HeldEnd implements Output {
       const words = cause instanceof Error ? cause.message : "it cannot travel";
       this.#error = toErrorData(new InvalidResultError(`Cannot answer "${mail.message}": ${words}`));
     }
+    this.weight = BARE_WEIGHT + weight(this.#value);
   }
 
   release(): void {
@@ -69,6 +77,7 @@ export class HeldEnd implements Output {
 /** A tell that was checked and copied, on its way to another actor. */
 export class HeldTell implements Output {
   readonly isTell = true;
+  readonly weight: number;
   readonly #events: EventBus;
   readonly #to: Address;
   readonly #channel: Channel;
@@ -90,6 +99,7 @@ export class HeldTell implements Output {
     this.#message = message;
     this.#argument = argument;
     this.#options = options;
+    this.weight = BARE_WEIGHT + weight(argument);
   }
 
   /** Its sender has been told that it is on its way; that it did not arrive, an event tells. */

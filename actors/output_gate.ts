@@ -12,6 +12,7 @@
  */
 import { BusyError, type ErrorData } from "../errors.ts";
 import type { EventBus } from "../events.ts";
+import type { OutputScales, RoomSeeker } from "./budget.ts";
 import type { Contract } from "./contract.ts";
 import { validTell } from "./dispatch.ts";
 import type { Mail } from "./mail.ts";
@@ -24,7 +25,7 @@ import type { ActorTimers, SettledTimer } from "./timers.ts";
 import { NOTHING_STORED, type Vault } from "./vault.ts";
 
 /** Whose gate it is. */
-export interface GateOwner {
+export interface GateOwner extends RoomSeeker {
   readonly kind: string;
   readonly name: string;
   /** Whether a handler or hook of it is running, whose end will be heard. */
@@ -43,6 +44,8 @@ export interface GatePorts {
   readonly state: StateCell;
   readonly timers: ActorTimers;
   readonly events: EventBus;
+  /** What waits behind all gates of the node. */
+  readonly scales: OutputScales;
   /** For tests: rules to break on purpose. */
   readonly defects?: ReadonlySet<string> | undefined;
 }
@@ -79,8 +82,8 @@ export class OutputGate implements Outputs {
     return !this.#committing && !this.#isDirty && this.#queue.length === 0 && this.#tells.length === 0;
   }
 
-  get hasRoom(): boolean {
-    return this.#queue.length < OUTPUTS_MAX;
+  hasRoom(): boolean {
+    return this.#queue.length < OUTPUTS_MAX && this.#ports.scales.hasRoom(this.#owner);
   }
 
   get mark(): StoredMark {
@@ -124,7 +127,7 @@ export class OutputGate implements Outputs {
     if (early) end.release();
     this.#settle();
     this.#queue.push(...this.#tells.splice(0));
-    if (!early) this.#queue.push(end);
+    if (!early) this.#queue.push(this.#weighed(end));
     this.#releaseIfStored();
   }
 
@@ -137,7 +140,19 @@ export class OutputGate implements Outputs {
   }
 
   #releaseIfStored(): void {
-    if (!this.#committing && !this.#isDirty) for (const output of this.#queue.splice(0)) output.release();
+    if (!this.#committing && !this.#isDirty) this.#release(this.#queue.splice(0));
+  }
+
+  #weighed(output: Output): Output {
+    this.#ports.scales.take(output.weight);
+    return output;
+  }
+
+  #release(outputs: readonly Output[]): void {
+    for (const output of outputs) {
+      output.release();
+      this.#ports.scales.give(output.weight);
+    }
   }
 
   // ---- commits
@@ -163,7 +178,7 @@ export class OutputGate implements Outputs {
     this.#storedTimers = timers;
     const covered = this.#queue.splice(0, this.#covered);
     this.#covered = 0;
-    for (const output of covered) output.release();
+    this.#release(covered);
     this.#releaseIfStored();
     this.commit();
     this.#owner.onProgress();
@@ -178,7 +193,12 @@ export class OutputGate implements Outputs {
   drop(): void {
     this.#closed = true;
     this.#committing = false;
-    for (const output of [...this.#queue.splice(0), ...this.#tells.splice(0)]) output.drop();
+    const { scales } = this.#ports;
+    scales.forget(this.#owner);
+    for (const output of [...this.#queue.splice(0), ...this.#tells.splice(0)]) {
+      output.drop();
+      scales.give(output.weight);
+    }
   }
 
   // ---- what handlers send
@@ -205,19 +225,21 @@ export class OutputGate implements Outputs {
   ): Promise<void> {
     this.#owner.assertLive();
     const copy = validTell(contract, message, argument);
-    if (this.#tells.length >= TELLS_MAX)
-      throw new BusyError(
-        `Cannot send "${message}": current number of tells of this handler is ${TELLS_MAX}`,
-      );
+    if (this.#tells.length >= TELLS_MAX || this.#ports.scales.isFull) throw this.#full(message);
     const to = { kind: contract.kind, name };
     this.#took(new HeldTell(this.#ports.events, to, channel, message, copy, options));
+  }
+
+  #full(message: string): BusyError {
+    const now = `${this.#tells.length} tells of this handler and ${this.#ports.scales.bytes} bytes of the node`;
+    return new BusyError(`Cannot send "${message}": current state is ${now} waiting to be stored`);
   }
 
   /** Code that goes on after its handler has no end of its own to wait for: its tells follow what was said last. */
   #took(tell: Output): void {
     if (this.#closed) return tell.drop();
-    if (this.#owner.isHandling) return void this.#tells.push(tell);
-    this.#queue.push(tell);
+    if (this.#owner.isHandling) return void this.#tells.push(this.#weighed(tell));
+    this.#queue.push(this.#weighed(tell));
     this.#releaseIfStored();
   }
 
@@ -228,6 +250,6 @@ export class OutputGate implements Outputs {
     if (tells.length === 0) return;
     this.#covered -= this.#queue.slice(0, this.#covered).filter(isTell).length;
     this.#queue = this.#queue.filter((output) => !output.isTell);
-    for (const tell of tells) tell.release();
+    this.#release(tells);
   }
 }

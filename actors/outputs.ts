@@ -14,8 +14,8 @@ import type { StoredMark } from "./snapshot.ts";
 export interface Outputs {
   /** Whether nothing waits to be stored or to go out. */
   readonly isQuiet: boolean;
-  /** Whether another handler may start. */
-  readonly hasRoom: boolean;
+  /** Whether another handler may start; if not, its owner is woken when it may. */
+  hasRoom(): boolean;
   /** The store's entry that the state is equal to; `undefined` if it is not stored. */
   readonly mark: StoredMark | undefined;
   /** The state that it will begin with is equal to that entry. */
@@ -39,7 +39,7 @@ export interface Outputs {
 /** Everything at once: of actors that live in memory. */
 export const DIRECT: Outputs = Object.freeze<Outputs>({
   isQuiet: true,
-  hasRoom: true,
+  hasRoom: () => true,
   mark: undefined,
   know: () => {},
   begin: () => {},

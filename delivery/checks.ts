@@ -10,7 +10,7 @@ import { copyValue } from "../transport/value.ts";
 import { tooLarge } from "./ends.ts";
 import { CHAIN_MAX } from "./frame.ts";
 import type { Outgoing, Request } from "./outgoing.ts";
-import { excessOf, type Scale, weight } from "./weight.ts";
+import { excessOf, type Scale, weight } from "../transport/weight.ts";
 
 /** By own keys only: `toString` and its kind are nobody's messages. */
 export function declaredMessage({ messages }: Contract, message: string): AskMessage | TellMessage {

@@ -14,7 +14,7 @@ import type { PackableMail, PackedMail } from "./link_receiver.ts";
 import type { Peer } from "./peer.ts";
 import type { Exit } from "./exit.ts";
 import type { SendingRooms } from "./sender_ports.ts";
-import { excess, type Scale } from "./weight.ts";
+import { excess, type Scale } from "../transport/weight.ts";
 
 /** One message that somebody wants sent. */
 export interface Request {

@@ -91,6 +91,8 @@ export interface NodeInspection {
     readonly pending: number;
     /** Bytes of messages in mailboxes. */
     readonly mailboxBytes: number;
+    /** Bytes of answers and tells of stored actors that wait until their state is stored. */
+    readonly outputBytes: number;
     readonly framesOut: number;
     readonly itemsOut: number;
     readonly framesIn: number;
@@ -147,6 +149,7 @@ export function inspectNode(who: { name: string; cluster: string }, parts: Parts
       waiting: router.rooms.waiting.taken,
       pending: router.rooms.pending.taken,
       mailboxBytes: budget.mail.bytes,
+      outputBytes: budget.outputs.bytes,
       heldMessages: table.held.messages,
       heldBytes: table.held.bytes + gaps.taken,
       framesOut: outbox.frames,

@@ -18,6 +18,11 @@ export interface ActorSettings {
   readonly sleepingBytesMax: number;
   /** Bytes of messages in all mailboxes; beyond, messages are refused as `busy`. Default 256 MiB. */
   readonly mailboxBytesMax: number;
+  /**
+   * Bytes of answers and tells of stored actors that wait until their state is stored; beyond, no further handler of a
+   * stored actor starts, and its tells are refused as `busy`. Default 64 MiB.
+   */
+  readonly outputBytesMax: number;
   /** Milliseconds between two looks for idle actors. Default 1,000. */
   readonly sweepMs: number;
 }
@@ -41,6 +46,7 @@ export const DEFAULT_SETTINGS: Settings = {
   activationsMax: 1_000_000,
   sleepingBytesMax: 67_108_864,
   mailboxBytesMax: 268_435_456,
+  outputBytesMax: 67_108_864,
   sweepMs: 1_000,
 };
 

@@ -279,7 +279,8 @@ describe("validate() and firstIssue()", () => {
 
 describe("Budget", () => {
   test("counts both ways, and refuses at its bounds", () => {
-    const budget = new Budget({ activationsMax: 1, sleepingBytesMax: 10, mailboxBytesMax: 10 });
+    const bytes = { sleepingBytesMax: 10, mailboxBytesMax: 10, outputBytesMax: 10 };
+    const budget = new Budget({ activationsMax: 1, ...bytes });
     expect([budget.mayActivate(), budget.maySleep()]).toEqual([true, true]);
     budget.activated();
     budget.slept(10);

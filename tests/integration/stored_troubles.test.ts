@@ -286,6 +286,60 @@ describe("parking of stored actors", () => {
   });
 });
 
+describe("what waits behind the gates of a node", () => {
+  const names = Array.from({ length: 30 }, (_, i) => `x${i}`);
+  const WORD = "x".repeat(3_000);
+
+  async function bounded(): Promise<ActorNode> {
+    const settings = { outputBytesMax: 100_000 };
+    const a = await cluster.start("a", { hosts: [hostTally(steering)], settings });
+    await cluster.ends(Promise.all(names.map((name) => a.ref(Tally, name).add(1))));
+    fate = (operation, key) => (HEAD.test(key) && operation === "update" ? "lose-request" : "answer");
+    return a;
+  }
+
+  test("is bounded in bytes: handlers of stored actors wait, and go on when there is room", async () => {
+    const a = await bounded();
+    steering.run = (actor) => {
+      actor.state.count++;
+      return WORD;
+    };
+    const calls = [1, 2, 3].flatMap(() => names.map((name) => ended(a.ref(Tally, name).run(0))));
+    await cluster.clock.advance(1_000);
+    expect(a.inspect().counters.outputBytes).toBeGreaterThan(90_000);
+    expect(a.inspect().counters.outputBytes).toBeLessThan(120_000);
+    expect(calls.some(({ outcome }) => outcome !== undefined)).toBe(false);
+    fate = () => "answer";
+    await cluster.until("all answers", () => calls.every(({ outcome }) => outcome !== undefined));
+    expect(calls.every(({ outcome }) => outcome === `value ${WORD}`)).toBe(true);
+    expect(a.inspect().counters.outputBytes).toBe(0);
+    steering.run = undefined as never;
+    for (const name of names) expect(await cluster.ends(a.ref(Tally, name).read())).toBe(4);
+  });
+
+  test("is given back when it is dropped, and a tell beyond the bound is refused to its handler", async () => {
+    const a = await bounded();
+    let refused = 0;
+    steering.run = async (actor) => {
+      actor.state.count++;
+      for (let i = 0; i < 100; i++)
+        await actor
+          .ref(Tally, "other")
+          .note(1)
+          .catch((error: { code: string }) => error.code === "busy" && refused++);
+    };
+    const calls = names.map((name) => ended(a.ref(Tally, name).run(0)));
+    await cluster.clock.advance(100);
+    expect(refused).toBeGreaterThan(1_000);
+    for (const name of names) overwrite(headOf(name));
+    fate = () => "answer";
+    await cluster.until("all ends", () => calls.every(({ outcome }) => outcome !== undefined));
+    expect(new Set(calls.map(({ outcome }) => outcome))).toContain("outcome-unknown");
+    await cluster.clock.advance(1_000);
+    expect(a.inspect().counters.outputBytes).toBe(0);
+  });
+});
+
 describe("a stored actor that falls asleep", () => {
   test("while its last commit is in doubt ends when that is known, and mail that comes meanwhile is handled after it", async () => {
     const sleepy = tally("tally", { idleMs: 1_000 });

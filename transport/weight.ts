@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Codec } from "../transport/codec.ts";
+import type { Codec } from "./codec.ts";
 
 /** What a value is weighed with. */
 export interface Scale {
