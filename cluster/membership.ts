@@ -23,7 +23,7 @@ import { Gate } from "./gate.ts";
 import { LeaseDriver } from "./lease_driver.ts";
 import { type MembershipEvent, membershipEvents } from "./membership_events.ts";
 import { type NodeInfo, ownRecord } from "./node_info.ts";
-import { nameInUse, succeed } from "./predecessor.ts";
+import { takeName } from "./predecessor.ts";
 import { type ClusterTimes, clusterTimes } from "./pulse_times.ts";
 import { incarnationAfter, type NodeId, nodeId, type NodeRecord } from "./protocol.ts";
 import type { Entry } from "./record_table.ts";
@@ -103,9 +103,9 @@ export class Membership {
       await bucket.start();
       this.#generation = await agreeOnGeneration(bucket, random, patience);
       for (const kind of info.kinds) await agreeOnKind(bucket, kind, patience);
-      const former = await succeed(info.name, info.former, { bucket, clock, times: this.#times, patience });
       this.#followTransport();
-      await this.#join(info, former, patience);
+      const ports = { bucket, clock, times: this.#times, patience };
+      await takeName(info.name, info.former, ports, (former) => this.#join(info, former, patience));
       if (this.#stopped)
         throw new NodeStoppedError("Cannot join: current membership has been stopped meanwhile");
     } catch (error) {
@@ -234,7 +234,8 @@ export class Membership {
     );
   }
 
-  async #join(info: NodeInfo, former: Entry<NodeRecord> | undefined, patience: Patience): Promise<void> {
+  /** @returns whether its record is written; if not, another write was faster */
+  async #join(info: NodeInfo, former: Entry<NodeRecord> | undefined, patience: Patience): Promise<boolean> {
     const { bucket, clock, random } = this.#ports;
     const retired = await retiredCount(bucket, patience);
     const sentAt = clock.now();
@@ -244,14 +245,14 @@ export class Membership {
     // Before the write, so that the watch cannot show a node to itself that it takes for another.
     this.#self = nodeId(own);
     const change = await bucket.nodes.change(keys.node(info.name), former, own, patience);
-    if (!change.won && former && !change.entry) return this.#join(info, undefined, patience); // just removed
-    if (!change.won) throw nameInUse(info.name, change.entry);
+    if (!change.won) return false;
     if (this.#fencedFor !== undefined)
       throw new FencedError(`Cannot join: current state is fenced, ${this.#fencedFor}`);
     this.#lease = this.#leaseOf(change.entry, sentAt);
     this.gate.acked(sentAt, mark);
     this.#deaths.renewed();
     this.#deaths.start(info.name);
+    return true;
   }
 
   #leaseOf(entry: Entry<NodeRecord>, sentAt: number): LeaseDriver {

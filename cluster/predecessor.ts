@@ -62,13 +62,27 @@ export interface SuccessionPorts {
 }
 
 /**
- * Resolves with the record that the new incarnation may replace, once its holder is over; `undefined` if there is none.
- * A holder whose lease runs out is declared dead; `former` is known to be over, whatever the record says.
+ * Waits until the name is free, and lets `write` take it; `former` is known to be over, whatever the record says. If another
+ * write was faster, it waits again: that may be a living node's, or a late one of a life that nobody waits for any more,
+ * such as the attempt before this. Only time tells them apart.
  *
+ * @param write replaces the given record (`undefined`: none) by the new incarnation's; false if it has changed meanwhile
  * @throws {ConfigurationError} if a living node has the name
  * @throws {RecordsUnavailableError} if `patience` ends before
  */
-export async function succeed(
+export async function takeName(
+  name: string,
+  former: string | undefined,
+  ports: SuccessionPorts,
+  write: (replaced: Entry<NodeRecord> | undefined) => Promise<boolean>,
+): Promise<void> {
+  while (!(await write(await whenFree(name, former, ports)))) {
+    if (ports.patience.giveUp?.()) throw holderUnknown(name);
+  }
+}
+
+/** The record that may be replaced, once its holder is over. One whose lease runs out is declared dead. */
+async function whenFree(
   name: string,
   former: string | undefined,
   ports: SuccessionPorts,
@@ -89,14 +103,15 @@ export async function succeed(
       }
     }
     await pause(clock, times.renewMs / 3, patience.signal);
-    if (patience.signal?.aborted || patience.giveUp?.()) {
-      throw new RecordsUnavailableError(`Cannot take the name "${name}": current holder is unknown`);
-    }
+    if (patience.signal?.aborted || patience.giveUp?.()) throw holderUnknown(name);
   }
 }
 
-/** The error for a name that a living node has. */
-export function nameInUse(name: string, entry: Entry<NodeRecord> | undefined): ConfigurationError {
+function holderUnknown(name: string): RecordsUnavailableError {
+  return new RecordsUnavailableError(`Cannot take the name "${name}": current holder is unknown`);
+}
+
+function nameInUse(name: string, entry: Entry<NodeRecord> | undefined): ConfigurationError {
   const holder = entry
     ? `incarnation "${entry.record.incarnation}", on ${entry.record.runtime}`
     : "another node";

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { recordCodec } from "../../cluster/protocol.ts";
 import { ConfigurationError, FencedError, NodeStoppedError, RecordsUnavailableError } from "../../errors.ts";
 import { keys } from "../../transport/subjects.ts";
-import { BUCKET, id, infoOf, shardRecord, TestCluster, type TestNode } from "./support.ts";
+import { BUCKET, id, infoOf, nodeRecord, shardRecord, TestCluster, type TestNode } from "./support.ts";
 
 const codec = recordCodec();
 
@@ -103,6 +103,34 @@ describe("Membership start()", () => {
       "node-lost a",
       "node-joined a",
     ]);
+  });
+
+  test("outlasts a dead write under its name that is applied just before its own", async () => {
+    const cluster = new TestCluster();
+    const first = await cluster.up("a");
+    await cluster.ends(first.membership.setState("gone"));
+    first.membership.stop();
+    const lost = { ...nodeRecord({ node: "a", incarnation: "2-late" }), nonce: "late" };
+    cluster.fault = (client, operation, key) => {
+      if (client !== "again" || operation !== "update" || key !== keys.node("a")) return undefined;
+      cluster.fault = () => undefined;
+      cluster.network.bucket(BUCKET).write(key, codec.encodeNode(lost), () => true);
+      return undefined;
+    };
+    const again = await cluster.node("a", "again");
+    await cluster.ends(again.membership.start(infoOf("a")), 16_000);
+    expect(again.membership.self.incarnation).toMatch(/^3-/);
+    expect(stored(cluster, "a")?.incarnation).toBe(again.membership.self.incarnation);
+  });
+
+  test("gives way when two take a free name at the same moment: one joins, the other hears who did", async () => {
+    const cluster = new TestCluster();
+    const both = [await cluster.node("a", "one"), await cluster.node("a", "two")];
+    const starts = both.map(({ membership }) => membership.start(infoOf("a")));
+    const ends = await cluster.ends(Promise.allSettled(starts), 10_000);
+    expect(ends.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+    const [refused] = ends.flatMap((end) => (end.status === "rejected" ? [String(end.reason)] : []));
+    expect(refused).toContain('Cannot take the name "a": current holder is incarnation "1-');
   });
 
   test("does not wait for a former life of its own, and counts on from it, whatever the record says", async () => {
