@@ -6,12 +6,14 @@
 import type { Checker } from "./checkers/checker.ts";
 import { fairDeaths } from "./checkers/fair_deaths.ts";
 import { inOrder } from "./checkers/in_order.ts";
+import { keptOnceHeard, storedTimersCome } from "./checkers/kept_once_heard.ts";
 import { neverFresh } from "./checkers/never_fresh.ts";
 import { nothingLost } from "./checkers/nothing_lost.ts";
 import { oneEnd } from "./checkers/one_end.ts";
 import { effectsInOrder, noZombieAnswers, oneOwner } from "./checkers/one_owner.ts";
 
-export { fairDeaths, inOrder, neverFresh, nothingLost, noZombieAnswers, oneEnd, oneOwner };
+export { fairDeaths, inOrder, keptOnceHeard, neverFresh, nothingLost, noZombieAnswers, oneEnd, oneOwner };
+export { storedTimersCome };
 export type { Checker } from "./checkers/checker.ts";
 
 /** All of them. I5 needs questions to a living cluster, so most of it is no checker of a history. */
@@ -23,5 +25,7 @@ export const CHECKERS: readonly Checker[] = [
   inOrder,
   nothingLost,
   neverFresh,
+  keptOnceHeard,
+  storedTimersCome,
   fairDeaths,
 ];

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Fold } from "./fold.ts";
 
 /** How a call ended, as its caller was told. */
 export type Outcome =
@@ -35,6 +36,10 @@ export interface Call {
   endedAt: number;
   /** Under which the answer was given, if the answer says so. */
   answerEpoch: number | undefined;
+  /** Declared so in its contract: it may be handled once more after each loss of its actor. */
+  idempotent?: boolean;
+  /** A stored actor's tell. It is done when it waits for its sender's state to be stored. */
+  held?: boolean;
 }
 
 /** The start of a handler, whatever becomes of it. */
@@ -62,12 +67,18 @@ export interface Handled {
   readonly memory?: number;
   /** What the actor's own state says of all it handled before. */
   readonly before: Fold;
+  /** Whether the actor is stored. Its memory may be taken back, see `Lineage`. */
+  readonly stored?: boolean;
 }
 
-/** All that an actor has handled, in brief: equal folds mean equal messages in equal order. */
-export interface Fold {
-  readonly count: number;
-  readonly digest: number;
+/** What is known of a stored actor at some time. */
+export interface Witness {
+  readonly actor: string;
+  readonly state: Fold;
+  readonly epoch: number;
+  readonly at: number;
+  /** Whether somebody else was told of that state; else the actor itself was in it. */
+  readonly heard: boolean;
 }
 
 /** The beginning of an activation. */
@@ -109,13 +120,20 @@ export interface TimerSet {
   readonly afterMs: number;
   readonly everyMs: number | undefined;
   readonly fires: number;
+  /** When it came, for actors that are not stored. */
   readonly fired: number[];
   cancelledAt: number | undefined;
+  /** The state of a stored actor with which it is stored. */
+  readonly within: Fold | undefined;
+  /** The states of a stored actor without it. */
+  readonly cancelledWithin: Fold[];
+  /** How a stored actor's timer came: in which state, when. */
+  readonly came: { readonly before: Fold; readonly at: number }[];
 }
 
 /** Something that must not be. */
 export interface Violation {
-  /** Which promise: "I1" to "I6". */
+  /** Which promise: "I1" to "I8". */
   readonly promise: string;
   readonly what: string;
 }

@@ -10,24 +10,19 @@ import type {
   Activated,
   Call,
   Disturbance,
-  Fold,
   Handled,
   Loss,
   Outcome,
   Started,
   TimerSet,
   Violation,
+  Witness,
 } from "./happenings.ts";
+import { type Fold, fold } from "./fold.ts";
+import { Lineage } from "./lineage.ts";
 
+export { type Fold, fold, NOTHING } from "./fold.ts";
 export type * from "./happenings.ts";
-
-/** The fold after one more message. */
-export function fold({ count, digest }: Fold, sender: string, n: number): Fold {
-  return { count: count + 1, digest: hash32(`${digest}|${sender}|${n}`) };
-}
-
-/** The fold of nothing. */
-export const NOTHING: Fold = { count: 0, digest: 0 };
 
 /** See the module's text. */
 export class History {
@@ -57,10 +52,19 @@ export class History {
   }[] = [];
   /** When handlers ended well, by `n of sender to actor`. */
   readonly endings: Map<string, number> = new Map();
+  /** States of stored actors, by actor. */
+  readonly lineages: Map<string, Lineage> = new Map();
+  /** What is known of stored actors, oldest first. */
+  readonly witnesses: Witness[] = [];
+  /** The newest state under the highest epoch, by stored actor. */
+  readonly present: Map<string, Witness> = new Map();
+  /** Messages that could not be delivered, by actor. */
+  readonly deadLetters: Map<string, number> = new Map();
   /** What was found while it happened. */
   readonly violations: Violation[] = [];
   readonly #now: () => number;
   readonly #counts = new Map<string, number>();
+  readonly #sent = new Set<string>();
   #hash = 0;
   #trace: ((line: string) => void) | undefined;
 
@@ -97,8 +101,14 @@ export class History {
       ...{ outcome: undefined, code: undefined, endedAt: 0, answerEpoch: undefined },
     };
     this.calls.push(call);
+    this.#sent.add(nameOf(call));
     this.note(`sent ${type} ${sender} ${to} ${n}`);
     return call;
+  }
+
+  /** Whether a message was sent under that number. */
+  hasSent(sender: string, to: string, n: number): boolean {
+    return (["ask", "tell"] as const).some((type) => this.#sent.has(nameOf({ type, sender, to, n })));
   }
 
   /** It has ended. */
@@ -120,9 +130,40 @@ export class History {
     const { actor, sender, n, epoch, node, memory = 0 } = handled;
     this.note(`handled ${actor} ${sender} ${n} ${epoch} ${node}`);
     this.handled.push({ ...handled, at: this.#now() });
+    if (handled.stored) this.#step(handled);
     this.#counts.set(actor, this.countOf(actor) + 1);
     const key = `${actor}#${memory}`;
     this.#counts.set(key, this.countOf(key) + 1);
+  }
+
+  #step({ actor, before, sender, n, epoch }: Omit<Handled, "at">): void {
+    const lineage = this.lineages.get(actor) ?? new Lineage();
+    this.lineages.set(actor, lineage);
+    this.kept(actor, before, epoch);
+    lineage.add(before, sender, n);
+    this.#witness({ actor, state: fold(before, sender, n), epoch, at: this.#now(), heard: false });
+  }
+
+  /** A stored actor is in that state. */
+  kept(actor: string, { count, digest }: Fold, epoch: number): void {
+    this.#witness({ actor, state: { count, digest }, epoch, at: this.#now(), heard: false });
+  }
+
+  /** Somebody else was told of a stored actor's state: it must not be taken back any more. */
+  heard(actor: string, { count, digest }: Fold, epoch: number): void {
+    this.note(`heard of ${actor} ${count} ${epoch}`);
+    this.#witness({ actor, state: { count, digest }, epoch, at: this.#now(), heard: true });
+  }
+
+  #witness(witness: Witness): void {
+    this.witnesses.push(witness);
+    const { actor, epoch, heard } = witness;
+    if (!heard && (this.present.get(actor)?.epoch ?? 0) <= epoch) this.present.set(actor, witness);
+  }
+
+  /** A message to that actor could not be delivered. */
+  deadLetter(actor: string): void {
+    this.deadLetters.set(actor, (this.deadLetters.get(actor) ?? 0) + 1);
   }
 
   /** An actor tells what it has in its state now. */
@@ -172,7 +213,8 @@ export class History {
   }
 
   /** An activation begins. */
-  activated(actor: string, why: string, epoch: number, node: string, memory: number): void {
+  activated(actor: string, why: string, epoch: number, node: string, memory: number, kept?: Fold): void {
+    if (kept) this.kept(actor, kept, epoch);
     this.note(`activated ${actor} ${why} ${epoch} ${node}`);
     this.started(actor, "", 0, epoch, node);
     const handled = this.countOf(actor);
@@ -187,6 +229,7 @@ export class History {
     everyMs: number | undefined,
     fires: number,
     epoch = 0,
+    within?: Fold,
   ): void {
     this.note(`timer ${actor} ${id} ${afterMs} ${everyMs ?? ""}`);
     const timer = {
@@ -199,29 +242,28 @@ export class History {
       fires,
       fired: [],
       cancelledAt: undefined,
+      within,
+      cancelledWithin: [],
+      came: [],
     };
     this.timers.set(`${actor}/${id}`, timer);
   }
 
-  /** Whether a timer may be gone: it was in a memory that was lost, maybe before it was set, by one who did not know. */
-  mayBeGone({ actor, epoch, setAt }: TimerSet): boolean {
-    if (this.hasLost(actor, setAt)) return true;
-    return this.losses.get(actor)?.some((loss) => loss.epoch > epoch || loss.epoch === 0) ?? false;
-  }
-
-  /** A timer's message was handled. */
-  timerFired(actor: string, id: string): void {
+  /** A timer's message is about to be handled, by a stored actor in that state. */
+  timerFired(actor: string, id: string, kept?: Fold): void {
     const timer = this.timers.get(`${actor}/${id}`);
     if (timer === undefined) return this.violate("I4", `timer ${id} of ${actor} fired and was never set`);
+    if (kept) return void timer.came.push({ before: kept, at: this.#now() });
     if (timer.cancelledAt !== undefined)
       this.violate("I4", `timer ${id} of ${actor} fired after it was cancelled`);
     timer.fired.push(this.#now());
   }
 
   /** An actor has stopped a timer that waited. */
-  timerCancelled(actor: string, id: string): void {
+  timerCancelled(actor: string, id: string, kept?: Fold): void {
     const timer = this.timers.get(`${actor}/${id}`);
-    if (timer) timer.cancelledAt = this.#now();
+    if (kept) timer?.cancelledWithin.push(kept);
+    else if (timer) timer.cancelledAt = this.#now();
     this.note(`cancelled ${actor} ${id}`);
   }
 
@@ -233,6 +275,6 @@ export class History {
 }
 
 /** A call in words. */
-export function nameOf({ type, sender, to, n }: Call): string {
+export function nameOf({ type, sender, to, n }: Pick<Call, "type" | "sender" | "to" | "n">): string {
   return `${type} ${n} of ${sender} to ${to}`;
 }

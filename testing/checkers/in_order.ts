@@ -3,13 +3,20 @@
  *
  * @module
  */
+import { nameOf } from "../history.ts";
 import { type Checker, checker } from "./checker.ts";
 
 /** Per sender and actor, handlers start in the order sent, also after a crash. That nothing is missing is I2's business. */
-export const inOrder: Checker = checker("I3", "order per sender", function* ({ starts }) {
+export const inOrder: Checker = checker("I3", "order per sender", function* (history) {
+  const { starts, calls } = history;
   const last = new Map<string, number>();
+  const again = new Map(calls.filter(({ idempotent }) => idempotent).map((call) => [nameOf(call), call]));
   for (const { actor, sender, n, at } of starts) {
     if (sender === "") continue;
+    const call = ["ask", "tell"]
+      .map((type) => again.get(`${type} ${n} of ${sender} to ${actor}`))
+      .find(Boolean);
+    if (call && history.hasLost(actor, call.sentAt, at)) continue; // repeated, behind what was sent meanwhile
     const key = `${sender} → ${actor}`;
     const before = last.get(key) ?? 0;
     if (n < before) yield `${key}: ${n} was handled after ${before}, at ${at} ms`;

@@ -4,6 +4,7 @@
  * @module
  */
 import { type Fold, fold, type History, NOTHING } from "../history.ts";
+import { isToCome } from "../timers_left.ts";
 import { type Checker, checker } from "./checker.ts";
 
 /**
@@ -12,7 +13,8 @@ import { type Checker, checker } from "./checker.ts";
  */
 export const nothingLost: Checker = checker("I4", "a planned move loses nothing", function* (history) {
   const folds = new Map<string, Fold>();
-  for (const { actor, memory = 0, sender, n, before, node, epoch } of history.handled) {
+  for (const { actor, memory = 0, sender, n, before, node, epoch, stored } of history.handled) {
+    if (stored) continue; // may be taken back, see `keptOnceHeard`
     const key = `${actor}#${memory}`;
     const known = folds.get(key) ?? NOTHING;
     if (known.count !== before.count || known.digest !== before.digest) {
@@ -30,9 +32,9 @@ export const nothingLost: Checker = checker("I4", "a planned move loses nothing"
 
 function* timerFaults(history: History): Iterable<string> {
   for (const timer of history.timers.values()) {
-    const { actor, id, setAt, afterMs, everyMs, fires, fired, cancelledAt } = timer;
-    if (cancelledAt === undefined && fired.length < fires && !history.mayBeGone(timer))
-      yield `timer ${id} of ${actor} came ${fired.length} times of ${fires}`;
+    const { actor, id, setAt, afterMs, everyMs, fires, fired, within } = timer;
+    if (within) continue;
+    if (isToCome(history, timer)) yield `timer ${id} of ${actor} came ${fired.length} times of ${fires}`;
     if (fired.length > fires) yield `timer ${id} of ${actor} came ${fired.length} times, not ${fires}`;
     for (const [index, at] of fired.entries()) {
       const earliest = setAt + afterMs + index * (everyMs ?? 0);

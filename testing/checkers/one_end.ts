@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Call, type History, nameOf } from "../history.ts";
+import { type Call, type History, nameOf, type Started } from "../history.ts";
 import { type Checker, checker } from "./checker.ts";
 
 /** A call may end this much after its deadline, in milliseconds. */
@@ -15,18 +15,61 @@ const LAG_MS = 500;
 
 /** Each message ends once and in time; it is handled at most once; never both handled and refused. */
 export const oneEnd: Checker = checker("I2", "one end for each message", function* (history) {
-  const handled = new Map<string, number>();
-  for (const { actor, sender, n } of history.starts) {
+  const handled = new Map<string, Started[]>();
+  for (const start of history.starts) {
+    const { actor, sender, n } = start;
     if (sender === "") continue;
     const key = `${n} of ${sender} to ${actor}`;
-    handled.set(key, (handled.get(key) ?? 0) + 1);
+    const known = handled.get(key);
+    if (known) known.push(start);
+    else handled.set(key, [start]);
   }
-  for (const [key, count] of handled) if (count > 1) yield `${key} was handled ${count} times`;
+  const again = new Set(history.calls.filter(({ idempotent }) => idempotent).map(keyOf));
+  for (const [key, starts] of handled) {
+    if (again.has(key)) yield* faultsOfRepeated(history, key, starts);
+    else if (starts.length > 1) yield `${key} was handled ${starts.length} times`;
+  }
   for (const call of history.calls) {
     if (call.outcome === undefined && history.killed.has(call.origin)) continue;
-    yield* faultsOf(history, call, handled.get(`${call.n} of ${call.sender} to ${call.to}`) ?? 0);
+    yield* faultsOf(history, call, handled.get(keyOf(call))?.length ?? 0);
   }
+  yield* lostTells(history, handled);
 });
+
+/** An idempotent message is handled again only by the next owner after a loss. */
+function* faultsOfRepeated(
+  { losses, lossesUnseen }: History,
+  key: string,
+  starts: readonly Started[],
+): Iterable<string> {
+  for (const [i, { actor, epoch }] of starts.entries()) {
+    const before = starts[i - 1];
+    if (before === undefined || lossesUnseen) continue;
+    const [low, high] = [Math.min(before.epoch, epoch), Math.max(before.epoch, epoch)];
+    const lost = losses.get(actor)?.some((loss) => loss.epoch > low && loss.epoch <= high);
+    if (!lost) yield `${key} was handled again under epoch ${epoch}, after ${before.epoch}, without a loss`;
+  }
+}
+
+/** With nothing wrong, what a stored actor told arrives, or an event says that it does not. */
+function* lostTells(history: History, handled: ReadonlyMap<string, unknown>): Iterable<string> {
+  if (history.disturbances.length > 0) return;
+  const missing = new Map<string, number>();
+  for (const call of history.calls) {
+    const { held, outcome, hasEffect, to } = call;
+    if (held && outcome === "done" && hasEffect && !handled.has(keyOf(call)))
+      missing.set(to, (missing.get(to) ?? 0) + 1);
+  }
+  for (const [to, count] of missing) {
+    const known = history.deadLetters.get(to) ?? 0;
+    if (count > known)
+      yield `${count} messages that stored actors told ${to} did not arrive, and ${known} were reported`;
+  }
+}
+
+function keyOf({ n, sender, to }: Call): string {
+  return `${n} of ${sender} to ${to}`;
+}
 
 function* faultsOf(history: History, call: Call, times: number): Iterable<string> {
   const { outcome, code = "", type, to, sentAt, endedAt, deadlineAt } = call;
@@ -36,21 +79,28 @@ function* faultsOf(history: History, call: Call, times: number): Iterable<string
   if (outcome === "refused" && times > 0) yield `${nameOf(call)} was refused (${code}) and handled`;
   if (outcome === "done" && times === 0 && call.hasEffect) {
     if (type === "ask") yield `${nameOf(call)} was answered and not handled`;
-    else if (!history.hasLost(to, sentAt)) yield `${nameOf(call)} was acknowledged and not handled`;
+    else if (!call.held && !history.hasLost(to, sentAt))
+      yield `${nameOf(call)} was acknowledged and not handled`;
   }
   if (outcome === "unknown") yield* faultsOfUnknown(history, call);
 }
 
 /** Nobody needs to doubt before the deadline, unless somebody was lost. */
 function* faultsOfUnknown(history: History, call: Call): Iterable<string> {
-  const { code, type, to, n, sender, origin, sentAt, endedAt, deadlineAt } = call;
+  const { code, type, to, origin, sentAt, endedAt, deadlineAt } = call;
   if (history.hasLost(to, sentAt - lagMs(history, call), endedAt)) return;
   if ((history.fenced.get(origin) ?? Infinity) <= endedAt) return;
   if (endedAt < deadlineAt - 1)
     yield `${nameOf(call)} ended as unknown (${code}) ${deadlineAt - endedAt} ms before its deadline, without a loss`;
   // the end of a tell is an acknowledgement, for which no owner waits before it parks a shard and leaves
-  const waitedMs = endedAt - (history.endings.get(`${n} of ${sender} to ${to}`) ?? Infinity);
-  if (type === "ask" && waitedMs > ANSWER_MS && history.disturbances.length === 0)
+  const waitedMs = endedAt - (history.endings.get(keyOf(call)) ?? Infinity);
+  // a stored actor's answer waits for a store that may lose as many requests as it likes
+  if (
+    type === "ask" &&
+    !history.lineages.has(to) &&
+    waitedMs > ANSWER_MS &&
+    history.disturbances.length === 0
+  )
     yield `${nameOf(call)} was handled ${waitedMs} ms before its end, and got no answer`;
 }
 

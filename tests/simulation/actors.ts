@@ -2,103 +2,31 @@
  * The actors of the simulation: each keeps in its state a fold of all that it has handled, and writes the same into a
  * history outside. They send to each other with numbers that are part of their state, so they go on after a move.
  */
-import { z } from "zod";
 import { Actor } from "../../actors/actor.ts";
-import { ask, type Contract, defineActor, tell } from "../../actors/contract.ts";
 import { type ActorClass, host, type Hosted } from "../../actors/host.ts";
 import { ActorError } from "../../errors.ts";
 import type { Random } from "../../platform/random.ts";
-import { fold, type History, type Outcome } from "../../testing/history.ts";
-
-const Send = z.strictObject({
-  /** `kind/name`. */
-  to: z.string(),
-  type: z.enum(["add", "note"]),
-  /** Whether the handler waits for the end. */
-  wait: z.boolean(),
-  timeoutMs: z.number(),
-  /** Time that the receiver takes. */
-  beforeMs: z.number(),
-});
-export const Op = z.strictObject({
-  from: z.string(),
-  n: z.number().int(),
-  /** Milliseconds before and after the effect. */
-  beforeMs: z.number(),
-  afterMs: z.number(),
-  fails: z.boolean(),
-  sends: z.array(Send),
-  timer: z.strictObject({ afterMs: z.number(), everyMs: z.number(), fires: z.number().int() }).nullable(),
-  /** Stops the newest timer that this actor set. */
-  cancels: z.boolean(),
-  padding: z.string(),
-  /** Leaves a state that stricter nodes cannot read. */
-  spoils: z.boolean(),
-});
-export type Op = z.infer<typeof Op>;
-export type Send = z.infer<typeof Send>;
-
-const Tick = z.strictObject({ id: z.string(), fires: z.number().int() });
-const SPOILT = "spoilt";
-const State = z.strictObject({
-  born: z.number().int(),
-  count: z.number().int(),
-  digest: z.number().int(),
-  sent: z.record(z.string(), z.number().int()),
-  ticks: z.record(z.string(), z.number().int()),
-  timers: z.number().int(),
-  padding: z.string(),
-});
-const Dump = z.strictObject({ count: z.number().int(), digest: z.number().int() });
-/** An answer says under which epoch it was given. */
-const Answer = z.strictObject({ count: z.number().int(), epoch: z.number().int() });
-
-function contract<const K extends string>(
-  kind: K,
-  onError: "keep" | "restart" | "stop",
-  shards: number,
-  strict = false,
-) {
-  return defineActor(kind, {
-    state: strict ? State.refine(({ padding }) => padding !== SPOILT) : State,
-    stateVersion: 1,
-    shards,
-    onError,
-    mailboxMax: 5,
-    idleMs: 300,
-    messages: {
-      add: ask(Op, Answer),
-      note: tell(Op),
-      tick: tell(Tick),
-      dump: ask(z.null(), Dump),
-    },
-  });
-}
-
-export const Ledger = contract("ledger", "keep", 8);
-export const Fickle = contract("fickle", "restart", 4);
-export const Sleepy = contract("sleepy", "stop", 4);
-/** Its states may be unreadable on some nodes. */
-export const Brittle = contract("brittle", "keep", 2);
-export const CONTRACTS = { ledger: Ledger, fickle: Fickle, sleepy: Sleepy, brittle: Brittle };
-/** One contract stands for all when types matter: they have the same messages. */
-export type AnyLedger = typeof Ledger;
-
-/** All actors, by address. */
-export const ADDRESSES: readonly string[] = [
-  ...Array.from({ length: 12 }, (_, i) => `ledger/l${i}`),
-  ...Array.from({ length: 5 }, (_, i) => `fickle/f${i}`),
-  ...Array.from({ length: 5 }, (_, i) => `sleepy/s${i}`),
-  ...Array.from({ length: 3 }, (_, i) => `brittle/b${i}`),
-];
-
-export function contractOf(address: string): { contract: AnyLedger; name: string } {
-  const [kind = "", name = ""] = address.split("/");
-  return { contract: CONTRACTS[kind as keyof typeof CONTRACTS] as unknown as AnyLedger, name };
-}
+import { type Call, type Fold, fold, type History, type Outcome } from "../../testing/history.ts";
+import {
+  type Answer,
+  type AnyLedger,
+  contractOf,
+  hasEffect,
+  isStored,
+  neverAsks,
+  type Op,
+  plainOp,
+  type Send,
+  SPOILT,
+  type State,
+  strictly,
+  type Tick,
+  type Workload,
+} from "./workloads.ts";
 
 /** What actors share with the simulation around them. */
 export interface Surroundings {
+  readonly workload: Workload;
   readonly history: History;
   readonly random: Random;
   /** The node in this life, by a name that no other life has. */
@@ -107,8 +35,8 @@ export interface Surroundings {
   sleep(ms: number): Promise<void>;
   /** False once the node was killed: nothing it still does is real. */
   alive(): boolean;
-  /** Counts how often an actor began from nothing. */
-  born(address: string): number;
+  /** Counts: how often an actor began from nothing, and the like. */
+  born(what: string): number;
   /** Whether this node is of a release that does not accept every state that others do. */
   readonly strict: boolean;
   /** Whether hooks misbehave now. */
@@ -120,14 +48,15 @@ export interface Surroundings {
 /** A message written down from its sending to its end. */
 export async function recorded(
   history: History,
-  call: ReturnType<History["sent"]>,
+  call: Call,
   work: () => Promise<unknown>,
   alive: () => boolean,
 ): Promise<boolean> {
   try {
-    const answer = await work();
-    const { epoch } = (answer ?? {}) as { epoch?: unknown };
-    if (typeof epoch === "number") call.answerEpoch = epoch;
+    const answer = (await work()) as Answer | undefined;
+    if (answer) call.answerEpoch = answer.epoch;
+    if (answer && alive() && isStored(contractOf(call.to).contract))
+      history.heard(call.to, answer, answer.epoch);
     if (alive()) history.ended(call, "done");
     return true;
   } catch (error) {
@@ -150,20 +79,22 @@ function outcomeOf(error: unknown): [Outcome, string] {
 
 /** The hosts of one node in one life. */
 export function hostsOf(around: Surroundings): Hosted[] {
-  const brittle = contract("brittle", "keep", 2, around.strict);
-  return [Ledger, Fickle, Sleepy, brittle].map((each) => {
-    const of = each as unknown as AnyLedger;
+  return around.workload.contracts.map((contract) => {
+    const of = (contract.kind as string) === "brittle" && around.strict ? strictly(contract) : contract;
     return host(of, ledgerClass(of, around)) as Hosted;
   });
 }
 
-function ledgerClass(of: Contract, around: Surroundings): ActorClass<AnyLedger> {
-  const { history, random, node, sleep, alive } = around;
+function ledgerClass(of: AnyLedger, around: Surroundings): ActorClass<AnyLedger> {
+  const { history, random, node, sleep, alive, workload } = around;
+  const stored = isStored(of);
+  const silent = neverAsks(of.kind);
 
   return class LedgerActor extends Actor<AnyLedger> {
-    static initialState(name: string): z.infer<typeof State> {
-      const born = around.born(`${of.kind}/${name}`);
-      return { born, count: 0, digest: 0, sent: {}, ticks: {}, timers: 0, padding: "" };
+    static initialState(name: string): State {
+      const born = stored ? 0 : around.born(`${of.kind}/${name}`);
+      const nothing = { count: 0, digest: 0, life: 0, sent: {}, ticks: {}, timers: 0 };
+      return { born, ...nothing, newestTimer: "", padding: "" };
     }
 
     get address(): string {
@@ -171,13 +102,13 @@ function ledgerClass(of: Contract, around: Surroundings): ActorClass<AnyLedger> 
     }
 
     override async onActivate(why: string): Promise<void> {
-      if (alive()) history.activated(this.address, why, this.epoch, node, this.state.born);
+      if (alive()) history.activated(this.address, why, this.epoch, node, this.state.born, this.#kept);
       if (!around.faulty()) return;
       if (why === "handed-off" && random.next() < 0.5) this.#sendToNext();
       if (random.next() > 0.1) return;
       if (random.next() < 0.5) return await sleep(random.next() * 60);
-      const to = later(this.address, random);
-      if (to === undefined) return;
+      const to = workload.later(this.address, random);
+      if (to === undefined || silent) return;
       const { contract, name } = contractOf(to);
       await this.ref(contract, name)
         .dump(null, { timeoutMs: 200 })
@@ -192,36 +123,55 @@ function ledgerClass(of: Contract, around: Surroundings): ActorClass<AnyLedger> 
       if (chance > 0.98 && !signal.aborted) await sleep(300);
     }
 
-    async add(op: Op): Promise<z.infer<typeof Answer>> {
+    async add(op: Op): Promise<Answer> {
       await this.#work(op);
-      return { count: this.state.count, epoch: this.epoch };
+      return { ...this.#fold, epoch: this.epoch };
     }
 
     async note(op: Op): Promise<void> {
       await this.#work(op);
     }
 
-    dump(): z.infer<typeof Dump> {
-      const { count, digest, born } = this.state;
-      history.started(this.address, "", 0, this.epoch, node);
-      if (alive()) history.tells(this.address, born, { count, digest });
-      return { count, digest };
+    addAgain(op: Op): Promise<Answer> {
+      return this.add(op);
     }
 
-    tick({ id, fires }: z.infer<typeof Tick>): void {
+    noteAgain(op: Op): Promise<void> {
+      return this.note(op);
+    }
+
+    dump(): Answer {
+      history.started(this.address, "", 0, this.epoch, node);
+      if (alive() && stored) history.kept(this.address, this.#fold, this.epoch);
+      else if (alive()) history.tells(this.address, this.state.born, this.#fold);
+      return { ...this.#fold, epoch: this.epoch };
+    }
+
+    tick({ id, fires }: Tick): void {
       const { ticks } = this.state;
       const k = (ticks[id] ?? 0) + 1;
       history.started(this.address, "", 0, this.epoch, node);
-      if (alive()) history.timerFired(this.address, id);
+      if (alive()) history.timerFired(this.address, id, this.#kept);
       this.#effect(`timer-${id}`, k);
       ticks[id] = k;
       if (k < fires) return;
       this.unschedule(id);
     }
 
+    get #fold(): Fold {
+      const { count, digest } = this.state;
+      return { count, digest };
+    }
+
+    /** For a history: what a stored actor's state is, since it may be taken back. */
+    get #kept(): Fold | undefined {
+      return stored ? this.#fold : undefined;
+    }
+
     async #work(op: Op): Promise<void> {
       around.running(1);
       history.started(this.address, op.from, op.n, this.epoch, node);
+      if (op.news && alive()) history.heard(op.news.actor, op.news.state, op.news.epoch);
       try {
         await this.#handle(op);
         if (alive()) history.finished(this.address, op.from, op.n);
@@ -232,78 +182,74 @@ function ledgerClass(of: Contract, around: Surroundings): ActorClass<AnyLedger> 
 
     async #handle(op: Op): Promise<void> {
       if (op.beforeMs > 0) await sleep(op.beforeMs);
-      if (op.fails) throw onPurpose();
+      if (op.fails === "early") throw onPurpose();
       this.#effect(op.from, op.n);
       if (op.padding !== "") this.state.padding = op.padding;
       if (op.spoils && this.kind === "brittle" && !around.strict) this.state.padding = SPOILT;
       if (op.timer && this.kind !== "brittle") this.#setTimer(op.timer);
       if (op.cancels) this.#cancel();
+      if (op.fails === "late") throw onPurpose();
       for (const send of op.sends) await this.#send(send);
       if (op.afterMs > 0) await sleep(op.afterMs);
     }
 
     /** What it sent before it moved must still be there first. */
     #sendToNext(): void {
-      const to = ADDRESSES[ADDRESSES.indexOf(this.address) + 1];
+      const to = workload.next(this.address);
       if (to === undefined) return;
       void this.#send({ to, type: "note", wait: false, timeoutMs: 2_000, beforeMs: 0 });
     }
 
     #effect(sender: string, n: number): void {
-      const { state } = this;
-      const before = { count: state.count, digest: state.digest };
-      if (alive())
-        history.effect({
-          actor: this.address,
-          sender,
-          n,
-          epoch: this.epoch,
-          node,
-          memory: state.born,
-          before,
-        });
-      const next = fold(before, sender, n);
-      state.count = next.count;
-      state.digest = next.digest;
+      const { state, epoch } = this;
+      const before = this.#fold;
+      const of = { actor: this.address, epoch, node, memory: state.born };
+      if (alive()) history.effect({ ...of, sender, n, before, stored });
+      Object.assign(state, fold(before, sender, n));
     }
 
-    #setTimer({ afterMs, everyMs, fires }: NonNullable<Op["timer"]>): void {
-      const id = `${this.state.born}-${++this.state.timers}`;
+    #setTimer({ afterMs, everyMs, fires: most }: NonNullable<Op["timer"]>): void {
+      const { state } = this;
+      state.timers++;
+      // a number that is taken back with the state would stand for two timers
+      const id = stored ? `0-${around.born(`timers of ${this.address}`)}` : `${state.born}-${state.timers}`;
+      const fires = everyMs > 0 ? most : 1;
+      state.newestTimer = id;
       if (everyMs > 0) this.schedule("tick", { id, fires }, { afterMs, everyMs }, id);
-      else this.schedule("tick", { id, fires: 1 }, { afterMs }, id);
-      if (alive())
-        history.timerSet(
-          this.address,
-          id,
-          afterMs,
-          everyMs || undefined,
-          everyMs > 0 ? fires : 1,
-          this.epoch,
-        );
+      else this.schedule("tick", { id, fires }, { afterMs }, id);
+      if (!alive()) return;
+      history.timerSet(this.address, id, afterMs, everyMs || undefined, fires, this.epoch, this.#kept);
     }
 
     #cancel(): void {
-      const id = `${this.state.born}-${this.state.timers}`;
-      if (this.unschedule(id) && alive()) history.timerCancelled(this.address, id);
+      const id = this.state.newestTimer;
+      if (id !== "" && this.unschedule(id) && alive()) history.timerCancelled(this.address, id, this.#kept);
     }
 
-    async #send({ to, type, wait, timeoutMs, beforeMs }: Send): Promise<void> {
+    /** The number of a message that was sent once and taken back with the state must not stand for another. */
+    #numbered(to: string): { sender: string; n: number } {
       const { state } = this;
+      const name = () => (stored ? `${this.address}#life${state.life}` : `${this.address}#${state.born}`);
       const n = (state.sent[to] ?? 0) + 1;
-      state.sent[to] = n;
-      const sender = `${this.address}#${state.born}`;
+      if (!stored || !history.hasSent(name(), to, n)) {
+        state.sent[to] = n;
+        return { sender: name(), n };
+      }
+      state.life = around.born(`lives of ${this.address}`);
+      state.sent = { [to]: 1 };
+      return { sender: name(), n: 1 };
+    }
+
+    async #send({ to, type: wanted, wait, timeoutMs, beforeMs }: Send): Promise<void> {
+      const type = silent ? "note" : wanted;
+      const { sender, n } = this.#numbered(to);
       const { contract, name } = contractOf(to);
       const ref = this.ref(contract, name);
-      const call = history.sent(
-        sender,
-        to,
-        n,
-        type === "add" ? "ask" : "tell",
-        timeoutMs,
-        hasEffect(to),
-        node,
-      );
-      const op = plainOp(sender, n, beforeMs);
+      const how = type === "add" ? "ask" : "tell";
+      const call = history.sent(sender, to, n, how, timeoutMs, hasEffect(to), node);
+      call.held = stored && how === "tell";
+      const news = silent ? { actor: this.address, state: this.#fold, epoch: this.epoch } : null;
+      const op = { ...plainOp(sender, n, beforeMs), news };
       const work = recorded(history, call, () => ref[type](op, { timeoutMs }), alive);
       if (wait) await work;
     }
@@ -315,22 +261,4 @@ function onPurpose(): Error {
   const error = new Error("on purpose");
   error.stack = "on purpose";
   return error;
-}
-
-export function plainOp(from: string, n: number, beforeMs = 0): Op {
-  return {
-    ...{ from, n, beforeMs, afterMs: 0, fails: false, sends: [] },
-    ...{ timer: null, cancels: false, padding: "", spoils: false },
-  };
-}
-
-/** What comes to an actor whose state cannot be read is refused, or dead-lettered. */
-export function hasEffect(address: string): boolean {
-  return !address.startsWith("brittle/");
-}
-
-/** An actor that may be called from this one without ever waiting in a circle. */
-export function later(address: string, random: Random): string | undefined {
-  const rest = ADDRESSES.slice(ADDRESSES.indexOf(address) + 1);
-  return rest[Math.floor(random.next() * rest.length)];
 }

@@ -35,6 +35,9 @@ const TROUBLED: Readonly<Record<string, readonly [Profile, string]>> = {
   "absence-is-death": ["records", "a node without a record counts as dead"],
   "fence-after-outage": ["records", "one who could not renew himself judges the silence of others"],
   "fence-on-one-503": ["cut", "a node is declared dead when NATS once knows no connection of it"],
+  "reply-before-commit": ["stored", "a stored actor answers before its state is stored"],
+  "tells-before-commit": ["stored", "a stored actor's tells go out before its state is stored"],
+  "chunks-after-head": ["stored", "the head of a long entry is written before its chunks"],
   "suspension-unseen": ["freeze", "a machine that slept does not notice"],
 };
 

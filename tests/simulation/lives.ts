@@ -7,6 +7,7 @@ import type { History } from "../../testing/history.ts";
 import type { NodeClock } from "../../testing/node_clock.ts";
 import { hostsOf } from "./actors.ts";
 import { runSender } from "./senders.ts";
+import type { Workload } from "./workloads.ts";
 
 /** One life of one node. */
 export interface Life {
@@ -24,6 +25,7 @@ export interface Life {
 }
 
 export interface LivesOptions {
+  readonly workload: Workload;
   readonly cluster: SimulatedCluster;
   readonly history: History;
   readonly random: Random;
@@ -103,13 +105,23 @@ export class Lives {
 
   /** Starts a node, again and again: a store that does not answer at once lets the first attempts fail. */
   async #run(life: Life): Promise<void> {
-    const { cluster, history, random, hooks, faulty, pauseMs, sending } = this.#options;
+    const { cluster, history, random, hooks, faulty, pauseMs, sending, workload } = this.#options;
     const { name, key } = life;
     const alive = () => life.alive;
     const sleep = (ms: number) => new Promise<void>((resolve) => void life.clock?.after(ms, resolve));
     const born = (address: string) => this.#born(address);
     const around = {
-      ...{ history, random: hooks, node: key, sleep, alive, born, faulty, strict: random.next() < 0.4 },
+      ...{
+        workload,
+        history,
+        random: hooks,
+        node: key,
+        sleep,
+        alive,
+        born,
+        faulty,
+        strict: random.next() < 0.4,
+      },
       running: (by: number) => {
         life.running += by;
       },
@@ -133,7 +145,7 @@ export class Lives {
       const stopped = () => !sending() || !life.sending || !life.alive;
       const id = `client-${key}-${i}`;
       this.flow(
-        runSender({ id, node, life: key, history, random: of, pauseMs, sleep, alive, stopped }),
+        runSender({ workload, id, node, life: key, history, random: of, pauseMs, sleep, alive, stopped }),
         life,
       );
     }

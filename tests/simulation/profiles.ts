@@ -1,5 +1,6 @@
 /** What goes wrong in a simulation, and how much of it. */
 import type { Settings } from "../../node/settings.ts";
+import type { WorkloadName } from "./workloads.ts";
 
 /** Something that is done to nodes from outside. */
 export type TroubleName = "crash" | "freeze" | "suspend" | "cut" | "partition" | "records" | "store";
@@ -8,6 +9,7 @@ export type TroubleName = "crash" | "freeze" | "suspend" | "cut" | "partition" |
 export interface ProfileData {
   /** For people. */
   readonly title: string;
+  readonly workload: WorkloadName;
   /** Faults stop after this much time, in milliseconds. */
   readonly faultyMs: number;
   /** Mean pause between two messages of one sender, in milliseconds. */
@@ -36,7 +38,7 @@ function troubled(
 ): ProfileData {
   return {
     ...{ title, troubles, faultyMs: 8_000, pauseMs: 130, troubleShare: 0.5, betweenMs: 1_100 },
-    ...{ lateWrites: 0.02, lease: SHORT_LEASE },
+    ...{ lateWrites: 0.02, lease: SHORT_LEASE, workload: "memory" },
     ...more,
   };
 }
@@ -46,6 +48,7 @@ export const PROFILES = {
   planned: {
     ...{ title: "nodes join, leave, and lose their connection for a moment; none is lost", troubles: [] },
     ...{ faultyMs: 3_000, pauseMs: 50, troubleShare: 0, betweenMs: 700, lateWrites: 0, lease: LONG_LEASE },
+    workload: "memory",
   },
   crash: troubled("nodes are killed, and come back at once, later or never", ["crash"]),
   freeze: troubled("processes freeze and machines sleep, shorter and longer than the lease", [
@@ -59,6 +62,15 @@ export const PROFILES = {
     "everything at once",
     ["crash", "crash", "freeze", "suspend", "cut", "partition", "records", "store"],
     { troubleShare: 0.6 },
+  ),
+  kept: {
+    ...{ title: "like planned, with stored actors", troubles: [], workload: "stored" },
+    ...{ faultyMs: 3_000, pauseMs: 50, troubleShare: 0, betweenMs: 700, lateWrites: 0, lease: LONG_LEASE },
+  },
+  stored: troubled(
+    "everything at once, with stored actors",
+    ["crash", "crash", "freeze", "suspend", "cut", "partition", "records", "store"],
+    { troubleShare: 0.6, workload: "stored" },
   ),
 } as const satisfies Record<string, ProfileData>;
 

@@ -2,9 +2,11 @@
 import type { ActorNode } from "../../node/api.ts";
 import type { Random } from "../../platform/random.ts";
 import type { History } from "../../testing/history.ts";
-import { ADDRESSES, contractOf, hasEffect, later, type Op, plainOp, recorded, type Send } from "./actors.ts";
+import { recorded } from "./actors.ts";
+import { contractOf, hasEffect, isStored, type Op, plainOp, type Send, type Workload } from "./workloads.ts";
 
 export interface SenderOptions {
+  readonly workload: Workload;
   readonly id: string;
   readonly node: ActorNode;
   /** The node in this life. */
@@ -25,7 +27,7 @@ export async function runSender(options: SenderOptions): Promise<void> {
   const numbers = new Map<string, number>();
   const open = new Set<Promise<boolean>>();
   while (!stopped()) {
-    const to = pick(ADDRESSES, random);
+    const to = pick(options.workload.addresses, random);
     const burst = random.next() < 0.06 ? 8 : 1;
     for (let i = 0; i < burst; i++) {
       const n = (numbers.get(to) ?? 0) + 1;
@@ -41,31 +43,40 @@ export async function runSender(options: SenderOptions): Promise<void> {
 }
 
 function sendOne(
-  { id, node, life, history, random, alive }: SenderOptions,
+  { id, node, life, history, random, alive, workload }: SenderOptions,
   to: string,
   n: number,
 ): Promise<boolean> {
   const type = random.next() < 0.6 ? "ask" : "tell";
   const timeoutMs = random.next() < 0.1 ? 20 + random.next() * 200 : 4_000;
-  const op = randomOp(id, to, n, random);
+  const op = randomOp(workload, id, to, n, random);
   const { contract, name } = contractOf(to);
   const ref = node.ref(contract, name);
-  const call = history.sent(id, to, n, type, timeoutMs, !op.fails && hasEffect(to), life);
-  const work = () => (type === "ask" ? ref.add(op, { timeoutMs }) : ref.note(op, { timeoutMs }));
+  const call = history.sent(id, to, n, type, timeoutMs, op.fails !== "early" && hasEffect(to), life);
+  call.idempotent = workload.repeats && random.next() < 0.15;
+  const [add, note] = call.idempotent ? (["addAgain", "noteAgain"] as const) : (["add", "note"] as const);
+  const work = () => (type === "ask" ? ref[add](op, { timeoutMs }) : ref[note](op, { timeoutMs }));
   return recorded(history, call, work, alive);
 }
 
-function randomOp(from: string, to: string, n: number, random: Random): Op {
+function randomOp(workload: Workload, from: string, to: string, n: number, random: Random): Op {
   const chance = random.next();
   const op = plainOp(from, n);
-  if (chance < 0.05) return { ...op, fails: true, beforeMs: hold(random) };
+  if (chance < 0.05) return { ...op, fails: "early", beforeMs: hold(random) };
   const [beforeMs, afterMs] = [hold(random), hold(random)];
   if (chance < 0.15) return { ...op, beforeMs, afterMs, timer: randomTimer(random) };
   if (chance < 0.2) return { ...op, beforeMs, cancels: true };
   if (chance < 0.23) return { ...op, padding: "x".repeat(1 + Math.floor(random.next() * 3_000)) };
   if (chance < 0.45 && to.startsWith("brittle/")) return { ...op, spoils: true };
-  if (chance < 0.5) return { ...op, beforeMs, afterMs, sends: randomSends(to, random) };
+  if (chance < 0.5) return { ...op, beforeMs, afterMs, sends: randomSends(workload, to, random) };
+  if (chance > 0.95 && isStored(contractOf(to).contract)) return failsLate(to, op, random);
   return { ...op, beforeMs, afterMs };
+}
+
+/** Timers that it has set stay, whatever becomes of the state; so those whose state is undone set none. */
+function failsLate(to: string, op: Op, random: Random): Op {
+  const keeps = contractOf(to).contract.onError === "keep";
+  return { ...op, fails: "late", timer: keeps ? randomTimer(random) : null };
 }
 
 /** Mostly nothing; now and then longer than a drain, longer than a move, longer than several. */
@@ -83,14 +94,14 @@ function randomTimer(random: Random): NonNullable<Op["timer"]> {
   return { afterMs, everyMs: 50 + Math.floor(random.next() * 400), fires: 2 + Math.floor(random.next() * 4) };
 }
 
-function randomSends(from: string, random: Random): Send[] {
+function randomSends(workload: Workload, from: string, random: Random): Send[] {
   const sends: Send[] = [];
-  const to = ADDRESSES[ADDRESSES.indexOf(from) + 1]; // mostly the same one, so that order shows
+  const to = workload.next(from); // mostly the same one, so that order shows
   if (to === undefined) return sends;
   const count = 1 + Math.floor(random.next() * 3);
   for (let i = 0; i < count; i++) {
     sends.push({
-      to: random.next() < 0.7 ? to : (later(from, random) ?? to),
+      to: random.next() < 0.7 ? to : (workload.later(from, random) ?? to),
       type: random.next() < 0.4 ? "add" : "note",
       wait: random.next() < 0.25,
       timeoutMs: random.next() < 0.2 ? 50 : 2_000,

@@ -3,21 +3,21 @@
  * profile says; then all faults stop, and every name has to answer within the lease and ten seconds. The history is
  * judged at the end.
  */
-import { shardOf } from "../../cluster/placement.ts";
 import type { NodeEvent } from "../../events.ts";
 import type { ActorNode } from "../../node/api.ts";
 import { type Random, seededRandom } from "../../platform/random.ts";
 import { CHECKERS } from "../../testing/checkers.ts";
+import { isToCome } from "../../testing/timers_left.ts";
 import { SimulatedCluster, SimulationError } from "../../testing/cluster.ts";
 import { History, type Violation } from "../../testing/history.ts";
 import { bucketOf } from "../../transport/subjects.ts";
-import { ADDRESSES, CONTRACTS, contractOf } from "./actors.ts";
 import { Faults, randomRates } from "./faults.ts";
 import { type Life, Lives } from "./lives.ts";
 import { type Profile, type ProfileData, PROFILES } from "./profiles.ts";
 import { RecordObserver } from "./record_observer.ts";
 import { pick } from "./senders.ts";
 import { Troubles } from "./troubles.ts";
+import { contractOf, isStored, type Workload, WORKLOADS } from "./workloads.ts";
 
 export type { Profile } from "./profiles.ts";
 
@@ -58,6 +58,8 @@ const SETTINGS = {
   ...{ chunkBytes: 600, actorBytesMax: 1_500, resendMinMs: 15, resendMaxMs: 200 },
 };
 const CLUSTER = "sim";
+/** Half of it, less what a head needs, is the longest entry of the store that is not cut into chunks: 600 bytes. */
+const PAYLOAD_BYTES_MAX = 17_600;
 
 export async function simulate(options: SimulateOptions): Promise<SimulationResult> {
   const simulation = new Simulation(options);
@@ -67,6 +69,7 @@ export async function simulate(options: SimulateOptions): Promise<SimulationResu
 class Simulation {
   readonly #name: Profile;
   readonly #profile: ProfileData;
+  readonly #workload: Workload;
   readonly #cluster: SimulatedCluster;
   readonly #history: History;
   readonly #faults: Faults;
@@ -80,7 +83,8 @@ class Simulation {
   constructor(options: SimulateOptions) {
     const { seed, profile = "planned", defect, trace } = options;
     this.#name = profile;
-    const { lease, pauseMs, lateWrites } = (this.#profile = PROFILES[profile]);
+    const { lease, pauseMs, lateWrites, workload: name } = (this.#profile = PROFILES[profile]);
+    const workload = (this.#workload = WORKLOADS[name]);
     const random = seededRandom(seed);
     const history = new History(() => this.#cluster.clock.now(), trace);
     const rates = randomRates(random, lateWrites);
@@ -91,7 +95,7 @@ class Simulation {
       seed,
       cluster: CLUSTER,
       latencyMs: [0.1, 1 + random.next() * 12],
-      network: this.#faults.options,
+      network: { ...this.#faults.options, maxPayloadBytes: PAYLOAD_BYTES_MAX },
       node: {
         settings: { ...SETTINGS, ...lease },
         ...{ door: false, leaveDeadlineMs: 25_000, defects: defect ? [defect] : [] },
@@ -102,10 +106,12 @@ class Simulation {
     this.#cluster = cluster;
     const hooks = seededRandom(seed + 1_000_003);
     const [faulty, sending] = [() => this.#faults.on, () => this.#sending];
-    const lives = new Lives({ cluster, history, random, hooks, pauseMs, faulty, sending });
+    const lives = new Lives({ workload, cluster, history, random, hooks, pauseMs, faulty, sending });
     this.#lives = lives;
     this.#troubles = new Troubles({ cluster, history, lives, random, leaseMs: lease.leaseMs });
-    new RecordObserver(cluster.network.bucket(bucketOf(CLUSTER)), history, actorsOf);
+    new RecordObserver(cluster.network.bucket(bucketOf(CLUSTER)), history, (kind, shard) =>
+      workload.ofShard(kind, shard),
+    );
   }
 
   async run(): Promise<SimulationResult> {
@@ -201,8 +207,10 @@ class Simulation {
     if (event.type === "actor-recovered") this.#history.lost(`${event.kind}/${event.name}`, 0);
     if (event.type === "fenced") this.#fenced(node);
     if (event.type === "shard-owned" && event.how === "claimed") this.#tally.claims++;
+    if (event.type === "commit-refused") this.#history.lost(`${event.kind}/${event.name}`, 0);
+    if (event.type === "dead-letter") this.#history.deadLetter(`${event.kind}/${event.name}`);
     const loss =
-      ["fenced", "actor-recovered"].includes(event.type) ||
+      ["fenced", "actor-recovered", "commit-refused"].includes(event.type) ||
       (event.type === "shard-owned" && event.how === "claimed");
     const forbidden =
       event.type === "rejected-input" || (event.type === "actor-quarantined" && event.kind !== "brittle");
@@ -273,8 +281,7 @@ class Simulation {
 
   #timersLeft(): string {
     return [...this.#history.timers.values()]
-      .filter(({ fired, fires, cancelledAt }) => cancelledAt === undefined && fired.length < fires)
-      .filter((timer) => !this.#history.mayBeGone(timer))
+      .filter((timer) => isToCome(this.#history, timer))
       .map(({ actor, id, fired, fires }) => `${actor} ${id}: ${fired.length} of ${fires}`)
       .join(", ");
   }
@@ -297,35 +304,18 @@ class Simulation {
   }
 
   async #probe(): Promise<void> {
-    const names = Object.values(CONTRACTS).flatMap(({ kind, shards }) => namesOfShards(kind, shards));
+    const { addresses } = this.#workload;
     await Promise.all(
-      [...ADDRESSES, ...names].map(async (address) => {
+      [...addresses, ...this.#workload.probes()].map(async (address) => {
         const { contract, name } = contractOf(address);
         await this.#lives.insist(async () => {
           const node = await this.#oneNode();
-          return await node.ref(contract, name).dump(null, { timeoutMs: 1_000 });
+          const answer = await node.ref(contract, name).dump(null, { timeoutMs: 1_000 });
+          if (isStored(contract)) this.#history.heard(address, answer, answer.epoch);
         });
       }),
     );
   }
-}
-
-/** One name in each shard of a kind, as addresses. */
-function namesOfShards(kind: string, shards: number): string[] {
-  const names = new Map<number, string>();
-  for (let i = 0; names.size < shards; i++) {
-    const shard = shardOf(kind, `probe${i}`, shards);
-    if (!names.has(shard)) names.set(shard, `${kind}/probe${i}`);
-  }
-  return [...names.values()];
-}
-
-/** The actors of one shard that messages are sent to. */
-function actorsOf(kind: string, shard: number): string[] {
-  return ADDRESSES.filter((address) => {
-    const { contract, name } = contractOf(address);
-    return contract.kind === kind && shardOf(kind, name, contract.shards) === shard;
-  });
 }
 
 function summary(event: NodeEvent): string {

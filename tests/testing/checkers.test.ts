@@ -182,3 +182,110 @@ describe("CHECKERS", () => {
     expect([dies("n1"), dies("n2"), dies("*")]).toEqual([[], ["I5"], ["I5"]]);
   });
 });
+
+describe("CHECKERS, of stored actors,", () => {
+  const ONE = fold(NOTHING, "s", 1);
+  const TWO = fold(ONE, "s", 2);
+
+  /** It handles two messages under epoch 1. */
+  function handleTwo({ history }: Recorder): void {
+    const of = { actor: ACTOR, sender: "s", epoch: 1, node: "x", memory: 0, stored: true };
+    history.effect({ ...of, n: 1, before: NOTHING });
+    history.effect({ ...of, n: 2, before: ONE });
+  }
+
+  test("check() finds nothing when what nobody was told of is taken back", () => {
+    const all = found((r) => {
+      handleTwo(r);
+      r.history.heard(ACTOR, ONE, 1);
+      r.history.activated(ACTOR, "recovered", 2, "y", 0, ONE);
+    });
+    expect(all).toEqual([]);
+  });
+
+  test("check() finds that something told of is taken back, a state that never was, and two that exclude each other", () => {
+    const play = (state: Fold) => (r: Recorder) => {
+      handleTwo(r);
+      r.history.heard(ACTOR, TWO, 1);
+      r.history.activated(ACTOR, "recovered", 2, "y", 0, state);
+    };
+    expect(found(play(ONE))).toEqual(["I7"]);
+    expect(found(play(NOTHING))).toEqual(["I7"]);
+    expect(found(play({ count: 2, digest: 7 }))).toEqual(["I7"]);
+    expect(found(play(TWO))).toEqual([]);
+    const other = found((r) => {
+      handleTwo(r);
+      r.history.heard(ACTOR, TWO, 1);
+      const of = { actor: ACTOR, sender: "t", epoch: 0, node: "z", memory: 0, stored: true };
+      r.history.effect({ ...of, n: 1, before: ONE });
+      r.history.heard(ACTOR, fold(ONE, "t", 1), 0);
+    });
+    expect(other).toContain("I7");
+  });
+
+  test("check() finds a stored timer that does not come, comes again, or comes after it was cancelled", () => {
+    const play = (then: (r: Recorder) => void) =>
+      found((r) => {
+        handleTwo(r);
+        r.history.timerSet(ACTOR, "t", 10, undefined, 1, 1, ONE);
+        r.now = 20;
+        then(r);
+      });
+    const came = (r: Recorder, before: Fold) => {
+      r.history.timerFired(ACTOR, "t", before);
+      const of = { actor: ACTOR, sender: "timer-t", epoch: 1, node: "x", memory: 0, stored: true };
+      r.history.effect({ ...of, n: 1, before });
+    };
+    expect(play(() => undefined)).toEqual(["I7"]);
+    expect(play((r) => came(r, TWO))).toEqual([]);
+    expect(
+      play((r) => {
+        came(r, TWO);
+        came(r, TWO); // the first was not stored
+      }),
+    ).toEqual([]);
+    expect(
+      play((r) => {
+        came(r, TWO);
+        came(r, fold(TWO, "timer-t", 1));
+      }),
+    ).toEqual(["I7"]);
+    expect(
+      play((r) => {
+        r.history.timerCancelled(ACTOR, "t", TWO);
+        came(r, TWO);
+      }),
+    ).toEqual(["I7"]);
+    expect(play((r) => r.history.kept(ACTOR, NOTHING, 2))).toEqual([]); // what set it was taken back
+  });
+
+  test("check() finds a held tell that did not arrive and was not reported", () => {
+    const play = (reported: boolean) =>
+      found((r) => {
+        const call = r.history.sent("kind/b", ACTOR, 1, "tell", 1_000);
+        call.held = true;
+        r.history.ended(call, "done");
+        if (reported) r.history.deadLetter(ACTOR);
+      });
+    expect(play(false)).toEqual(["I2"]);
+    expect(play(true)).toEqual([]);
+  });
+});
+
+describe("CHECKERS, of idempotent messages,", () => {
+  const play = (lossEpoch: number | undefined, again: number) =>
+    found((r) => {
+      const call = r.history.sent("s", ACTOR, 1, "tell", 1_000);
+      call.idempotent = true;
+      r.history.started(ACTOR, "s", 1, 1, "x");
+      if (lossEpoch !== undefined) r.history.lost(ACTOR, lossEpoch);
+      r.history.started(ACTOR, "s", 1, again, again === 1 ? "x" : "y");
+      r.history.ended(call, "done");
+    });
+
+  test("check() lets the next owner after a loss handle them again, and nobody else", () => {
+    expect(play(2, 2)).toEqual([]);
+    expect(play(undefined, 2)).toEqual(["I2"]);
+    expect(play(2, 1)).toEqual(["I2"]);
+  });
+});

@@ -1,0 +1,50 @@
+/**
+ * All states that a stored actor was ever in. A crash may take it back, and then it goes on from there: so they are a
+ * tree, and not a line.
+ *
+ * @module
+ */
+import { type Fold, fold, NOTHING } from "./fold.ts";
+
+interface Step {
+  readonly before: Fold;
+  readonly sender: string;
+}
+
+/** See the module's text. */
+export class Lineage {
+  readonly #steps = new Map<string, Step>();
+
+  /** A state was followed by another. */
+  add(before: Fold, sender: string, n: number): void {
+    this.#steps.set(keyOf(fold(before, sender, n)), { before, sender });
+  }
+
+  /** Whether the actor was ever in this state. */
+  has(state: Fold): boolean {
+    return state.count === 0 ? state.digest === NOTHING.digest : this.#steps.has(keyOf(state));
+  }
+
+  /** Whether `later` is that state, or followed from it. */
+  includes(later: Fold, state: Fold): boolean {
+    let at = later;
+    while (at.count > state.count) {
+      const step = this.#steps.get(keyOf(at));
+      if (step === undefined) return false;
+      at = step.before;
+    }
+    return at.count === state.count && at.digest === state.digest;
+  }
+
+  /** How many messages of one sender led to a state. */
+  countOf(state: Fold, sender: string): number {
+    let count = 0;
+    for (let step = this.#steps.get(keyOf(state)); step; step = this.#steps.get(keyOf(step.before)))
+      if (step.sender === sender) count++;
+    return count;
+  }
+}
+
+function keyOf({ count, digest }: Fold): string {
+  return `${count}|${digest}`;
+}
