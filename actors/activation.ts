@@ -37,6 +37,7 @@ export class Activation implements StartOwner, EndingOwner, TurnOwner, Runnable,
   readonly mailbox: Mailbox<Mail>;
   readonly timers: ActorTimers;
   readonly outputs: Outputs;
+  readonly loading: Loading = new Loading();
   lastActiveAt: number;
   readonly #host: ActivationHost<Activation>;
   #why: ActivationReason;
@@ -48,7 +49,6 @@ export class Activation implements StartOwner, EndingOwner, TurnOwner, Runnable,
   readonly #start: Start;
   readonly #conversation: Conversation;
   readonly #turn: Turn;
-  readonly #loading = new Loading();
   readonly #ending: Ending<Activation>;
 
   constructor(host: ActivationHost<Activation>, beginning: Beginning) {
@@ -76,7 +76,7 @@ export class Activation implements StartOwner, EndingOwner, TurnOwner, Runnable,
     this.#turn = new Turn(this, { hosted, clock, events, code: this.#code, state: this.#state });
     for (const timer of beginning.timers ?? []) timers.set(timer);
     if (beginning.stored) this.outputs.know(beginning.stored);
-    else if (vault) this.#loading.start(this, vault, beginning.fence ?? false);
+    else if (vault) this.loading.start(this, vault, beginning.fence ?? false);
     this.wake();
   }
 
@@ -109,7 +109,8 @@ export class Activation implements StartOwner, EndingOwner, TurnOwner, Runnable,
   /** Like `idle`, whatever the status is. */
   get atRest(): boolean {
     const quiet = this.#conversation.isQuiet || this.#host.runtime.defects?.has("idle-with-sent");
-    return !this.#code.busy && quiet === true && !this.#loading.isPending && this.outputs.isQuiet;
+    if (this.#code.busy || !quiet) return false;
+    return this.outputs === DIRECT || (!this.loading.isPending && this.outputs.isQuiet);
   }
 
   get isHandling(): boolean {
@@ -152,7 +153,7 @@ export class Activation implements StartOwner, EndingOwner, TurnOwner, Runnable,
 
   /** Something has ended: a handler, a hook, a commit. */
   onProgress(): void {
-    this.outputs.commit();
+    if (this.outputs !== DIRECT) this.outputs.commit();
     this.#ending.proceed();
     this.wake();
     this.#tellRest();
@@ -164,8 +165,9 @@ export class Activation implements StartOwner, EndingOwner, TurnOwner, Runnable,
 
   #mayStart(): boolean {
     const live = this.#status === "active" || this.#status === "activating";
-    const busy = this.#code.busy || this.#loading.isPending || this.#ending.isRetiring;
-    return live && !busy && !this.#conversation.isClosing && this.outputs.hasRoom() && this.#host.serving;
+    if (!live || this.#code.busy || this.#conversation.isClosing || !this.#host.serving) return false;
+    if (this.outputs === DIRECT) return true;
+    return !this.loading.isPending && !this.#ending.isRetiring && this.outputs.hasRoom();
   }
 
   // ---- beginning and end

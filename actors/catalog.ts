@@ -135,10 +135,11 @@ export class Catalog implements ActivationHost<Activation> {
     return activation;
   }
 
-  /** Begins an actor that is not here yet: something of it is due. */
-  ensure(name: string): void {
+  /** Begins an actor that is not here yet: something of it is due. @returns it, if it is here and in order */
+  ensure(name: string): Activation | undefined {
     const { active, awaited, quarantined } = this.residents;
-    if (!active.has(name) && !awaited.has(name) && !quarantined.has(name)) this.#wakeOrBegin(name);
+    if (awaited.has(name) || quarantined.has(name)) return undefined;
+    return active.get(name) ?? this.#wakeOrBegin(name);
   }
 
   /** Its state cannot be read here: it answers that, and is never started fresh. */

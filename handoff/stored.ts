@@ -12,7 +12,7 @@ import type { Shard } from "../delivery/shard.ts";
 import type { ShardTable } from "../delivery/shard_table.ts";
 import type { HandoffPorts } from "./ports.ts";
 
-/** Actors with timers that begin to load at once, and the pause after so many, in milliseconds. */
+/** Actors of one shard with timers that load at once, and the pause between two looks at them, in milliseconds. */
 const STARTS_AT_ONCE = 32;
 const STARTS_PAUSE_MS = 5;
 
@@ -25,11 +25,10 @@ export async function startTimed(ports: Pick<HandoffPorts, "stored" | "clock">, 
   shard.isRecovering = true;
   try {
     const names = await ports.stored.timed(shard.kind, shard.shard);
-    for (const [i, name] of names.entries()) {
-      if (shard.phase !== "serving") return;
-      if (i > 0 && i % STARTS_AT_ONCE === 0)
-        await new Promise<void>((resolve) => void ports.clock.after(STARTS_PAUSE_MS, resolve));
-      shard.catalog.ensure(name);
+    for (let from = 0; from < names.length && shard.phase === "serving"; from += STARTS_AT_ONCE) {
+      const started = names.slice(from, from + STARTS_AT_ONCE).map((name) => shard.catalog.ensure(name));
+      do await new Promise<void>((resolve) => void ports.clock.after(STARTS_PAUSE_MS, resolve));
+      while (shard.phase === "serving" && started.some((each) => each?.loading.isPending));
     }
   } finally {
     shard.isRecovering = false;
