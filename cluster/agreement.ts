@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ConfigurationError } from "../errors.ts";
+import { ConfigurationError, FencedError } from "../errors.ts";
 import type { Random } from "../platform/random.ts";
 import { keys } from "../transport/subjects.ts";
 import type { ClusterBucket } from "./bucket.ts";
@@ -23,6 +23,23 @@ export async function agreeOnGeneration(
   const change = await bucket.generation.change(keys.generation, undefined, chosen, patience);
   if (change.entry) return change.entry.record.generation;
   throw new ConfigurationError("Cannot join the cluster: current records are being removed by somebody");
+}
+
+/**
+ * Whether the bucket is still of that generation, and all that is known of it too: one that was made anew since the watch
+ * began has smaller revisions, so what is known of the former would never give way.
+ *
+ * @throws {FencedError} if not
+ */
+export async function confirmGeneration(
+  generation: string,
+  bucket: ClusterBucket,
+  random: Random,
+  patience: Patience,
+): Promise<void> {
+  const now = await agreeOnGeneration(bucket, random, patience);
+  if (now === generation && bucket.generation.get(keys.generation)?.record.generation === now) return;
+  throw new FencedError("Cannot join the cluster: current records were replaced meanwhile");
 }
 
 /**

@@ -16,7 +16,7 @@ import { type Log, silentLog } from "../platform/log.ts";
 import type { Random } from "../platform/random.ts";
 import { keys } from "../transport/subjects.ts";
 import type { Transport } from "../transport/transport.ts";
-import { agreeOnGeneration, agreeOnKind, retiredCount } from "./agreement.ts";
+import { agreeOnGeneration, agreeOnKind, confirmGeneration, retiredCount } from "./agreement.ts";
 import type { ClusterBucket } from "./bucket.ts";
 import { DeathWatch } from "./death_watch.ts";
 import { Gate } from "./gate.ts";
@@ -98,7 +98,8 @@ export class Membership {
   async start(info: NodeInfo): Promise<void> {
     const { bucket, random, clock } = this.#ports;
     const endAt = clock.now() + this.#times.leaseMs * START_LEASES_MAX;
-    const patience = { giveUp: () => this.#stopped || clock.now() >= endAt };
+    const over = () => this.#stopped || this.#fencedFor !== undefined || clock.now() >= endAt;
+    const patience = { giveUp: over };
     try {
       await bucket.start();
       this.#generation = await agreeOnGeneration(bucket, random, patience);
@@ -106,6 +107,8 @@ export class Membership {
       this.#followTransport();
       const ports = { bucket, clock, times: this.#times, patience };
       await takeName(info.name, info.former, ports, (former) => this.#join(info, former, patience));
+      // after the own record was written: from now on the lease tells if it is missing
+      await confirmGeneration(this.#generation, bucket, random, patience);
       if (this.#stopped)
         throw new NodeStoppedError("Cannot join: current membership has been stopped meanwhile");
     } catch (error) {

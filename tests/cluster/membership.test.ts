@@ -105,6 +105,33 @@ describe("Membership start()", () => {
     ]);
   });
 
+  test.each([
+    ["while it begins to watch", keys.generation],
+    ["while it looks whether its name is free", keys.node("c")],
+  ])("does not join a bucket that was made anew %s: what it knows is of the former", async (_, at) => {
+    const cluster = new TestCluster();
+    const a = await cluster.up("a");
+    await cluster.ends(
+      a.ownership.change("cart", 0, undefined, { ...shardRecord({ owner: a.membership.self }) }),
+    );
+    cluster.fault = (client, operation, key) => {
+      if (client !== "c" || operation !== "create" || key !== at) return undefined;
+      cluster.fault = () => undefined;
+      const bucket = cluster.network.bucket(BUCKET);
+      bucket.remove();
+      const generation = codec.encodeGeneration({ generation: "other", nonce: "n" });
+      bucket.made().write(keys.generation, generation, () => true);
+      return undefined;
+    };
+    const c = await cluster.node("c");
+    const start = cluster.ends(c.membership.start(infoOf("c")), 5_000);
+    await expect(start).rejects.toThrow("current records were replaced meanwhile");
+    expect(c.membership.gate.isOpen).toBe(false);
+    const again = await cluster.node("c", "c again");
+    await cluster.ends(again.membership.start(infoOf("c")), 20_000);
+    expect(again.ownership.entry("cart", 0)).toBe(undefined);
+  });
+
   test("outlasts a dead write under its name that is applied just before its own", async () => {
     const cluster = new TestCluster();
     const first = await cluster.up("a");
