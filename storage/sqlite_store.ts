@@ -43,7 +43,7 @@ const SCHEMA = `
 const THIS = "WHERE kind = ? AND shard = ? AND name = ?";
 
 /**
- * Opens a store. Deno needs `--allow-read` and `--allow-write` for the file and its `-wal` and `-journal` beside it.
+ * Opens a store. Deno needs `--allow-read` and `--allow-write` for the file.
  *
  * @throws {ConfigurationError} if the file cannot be used, or another process (or store of this one) has it
  */

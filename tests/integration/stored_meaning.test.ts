@@ -1,6 +1,7 @@
 // What stored actors mean to those who talk to them: answers, errors, deadlines, repetitions, HTTP.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { z } from "zod";
+import { actorRoutes } from "../../http/mod.ts";
 import { Actor, ask, defineActor, host, tell } from "../../mod.ts";
 import { signalled } from "../support/memory_cluster.ts";
 import { StoredWorld, watched } from "../support/stored_world.ts";
@@ -56,6 +57,30 @@ describe("a caller", () => {
     await world.cluster.until("an answer", () => call.outcome !== undefined);
     expect(call.outcome).toBe("value 2");
     expect(await world.cluster.ends(b.ref(Log, "x").put("two"))).toBe(2);
+  });
+});
+
+describe("an answer over HTTP", () => {
+  test("comes when the state that it tells of is stored, and not before", async () => {
+    const a = await world.alone();
+    const routes = actorRoutes(a, { expose: [Tally], authorize: "public" });
+    const post = async (body: string) => {
+      const headers = { "content-type": "application/json" };
+      const request = routes.request("http://localhost/tally/x/add", { method: "POST", headers, body });
+      const response = await request;
+      return `${response.status} ${await response.text()}`;
+    };
+    expect(await world.cluster.ends(post("1"))).toBe("200 1");
+    world.loseCommits("x");
+    const waiting = watched(post("1"));
+    // requests are read in real time, and what follows happens in virtual time
+    for (let turn = 0; turn < 1_000 && a.inspect().counters.commitsOutstanding === 0; turn++)
+      await world.cluster.clock.advance(1);
+    await world.cluster.clock.advance(500);
+    expect([a.inspect().counters.commitsOutstanding, waiting.outcome]).toEqual([1, undefined]);
+    world.answerAll();
+    await world.cluster.until("the answer", () => waiting.outcome !== undefined);
+    expect(waiting.outcome).toBe("value 200 2");
   });
 });
 

@@ -7,6 +7,7 @@ import { createCodec } from "../../transport/codec.ts";
 import { until, within } from "../support/conditions.ts";
 import { hostLedger, Ledger, ledger, steering } from "../support/ledger.ts";
 import { type NatsServer, startNatsServer } from "../support/nats_server.ts";
+import { hostTally, Tally, type TallyActor } from "../support/tally.ts";
 import { frame } from "./forgery.ts";
 
 const TEXT = readFileSync(new URL("../../docs/security.md", import.meta.url), "utf8");
@@ -41,7 +42,11 @@ async function makeBuckets(): Promise<void> {
   await admin.close();
 }
 
-async function start(name: "a" | "b", steered = steering()): Promise<ActorNode> {
+async function start(
+  name: "a" | "b",
+  steered = steering(),
+  hosts = [hostLedger(steered, contract)],
+): Promise<ActorNode> {
   const transport = await natsTransport({
     servers: server.url,
     user: name,
@@ -53,7 +58,7 @@ async function start(name: "a" | "b", steered = steering()): Promise<ActorNode> 
     name,
     cluster: "shop",
     transport,
-    hosts: [hostLedger(steered, contract)],
+    hosts,
     door: { replyPrefixes: ["_CLIENT."] },
     signals: false,
   });
@@ -130,6 +135,29 @@ describe("a node with the least permissions", () => {
     );
     expect(answer.json()).toBe(2);
     expect(again.inspect().counters.permissionsRefused).toBe(0);
+    expect(events.filter(({ type }) => type === "permission-denied")).toEqual([]);
+    expect(errors).toEqual([]);
+  }, 120_000);
+
+  test("stores actors, long ones and their timers, and begins them again after a crash, and nothing is refused", async () => {
+    await makeBuckets();
+    const told: { log: string[]; run?: (actor: TallyActor) => unknown } = { log: [] };
+    const a = await start("a", undefined, [hostTally(told)]);
+    const names = ["short", "long", "timed"];
+    for (const name of names) await within(a.ref(Tally, name).add(1), 20_000);
+    await within(a.ref(Tally, "long").fill(2_000_000), 20_000);
+    await within(a.ref(Tally, "long").fill(10), 20_000);
+    await within(a.ref(Tally, "long").fill(1_500_000), 20_000);
+    told.run = (actor) => void actor.schedule("note", 5, { afterMs: 500 });
+    await within(a.ref(Tally, "timed").run(0), 20_000);
+    await a.stop();
+    nodes.length = 0;
+    const b = await start("b", undefined, [hostTally(told)]);
+    await until("the timer", () => told.log.includes("timed note 5"), { timeoutMs: 40_000 });
+    for (const name of names)
+      expect(await within(b.ref(Tally, name).read(), 20_000)).toBe(name === "timed" ? 6 : 1);
+    expect(told.log).toContain("long recovered 1");
+    expect(b.inspect().counters).toMatchObject({ permissionsRefused: 0, commitsRefused: 0 });
     expect(events.filter(({ type }) => type === "permission-denied")).toEqual([]);
     expect(errors).toEqual([]);
   }, 120_000);

@@ -32,7 +32,7 @@ function startWriter(): {
   const script = fileURLToPath(new URL("./sqlite_writer.ts", import.meta.url));
   const deno = "deno" in process.versions;
   const flags = deno
-    ? ["run", "--no-check", "--allow-env", `--allow-read=${folder}`, `--allow-write=${folder}`]
+    ? ["run", "--no-check", "--no-prompt", `--allow-read=${file}`, `--allow-write=${file}`]
     : [];
   const child = spawn(process.execPath, [...flags, script, file], { stdio: ["ignore", "pipe", "inherit"] });
   const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
