@@ -37,6 +37,8 @@ const CHECK_MS = 250;
 const STOOD_STILL_MS = 1_500;
 /** The wall clock this far ahead of the monotonic one since the last look means that the machine was suspended. */
 const SUSPENDED_MS = 1_000;
+/** How long one comparison of the two clocks serves those who ask for each message, in milliseconds. */
+const COMPARE_MS = 1;
 
 /** The gate of one node. Reading `isOpen` costs a look at the two clocks at most. */
 export class Gate {
@@ -60,6 +62,9 @@ export class Gate {
   #ended = false;
   #driftMs: number;
   #lookedAt: number = Number.POSITIVE_INFINITY;
+  /** When the two clocks were last compared, and whether the wall clock had run ahead then. */
+  #comparedAt = Number.NEGATIVE_INFINITY;
+  #isAhead = false;
   #timer: Timer | undefined;
 
   constructor({ clock, safeMs, freshMs, connected, defects }: GateOptions) {
@@ -74,12 +79,21 @@ export class Gate {
 
   /** Whether the node may start handlers and let anything out right now. */
   get isOpen(): boolean {
+    this.#comparedAt = Number.NEGATIVE_INFINITY;
     return this.isOpenAt(this.#clock.now());
   }
 
-  /** The same at a time that was just read from the monotonic clock. The other one may tell that it stood still. */
+  /**
+   * The same at a time that was just read from the monotonic clock, for whoever asks for each message. The wall clock
+   * may tell that the other one stood still; it is looked at once in a millisecond. So a handler may start that late
+   * after a suspension, as one may run that began before it. What it lets out is judged by `isOpen`.
+   */
   isOpenAt(now: number): boolean {
-    return this.#allowed && now < this.#openUntil && this.#aheadMs(now) <= this.#suspendedMs;
+    if (!this.#allowed || now >= this.#openUntil) return false;
+    if (now < this.#comparedAt + COMPARE_MS) return !this.#isAhead;
+    this.#comparedAt = now;
+    this.#isAhead = this.#aheadMs(now) > this.#suspendedMs;
+    return !this.#isAhead;
   }
 
   /** Whether it is closed for ever. */
@@ -178,6 +192,7 @@ export class Gate {
   #lookAtWall(): void {
     const aheadMs = this.#aheadMs(this.#clock.now());
     this.#driftMs += aheadMs;
+    this.#comparedAt = Number.NEGATIVE_INFINITY;
     if (aheadMs > this.#suspendedMs) this.disturb(`the wall clock is ${Math.round(aheadMs)} ms ahead`);
   }
 

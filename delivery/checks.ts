@@ -50,8 +50,9 @@ export function checkSize({ message, caller }: Request, argument: unknown, scale
   const weighed = weight(argument);
   const bytes = excessOf(argument, weighed, scale);
   if (bytes !== undefined) throw tooLarge("send", message, bytes, scale.bytesMax);
+  if (caller === undefined) return weighed;
   let names = 0;
-  for (const address of caller?.chain ?? []) names += address.length * 3;
+  for (const address of caller.chain) names += address.length * 3;
   if (names > CHAIN_BYTES_MAX) throw tooLarge("send", message, names, CHAIN_BYTES_MAX);
   return weighed;
 }

@@ -168,28 +168,30 @@ export function numbers(item: Numbers): FrameItem {
 
 function writeNumbers(writer: ByteWriter, item: Numbers): void {
   writeStart(writer, TYPES[item.item], "kind" in item ? item : OF_THE_PEER);
-  const fields = fieldsOf(item);
-  for (const field of fields) writer.varint(field);
+  switch (item.item) {
+    case "ack":
+      writer.varint(item.epoch);
+      return writer.varint(item.upTo);
+    case "got":
+      writer.varint(item.seqs.length);
+      for (const seq of item.seqs) writer.varint(seq);
+      return;
+    case "gap":
+      writer.varint(item.epoch);
+      writer.varint(item.from);
+      return writer.varint(item.to);
+    case "moved":
+      writer.varint(item.seq);
+      writer.varint(item.copy);
+      return writer.varint(item.epoch);
+    case "mark":
+    case "seen":
+      return writer.varint(item.at);
+  }
 }
 
 /** What is about the whole way between two nodes names no kind. */
 const OF_THE_PEER: ShardRef = { kind: "", shard: 0 };
-
-function fieldsOf(item: Numbers): readonly number[] {
-  switch (item.item) {
-    case "ack":
-      return [item.epoch, item.upTo];
-    case "got":
-      return [item.seqs.length, ...item.seqs];
-    case "gap":
-      return [item.epoch, item.from, item.to];
-    case "moved":
-      return [item.seq, item.copy, item.epoch];
-    case "mark":
-    case "seen":
-      return [item.at];
-  }
-}
 
 /** Who sent a frame, and its items. */
 export interface Frame {

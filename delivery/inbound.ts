@@ -7,6 +7,7 @@
 import { DecodeError, type ErrorData, fromErrorData, toErrorData } from "../errors.ts";
 import type { EventBus } from "../events.ts";
 import type { Membership } from "../cluster/membership.ts";
+import type { Clock } from "../platform/clock.ts";
 import type { Codec } from "../transport/codec.ts";
 import type { NodeAddress, Subjects } from "../transport/subjects.ts";
 import type { Incoming, Subscription, Transport } from "../transport/transport.ts";
@@ -30,6 +31,7 @@ import type { ShardTable } from "./shard_table.ts";
 
 /** What it works with. */
 export interface InboundPorts {
+  readonly clock: Clock;
   readonly cluster: string;
   readonly transport: Transport;
   readonly subjects: Subjects;
@@ -51,7 +53,8 @@ export interface InboundPorts {
 export class Inbound {
   readonly #ports: InboundPorts;
   readonly #subscription: Subscription;
-  readonly #confirmations = new Map<Peer, Map<string, Confirmation>>();
+  /** By peer, kind and shard number: each reply looks here, so there is no key to build. */
+  readonly #confirmations = new Map<Peer, Map<string, (Confirmation | undefined)[]>>();
   /** Frames read, inputs that are no message of ours, and those of who is no member of the cluster. */
   frames = 0;
   rejected = 0;
@@ -95,15 +98,16 @@ export class Inbound {
     if (!this.#ports.membership.isMember(from)) return false; // a zombie's words, or nobody's; or too early: it says it again
     this.frames++;
     const peer = this.#ports.peers.of(from.node, from.incarnation);
-    for (const item of items) this.#item(peer, item);
+    const now = this.#ports.clock.now(); // all that is in a frame comes at one time
+    for (const item of items) this.#item(peer, item, now);
     return true;
   }
 
-  #item(peer: Peer, item: Item): void {
+  #item(peer: Peer, item: Item, now: number): void {
     const { table, keeper, outbox } = this.#ports;
     switch (item.item) {
       case "envelope":
-        return table.receive(peer, item);
+        return table.receive(peer, item, now);
       case "reply":
         return this.#reply(peer, item);
       case "ack":
@@ -157,11 +161,11 @@ export class Inbound {
 
   /** Also for calls that have ended: their reply need not be kept any longer. */
   #confirm(peer: Peer, kind: string, shard: number, seq: number): void {
-    let byShard = this.#confirmations.get(peer);
-    if (byShard === undefined) this.#confirmations.set(peer, (byShard = new Map()));
-    const key = `${kind}/${shard}`;
-    let confirmation = byShard.get(key);
-    if (confirmation === undefined) byShard.set(key, (confirmation = new Confirmation(kind, shard)));
+    let byKind = this.#confirmations.get(peer);
+    if (byKind === undefined) this.#confirmations.set(peer, (byKind = new Map()));
+    let row = byKind.get(kind);
+    if (row === undefined) byKind.set(kind, (row = []));
+    const confirmation = (row[shard] ??= new Confirmation(kind, shard));
     if (confirmation.seqs.length < CONFIRMATIONS_MAX) confirmation.seqs.push(seq); // else it is said again
     this.#ports.outbox.owe(peer, confirmation, false);
   }

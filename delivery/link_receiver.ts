@@ -201,9 +201,9 @@ export class LinkReceiver implements AckSource {
     this.#owed = 0;
     const { kind, shard, epoch } = this.#shard;
     const last = this.expected - 1;
-    const refusals = this.#ports.keeper
-      .refusals(this.peer, kind, shard, last)
-      .sort((a, b) => a.reply.seq - b.reply.seq);
+    const refusals = this.#ports.keeper.refusals(this.peer, kind, shard, last);
+    if (refusals.length === 0) return numbers({ item: "ack", kind, shard, epoch, upTo: last });
+    refusals.sort((a, b) => a.reply.seq - b.reply.seq);
     const next = refusals[REFUSALS_PER_ACK];
     const ack = numbers({ item: "ack", kind, shard, epoch, upTo: next ? next.reply.seq - 1 : last });
     // one item, so that no frame holds the acknowledgement of a refused tell without its refusal

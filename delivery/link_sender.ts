@@ -65,7 +65,7 @@ export class SenderLink implements Starved {
     const refusal = this.#waiting.refusal(outgoing);
     if (refusal) return outgoing.endBadly(refusal);
     this.#ports.wakeBy(outgoing.callDeadlineAt);
-    if (this.#admitAtOnce(outgoing, now)) return;
+    if (this.#admitAtOnce(outgoing, now) || this.#transmitAtOnce(outgoing, now)) return;
     this.#waiting.push(outgoing);
     this.pump(now);
   }
@@ -77,6 +77,16 @@ export class SenderLink implements Starved {
     if (!shard.admitsAt(now)) return false;
     this.#number(outgoing);
     this.#admitLocal(outgoing, shard);
+    return true;
+  }
+
+  /** The same to a peer: into the window, when it has room and nothing is before it. */
+  #transmitAtOnce(outgoing: Outgoing, now: number): boolean {
+    const peer = peerOf(this.#route);
+    if (!peer || this.#hasMore || !this.#ports.gate.isOpenAt(now) || !this.#mayTransmit(peer)) return false;
+    this.#number(outgoing);
+    this.#window.push(outgoing);
+    this.#transmit(outgoing, peer, now);
     return true;
   }
 
@@ -212,7 +222,7 @@ export class SenderLink implements Starved {
     this.#window.trim();
     if (this.#window.size === 0) this.#pace.rest();
     else this.#scheduleResend(now);
-    this.pump();
+    this.pump(now);
   }
 
   #scheduleResend(now: number): void {

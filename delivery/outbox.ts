@@ -114,7 +114,7 @@ export class Outbox {
     if (peer.over) return;
     peer.acks.add(source);
     if (urgent) return this.#enqueue(peer);
-    if (peer.queued) return;
+    if (peer.queued || this.#ackPeers.has(peer)) return;
     this.#ackPeers.add(peer);
     this.#ackAlarm.by(this.#ports.clock.now() + this.#ports.settings.ackDelayMs);
   }

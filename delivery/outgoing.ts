@@ -69,8 +69,8 @@ export class Outgoing implements PackableMail {
   acked = false;
   ended = false;
   sentAt = 0;
-  /** To whom copies were sent, by their number less one; `undefined` once one was answered by "not here". */
-  #copies: (Peer | undefined)[] = [];
+  /** To whom copies were sent, by their number less one; `undefined` once one was answered by "not here". None to an actor here. */
+  #copies: (Peer | undefined)[] | undefined;
   /** Its promise has ended while a copy might still arrive: its sender is not done with it. */
   #owed = false;
   /** The lowest epoch under which a copy was sent that may have been admitted. */
@@ -113,17 +113,18 @@ export class Outgoing implements PackableMail {
 
   /** Whether an owner may have admitted it. */
   get maybeAdmitted(): boolean {
-    return this.acked || this.#copies.some((peer) => peer !== undefined);
+    return this.acked || this.#copies?.some((peer) => peer !== undefined) === true;
   }
 
   /** Copies that were sent. */
   get copies(): number {
-    return this.#copies.length;
+    return this.#copies?.length ?? 0;
   }
 
   /** A copy goes out. @param epoch of the owner as the sender knows it */
   sentTo(peer: Peer, epoch: number): void {
-    this.#copies.push(peer);
+    if (this.#copies === undefined) this.#copies = [peer];
+    else this.#copies.push(peer);
     if (epoch < this.oldestEpoch) this.oldestEpoch = epoch;
     if (epoch > this.#newestEpoch) this.#newestEpoch = epoch;
   }
@@ -140,7 +141,7 @@ export class Outgoing implements PackableMail {
    */
   get #mayStillArrive(): boolean {
     if (this.acked || this.#newestEpoch < this.#closedBelow) return false;
-    return this.#copies.some((peer) => peer !== undefined && !peer.over);
+    return this.#copies?.some((peer) => peer !== undefined && !peer.over) === true;
   }
 
   /** The shard has gone on: copies that were sent under an epoch below this one are not admitted any more. */
@@ -164,13 +165,13 @@ export class Outgoing implements PackableMail {
   /** Bytes of the argument and, at most, of the chain: what may be large in a frame. */
   get travelBytes(): number {
     let bytes = this.bytes.byteLength;
-    for (const address of this.chain) bytes += address.length * 3;
+    if (this.chain !== NO_CHAIN) for (const address of this.chain) bytes += address.length * 3;
     return bytes;
   }
 
   /** This copy was answered by "not here", by whom it was sent to. */
   refute(peer: Peer, copy: number): void {
-    if (this.#copies[copy - 1] !== peer) return;
+    if (this.#copies?.[copy - 1] !== peer) return;
     this.#copies[copy - 1] = undefined;
     if (!this.maybeAdmitted) this.oldestEpoch = Infinity;
     this.recheck();
@@ -193,7 +194,7 @@ export class Outgoing implements PackableMail {
     place.ended = true;
     place.seq = seq;
     this.seq = 0;
-    this.#copies = [];
+    this.#copies = undefined;
     this.oldestEpoch = Infinity;
     this.#newestEpoch = 0;
     this.acked = false;

@@ -138,7 +138,7 @@ export class ReplyKeeper {
   /** Refusals of tells up to `upTo`: they travel with the acknowledgement. */
   refusals(peer: Peer, kind: string, shard: number, upTo: number): KeptReply[] {
     const replies = this.#known(peer, kind, shard);
-    if (!replies || replies.refusals === 0) return [];
+    if (!replies || replies.refusals === 0) return []; // nearly always
     return [...replies.bySeq.values()].filter((kept) => kept.refusesTell && kept.reply.seq <= upTo);
   }
 

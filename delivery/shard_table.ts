@@ -71,7 +71,7 @@ export class ShardTable {
     if (this.#held.size === 0) return;
     for (const { peer, envelope, until } of this.#held.take(kind, shard)) {
       // of a sender whose life has ended nothing is known any more: its copies must not be admitted as new
-      if (!peer.over) this.#receive(peer, envelope, until);
+      if (!peer.over) this.#receive(peer, envelope, until, this.#ports.clock.now());
     }
   }
 
@@ -84,18 +84,17 @@ export class ShardTable {
     this.#held.stop();
   }
 
-  /** Takes an envelope off the wire; the bytes of its argument are only lent. */
-  receive(peer: Peer, envelope: Envelope): void {
-    this.#receive(peer, envelope, this.#ports.clock.now() + this.#ports.settings.heldMs);
+  /** Takes an envelope off the wire, at a time just read from the clock; the bytes of its argument are only lent. */
+  receive(peer: Peer, envelope: Envelope, now: number): void {
+    this.#receive(peer, envelope, now + this.#ports.settings.heldMs, now);
   }
 
-  #receive(peer: Peer, envelope: Envelope, until: number): void {
+  #receive(peer: Peer, envelope: Envelope, until: number, now: number): void {
     const { kind, shard } = envelope;
     const served = this.get(kind, shard);
     if (served) {
       if (envelope.epoch < served.epoch) return this.#moved(peer, envelope, served.epoch);
-      if (envelope.epoch === served.epoch && served.admitsAt(this.#ports.clock.now()))
-        return served.receive(peer, envelope);
+      if (envelope.epoch === served.epoch && served.admitsAt(now)) return served.receive(peer, envelope);
       this.#held.hold(peer, envelope, until);
       if (envelope.epoch > served.epoch) this.look(kind, shard);
       return;

@@ -85,10 +85,14 @@ export class Window implements Iterable<Outgoing> {
   /** Forgets what is acknowledged, from the lowest number on. */
   trim(): void {
     let done = 0;
-    while (this.#messages[done]?.acked) done++;
+    for (const { acked, weight } of this.#messages) {
+      if (!acked) break;
+      if (done < this.#cursor) this.#sentBytes -= weight;
+      done++;
+    }
     if (done === 0) return;
-    const trimmed = this.#messages.splice(0, done);
-    for (const { weight } of trimmed.slice(0, this.#cursor)) this.#sentBytes -= weight;
+    if (done === this.#messages.length) this.#messages.length = 0;
+    else this.#messages.splice(0, done);
     this.#cursor = Math.max(0, this.#cursor - done);
   }
 }

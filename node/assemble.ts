@@ -126,6 +126,7 @@ export function assemble(ground: Ground): Parts {
   const pulse = new Pulse({ membership, clock, transport, subjects: names, onSuspect, defects });
   const onPulse = (address: NodeAddress, message: Incoming) => pulse.incoming(address, message);
   const inbound = new Inbound({
+    clock,
     cluster,
     transport,
     subjects: names,
