@@ -68,12 +68,12 @@ export class Activation implements StartOwner, EndingOwner, TurnOwner, Runnable,
     this.#state = new StateCell(hosted, this.name, beginning.state, packing);
     this.#conversation = new Conversation(() => this.#tellRest());
     this.#code = new UserCode(() => this.onProgress());
-    const { timers } = this;
-    const ports = { state: this.#state, timers, events, defects, scales: host.outputScales };
+    const [timers, state, code, conversation] = [this.timers, this.#state, this.#code, this.#conversation];
+    const ports = { state, timers, events, defects, scales: host.outputScales };
     this.outputs = vault ? new OutputGate(this, { ...ports, vault }) : DIRECT;
-    this.#ending = new Ending(this, host, this.#state, this.#code);
-    this.#start = new Start(this, { hosted, runtime, state: this.#state, code: this.#code });
-    this.#turn = new Turn(this, { hosted, clock, events, code: this.#code, state: this.#state });
+    this.#ending = new Ending(this, { host, state, code, conversation });
+    this.#start = new Start(this, { hosted, runtime, state, code });
+    this.#turn = new Turn(this, { hosted, clock, events, code, state });
     for (const timer of beginning.timers ?? []) timers.set(timer);
     if (beginning.stored) this.outputs.know(beginning.stored);
     else if (vault) this.loading.start(this, vault, beginning.fence ?? false);

@@ -4,6 +4,7 @@
  * @module
  */
 import type { ActivationHost } from "./activation_host.ts";
+import type { Conversation } from "./conversation.ts";
 import type { ActivationStatus, DeactivationReason } from "./lifecycle.ts";
 import type { Outputs } from "./outputs.ts";
 import { reportFailure } from "./reports.ts";
@@ -27,21 +28,31 @@ export interface EndingOwner {
   onProgress(): void;
 }
 
+/** What an ending works with. */
+export interface EndingPorts<A> {
+  readonly host: ActivationHost<A>;
+  readonly state: StateCell;
+  readonly code: UserCode;
+  readonly conversation: Conversation;
+}
+
 /** See the module's text. */
 export class Ending<A extends EndingOwner> {
   readonly #owner: A;
   readonly #host: ActivationHost<A>;
   readonly #state: StateCell;
   readonly #code: UserCode;
+  readonly #conversation: Conversation;
   #closing = false;
   /** The hook has ended; what is left is to store what it changed. */
   #last: (() => void) | undefined;
 
-  constructor(owner: A, host: ActivationHost<A>, state: StateCell, code: UserCode) {
+  constructor(owner: A, { host, state, code, conversation }: EndingPorts<A>) {
     this.#owner = owner;
     this.#host = host;
     this.#state = state;
     this.#code = code;
+    this.#conversation = conversation;
   }
 
   /** Whether it has ended and its last hook still runs. */
@@ -57,7 +68,8 @@ export class Ending<A extends EndingOwner> {
   /** Ends it after its hook; the host hears `onRetired`. `again`: it shall begin anew at once. */
   retire(why: DeactivationReason, again: boolean): void {
     const done = () => {
-      this.#last = () => this.#retire(again);
+      // what it has told last must be there before its successor, here or elsewhere, says anything
+      this.#last = () => this.#conversation.whenQuiet(() => this.#retire(again));
       if (this.#host.vault) this.#settle();
       this.#owner.onProgress();
     };

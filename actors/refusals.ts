@@ -9,6 +9,7 @@ import {
   type ErrorData,
   FencedError,
   InvalidStateError,
+  OutcomeUnknownError,
   toErrorData,
   UnavailableError,
 } from "../errors.ts";
@@ -54,6 +55,13 @@ export function stateTooLong(kind: string, bytes: number, bytesMax: number): Inv
 export function parked(): ErrorData {
   const words = "Cannot handle the message: current shard is parked until a node starts that hosts it";
   return toErrorData(new UnavailableError(words, { retryAfterMs: 1_000 }));
+}
+
+/** Whatever its handler has done, its activation's end has undone what was to come of it here. */
+export function outcomeLost(address: string): OutcomeUnknownError {
+  return new OutcomeUnknownError(
+    `Cannot tell the outcome of a message to ${address}: current activation ended while it was handled`,
+  );
 }
 
 /** This activation may not speak or change anything any more. */

@@ -11,7 +11,7 @@ import type { Hosted, HostedMessage } from "./host.ts";
 import type { ActivationStatus } from "./lifecycle.ts";
 import type { Mail } from "./mail.ts";
 import type { Outputs } from "./outputs.ts";
-import { fenced } from "./refusals.ts";
+import { outcomeLost } from "./refusals.ts";
 import { reportFailure, reportIfTell } from "./reports.ts";
 import { RunningSignal } from "./signal.ts";
 import type { StateCell } from "./state_cell.ts";
@@ -118,7 +118,7 @@ export class Turn {
 
   #succeeded(mail: Mail, message: HostedMessage, value: unknown): void {
     this.release();
-    if (this.#owner.status === "ended") return mail.fail(this.#fenced());
+    if (this.#owner.status === "ended") return mail.fail(this.#lost());
     try {
       this.#state.settle();
     } catch (error) {
@@ -139,7 +139,7 @@ export class Turn {
 
   #failed(mail: Mail, error: unknown): void {
     this.release();
-    if (this.#owner.status === "ended") return mail.fail(this.#fenced());
+    if (this.#owner.status === "ended") return mail.fail(this.#lost());
     reportFailure(this.#events, this.#owner, mail.message, error);
     const { onError } = this.#hosted.contract;
     if (onError === "keep") {
@@ -160,7 +160,8 @@ export class Turn {
     this.#signal.release();
   }
 
-  #fenced(): ErrorData {
-    return toErrorData(fenced(this.#owner.address, this.#owner.status));
+  /** It was handled, and what came of it has no effect here: what it asked others may have. */
+  #lost(): ErrorData {
+    return toErrorData(outcomeLost(this.#owner.address));
   }
 }

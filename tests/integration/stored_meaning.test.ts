@@ -3,7 +3,8 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { z } from "zod";
 import { actorRoutes } from "../../http/mod.ts";
 import { Actor, ask, defineActor, host, tell } from "../../mod.ts";
-import { signalled } from "../support/memory_cluster.ts";
+import { hostLedger, ledger, steering } from "../support/ledger.ts";
+import { MemoryCluster, signalled } from "../support/memory_cluster.ts";
 import { StoredWorld, watched } from "../support/stored_world.ts";
 import { hostTally, Tally, tally } from "../support/tally.ts";
 
@@ -191,4 +192,37 @@ describe("a tell that was held", () => {
     expect(first?.reason).toContain("mailbox holds 1");
     resolve();
   });
+});
+
+describe("an actor that goes to sleep", () => {
+  for (const durability of ["memory", "stored"] as const) {
+    test(`and is of durability "${durability}" is not gone before its last tell is acknowledged`, async () => {
+      let lost = false;
+      const cluster = new MemoryCluster({
+        filter: (from, to, subject) =>
+          lost && from === "a" && to === "b" && /\.(batch|actor)/.test(subject) ? "drop" : "deliver",
+      });
+      const sleepy = ledger({ idleMs: 1_000, durability });
+      const told = steering({
+        onDeactivate: (actor, why) => {
+          lost = true;
+          if (why === "idle") void actor.ref(Tally, "t").note(7);
+        },
+      });
+      const a = await cluster.start("a", { hosts: [hostLedger(told, sleepy)] });
+      const b = await cluster.start("b", { hosts: [hostTally(world.steering)] });
+      await cluster.settled("tally", "b");
+      await cluster.ends(a.ref(sleepy, "x").add("one"));
+      world.steering.log.length = 0;
+      await cluster.until("the hook", () => told.log.includes("deactivate x idle"));
+      await cluster.clock.advance(1_000);
+      expect(a.inspect().actors).toMatchObject([{ name: "x", status: "active" }]);
+      lost = false;
+      await cluster.until("the tell", () => world.count("t note 7") === 1);
+      await cluster.until("its sleep", () => a.inspect().counters.activations === 0);
+      expect(await cluster.ends(a.ref(sleepy, "x").read())).toEqual(["one"]);
+      expect(b.inspect().actors).toMatchObject([{ name: "t" }]);
+      await cluster.close();
+    });
+  }
 });

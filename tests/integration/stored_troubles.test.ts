@@ -201,6 +201,26 @@ describe("a stored actor whose entry another has written", () => {
     await cluster.until("the beat", () => steering.log.filter((line) => line === "x note 3").length >= 4);
   });
 
+  test("has no answer for the handler that runs: its caller does not know", async () => {
+    const a = await alone();
+    const b = await cluster.start("b");
+    await cluster.ends(a.ref(Tally, "x").add(1));
+    const { promise, resolve } = signalled();
+    holding(promise);
+    fate = commitsLost("x");
+    const calls = [ended(b.ref(Tally, "x").add(1)), ended(b.ref(Tally, "x").run(0))];
+    await cluster.until("the handler", () => steering.log.includes("x runs"));
+    overwrite(headOf("x"));
+    fate = () => "answer";
+    await cluster.until("the refusal", () => cluster.seen("commit-refused").length === 1);
+    const waiting = ended(b.ref(Tally, "x").read());
+    await cluster.until("the next one", () => waiting.outcome !== undefined);
+    resolve();
+    await cluster.until("the end", () => calls[1]?.outcome !== undefined);
+    expect(calls.map(({ outcome }) => outcome)).toEqual(["outcome-unknown", "outcome-unknown"]);
+    expect(waiting.outcome).toBe("value 1");
+  });
+
   test("conflict-ignored: without the refusal an answer comes although nothing was stored", async () => {
     for (const defect of [undefined, "conflict-ignored"]) {
       if (defect) await again();
