@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { Room } from "../actors/room.ts";
 import { AbortedError } from "../errors.ts";
 import { type NodeId, sameNode } from "../cluster/protocol.ts";
 import type { ShardMoved } from "../events.ts";
@@ -54,14 +55,15 @@ export class Coordinator {
     this.#ports = ports;
     this.journal = new Journal(ports.settings.journalMax);
     this.leavers = new LateLeavers(ports);
-    this.arrivals = new LateArrivals(ports, this.leavers);
+    const incoming = new Room(ports.settings.incomingBytesMax);
+    this.arrivals = new LateArrivals(ports, this.leavers, incoming);
     this.#chunks = new Chunks(ports);
     this.#parking = new ParkingPlace(ports, this.#chunks);
     this.#claims = new Claims(ports, this.#parking);
     this.#placements = new Placements(ports.membership);
     this.#backoff = new Backoff(ports.clock, ports.random, ports.settings);
     this.#viewAt = ports.clock.now();
-    this.#reception = new Reception(ports, () => this.soon());
+    this.#reception = new Reception(ports, incoming, () => this.soon());
     ports.talk.onNew = (message) => {
       if (message.type === "offer") this.#reception.offered(message);
       else if (message.type === "late") this.arrivals.announced(message);

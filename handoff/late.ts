@@ -8,6 +8,7 @@
  * @module
  */
 import type { Activation } from "../actors/activation.ts";
+import type { Room } from "../actors/room.ts";
 import { TimerMail } from "../actors/timers.ts";
 import { type NodeId, sameNode } from "../cluster/protocol.ts";
 import { struckOff } from "../cluster/shard_changes.ts";
@@ -182,13 +183,16 @@ export class LateLeavers {
 export class LateArrivals {
   readonly #ports: HandoffPorts;
   readonly #leavers: LateLeavers;
+  readonly #incoming: Room;
   readonly #taking = new Map<string, { stop(): void }>();
   /** Shards whose record is being changed here, so that no move begins meanwhile. */
   readonly #striking = new Set<Shard>();
 
-  constructor(ports: HandoffPorts, leavers: LateLeavers) {
+  /** @param incoming bytes of all that comes to this node */
+  constructor(ports: HandoffPorts, leavers: LateLeavers, incoming: Room) {
     this.#ports = ports;
     this.#leavers = leavers;
+    this.#incoming = incoming;
     leavers.onHome = (left, name, moveId, bytes) => this.#cameHome(left, name, moveId, bytes);
   }
 
@@ -197,21 +201,24 @@ export class LateArrivals {
     return this.#striking.has(shard);
   }
 
-  /** An actor says that it has come to rest. Only what the record lists counts. */
+  /** An actor says that it has come to rest. Only what the record lists counts; if there is no room, it says it again. */
   announced(message: MoveMessageOf<"late">): void {
-    const { kind, shard: number, name, from, moveId } = message;
+    const { kind, shard: number, name, from, moveId, bytes: size } = message;
     const shard = this.#awaiting(kind, number, name, from);
     if (shard === undefined || this.#taking.has(moveId)) return;
+    if (this.#incoming.taken > 0 && !this.#incoming.fits(size)) return;
     const { talk, clock, settings } = this.#ports;
     const stop = () => {
+      if (!this.#taking.delete(moveId)) return;
       taking.stop();
       unlisten();
-      this.#taking.delete(moveId);
+      this.#incoming.give(size);
     };
     const done = (bytes: Uint8Array) => void this.#arrive(shard, name, bytes).finally(stop);
     const taking = new Taking({ talk, clock, settings }, from, moveId, message, done, stop);
     const unlisten = talk.listen(moveId, (heard) => heard.type === "chunk" && taking.take(heard));
     this.#taking.set(moveId, { stop });
+    this.#incoming.take(size);
     taking.start();
   }
 

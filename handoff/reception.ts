@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Room } from "../actors/room.ts";
+import type { Room } from "../actors/room.ts";
 import { sameNode } from "../cluster/protocol.ts";
 import type { HandoffPorts } from "./ports.ts";
 import type { MoveMessageOf } from "./protocol.ts";
@@ -21,10 +21,11 @@ export class Reception {
   readonly #bytes: Room;
   #closed = false;
 
-  constructor(ports: HandoffPorts, onEnd: () => void) {
+  /** @param bytes of all that comes to this node */
+  constructor(ports: HandoffPorts, bytes: Room, onEnd: () => void) {
     this.#ports = ports;
+    this.#bytes = bytes;
     this.#onEnd = onEnd;
-    this.#bytes = new Room(ports.settings.incomingBytesMax);
   }
 
   /** Moves under way to this node. */

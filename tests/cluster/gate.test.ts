@@ -86,6 +86,26 @@ describe("Gate", () => {
     gate.end("test");
   });
 
+  test("hides a suspension for a millisecond at most from those who ask for each message, and from nobody else", async () => {
+    const clock = new ManualClock();
+    const { gate, renew } = gateAt(clock);
+    renew();
+    await clock.advance(10);
+    expect(gate.isOpenAt(clock.now())).toBe(true);
+    clock.shiftWall(20_000);
+    await clock.advance(1);
+    expect(gate.isOpenAt(clock.now())).toBe(false);
+    clock.shiftWall(-20_000);
+    expect([gate.isOpenAt(clock.now()), gate.isOpen, gate.isOpenAt(clock.now())]).toEqual([
+      false,
+      true,
+      true,
+    ]);
+    clock.shiftWall(20_000);
+    expect([gate.isOpen, gate.isOpenAt(clock.now())]).toEqual([false, false]);
+    gate.end("test");
+  });
+
   test("refuses a renewal from before a suspension when nobody has looked at the clocks in between", () => {
     const clock = new ManualClock();
     const { gate } = gateAt(clock);

@@ -279,4 +279,26 @@ describe("moves that come to a node", () => {
     expect(cluster.seen("move-kept").filter(({ reason }) => full(reason)).length).toBeGreaterThan(0);
     for (const name of names) expect(await cluster.ends(b.ref(contract, name).add("after"))).toBe(2);
   });
+
+  test("count what follows its shard by itself as well: large actors come one after another, and all do", async () => {
+    const at = new Map<number, number>();
+    cluster = new MemoryCluster({
+      latencyMs: () => 5,
+      filter: (from, _to, subject, payload) => {
+        const now = cluster.clock.now();
+        if (from === "a" && subject.includes(".move.") && payload.byteLength > 5_000)
+          at.set(now, (at.get(now) ?? 0) + payload.byteLength);
+        return "deliver";
+      },
+    });
+    const settings = { incomingBytesMax: 25_000, actorBytesMax: 1_000 };
+    const a = await cluster.start("a", { hosts: [hostLedger()], settings });
+    await cluster.settled("ledger", "a");
+    const names = Array.from({ length: 8 }, (_, i) => `log ${i}`);
+    for (const name of names) await cluster.ends(a.ref(Ledger, name).add(WORD));
+    const b = await cluster.start("b", { hosts: [hostLedger()], settings });
+    expect(await cluster.ends(a.leave())).toMatchObject({ moved: 1, leftOver: 0, recovered: 0, late: 8 });
+    expect(Math.max(...at.values())).toBeLessThan(25_000);
+    for (const name of names) expect(await cluster.ends(b.ref(Ledger, name).add("after"))).toBe(2);
+  });
 });
