@@ -64,6 +64,27 @@ describe("stored actors in a file", () => {
     expect(steering.log.filter((line) => line === "x note 3").length).toBe(1);
   });
 
+  test("cannot be changed by what a former process was about to write, once the next one has begun them", async () => {
+    let node = await start();
+    await cluster.ends(node.ref(Tally, "x").add(1));
+    const { shard } = node.inspect().actors.find(({ name }) => name === "x") ?? { shard: 0 };
+    const key = { kind: "tally", shard, name: "x" };
+    const before = await store.load(key);
+    await kill();
+    node = await start();
+    expect(await cluster.ends(node.ref(Tally, "x").read())).toBe(1);
+    const rest = { nonce: "n", epoch: 1, replacesBytes: 0, timers: false, hadTimers: false };
+    const late = {
+      ...key,
+      revision: before?.revision ?? 0,
+      bytes: before?.bytes ?? new Uint8Array(),
+      ...rest,
+    };
+    expect(await Promise.all(store.commit([late]))).toEqual([{ ok: false }]);
+    expect(await cluster.ends(node.ref(Tally, "x").add(1))).toBe(2);
+    expect(node.inspect().counters.commitsRefused).toBe(0);
+  });
+
   test("are raised above an epoch that only their entries know of", async () => {
     let node = await start();
     await cluster.ends(node.ref(Tally, "x").add(1));

@@ -172,6 +172,31 @@ describe("a stored actor that is late", () => {
   });
 });
 
+describe("a move of a stored actor", () => {
+  test("while its node is cut off with a commit under way: it waits, and nothing is lost or stored twice", async () => {
+    const a = await alone();
+    await cluster.ends(a.ref(Tally, "x").add(1));
+    const b = await start("b");
+    fate = (operation, key, client) =>
+      client === "a" && operation === "update" && HEAD.test(key) ? "lose-answer" : "answer";
+    const call = ended(a.ref(Tally, "x").add(10, { timeoutMs: 30_000 }));
+    await cluster.clock.advance(2);
+    cluster.network.cut("a");
+    await cluster.until("a closed gate", () => !a.inspect().gateOpen);
+    const leaving = a.leave();
+    const behind = ended(b.ref(Tally, "x").add(100, { timeoutMs: 30_000 }));
+    await cluster.clock.advance(500); // not so long that it would be declared dead
+    expect([call.outcome, behind.outcome]).toEqual([undefined, undefined]);
+    fate = () => "answer";
+    cluster.network.heal("a");
+    expect(await cluster.ends(leaving)).toMatchObject({ recovered: 0, leftOver: 0 });
+    await cluster.until("both", () => call.outcome !== undefined && behind.outcome !== undefined);
+    expect([call.outcome, behind.outcome].sort()).toEqual(["value 11", "value 111"]);
+    expect(await cluster.ends(b.ref(Tally, "x").read())).toBe(111);
+    expect(b.inspect().counters.commitsRefused).toBe(0);
+  });
+});
+
 describe("a stored actor whose code goes on after its handler has ended", () => {
   test("can still be moved: what it tells then goes out", async () => {
     const a = await alone();
