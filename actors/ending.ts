@@ -43,6 +43,8 @@ export class Ending<A extends EndingOwner> {
   readonly #state: StateCell;
   readonly #code: UserCode;
   readonly #conversation: Conversation;
+  /** Of a `retire` that has not led to the end yet. */
+  #hook: "none" | "running" | "ended" = "none";
   #closing = false;
   /** The hook has ended; what is left is to store what it changed. */
   #last: (() => void) | undefined;
@@ -67,7 +69,10 @@ export class Ending<A extends EndingOwner> {
 
   /** Ends it after its hook; the host hears `onRetired`. `again`: it shall begin anew at once. */
   retire(why: DeactivationReason, again: boolean): void {
+    this.#hook = "running";
     const done = () => {
+      this.#hook = "ended";
+      this.#closing = false;
       // what it has told last must be there before its successor, here or elsewhere, says anything
       this.#last = () => this.#conversation.whenQuiet(() => this.#retire(again));
       if (this.#host.vault) this.#settle();
@@ -98,6 +103,7 @@ export class Ending<A extends EndingOwner> {
 
   #retire(again: boolean): void {
     const owner = this.#owner;
+    this.#hook = "none";
     if (owner.status !== "active") return; // late meanwhile: it follows its shard instead
     let snapshot: Snapshot | undefined;
     try {
@@ -110,9 +116,10 @@ export class Ending<A extends EndingOwner> {
     this.#host.onRetired(owner, snapshot, timers);
   }
 
-  /** Runs the hook after the end: nothing it does has an effect. */
+  /** Runs the hook after the end, unless it has begun before: nothing it does has an effect. */
   close(why: DeactivationReason): void {
-    this.#closing = true;
+    this.#closing = this.#hook !== "ended";
+    if (this.#hook !== "none") return;
     const done = () => {
       this.#closing = false;
     };

@@ -226,3 +226,27 @@ describe("an actor that goes to sleep", () => {
     });
   }
 });
+
+describe("onDeactivate()", () => {
+  test("runs once, also if what it changed is refused", async () => {
+    const sleepy = ledger({ idleMs: 1_000, durability: "stored" });
+    const told = steering({
+      onDeactivate: (actor, why) => {
+        if (why === "idle") actor.state.words.push("asleep");
+      },
+    });
+    const a = await world.start("a", [hostLedger(told, sleepy)]);
+    await world.cluster.ends(a.ref(sleepy, "x").add("one"));
+    const bucket = world.cluster.network.bucket("baton-test-stored");
+    const head = bucket.entries().find(({ key }) => key.startsWith("state."));
+    world.loseCommits("x");
+    await world.cluster.until("the hook", () => told.log.includes("deactivate x idle"));
+    await world.cluster.clock.advance(100);
+    bucket.write(head?.key ?? "", head?.value, () => true);
+    world.answerAll();
+    await world.cluster.until("the refusal", () => world.cluster.seen("commit-refused").length === 1);
+    await world.cluster.clock.advance(100);
+    expect(told.log.filter((line) => line.startsWith("deactivate"))).toEqual(["deactivate x idle"]);
+    expect(await world.cluster.ends(a.ref(sleepy, "x").read())).toEqual(["one"]);
+  });
+});
