@@ -22,6 +22,8 @@ export interface CommitterPorts {
   hasEnded(): boolean;
 }
 
+/** Writes that may be on their way at once; the others wait for their turn. */
+const AT_ONCE = 512;
 /** Pause before the first repetition and the longest, in milliseconds; doubled each time, and then at random less. */
 const BACKOFF_MIN_MS = 20;
 const BACKOFF_MAX_MS = 1_000;
@@ -35,6 +37,8 @@ interface Waiting {
 export class Committer {
   readonly #ports: CommitterPorts;
   #group: Waiting[] = [];
+  #underWay = 0;
+  #willFlush = false;
   #outstanding = 0;
   #committed = 0;
   #refused = 0;
@@ -100,16 +104,35 @@ export class Committer {
   /** Those of one tick go together: the line of ready actors is worked off before the group leaves. */
   #grouped(write: StoreWrite): Promise<StoreOutcome> {
     return new Promise((resolve) => {
-      if (this.#group.push({ write, resolve }) === 1) queueMicrotask(() => this.#flush());
+      this.#group.push({ write, resolve });
+      this.#flushSoon();
     });
   }
 
-  #flush(): void {
-    const group = this.#group;
-    this.#group = [];
-    const outcomes = this.#ports.store.commit(group.map(({ write }) => write));
-    for (const [i, { resolve }] of group.entries()) resolve(outcomes[i] as Promise<StoreOutcome>);
+  #flushSoon(): void {
+    if (this.#willFlush || this.#underWay >= AT_ONCE) return;
+    this.#willFlush = true;
+    queueMicrotask(() => this.#flush());
   }
+
+  #flush(): void {
+    this.#willFlush = false;
+    const group = this.#group.splice(0, AT_ONCE - this.#underWay);
+    if (group.length === 0) return;
+    this.#underWay += group.length;
+    const outcomes = this.#ports.store.commit(group.map(({ write }) => write));
+    for (const [i, { resolve }] of group.entries()) {
+      const outcome = outcomes[i] as Promise<StoreOutcome>;
+      resolve(outcome);
+      outcome.then(this.#over, this.#over);
+    }
+  }
+
+  /** Those that wait follow by many: taking them out one by one would move all the others each time. */
+  readonly #over = (): void => {
+    this.#underWay--;
+    if (this.#group.length > 0 && this.#underWay <= AT_ONCE / 2) this.#flushSoon();
+  };
 
   #pause(tries: number): Promise<void> {
     const { clock, random } = this.#ports;

@@ -104,6 +104,38 @@ describe("Committer.commit()", () => {
   });
 });
 
+describe("very many commits", () => {
+  test("are on their way some at a time, also when none is answered, and all end", async () => {
+    let underWay = 0;
+    let most = 0;
+    const counting: Store = Object.create(store, {
+      commit: {
+        value: (writes: Parameters<Store["commit"]>[0]) => {
+          underWay += writes.length;
+          most = Math.max(most, underWay);
+          const outcomes = store.commit(writes);
+          for (const outcome of outcomes)
+            outcome.then(
+              () => void underWay--,
+              () => void underWay--,
+            );
+          return outcomes;
+        },
+      },
+      head: { value: store.head.bind(store) },
+    });
+    const many = world.committer(counting);
+    world.fate = (_operation, key) => (key.startsWith("state.") ? "lose-request" : "answer");
+    const writes = Array.from({ length: 3_000 }, (_, i) => world.write(0, bytesOf(1), { name: `n${i}` }));
+    const all = Promise.all(writes.map((write) => many.commit(write)));
+    await world.clock.advance(4_000);
+    expect([most, many.outstanding]).toEqual([512, 3_000]);
+    world.fate = () => "answer";
+    expect((await world.ends(all)).every(({ ok }) => ok)).toBe(true);
+    expect([most, underWay, many.outstanding]).toEqual([512, 0, 0]);
+  });
+});
+
 describe("a write of an entry that another has written meanwhile", () => {
   for (const defects of [[], ["commit-not-by-cas"]]) {
     test(`${defects[0] ?? "as it is"}: ${defects[0] ? "replaces it" : "is refused"}`, async () => {
