@@ -59,9 +59,15 @@ export async function openNatsRecords(
 ): Promise<Records> {
   try {
     const opening = jetstream(client, { timeout: options.connectTimeoutMs ?? OPEN_TIMEOUT_MS });
-    const found = await configOf(await opening.jetstreamManager(false), `KV_${bucket}`);
+    const manager = await opening.jetstreamManager(false);
+    const found = await configOf(manager, `KV_${bucket}`);
     if (found) checkConfig(bucket, found);
-    else await makeBucket(client, bucket, options);
+    else
+      await makeBucket(client, bucket, options).catch(async (error: unknown) => {
+        const others = await configOf(manager, `KV_${bucket}`);
+        if (!others) throw error;
+        checkConfig(bucket, others); // made meanwhile, maybe with another number of copies
+      });
     const timeoutMs = options.recordsTimeoutMs ?? TIMEOUT_MS;
     const js = jetstream(client, { timeout: timeoutMs });
     return new NatsRecords(client, bucket, js, await js.jetstreamManager(false), clock, timeoutMs, options);

@@ -125,6 +125,43 @@ describe("natsTransport() refuses with clear words", () => {
     expect(error).toBeInstanceOf(type);
   });
 
+  test("but not when another has just made the bucket, with other settings", async () => {
+    const server = await startNatsServer({ jetstream: false });
+    ends.push(() => server.stop());
+    const { client, close } = await natsTransport({ servers: server.url });
+    ends.push(close);
+    const config = {
+      name: "KV_shop",
+      subjects: ["$KV.shop.>"],
+      storage: "file",
+      max_age: 0,
+      num_replicas: 3,
+    };
+    const asked: string[] = [];
+    const answers: Record<string, () => object> = {
+      INFO: () => ({}),
+      "STREAM.INFO.KV_shop": () =>
+        asked.includes("STREAM.CREATE.KV_shop")
+          ? { config, state: {} }
+          : { error: { code: 404, err_code: 10059, description: "stream not found" } },
+      "STREAM.CREATE.KV_shop": () => ({
+        error: { code: 400, err_code: 10058, description: "stream name already in use with a different one" },
+      }),
+    };
+    client.subscribe("$JS.API.>", {
+      callback: (_, message) => {
+        const what = message.subject.slice("$JS.API.".length);
+        message.respond(JSON.stringify(answers[what]?.() ?? {}));
+        asked.push(what);
+      },
+    });
+    await client.flush();
+    const connection = await natsTransport({ servers: server.url });
+    ends.push(() => connection.close());
+    expect(await within(connection.records("shop"), TIMEOUT_MS)).toBeDefined();
+    expect(asked).toContain("STREAM.CREATE.KV_shop");
+  });
+
   test("when the password is wrong", async () => {
     const config = 'authorization { user: "baton", password: "right" }';
     const server = await startNatsServer({ config });
