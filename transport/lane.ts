@@ -10,7 +10,9 @@ interface Entry {
 
 /**
  * Runs what is put in, in the order in which it was put in, each entry at the earliest after its delay and never inside
- * the call that put it in. Entries that are due together run together, without a timer for each.
+ * the call that put it in. Entries without a delay run together, without a turn for each. One that was delayed has a turn
+ * of its own, with all that follows from it: else what two of them set off would be mixed by how many steps each runtime
+ * takes to settle a promise, and a simulation would not be the same on every one.
  */
 export class Lane {
   readonly #clock: Clock;
@@ -57,6 +59,7 @@ export class Lane {
         if (head === undefined || (head.dueMs > 0 && head.dueMs > this.#clock.now())) break;
         this.#next++;
         head.run();
+        if (head.dueMs > 0) break;
       }
     } finally {
       this.#compact();
