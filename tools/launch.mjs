@@ -8,12 +8,13 @@ import { exitWith, launcherArguments, runToEnd, say, setUp } from "./setup.mjs";
  * `natsServer`: whether to look for one; `onNoServer`: the arguments to go on with, undefined to give up
  */
 export async function launch(program, { natsServer = true, onNoServer = giveUp } = {}) {
-  const ready = await setUp({ natsServer }).catch((error) => {
+  let args = launcherArguments();
+  const wantsServer = natsServer && !args.includes("--help"); // to read about a program costs no download of a server
+  const ready = await setUp({ natsServer: wantsServer }).catch((error) => {
     say(error.message);
     process.exit(1);
   });
-  let args = launcherArguments();
-  if (natsServer && ready.natsServer === undefined) {
+  if (wantsServer && ready.natsServer === undefined) {
     const others = onNoServer(args, ready.natsServerReason);
     if (others === undefined) return exitWith(1);
     args = others;
