@@ -29,7 +29,7 @@ export const HELP = `Usage: npm run chaos -- [OPTIONS]
 Runs nodes on Bun and Deno over nats-servers of their own, under load, while a schedule of faults made from the seed
 kills, freezes, replaces and cuts off nodes and servers. Then it asks every actor, and judges all that was recorded.
 
-  --minutes M          how long, in rounds of about a minute: faults, then all must answer (default ${DEFAULTS.minutes})
+  --minutes M          rounds of faults, after each of which all must answer, until so long has passed (default ${DEFAULTS.minutes})
   --seed N             of the schedule and the load; the same seed gives the same faults, not the same timing (default ${DEFAULTS.seed})
   --servers 1|3        one nats-server, or three with three copies of everything (default ${DEFAULTS.servers})
   --runtimes NAMES     bun, deno, or both with a comma between (default: both)

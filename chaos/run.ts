@@ -29,7 +29,6 @@ const CLUSTER = "chaos";
 const WARM_UP_MS = 60_000;
 /** Of a round in which faults begin; they and the questions afterwards make it about a minute. */
 const FAULTY_MS = 30_000;
-const ROUND_MS = 60_000;
 const CALM_MS = 2_000;
 const QUIET_MS = 15_000;
 const PROGRESS_MS = 5_000;
@@ -92,8 +91,11 @@ class Run {
     const { options, signal } = this.#given;
     await this.#cluster.start();
     await this.#askAll("the start", WARM_UP_MS);
-    const rounds = Math.max(1, Math.round((options.minutes * 60_000) / ROUND_MS));
-    for (let round = 0; round < rounds && !signal.aborted; round++) await this.#round(round);
+    const goesOnUntil = options.minutes < 1 ? 0 : performance.now() + options.minutes * 60_000;
+    for (let round = 0; round === 0 || performance.now() < goesOnUntil; round++) {
+      if (signal.aborted) break;
+      await this.#round(round);
+    }
     await this.#quiet();
     await this.#askAll("the end", options.leaseMs + SERVED_MS);
   }
