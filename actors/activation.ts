@@ -293,7 +293,8 @@ export class Activation implements StartOwner, EndingOwner, TurnOwner, Runnable,
 
   /** @throws {FencedError} once it is sealed, given up or fenced */
   assertLive(): void {
-    if (this.#status === "ended" || this.#status === "sealed") throw fenced(this.address, this.#status);
+    const isOver = this.#status === "ended" || this.#status === "sealed";
+    if (isOver && !this.#host.runtime.defects?.has("ended-speaks")) throw fenced(this.address, this.#status);
   }
 
   /** The signal of what it handles now. */

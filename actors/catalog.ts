@@ -101,7 +101,7 @@ export class Catalog implements ActivationHost<Activation> {
     const quarantined = this.residents.quarantined.get(name);
     if (quarantined) return mail.refuse(unreadable(this.kind, quarantined));
     const awaited = this.residents.awaited.get(name);
-    if (awaited) {
+    if (awaited && !this.runtime.defects?.has("blank-copy")) {
       const address = `${this.kind}/${name}`;
       if (mail.chain.includes(address)) return mail.refuse(cycle(address, mail.chain));
       if (!awaited.mailbox.offer(mail))

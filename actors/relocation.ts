@@ -156,14 +156,23 @@ export class Relocation {
       // without a state of its own a stored actor is loaded, and its timers with it
       const set = this.#catalog.vault && !snapshot ? [] : timers;
       const activation = this.#catalog.begin({ name, why, state, timers: set, stored: snapshot?.stored });
-      for (const mail of backlog) activation.mailbox.push(mail);
-      activation.wake();
+      this.#fill(activation.mailbox, backlog, () => activation.wake());
     }
+  }
+
+  /** Before anything that comes from outside. */
+  #fill(mailbox: Mailbox<Mail>, backlog: readonly Mail[], then = () => {}): void {
+    const fill = () => {
+      for (const mail of backlog) mailbox.push(mail);
+      then();
+    };
+    if (this.#catalog.runtime.defects?.has("held-before-backlog")) queueMicrotask(fill);
+    else fill();
   }
 
   #await(name: string, at: Place, timers: readonly TimerData[], backlog: readonly Mail[]): void {
     const mailbox = new Mailbox<Mail>(this.#catalog.hosted.contract.mailboxMax, this.#catalog.mailScales);
-    for (const mail of backlog) mailbox.push(mail);
+    this.#fill(mailbox, backlog);
     this.#residents.awaited.set(name, { at, mailbox, timers });
   }
 
@@ -171,13 +180,22 @@ export class Relocation {
   arrive(staged: StagedActor): void {
     const { name } = staged.sealed;
     const awaited = this.#residents.awaited.get(name);
-    if (awaited === undefined) return;
+    if (awaited === undefined) return this.#arriveUnlisted(staged);
     this.#residents.awaited.delete(name);
     // its own timers, not those that came ahead: the running handler may have stopped some
     const waited = awaited.mailbox.clear();
     if (this.#catalog.runtime.defects?.has("late-mail-reversed")) waited.reverse();
     const backlog = [...staged.sealed.backlog, ...waited];
     this.#installOne({ ...staged.sealed, backlog }, staged.state);
+  }
+
+  /** Only under a defect it counts all the same. */
+  #arriveUnlisted({ sealed, state }: StagedActor): void {
+    if (!this.#catalog.runtime.defects?.has("late-unlisted")) return;
+    const former = this.#residents.active.get(sealed.name);
+    if (former) this.#residents.remove(former);
+    former?.end();
+    this.#installOne(sealed, state);
   }
 
   /** A late actor will not come: its node was lost or gave up. It begins again without its state, or from what is stored. */

@@ -47,6 +47,7 @@ export class Gate {
   readonly #freshMs: number;
   readonly #fromAck: boolean;
   readonly #suspendedMs: number;
+  readonly #forgiving: boolean;
   readonly #listeners = new Set<GateListener>();
   #connected: boolean;
   #mark = 1;
@@ -73,6 +74,7 @@ export class Gate {
     this.#freshMs = defects?.has("gate-by-lease-only") ? Number.POSITIVE_INFINITY : freshMs;
     this.#suspendedMs = defects?.has("suspension-unseen") ? Number.POSITIVE_INFINITY : SUSPENDED_MS;
     this.#fromAck = defects?.has("gate-counts-from-ack") === true;
+    this.#forgiving = defects?.has("gate-forgives") === true;
     this.#connected = connected;
     this.#driftMs = clock.wall() - clock.now();
   }
@@ -156,7 +158,7 @@ export class Gate {
 
   /** Something has happened after which only a renewal sent from now on counts. */
   disturb(reason: string): void {
-    this.#mark++;
+    if (!this.#forgiving) this.#mark++;
     this.#update(reason);
   }
 

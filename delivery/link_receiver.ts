@@ -109,6 +109,7 @@ export class RemoteMail implements PackableMail {
 
   /** A refusal is kept like a reply, also a tell's: a copy of the envelope must not be admitted after it. */
   refuse(error: ErrorData): void {
+    if (this.#ports.defects?.has("busy-not-kept") && this.type === "tell") return;
     this.#reply(false, this.#ports.codec.encode(error));
   }
 
@@ -167,7 +168,9 @@ export class LinkReceiver implements AckSource {
   /** Takes one envelope of the shard's current epoch. */
   receive(envelope: Envelope): void {
     const blind = this.#ports.defects?.has("starts-at-one");
+    const { defects } = this.#ports;
     if (envelope.first > this.expected && !blind) this.#skipTo(envelope.first);
+    if (envelope.seq > this.expected && defects?.has("gaps-skipped")) this.#skipTo(envelope.seq);
     if (envelope.seq > this.expected) return this.#hold(envelope);
     if (envelope.seq < this.expected) return this.#again(envelope);
     this.#admit(envelope);

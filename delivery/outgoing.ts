@@ -33,6 +33,8 @@ export interface Request {
 export interface OutgoingPorts extends Scale {
   readonly exit: Exit;
   readonly rooms: SendingRooms;
+  /** For tests: rules to break on purpose. */
+  readonly defects?: ReadonlySet<string> | undefined;
 }
 
 /** Who is told when a message has ended. */
@@ -127,6 +129,13 @@ export class Outgoing implements PackableMail {
     else this.#copies.push(peer);
     if (epoch < this.oldestEpoch) this.oldestEpoch = epoch;
     if (epoch > this.#newestEpoch) this.#newestEpoch = epoch;
+  }
+
+  /** A copy is on the wire. Only under a defect that is all. */
+  published(): void {
+    if (!this.#ports.defects?.has("raw-publish")) return;
+    this.acknowledge();
+    if (this.type === "tell") this.end(undefined);
   }
 
   /** The owner has it, or will not take it any more: nothing to repeat. */

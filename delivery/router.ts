@@ -52,10 +52,10 @@ export class Router {
 
   constructor(ports: RouterPorts) {
     this.#ports = ports;
-    this.#exit = new Exit(ports.gate);
+    this.#exit = new Exit(ports.gate, ports.defects);
     this.rooms = new SendingRooms(ports.settings);
-    const { codec, bytesMax } = ports;
-    this.#outgoingPorts = { codec, bytesMax, exit: this.#exit, rooms: this.rooms };
+    const { codec, bytesMax, defects } = ports;
+    this.#outgoingPorts = { codec, bytesMax, exit: this.#exit, rooms: this.rooms, defects };
     this.#alarm = new Alarm(ports.clock, (now) => this.#tick(now));
     this.#senderPorts = { ...ports, rooms: this.rooms, wakeBy: (time) => this.#alarm.by(time) };
     this.#stops = [

@@ -70,6 +70,8 @@ export class Shard implements CatalogHost, ReceiverShard, LocalShard {
   readonly #links = new Map<Peer, LinkReceiver>();
   /** The link of this very node. */
   #own: LinkReceiver | undefined;
+  /** Only under a defect: the link table as it was before the seal. */
+  #early: LinkRow[] | undefined;
 
   /** @param lost whether its former owner's memory was lost: actors without a state are then "recovered" */
   constructor(ports: ShardPorts, hosted: Hosted, shard: number, epoch: number, lost: boolean) {
@@ -109,7 +111,8 @@ export class Shard implements CatalogHost, ReceiverShard, LocalShard {
   }
 
   runsAt(now: number): boolean {
-    return this.#phase === "serving" && this.#ports.gate.isOpenAt(now);
+    const careless = this.#ports.runtime.defects?.has("closed-gate-starts") === true;
+    return this.#phase === "serving" && (careless || this.#ports.gate.isOpenAt(now));
   }
   get freshReason(): ActivationReason {
     return this.#lost ? "recovered" : "first";
@@ -138,11 +141,19 @@ export class Shard implements CatalogHost, ReceiverShard, LocalShard {
   #link(peer: Peer, first: number): LinkReceiver {
     let link = this.#links.get(peer);
     if (link === undefined) {
-      const start = this.#ports.receiver.defects?.has("starts-at-one") ? 1 : first;
+      const { defects } = this.#ports.receiver;
+      const byName = defects?.has("links-by-name") ? this.#expectedOfName(peer) : undefined;
+      const start = byName ?? (defects?.has("starts-at-one") ? 1 : first);
       link = new LinkReceiver(this.#ports.receiver, this, peer, start);
       this.#links.set(peer, link);
     }
     return link;
+  }
+
+  /** Only under a defect: what was admitted from an earlier life of the same node. */
+  #expectedOfName({ id }: Peer): number | undefined {
+    const former = [...this.#links.values()].filter(({ peer }) => peer.id.node === id.node);
+    return former.at(-1)?.expected;
   }
 
   /** How many nodes' messages are counted here. */
@@ -153,18 +164,23 @@ export class Shard implements CatalogHost, ReceiverShard, LocalShard {
   /** Forgets the link of a node whose life has ended. */
   forget(peer: Peer): void {
     this.#links.get(peer)?.close();
-    this.#links.delete(peer);
+    if (!this.#ports.receiver.defects?.has("links-by-name")) this.#links.delete(peer);
   }
 
   // ---- phases
 
   drain(): void {
     this.#phase = "draining";
+    if (this.#ports.receiver.defects?.has("seal-in-two-steps")) this.#early = this.#rows();
   }
 
   /** No admission, no start, no timer from here on. @returns the link table */
   seal(): LinkRow[] {
     this.#phase = "sealed";
+    return this.#early ?? this.#rows();
+  }
+
+  #rows(): LinkRow[] {
     return [...this.#links.values()].map(({ peer, expected }) => ({ from: peer.id, expected }));
   }
 

@@ -59,6 +59,7 @@ export class Transmission implements FrameItem {
       chain,
       argument: skip ? EMPTY : this.#outgoing.bytes,
     });
+    this.#outgoing.published();
   }
 }
 

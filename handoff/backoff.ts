@@ -13,9 +13,17 @@ export class Backoff {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #settings: HandoffSettings;
+  readonly #once: boolean;
   readonly #byKey = new Map<string, { readonly notBefore: number; readonly delayMs: number }>();
 
-  constructor(clock: Clock, random: Random, settings: HandoffSettings) {
+  /** @param defects for tests: rules to break on purpose */
+  constructor(
+    clock: Clock,
+    random: Random,
+    settings: HandoffSettings,
+    defects: ReadonlySet<string> = new Set(),
+  ) {
+    this.#once = defects.has("looked-at-once");
     this.#clock = clock;
     this.#random = random;
     this.#settings = settings;
@@ -33,7 +41,7 @@ export class Backoff {
     const delayMs = Math.min(retryMaxMs, former * 2);
     this.#byKey.set(key, {
       delayMs,
-      notBefore: this.#clock.now() + delayMs * (0.75 + this.#random.next() / 2),
+      notBefore: this.#once ? Infinity : this.#clock.now() + delayMs * (0.75 + this.#random.next() / 2),
     });
   }
 

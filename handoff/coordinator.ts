@@ -6,7 +6,8 @@
  */
 import { Room } from "../actors/room.ts";
 import { AbortedError } from "../errors.ts";
-import { type NodeId, sameNode } from "../cluster/protocol.ts";
+import { type NodeId, sameNode, type ShardRecord } from "../cluster/protocol.ts";
+import type { IsOver } from "../cluster/shard_changes.ts";
 import type { ShardMoved } from "../events.ts";
 import type { Timer } from "../platform/clock.ts";
 import { Backoff } from "./backoff.ts";
@@ -61,7 +62,7 @@ export class Coordinator {
     this.#parking = new ParkingPlace(ports, this.#chunks);
     this.#claims = new Claims(ports, this.#parking);
     this.#placements = new Placements(ports.membership);
-    this.#backoff = new Backoff(ports.clock, ports.random, ports.settings);
+    this.#backoff = new Backoff(ports.clock, ports.random, ports.settings, ports.defects);
     this.#viewAt = ports.clock.now();
     this.#reception = new Reception(ports, incoming, () => this.soon());
     ports.talk.onNew = (message) => {
@@ -186,7 +187,7 @@ export class Coordinator {
     const isOver = (id: NodeId) => membership.isOver(id);
     const served = table.get(kind, shard) !== undefined;
     const stateVersion = hosts.get(kind)?.contract.stateVersion ?? 0;
-    const redirects = record?.state === "moving" && this.#ports.defects.has("moves-redirected");
+    const redirects = record?.state === "moving" && isRedirected(record, isOver, this.#ports.defects);
     const wanted = desired !== undefined && sameNode(desired, self);
     const step =
       redirects && wanted && !served
@@ -293,6 +294,11 @@ export class Coordinator {
     }
     this.soon();
   }
+}
+
+/** Only under defects: whether a third node takes a moving shard. */
+function isRedirected({ owner }: ShardRecord, isOver: IsOver, defects: ReadonlySet<string>): boolean {
+  return defects.has("moves-redirected") || (defects.has("third-node-claims") && isOver(owner));
 }
 
 function keyOf(kind: string, shard: number): string {

@@ -26,10 +26,11 @@ export interface SealedShard {
  * @param toPark asks stay behind: they are refused when the shard is parked
  */
 export function sealShard(ports: HandoffPorts, shard: Shard, toPark: boolean): SealedShard {
-  const { self, clock, keeper, settings } = ports;
+  const { self, clock, keeper, settings, defects } = ports;
   const links = shard.seal();
   // what is parked must not follow by itself: there is nobody to follow
-  const sealed = shard.relocation.seal(self, toPark ? Infinity : settings.actorBytesMax);
+  const all = shard.relocation.seal(self, toPark ? Infinity : settings.actorBytesMax);
+  const sealed = defects.has("sleepers-left-behind") ? all.filter(({ status }) => status !== "passive") : all;
   const replies = keeper.ofShard(shard.kind, shard.shard);
   const bytes = encodeBatch({
     links,

@@ -88,7 +88,7 @@ export class SourceMove {
   }
 
   dispatch(event: SourceEvent): void {
-    if (!isOver(this.#state)) this.#enter(step(this.#state, event));
+    if (!isOver(this.#state)) this.#enter(step(this.#state, event, this.#ports.defects));
   }
 
   /** The node ends at once: nothing more is said or done. */

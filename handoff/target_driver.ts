@@ -180,7 +180,9 @@ export class TargetMove {
     try {
       const forgetful = this.#ports.defects.has("late-list-of-one-move");
       const record = forgetful ? { ...entry.record, late: [] } : entry.record;
-      const next = committed(record, this.#lateActors());
+      const handed = committed(record, this.#lateActors());
+      const raises = this.#ports.defects.has("floor-raised-by-move");
+      const next = raises ? { ...handed, floor: handed.epoch } : handed;
       const change = await ownership.change(kind, shard, entry, next, {
         giveUp: () => this.#ports.hasEnded(),
       });

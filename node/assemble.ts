@@ -102,7 +102,7 @@ export function assemble(ground: Ground): Parts {
   const bytesMax = bodyBytesMax(transport.maxPayloadBytes);
   const settings = fitted(ground.settings, bytesMax);
   const budget = new Budget(settings);
-  const outbox = new Outbox({ self, cluster, clock, transport, subjects: names, gate, settings });
+  const outbox = new Outbox({ self, cluster, clock, transport, subjects: names, gate, settings, defects });
   const keeper = new ReplyKeeper({ clock, random, outbox, settings });
   const table = new ShardTable({ self, clock, ownership, outbox, settings });
   const router = new Router({

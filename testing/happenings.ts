@@ -97,6 +97,8 @@ export interface Activated {
 /** A time at which an actor's memory was lost: its shard was claimed, or it was given up. */
 export interface Loss {
   readonly epoch: number;
+  /** False if only its mail was lost: its memory lives on another node. */
+  readonly memory: boolean;
   readonly at: number;
 }
 

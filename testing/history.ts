@@ -39,7 +39,7 @@ export class History {
   /** Lives of nodes that were killed: what they had to say nobody heard. */
   readonly killed: Set<string> = new Set();
   /** When lives of nodes ended because the others had declared them dead. */
-  readonly fenced: Map<string, number> = new Map();
+  readonly fenced: Map<string, number[]> = new Map();
   /** Deaths as they were written, by name of the node. */
   readonly deaths: { readonly node: string; readonly at: number }[] = [];
   readonly disturbances: Disturbance[] = [];
@@ -171,11 +171,11 @@ export class History {
     this.told.push({ actor, memory, state, handled: this.countOf(`${actor}#${memory}`) });
   }
 
-  /** An actor's memory is lost, at that epoch of its shard. */
-  lost(actor: string, epoch: number): void {
-    this.note(`lost ${actor} ${epoch}`);
+  /** An actor's memory is lost, at that epoch of its shard; or its mail alone. */
+  lost(actor: string, epoch: number, memory = true): void {
+    this.note(`lost ${actor} ${epoch}${memory ? "" : ", its mail only"}`);
     const known = this.losses.get(actor);
-    const loss = { epoch, at: this.#now() };
+    const loss = { epoch, memory, at: this.#now() };
     if (known) known.push(loss);
     else this.losses.set(actor, [loss]);
   }

@@ -1,4 +1,4 @@
-// npm run simulate -- [--seeds 1..500] [--faults planned|crash|…|every] [--defect NAME] [--json] [--verbose] [--help]
+// npm run simulate -- [--seeds 1..500] [--faults planned|crash|…|every] [--defect NAME [--until-found]] [--json] [--verbose] [--help]
 import { spawn } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -21,6 +21,8 @@ ${Object.entries(PROFILES)
 ${Object.entries(DEFECTS)
   .map(([name, { profile, words }]) => `                        ${name} (${profile}): ${words}`)
   .join("\n")}
+                        With "all" and --until-found: one after the other, each under its own profile.
+  --until-found       runs no further than to the first seed that fails, and prints which that is
   --json              prints one line of JSON at the end instead of words
   --verbose           prints everything that happens, in one process
   --help              prints this
@@ -28,6 +30,8 @@ ${Object.entries(DEFECTS)
 const PROCESSES = 2;
 const SHOWN_MAX = 5;
 
+/** All defects in turn. */
+const ALL = "all";
 /** All profiles in turn. */
 const EVERY = "every";
 
@@ -39,6 +43,7 @@ interface Options {
   readonly json: boolean;
   readonly verbose: boolean;
   readonly worker: boolean;
+  readonly untilFound: boolean;
 }
 
 class Summary {
@@ -74,7 +79,8 @@ function options(): Options {
     args: process.argv.slice(2),
     options: {
       seeds: { type: "string", default: "1..100" },
-      faults: { type: "string", default: "planned" },
+      faults: { type: "string" },
+      "until-found": { type: "boolean", default: false },
       defect: { type: "string" },
       json: { type: "boolean", default: false },
       verbose: { type: "boolean", default: false },
@@ -88,12 +94,14 @@ function options(): Options {
   }
   const [first = Number.NaN, last = first] = values.seeds.split("..").map(Number);
   if (!(first >= 0 && last >= first)) fail(`Cannot run these seeds: current value is "${values.seeds}"`);
-  const { faults, defect, json, verbose, worker } = values;
+  const { defect, json, verbose, worker } = values;
+  const faults = values.faults ?? DEFECTS[defect ?? ""]?.profile ?? "planned";
   if (faults !== EVERY && !isProfile(faults))
     return fail(`Cannot run this profile: current value is "${faults}", see --help`);
-  if (defect !== undefined && !Object.hasOwn(DEFECTS, defect))
+  const untilFound = values["until-found"];
+  if (defect !== undefined && !Object.hasOwn(DEFECTS, defect) && !(untilFound && defect === ALL))
     fail(`Cannot switch on this defect: current value is "${defect}", see --help`);
-  return { first, last, faults, defect, json, verbose, worker };
+  return { first, last, faults, defect, json, verbose, worker, untilFound };
 }
 
 function fail(message: string): never {
@@ -158,10 +166,37 @@ function show({ seed, profile, phase, violations }: SimulationResult, { defect }
   ].join("\n");
 }
 
+/** Looks for the first seed that finds a defect, and tells of each. */
+async function search({ first, last, faults, defect }: Options): Promise<void> {
+  const names = defect === ALL ? Object.keys(DEFECTS) : [defect];
+  for (const name of names) {
+    const profile = (defect === ALL ? DEFECTS[name ?? ""]?.profile : faults) as Profile;
+    const found = await firstFound(first, last, profile, name);
+    const what = found?.violations[0];
+    const words = what ? `seed ${found.seed}: ${what.promise}: ${what.what}` : `nothing in ${first}..${last}`;
+    console.log(`${name ?? "no defect"} (${profile}) ${words}`);
+    if (found === undefined) process.exitCode = 1;
+  }
+}
+
+async function firstFound(
+  first: number,
+  last: number,
+  profile: Profile,
+  defect: string | undefined,
+): Promise<SimulationResult | undefined> {
+  for (let seed = first; seed <= last; seed++) {
+    const result = await simulate({ seed, profile, defect });
+    if (result.violations.length > 0) return result;
+  }
+  return undefined;
+}
+
 async function main(): Promise<void> {
   const given = options();
   if (given.worker)
     return await runHere(given, (result) => void process.stdout.write(`${JSON.stringify(result)}\n`));
+  if (given.untilFound) return await search(given);
   const startedAt = performance.now();
   const summary = new Summary();
   const progress = process.stderr.isTTY && !given.json && !given.verbose;

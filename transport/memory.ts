@@ -45,6 +45,8 @@ export class MemoryNetwork implements Broker {
   readonly #buckets: Map<string, MemoryBucket> = new Map();
   readonly #lanes: Map<string, Lane> = new Map();
   readonly #walls: Set<string> = new Set();
+  /** Ways on which a request finds nobody. */
+  readonly #hidden: Set<string> = new Set();
   /** Names without records; `*` for all. */
   readonly #recordsAway: Set<string> = new Set();
   readonly #turns: Map<string, number> = new Map();
@@ -67,7 +69,12 @@ export class MemoryNetwork implements Broker {
     for (const connection of this.#named(name)) connection.disconnect("cut");
   }
 
-  /** Reconnects what was cut; running watches catch up. */
+  /** The server drops a connection whose client does not notice: it still counts as connected, and nothing gets through. */
+  halve(name: string): void {
+    for (const connection of this.#named(name)) connection.halve();
+  }
+
+  /** Reconnects what was cut or halved; running watches catch up. */
   heal(name: string): void {
     for (const connection of this.#named(name)) connection.reconnect();
   }
@@ -104,9 +111,18 @@ export class MemoryNetwork implements Broker {
     }
   }
 
-  /** Ends all partitions. */
+  /**
+   * Until `mend` the servers of the first group know no subscription of the second: its messages find nobody there,
+   * while those of all others arrive.
+   */
+  hide(some: readonly string[], others: readonly string[]): void {
+    for (const a of some) for (const b of others) this.#hidden.add(laneKey(a, b));
+  }
+
+  /** Ends all partitions, and hides nobody any more. */
   mend(): void {
     this.#walls.clear();
+    this.#hidden.clear();
   }
 
   /** The bucket of that name, made at its first use. Open to tests that look at what is stored. */
@@ -123,7 +139,7 @@ export class MemoryNetwork implements Broker {
     let heard = false;
     const groups = new Map<string, MemorySubscription[]>();
     for (const connection of this.#connections) {
-      if (!connection.connected) continue;
+      if (!connection.hears || this.#isHidden(from, connection)) continue;
       for (const subscription of connection.subscriptions) {
         if (!subscription.matches(message.subject)) continue;
         heard = true;
@@ -143,6 +159,10 @@ export class MemoryNetwork implements Broker {
   /** @ignore Takes a closed connection out. */
   forget(connection: MemoryConnection): void {
     this.#connections.delete(connection);
+  }
+
+  #isHidden(from: MemoryConnection, to: MemoryConnection): boolean {
+    return this.#hidden.size > 0 && this.#hidden.has(laneKey(from.name, to.name));
   }
 
   #affected(name: string): MemoryConnection[] {

@@ -122,6 +122,8 @@ export class MemoryConnection implements Connection, Transport {
   recordsSession = 0;
   connected = true;
   crashed = false;
+  /** The server has dropped it, and the client does not know. */
+  #isHalf = false;
   #hadRecords: boolean;
   readonly #network: Broker;
   readonly #options: MemoryConnectOptions;
@@ -140,9 +142,14 @@ export class MemoryConnection implements Connection, Transport {
     return this;
   }
 
+  /** Whether anything gets through to it and from it. */
+  get hears(): boolean {
+    return this.connected && !this.#isHalf;
+  }
+
   /** Whether records answer. */
   get recordsConnected(): boolean {
-    return this.connected && this.#network.hasRecords(this.name);
+    return this.hears && this.#network.hasRecords(this.name);
   }
 
   turn(run: () => void): void {
@@ -157,7 +164,7 @@ export class MemoryConnection implements Connection, Transport {
         `Cannot publish more than ${this.maxPayloadBytes} bytes: current value is ${payload.length} bytes`,
       );
     }
-    if (this.connected) this.#network.route(this, new MemoryMessage(subject, payload, options));
+    if (this.hears) this.#network.route(this, new MemoryMessage(subject, payload, options));
   }
 
   subscribe(
@@ -215,6 +222,14 @@ export class MemoryConnection implements Connection, Transport {
     this.#tell({ connected: false, reason });
   }
 
+  /** Nothing gets through any more, and its client is not told, until `reconnect`. */
+  halve(): void {
+    if (!this.hears) return;
+    this.#isHalf = true;
+    this.session++;
+    this.recordsSession++;
+  }
+
   /** Records have come into reach, or gone out of it: then what is under way is lost. */
   recordsChanged(): void {
     const has = this.#network.hasRecords(this.name);
@@ -229,6 +244,8 @@ export class MemoryConnection implements Connection, Transport {
   }
 
   reconnect(): void {
+    if (this.#isHalf) this.disconnect("stale");
+    this.#isHalf = false;
     if (this.connected || this.crashed) return;
     this.connected = true;
     this.#tell({ connected: true, reason: "healed" });

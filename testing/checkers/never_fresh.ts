@@ -23,7 +23,9 @@ export const neverFresh: Checker = checker("I6", "never silently fresh", functio
 function* faultsOfFresh(history: History, before: Activated, fresh: Activated): Iterable<string> {
   const lost = history.losses
     .get(fresh.actor)
-    ?.some(({ epoch, at }) => epoch > before.epoch || (at >= before.at && at <= fresh.at));
+    ?.some(
+      ({ memory, epoch, at }) => memory && (epoch > before.epoch || (at >= before.at && at <= fresh.at)),
+    );
   if (!lost) yield `${inWords(fresh)} without its state, which nobody had lost`;
   else if (fresh.why !== "recovered") yield `${inWords(fresh)} without its state`;
 }

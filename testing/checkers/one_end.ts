@@ -89,7 +89,7 @@ function* faultsOf(history: History, call: Call, times: number): Iterable<string
 function* faultsOfUnknown(history: History, call: Call): Iterable<string> {
   const { code, type, to, origin, sentAt, endedAt, deadlineAt } = call;
   if (history.hasLost(to, sentAt - lagMs(history, call), endedAt)) return;
-  if ((history.fenced.get(origin) ?? Infinity) <= endedAt) return;
+  if (history.fenced.get(origin)?.some((at) => at >= sentAt && at <= endedAt)) return;
   if (endedAt < deadlineAt - 1)
     yield `${nameOf(call)} ended as unknown (${code}) ${deadlineAt - endedAt} ms before its deadline, without a loss`;
   // the end of a tell is an acknowledgement, for which no owner waits before it parks a shard and leaves

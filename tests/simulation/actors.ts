@@ -41,9 +41,14 @@ export interface Surroundings {
   readonly strict: boolean;
   /** Whether hooks misbehave now. */
   faulty(): boolean;
+  /** Whether some of its code goes on when its handlers and hooks have ended. */
+  readonly straggles: boolean;
   /** Counts handlers that have begun and not ended. */
   running(by: 1 | -1): void;
 }
+
+/** When code that nobody waits for speaks, in milliseconds: most of those who began it are elsewhere by then. */
+const STRAGGLE_MS = 700;
 
 /** A message written down from its sending to its end. */
 export async function recorded(
@@ -104,6 +109,7 @@ function ledgerClass(of: AnyLedger, around: Surroundings): ActorClass<AnyLedger>
     override async onActivate(why: string): Promise<void> {
       if (alive()) history.activated(this.address, why, this.epoch, node, this.state.born, this.#kept);
       if (!around.faulty()) return;
+      if (around.straggles && random.next() < 0.3) void this.#straggle(history.activations.length);
       if (why === "handed-off" && random.next() < 0.5) this.#sendToNext();
       if (random.next() > 0.1) return;
       if (random.next() < 0.5) return await sleep(random.next() * 60);
@@ -113,6 +119,19 @@ function ledgerClass(of: AnyLedger, around: Surroundings): ActorClass<AnyLedger>
       await this.ref(contract, name)
         .dump(null, { timeoutMs: 200 })
         .catch(() => undefined);
+    }
+
+    /** Speaks when nobody waits for it any more: that must not get out once the actor has begun anew. */
+    async #straggle(since: number): Promise<void> {
+      const { address } = this;
+      const to = workload.next(address);
+      await sleep(STRAGGLE_MS);
+      if (to === undefined || silent || !alive()) return;
+      const isOver = history.activations.slice(since).some(({ actor }) => actor === address);
+      const { contract, name } = contractOf(to);
+      const answer = await lastly(() => this.ref(contract, name).dump(null, { timeoutMs: 500 }));
+      if (isOver && answer !== undefined)
+        history.violate("I1", `${address} spoke from an activation after which another had begun`);
     }
 
     override async onDrain(signal: AbortSignal): Promise<void> {
@@ -254,6 +273,16 @@ function ledgerClass(of: AnyLedger, around: Surroundings): ActorClass<AnyLedger>
       if (wait) await work;
     }
   } as unknown as ActorClass<AnyLedger>;
+}
+
+/** Whatever it ends with. */
+async function lastly<T>(ask: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (error instanceof ActorError) return undefined;
+    throw error;
+  }
 }
 
 /** Without a stack, whose length would differ between runtimes. */

@@ -1,53 +1,195 @@
-/** Every rule that the simulation can switch off, and what it is. */
+/**
+ * The rules of the protocol that can be switched off, each by a name, and where the simulation finds that out.
+ *
+ * A rule that nothing finds missing is either no rule or a hole in the simulation. `UNSEEN` lists the rules whose
+ * absence no promise can show, each with its reason.
+ */
 import type { Profile } from "./profiles.ts";
 
-const PLANNED: Readonly<Record<string, string>> = {
-  "seal-running": "an actor is sealed although its handler or hook runs",
-  "idle-with-sent": "an actor counts as idle although something it sent is not acknowledged or answered",
-  "admit-after-seal": "a sealed shard goes on admitting messages",
-  "release-before-commit":
-    "the source ends its actors when they are sealed, not when the target has committed",
-  "resume-before-commit": "the target serves the shard before its commit has won",
-  "reclaim-by-read":
-    "the source takes the shard back because nobody seems to have it, without a change of the record",
-  "conflict-is-lost": "a change whose answer was lost counts as lost when its repetition conflicts",
-  "moves-redirected": "a third node that should own a shard by its view writes the record of a move",
-  "no-link-table": "what was admitted from each sender does not move along",
-  "no-replies": "replies that nobody has confirmed do not move along",
-  "busy-not-final": "a message that was refused as busy is admitted when a copy of it comes",
-  "late-in-memory": "late actors are known to the target only, not to the record",
-  "late-list-of-one-move": "a further move forgets who was late before it",
-  "late-dropped-early":
-    "a late node drops its copy when it has sent it, not when the record shows its arrival",
-  "late-mail-reversed": "the mail that waited for a late actor loses its order",
-  "fresh-when-unreadable": "an actor whose state cannot be read begins from nothing",
-};
-
-/** With what goes wrong when they show. */
-const TROUBLED: Readonly<Record<string, readonly [Profile, string]>> = {
-  "floor-not-raised": ["crash", "a claim after a crash looks like a handover"],
-  "all-sent-again": ["crash", "after a crash whatever is not acknowledged is sent again"],
-  "starts-at-one": [
-    "crash",
-    "an owner without a link's entry waits for its first message, not for the lowest kept",
-  ],
-  "death-without-cas": ["crash", "a node whose lease has run out counts as dead before its record says so"],
-  "absence-is-death": ["records", "a node without a record counts as dead"],
-  "fence-after-outage": ["records", "one who could not renew himself judges the silence of others"],
-  "fence-on-one-503": ["cut", "a node is declared dead when NATS once knows no connection of it"],
-  "reply-before-commit": ["stored", "a stored actor answers before its state is stored"],
-  "tells-before-commit": ["stored", "a stored actor's tells go out before its state is stored"],
-  "chunks-after-head": ["stored", "the head of a long entry is written before its chunks"],
-  "suspension-unseen": ["freeze", "a machine that slept does not notice"],
-};
-
-/** What a defect is, and under which profile it is looked for. */
+/** A rule, and what the cluster does without it. */
 export interface Defect {
-  readonly profile: Profile;
+  /** The rule that is off. */
+  readonly rule: string;
+  /** What is done instead. */
   readonly words: string;
+  /** Under which it is looked for. */
+  readonly profile: Profile;
+  /** The first seed, from 1 on, that found it when it was last looked for: where to look first. */
+  readonly seed: number;
 }
 
-export const DEFECTS: Readonly<Record<string, Defect>> = Object.fromEntries([
-  ...Object.entries(PLANNED).map(([name, words]) => [name, { profile: "planned", words }] as const),
-  ...Object.entries(TROUBLED).map(([name, [profile, words]]) => [name, { profile, words }] as const),
-]);
+type Row = readonly [name: string, profile: Profile, seed: number, words: string];
+
+/** Rules, each with the defects that break it. */
+const TABLE: readonly (readonly [rule: string, ...rows: Row[]])[] = [
+  [
+    "only a compare-and-set that was won makes an owner",
+    ["claim-by-view", "crash", 2, "a node that lost the claim of a shard serves it all the same"],
+    ["resume-before-commit", "planned", 1, "the target serves the shard before its commit has won"],
+    ["reclaim-by-read", "planned", 29, "the source takes the shard back because nobody seems to have it"],
+  ],
+  [
+    "an unknown outcome is settled by the record",
+    ["conflict-is-lost", "planned", 4, "a change counts as lost when its repetition conflicts with itself"],
+    ["silence-is-success", "planned", 2, "a change without an answer counts as made"],
+    ["silence-is-failure", "planned", 5, "a change without an answer counts as not made"],
+  ],
+  [
+    "the floor tells a handover from a crash",
+    ["floor-not-raised", "crash", 1, "a claim after a crash looks like a handover"],
+    ["floor-raised-by-move", "planned", 1, "a handover looks like a crash"],
+  ],
+  [
+    "links belong to one incarnation of a node",
+    [
+      "links-by-name",
+      "crash",
+      13,
+      "a restarted node's messages are counted on from those of its former life",
+    ],
+  ],
+  [
+    "a node has effects only while its gate is open",
+    ["closed-gate-starts", "freeze", 3, "handlers start although the gate is closed"],
+    ["gate-by-lease-only", "half", 8, "the gate stays open although nothing comes back any more"],
+    ["gate-forgives", "half", 2, "after a disturbance a renewal from before it opens the gate"],
+    ["suspension-unseen", "freeze", 5, "a machine that slept does not notice"],
+  ],
+  [
+    "each activation has a gate of its own",
+    ["ended-speaks", "aimed", 1, "an old handler speaks after its actor was sealed or given up"],
+  ],
+  [
+    "nothing is published raw",
+    ["raw-publish", "planned", 1, "what was sent once counts as acknowledged"],
+    ["gaps-skipped", "planned", 1, "an owner does not ask for what is missing before a message"],
+    [
+      "starts-at-one",
+      "crash",
+      1,
+      "an owner without an entry waits for the first message, not the lowest kept",
+    ],
+  ],
+  [
+    "a refusal is final",
+    ["busy-not-final", "planned", 1, "a copy of a refused message is admitted"],
+    ["busy-not-kept", "planned", 1, "the refusal of a tell is not kept until its sender has it"],
+  ],
+  [
+    "the link table and the replies move along",
+    ["no-link-table", "planned", 2, "what was admitted from each sender does not move along"],
+    ["no-replies", "planned", 5, "replies that nobody has confirmed do not move along"],
+  ],
+  [
+    "after a crash only what nobody can have admitted is sent again",
+    ["all-sent-again", "crash", 9, "whatever is not acknowledged is sent again"],
+  ],
+  [
+    "only what is idle is sealed",
+    ["seal-running", "planned", 1, "an actor is sealed although its handler or hook runs"],
+    ["idle-with-sent", "planned", 1, "an actor counts as idle although something it sent is still under way"],
+  ],
+  [
+    "the seal is one step, and takes everything",
+    ["seal-in-two-steps", "planned", 2, "the link table is taken at the begin of the drain"],
+    ["admit-after-seal", "planned", 1, "a sealed shard goes on admitting messages"],
+    ["sleepers-left-behind", "planned", 1, "actors that sleep are not sealed"],
+    ["release-before-commit", "planned", 3, "the source ends its actors when they are sealed"],
+  ],
+  [
+    "an actor goes on with its backlog, then with its links",
+    ["held-before-backlog", "planned", 4, "messages that waited for the new owner come before the backlog"],
+  ],
+  [
+    "what cannot be read is never started fresh",
+    ["fresh-when-unreadable", "planned", 2, "an actor whose state cannot be read begins from nothing"],
+  ],
+  [
+    "only the two ends of a move write its record until one of them is fenced",
+    ["moves-redirected", "planned", 1, "a third node that should own the shard writes the record of a move"],
+    ["third-node-claims", "aimed", 1, "a third node claims from a dead source, while the target lives"],
+  ],
+  [
+    "what does not go on is found again",
+    ["dead-target-awaited", "aimed", 1, "the source waits for its target without end"],
+    ["looked-at-once", "aimed", 1, "a shard that could not be claimed is not looked at again"],
+  ],
+  [
+    "to park is a move whose target is the bucket",
+    ["parked-before-written", "aimed", 10, "the record says parked before the state is written"],
+  ],
+  [
+    "late actors stand in the record, and their state is waited for",
+    ["late-in-memory", "planned", 1, "late actors are known to the target only"],
+    ["late-list-of-one-move", "planned", 2, "a further move forgets who was late before it"],
+    ["claim-forgets-late", "aimed", 2, "a claim forgets who is late on a node that lives"],
+    ["late-dropped-early", "planned", 1, "a late node drops its copy when it has sent it"],
+    [
+      "late-for-one-move",
+      "planned",
+      1,
+      "a late actor is delivered to the owner after its move, not to that of now",
+    ],
+    ["late-unlisted", "planned", 2, "a late actor's state counts although the record does not list it"],
+    ["late-mail-reversed", "planned", 1, "the mail that waited for a late actor loses its order"],
+    ["blank-copy", "planned", 1, "a message to an awaited actor starts it from nothing"],
+  ],
+  [
+    "death is a compare-and-set",
+    [
+      "death-without-cas",
+      "crash",
+      1,
+      "a node whose lease has run out counts as dead before its record says so",
+    ],
+    ["absence-is-death", "records", 2, "a node without a record counts as dead"],
+  ],
+  [
+    "who could not renew himself judges nobody",
+    ["fence-after-outage", "records", 15, "one who could not renew himself judges the silence of others"],
+  ],
+  [
+    "a stored actor's state is stored before anything tells of it",
+    ["reply-before-commit", "stored", 2, "a stored actor answers before its state is stored"],
+    ["tells-before-commit", "stored", 7, "a stored actor's tells go out before its state is stored"],
+    ["chunks-after-head", "stored", 15, "the head of a long entry is written before its chunks"],
+  ],
+  [
+    "what is stored is fenced by its epoch",
+    ["stored-epoch-ignored", "stored", 105, "an owner does not exceed the epoch that it finds stored"],
+    ["commit-not-by-cas", "stored", 2, "a commit overwrites whatever is there"],
+  ],
+  [
+    "that NATS knows no connection is weak evidence",
+    ["fence-on-one-503", "cut", 2, "one refusal suffices"],
+    ["fence-without-confirmation", "half", 4, "the others are not asked"],
+  ],
+];
+
+export const DEFECTS: Readonly<Record<string, Defect>> = Object.fromEntries(
+  TABLE.flatMap(([rule, ...rows]) =>
+    rows.map(([name, profile, seed, words]) => [name, { rule, profile, seed, words }] as const),
+  ),
+);
+
+/** Rules that have a switch, or a sentence, and whose absence no promise shows here; each with the reason. */
+export const UNSEEN: Readonly<Record<string, string>> = {
+  "gate-counts-from-ack":
+    "a renewal that was acknowledged late is void anyhow: nothing fresh has come back meanwhile, which counts as a disturbance, and what remains is shorter than the lease is longer than the time for which the gate trusts it",
+  "replies-below-floor":
+    "when the floor rises, every call that an owner below it may have admitted ends as unknown, so nothing waits for its answer; and frames of incarnations known to be over are not read",
+  "stale-epoch-serves":
+    "records have one order: a node reads that it is dead before it can read of a higher epoch, and then its whole life ends",
+  "closed-gate-speaks":
+    "an answer that a closed gate holds back is of a handler that began under an open one; no caller can tell it from one that left in time, unless he has an answer from above, and then he takes none from below",
+  "conflict-ignored":
+    "who meets another's entry has been replaced: his gate is closed, and nothing that he lets out leaves the node",
+  "no-epoch-write":
+    "a late commit of the former owner makes the next one of the new owner fail, who then begins again with it; whoever only read in between sees an effect from below after one from above, which no checker judges",
+  "another generation":
+    "the simulation does not replace the bucket; tests/integration has nodes whose records are wiped and replaced",
+  "two processes under a name":
+    "the simulation starts a name again only when its former process has ended; tests/cluster judges the wait for a predecessor",
+  "no deadline by wall clock":
+    "all machines of the simulation have one wall clock, apart from the time for which one sleeps",
+};

@@ -15,10 +15,18 @@ export interface FaultRates {
   readonly appliedLate: number;
   /** Longest delay of a watch, in milliseconds. */
   readonly watchMs: number;
+  /** The same for the nodes that hear late. */
+  readonly slowWatchMs: number;
 }
 
-/** @param appliedLate most of it */
-export function randomRates(random: Random, appliedLate: number): FaultRates {
+/** Of so many nodes one hears late, by the last digit of its name. */
+const HEARS_LATE_OF = 3;
+
+/**
+ * @param appliedLate most of it
+ * @param slowWatchMs most of it; 0 if no node hears later than others
+ */
+export function randomRates(random: Random, appliedLate: number, slowWatchMs = 0): FaultRates {
   const some = (most: number) => (random.next() < 0.35 ? 0 : random.next() * most);
   return {
     drop: some(0.25),
@@ -28,6 +36,7 @@ export function randomRates(random: Random, appliedLate: number): FaultRates {
     answerLost: some(0.1),
     watchMs: some(150),
     appliedLate: appliedLate === 0 ? 0 : some(appliedLate),
+    slowWatchMs: slowWatchMs === 0 ? 0 : some(slowWatchMs),
   };
 }
 
@@ -51,8 +60,14 @@ export class Faults {
       recordFilter: (_client, operation) => this.#record(operation),
       lateMs: () => 250 + this.#random.next() * 4_000,
       recordLatencyMs: () => 0.5 + this.#random.next() * 2,
-      watchDelayMs: () => (this.on ? this.#random.next() * this.#rates.watchMs : 0),
+      watchDelayMs: (client) => (this.on ? this.#random.next() * this.#watchMs(client) : 0),
     };
+  }
+
+  #watchMs(client: string): number {
+    const { watchMs, slowWatchMs } = this.#rates;
+    const hearsLate = slowWatchMs > 0 && Number(client.at(-1)) % HEARS_LATE_OF === 0;
+    return hearsLate ? slowWatchMs : watchMs;
   }
 
   #message(from: string, to: string, subject: string): MessageFate {

@@ -31,6 +31,8 @@ export interface LivesOptions {
   readonly random: Random;
   readonly hooks: Random;
   readonly pauseMs: number;
+  readonly longestMs: number;
+  readonly straggles: boolean;
   /** Whether hooks misbehave now. */
   faulty(): boolean;
   /** Whether clients send now. */
@@ -105,7 +107,7 @@ export class Lives {
 
   /** Starts a node, again and again: a store that does not answer at once lets the first attempts fail. */
   async #run(life: Life): Promise<void> {
-    const { cluster, history, random, hooks, faulty, pauseMs, sending, workload } = this.#options;
+    const { cluster, history, random, hooks, faulty, pauseMs, longestMs, sending, workload } = this.#options;
     const { name, key } = life;
     const alive = () => life.alive;
     const sleep = (ms: number) => new Promise<void>((resolve) => void life.clock?.after(ms, resolve));
@@ -121,6 +123,7 @@ export class Lives {
         born,
         faulty,
         strict: random.next() < 0.4,
+        straggles: this.#options.straggles,
       },
       running: (by: number) => {
         life.running += by;
@@ -145,7 +148,10 @@ export class Lives {
       const stopped = () => !sending() || !life.sending || !life.alive;
       const id = `client-${key}-${i}`;
       this.flow(
-        runSender({ workload, id, node, life: key, history, random: of, pauseMs, sleep, alive, stopped }),
+        runSender({
+          ...{ workload, id, node, life: key, history, random: of, pauseMs, longestMs },
+          ...{ sleep, alive, stopped },
+        }),
         life,
       );
     }

@@ -3,7 +3,14 @@ import type { Settings } from "../../node/settings.ts";
 import type { WorkloadName } from "./workloads.ts";
 
 /** Something that is done to nodes from outside. */
-export type TroubleName = "crash" | "freeze" | "suspend" | "cut" | "partition" | "records" | "store";
+export type TroubleName =
+  | ("crash" | "freeze" | "suspend" | "cut" | "partition" | "records" | "store")
+  /** A connection that only its server knows to be lost. */
+  | "half"
+  /** Some do not find one whom the others find. */
+  | "hide"
+  /** After a cut or a freeze the records stay away from it. */
+  | ("cut-blind" | "freeze-blind");
 
 /** One sort of simulation. */
 export interface ProfileData {
@@ -22,6 +29,12 @@ export interface ProfileData {
   readonly betweenMs: number;
   /** Writes that nobody waits for any more are applied late, as a share of all writes. */
   readonly lateWrites: number;
+  /** Longest delay of the watches of nodes that hear late, in milliseconds. */
+  readonly slowWatchMs: number;
+  /** The longest that handlers take, in milliseconds. */
+  readonly longestMs: number;
+  /** Whether faults are also aimed at the moments at which they do most. */
+  readonly aims: boolean;
   readonly lease: Pick<Settings, "leaseMs" | "renewMs" | "renewTimeoutMs" | "safeMs"> & Partial<Settings>;
 }
 
@@ -38,7 +51,8 @@ function troubled(
 ): ProfileData {
   return {
     ...{ title, troubles, faultyMs: 8_000, pauseMs: 130, troubleShare: 0.5, betweenMs: 1_100 },
-    ...{ lateWrites: 0.02, lease: SHORT_LEASE, workload: "memory" },
+    ...{ lateWrites: 0.02, slowWatchMs: 0, longestMs: 2_000, aims: false, lease: SHORT_LEASE },
+    workload: "memory",
     ...more,
   };
 }
@@ -48,7 +62,7 @@ export const PROFILES = {
   planned: {
     ...{ title: "nodes join, leave, and lose their connection for a moment; none is lost", troubles: [] },
     ...{ faultyMs: 3_000, pauseMs: 50, troubleShare: 0, betweenMs: 700, lateWrites: 0, lease: LONG_LEASE },
-    workload: "memory",
+    ...{ slowWatchMs: 0, longestMs: 2_000, aims: false, workload: "memory" },
   },
   crash: troubled("nodes are killed, and come back at once, later or never", ["crash"]),
   freeze: troubled("processes freeze and machines sleep, shorter and longer than the lease", [
@@ -58,6 +72,16 @@ export const PROFILES = {
   ]),
   cut: troubled("nodes are cut off from everything, or from each other", ["cut", "partition"]),
   records: troubled("the records are out of reach, for one node or for all", ["records", "store"]),
+  half: troubled(
+    "connections are half open, ways lead in one direction only, records stay away after a cut or a freeze",
+    ["half", "half", "hide", "cut-blind", "freeze-blind"],
+    { slowWatchMs: 400 },
+  ),
+  aimed: troubled(
+    "nodes are killed, frozen or cut off just as a shard is prepared, handed over or claimed, or a lease is renewed",
+    ["crash", "half", "freeze-blind"],
+    { troubleShare: 0.1, aims: true, slowWatchMs: 400, longestMs: 5_000, betweenMs: 800 },
+  ),
   all: troubled(
     "everything at once",
     ["crash", "crash", "freeze", "suspend", "cut", "partition", "records", "store"],
@@ -66,6 +90,7 @@ export const PROFILES = {
   kept: {
     ...{ title: "like planned, with stored actors", troubles: [], workload: "stored" },
     ...{ faultyMs: 3_000, pauseMs: 50, troubleShare: 0, betweenMs: 700, lateWrites: 0, lease: LONG_LEASE },
+    ...{ slowWatchMs: 0, longestMs: 2_000, aims: false },
   },
   stored: troubled(
     "everything at once, with stored actors",

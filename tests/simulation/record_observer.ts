@@ -13,9 +13,22 @@ import {
 import type { MemoryBucket } from "../../transport/memory_records.ts";
 import type { History } from "../../testing/history.ts";
 
+/** A moment at which a fault may be at its worst: a record was written, and nobody has heard of it yet. */
+export interface Moment {
+  readonly what: "prepared" | "committed" | "claimed" | "renewed" | "died";
+  /** Of the shard's record. */
+  readonly key: string;
+  /** Nodes: the former owner and the new one; for a renewal or a death both are the node itself. */
+  readonly from: string;
+  readonly to: string;
+  /** Actors that are late now. */
+  readonly late: number;
+}
+
 export class RecordObserver {
   readonly #history: History;
   readonly #actorsOf: (kind: string, shard: number) => readonly string[];
+  readonly #onMoment: (moment: Moment) => void;
   readonly #codec = recordCodec();
   readonly #nodes = new Map<string, NodeRecord>();
   readonly #shards = new Map<string, ShardRecord>();
@@ -24,8 +37,10 @@ export class RecordObserver {
     bucket: MemoryBucket,
     history: History,
     actorsOf: (kind: string, shard: number) => readonly string[],
+    onMoment: (moment: Moment) => void = () => {},
   ) {
     this.#history = history;
+    this.#onMoment = onMoment;
     this.#actorsOf = actorsOf;
     bucket.onChange(({ key, value }) => {
       if (value === undefined) return;
@@ -37,9 +52,10 @@ export class RecordObserver {
   #node(next: NodeRecord): void {
     const before = this.#nodes.get(next.node);
     this.#nodes.set(next.node, next);
-    if (next.state === before?.state && next.incarnation === before.incarnation) return;
+    if (next.state === before?.state && next.incarnation === before.incarnation)
+      return this.#onMoment({ what: "renewed", key: "", from: next.node, to: next.node, late: 0 });
     this.#history.note(`record of node ${next.node} ${next.incarnation} ${next.state}`);
-    if (next.state === "dead") this.#history.died(next.node);
+    if (next.state === "dead") this.#died(next.node);
     if (!before) return;
     const newer = incarnationCount(next.incarnation) > incarnationCount(before.incarnation);
     if (!newer && isOver(before))
@@ -47,6 +63,11 @@ export class RecordObserver {
         "I1",
         `${next.node} ${next.incarnation} is ${next.state} after it was ${before.state}`,
       );
+  }
+
+  #died(node: string): void {
+    this.#history.died(node);
+    this.#onMoment({ what: "died", key: "", from: node, to: node, late: 0 });
   }
 
   #shard(key: string, next: ShardRecord): void {
@@ -59,12 +80,25 @@ export class RecordObserver {
     if (fault !== undefined)
       this.#history.violate("I1", `${key} went from ${inWords(before)} to ${inWords(next)}: ${fault}`);
     if (epoch !== before.epoch && floor === epoch && !sameNode(owner, before.owner))
-      this.#claimed(key, epoch);
+      this.#claimed(key, before, epoch);
+    this.#tell(key, before, next);
   }
 
-  #claimed(key: string, epoch: number): void {
+  /** What was there is lost; of actors that are late at a node that lives only their mail. */
+  #claimed(key: string, { late }: ShardRecord, epoch: number): void {
     const [, kind = "", shard = ""] = key.split(".");
-    for (const actor of this.#actorsOf(kind, Number(shard))) this.#history.lost(actor, epoch);
+    const elsewhere = late.filter(({ at }) => !this.#over(at)).map(({ name }) => `${kind}/${name}`);
+    for (const actor of this.#actorsOf(kind, Number(shard)))
+      this.#history.lost(actor, epoch, !elsewhere.includes(actor));
+  }
+
+  #tell(key: string, before: ShardRecord, next: ShardRecord): void {
+    const from = before.owner.node;
+    if (next.state === "moving" && isNode(next.to))
+      return this.#onMoment({ what: "prepared", key, from, to: next.to.node, late: 0 });
+    if (next.epoch === before.epoch || next.state !== "owned") return;
+    const what = next.floor === before.floor ? "committed" : "claimed";
+    this.#onMoment({ what, key, from, to: next.owner.node, late: next.late.length });
   }
 
   /** Why a change must not be, if so. */

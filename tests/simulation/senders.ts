@@ -15,6 +15,8 @@ export interface SenderOptions {
   readonly random: Random;
   /** Mean pause between two messages, in milliseconds. */
   readonly pauseMs: number;
+  /** The longest that a handler takes before its effect or after it, in milliseconds. */
+  readonly longestMs: number;
   sleep(ms: number): Promise<void>;
   alive(): boolean;
   /** True once it shall send no more. */
@@ -43,13 +45,13 @@ export async function runSender(options: SenderOptions): Promise<void> {
 }
 
 function sendOne(
-  { id, node, life, history, random, alive, workload }: SenderOptions,
+  { id, node, life, history, random, alive, workload, longestMs }: SenderOptions,
   to: string,
   n: number,
 ): Promise<boolean> {
   const type = random.next() < 0.6 ? "ask" : "tell";
   const timeoutMs = random.next() < 0.1 ? 20 + random.next() * 200 : 4_000;
-  const op = randomOp(workload, id, to, n, random);
+  const op = randomOp(workload, id, to, n, random, longestMs);
   const { contract, name } = contractOf(to);
   const ref = node.ref(contract, name);
   const call = history.sent(id, to, n, type, timeoutMs, op.fails !== "early" && hasEffect(to), life);
@@ -59,11 +61,18 @@ function sendOne(
   return recorded(history, call, work, alive);
 }
 
-function randomOp(workload: Workload, from: string, to: string, n: number, random: Random): Op {
+function randomOp(
+  workload: Workload,
+  from: string,
+  to: string,
+  n: number,
+  random: Random,
+  longestMs: number,
+): Op {
   const chance = random.next();
   const op = plainOp(from, n);
-  if (chance < 0.05) return { ...op, fails: "early", beforeMs: hold(random) };
-  const [beforeMs, afterMs] = [hold(random), hold(random)];
+  if (chance < 0.05) return { ...op, fails: "early", beforeMs: hold(random, longestMs) };
+  const [beforeMs, afterMs] = [hold(random, longestMs), hold(random, longestMs)];
   if (chance < 0.15) return { ...op, beforeMs, afterMs, timer: randomTimer(random) };
   if (chance < 0.2) return { ...op, beforeMs, cancels: true };
   if (chance < 0.23) return { ...op, padding: "x".repeat(1 + Math.floor(random.next() * 3_000)) };
@@ -80,12 +89,12 @@ function failsLate(to: string, op: Op, random: Random): Op {
 }
 
 /** Mostly nothing; now and then longer than a drain, longer than a move, longer than several. */
-function hold(random: Random): number {
+function hold(random: Random, longestMs: number): number {
   const chance = random.next();
   if (chance < 0.75) return 0;
   if (chance < 0.9) return random.next() * 15;
   if (chance < 0.98) return random.next() * 150;
-  return random.next() * 2_000;
+  return random.next() * longestMs;
 }
 
 function randomTimer(random: Random): NonNullable<Op["timer"]> {

@@ -11,10 +11,11 @@ import { isToCome } from "../../testing/timers_left.ts";
 import { SimulatedCluster, SimulationError } from "../../testing/cluster.ts";
 import { History, type Violation } from "../../testing/history.ts";
 import { bucketOf } from "../../transport/subjects.ts";
+import { Aim } from "./aim.ts";
 import { Faults, randomRates } from "./faults.ts";
 import { type Life, Lives } from "./lives.ts";
 import { type Profile, type ProfileData, PROFILES } from "./profiles.ts";
-import { RecordObserver } from "./record_observer.ts";
+import { type Moment, RecordObserver } from "./record_observer.ts";
 import { pick } from "./senders.ts";
 import { Troubles } from "./troubles.ts";
 import { contractOf, isStored, type Workload, WORKLOADS } from "./workloads.ts";
@@ -76,6 +77,7 @@ class Simulation {
   readonly #random: Random;
   readonly #lives: Lives;
   readonly #troubles: Troubles;
+  readonly #renewedAt = new Map<string, number>();
   #sending = true;
   #starting = false;
   #tally = { moves: 0, late: 0, parked: 0, kept: 0, claims: 0 };
@@ -83,11 +85,11 @@ class Simulation {
   constructor(options: SimulateOptions) {
     const { seed, profile = "planned", defect, trace } = options;
     this.#name = profile;
-    const { lease, pauseMs, lateWrites, workload: name } = (this.#profile = PROFILES[profile]);
-    const workload = (this.#workload = WORKLOADS[name]);
+    const { lease, pauseMs, lateWrites, slowWatchMs, longestMs } = (this.#profile = PROFILES[profile]);
+    const workload = (this.#workload = WORKLOADS[this.#profile.workload]);
     const random = seededRandom(seed);
     const history = new History(() => this.#cluster.clock.now(), trace);
-    const rates = randomRates(random, lateWrites);
+    const rates = randomRates(random, lateWrites, slowWatchMs);
     this.#random = random;
     this.#history = history;
     this.#faults = new Faults(rates, seededRandom(seed + 2_000_003), (line) => history.note(line));
@@ -106,12 +108,17 @@ class Simulation {
     this.#cluster = cluster;
     const hooks = seededRandom(seed + 1_000_003);
     const [faulty, sending] = [() => this.#faults.on, () => this.#sending];
-    const lives = new Lives({ workload, cluster, history, random, hooks, pauseMs, faulty, sending });
+    const lives = new Lives({
+      ...{ workload, cluster, history, random, hooks, pauseMs, longestMs },
+      ...{ faulty, sending, straggles: this.#profile.aims },
+    });
     this.#lives = lives;
     this.#troubles = new Troubles({ cluster, history, lives, random, leaseMs: lease.leaseMs });
-    new RecordObserver(cluster.network.bucket(bucketOf(CLUSTER)), history, (kind, shard) =>
-      workload.ofShard(kind, shard),
-    );
+    const isAiming = () => this.#profile.aims && this.#faults.on;
+    const aim = new Aim(this.#troubles, lives, seededRandom(seed + 3_000_017), isAiming);
+    const actorsOf = (kind: string, shard: number) => workload.ofShard(kind, shard);
+    const bucket = cluster.network.bucket(bucketOf(CLUSTER));
+    new RecordObserver(bucket, history, actorsOf, (moment) => this.#moment(moment, aim));
   }
 
   async run(): Promise<SimulationResult> {
@@ -218,9 +225,24 @@ class Simulation {
       this.#history.violate("I4", `node ${node} told ${summary(event)}, without a cause`);
   }
 
+  #moment(moment: Moment, aim: Aim): void {
+    const { what, from } = moment;
+    const now = this.#cluster.clock.now();
+    if (what === "renewed") this.#renewedAt.set(from, now);
+    if (what !== "died") return aim.at(moment);
+    const life = this.#lives.named(from);
+    const silentMs = now - (this.#renewedAt.get(from) ?? 0);
+    if (silentMs < this.#profile.lease.safeMs && this.#troubles.isReached(from))
+      this.#history.violate("I5", `${from} was declared dead within its lease, and others reached it`);
+    // one whose start hangs because answers are lost has shown no life
+    if (life?.alive && life.node === undefined) this.#history.disturbed("records", life.name)();
+  }
+
   #fenced(node: string): void {
     const life = this.#lives.named(node);
-    if (life) this.#history.fenced.set(life.key, this.#cluster.clock.now());
+    if (life === undefined) return;
+    const { fenced } = this.#history;
+    fenced.set(life.key, [...(fenced.get(life.key) ?? []), this.#cluster.clock.now()]);
   }
 
   // ---- what happens to the cluster

@@ -14,10 +14,15 @@ export interface TroublesOptions {
   readonly leaseMs: number;
 }
 
+/** A trouble of a node is felt for so long after its end, in milliseconds. */
+const WELL_AFTER_MS = 2_000;
+
 /** See the module's text. What lasts is ended by its time, or by `endAll`. */
 export class Troubles {
   readonly #options: TroublesOptions;
   readonly #ends = new Set<() => void>();
+  readonly #reaching = new Map<string, readonly Life[]>();
+  #over = false;
   /** How often each sort came. */
   readonly counts: Record<string, number> = {};
 
@@ -30,7 +35,12 @@ export class Troubles {
     const { lives, random } = this.#options;
     const { up } = lives;
     if (up.length === 0) return;
-    const life = pick(up, random);
+    this.hit(name, pick(up, random));
+  }
+
+  /** Does it to that one. */
+  hit(name: TroubleName, life: Life): void {
+    const { up } = this.#options.lives;
     this.counts[name] = (this.counts[name] ?? 0) + 1;
     switch (name) {
       case "crash":
@@ -42,6 +52,14 @@ export class Troubles {
         return this.#cut(life);
       case "partition":
         return this.#partition(life, up);
+      case "half":
+        return this.#halve(life);
+      case "hide":
+        return this.#hide(life, up);
+      case "cut-blind":
+        return this.#cut(life, true);
+      case "freeze-blind":
+        return this.#freeze(life, false, true);
       case "records":
         return this.#loseRecords(life.name);
       case "store":
@@ -49,8 +67,14 @@ export class Troubles {
     }
   }
 
+  /** Runs something in a while; never inside of what is being done. */
+  after(ms: number, run: () => void): void {
+    this.#options.cluster.clock.after(ms, run);
+  }
+
   /** Everything that lasts ends now. */
   endAll(): void {
+    this.#over = true;
     for (const end of [...this.#ends]) end();
   }
 
@@ -68,16 +92,58 @@ export class Troubles {
     });
   }
 
-  #freeze({ name, clock }: Life, suspended: boolean): void {
+  #freeze({ name, clock }: Life, suspended: boolean, blind = false): void {
     if (!clock?.isRunning) return;
     clock.freeze(suspended);
-    this.#during(this.#note("freeze", name), () => clock.wake());
+    this.#during(this.#note("freeze", name), () => {
+      if (blind && !this.#over) this.#loseRecords(name);
+      clock.wake();
+    });
   }
 
-  #cut({ name }: Life): void {
+  #cut({ name }: Life, blind = false): void {
     const { cluster } = this.#options;
     cluster.cut(name);
+    this.#during(this.#note("cut", name), () => {
+      if (blind && !this.#over) this.#loseRecords(name);
+      cluster.heal(name);
+    });
+  }
+
+  /** The server drops it, and it does not notice. */
+  #halve({ name }: Life): void {
+    const { cluster } = this.#options;
+    cluster.network.halve(name);
     this.#during(this.#note("cut", name), () => cluster.heal(name));
+  }
+
+  /** Some are refused by NATS when they write to one whom the others reach. */
+  #hide(life: Life, up: readonly Life[]): void {
+    const { cluster, random } = this.#options;
+    const others = up.filter((each) => each !== life);
+    const some = others.filter(() => random.next() < 0.5).map(({ name }) => name);
+    const reaching = others.filter(({ name }) => !some.includes(name));
+    cluster.network.hide(some, [life.name]);
+    this.#reaching.set(life.name, reaching);
+    if (random.next() < 0.5) this.#loseRecords(life.name); // else its renewals show that it lives
+    this.#during(this.#note("partition", life.name), () => {
+      this.#reaching.delete(life.name);
+      cluster.network.mend();
+    });
+  }
+
+  /** Whether one who is hidden from some is well, and reached by others who are. */
+  isReached(name: string): boolean {
+    const now = this.#options.cluster.clock.now();
+    const isWell = (node: string) =>
+      !this.#options.history.disturbances.some(
+        (each) =>
+          each.node === node &&
+          !["records", "partition"].includes(each.what) &&
+          each.to + WELL_AFTER_MS >= now,
+      );
+    const reaching = this.#reaching.get(name) ?? [];
+    return isWell(name) && reaching.some((life) => life.sending && isWell(life.name));
   }
 
   /** One from the others, or some from some, in messages only. */

@@ -1,0 +1,68 @@
+/** Faults at the worst moment: chance decides whether, a record that was just written decides when. */
+import type { Random } from "../../platform/random.ts";
+import type { Lives } from "./lives.ts";
+import type { TroubleName } from "./profiles.ts";
+import type { Moment } from "./record_observer.ts";
+import { pick } from "./senders.ts";
+import type { Troubles } from "./troubles.ts";
+
+/** What may happen, to which end of the change, and how likely it is at each such moment. */
+interface Shot {
+  readonly share: number;
+  readonly at: "from" | "to";
+  /** Longest time after the moment, in milliseconds; 0 is before anybody has the answer. */
+  readonly withinMs: number;
+  readonly troubles: readonly TroubleName[];
+}
+
+/** Around a drain, a seal and a transfer. */
+const AFTER_PREPARED_MS = 60;
+
+const SHOTS: Readonly<Record<Exclude<Moment["what"], "died">, readonly Shot[]>> = {
+  prepared: [
+    { share: 0.02, at: "from", withinMs: AFTER_PREPARED_MS, troubles: ["crash", "freeze", "cut"] },
+    { share: 0.02, at: "to", withinMs: AFTER_PREPARED_MS, troubles: ["crash", "freeze", "cut"] },
+  ],
+  committed: [
+    { share: 0.02, at: "to", withinMs: 0, troubles: ["crash", "freeze", "cut", "records"] },
+    { share: 0.01, at: "from", withinMs: 10, troubles: ["crash", "freeze", "cut"] },
+  ],
+  claimed: [{ share: 0.02, at: "to", withinMs: 0, troubles: ["crash", "freeze", "records"] }],
+  renewed: [{ share: 0.01, at: "from", withinMs: 0, troubles: ["freeze-blind", "half", "crash"] }],
+};
+/** Where a late actor is awaited, its new owner is the one to hit. */
+const LATE_SHOT: Shot = { share: 0.3, at: "to", withinMs: 100, troubles: ["crash"] };
+
+/** See the module's text. */
+export class Aim {
+  readonly #troubles: Troubles;
+  readonly #lives: Lives;
+  readonly #random: Random;
+  readonly #isOn: () => boolean;
+
+  constructor(troubles: Troubles, lives: Lives, random: Random, isOn: () => boolean) {
+    this.#troubles = troubles;
+    this.#lives = lives;
+    this.#random = random;
+    this.#isOn = isOn;
+  }
+
+  /** A record was just written. */
+  at(moment: Moment): void {
+    if (!this.#isOn() || moment.what === "died") return;
+    const shots = moment.late > 0 ? [LATE_SHOT] : SHOTS[moment.what];
+    for (const shot of shots) {
+      if (this.#random.next() < shot.share) return this.#fire(shot, moment[shot.at]);
+    }
+  }
+
+  #fire({ withinMs, troubles }: Shot, node: string): void {
+    const trouble = pick(troubles, this.#random);
+    const life = this.#lives.named(node);
+    const hit = () => {
+      if (this.#isOn() && life !== undefined && this.#lives.up.includes(life))
+        this.#troubles.hit(trouble, life);
+    };
+    this.#troubles.after(this.#random.next() * withinMs, hit);
+  }
+}
