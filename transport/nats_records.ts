@@ -12,125 +12,38 @@ import {
   JetStreamApiCodes,
   JetStreamApiError,
   jetstream,
-  StorageType,
-  type StreamConfig,
 } from "@nats-io/jetstream";
-import { Kvm } from "@nats-io/kv";
 import { headers, type MsgHdrs, type NatsConnection } from "@nats-io/nats-core";
-import {
-  ConfigurationError,
-  PermissionError,
-  RecordsUnavailableError,
-  ServerError,
-  TooLargeError,
-} from "../errors.ts";
+import { PermissionError, RecordsUnavailableError, TooLargeError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
+import { configOf, type NatsBucketOptions, openNatsBucket } from "./nats_bucket.ts";
 import { refusalOf } from "./nats_core.ts";
 import { OPERATION_HEADER, NatsWatch } from "./nats_watch.ts";
 import type { CasResult, RecordEntry, Records, Watch } from "./records.ts";
 
 /** What records need to know of the connection's options. */
-export interface NatsRecordsOptions {
-  readonly connectTimeoutMs?: number;
+export interface NatsRecordsOptions extends NatsBucketOptions {
   readonly recordsTimeoutMs?: number;
-  readonly replicas?: number;
   readonly inboxPrefix?: string;
   readonly onError?: (error: unknown) => void;
 }
 
-const OPEN_TIMEOUT_MS = 5000;
 const TIMEOUT_MS = 1000;
+const WATCH_TIMEOUT_MS = 5000;
 /** Pause before a write is repeated that met another one of the same key in flight. */
 const IN_FLIGHT_PAUSE_MS = 20;
 
-/**
- * Opens a bucket, and makes it if it is missing: an administrator may have made it, and then this user need not be
- * allowed to.
- *
- * @throws {ServerError} if the server has no JetStream, does not answer, or cannot serve for now
- * @throws {PermissionError} if this user may not use the bucket, or it is missing and he may not make it
- * @throws {ConfigurationError} if there is a bucket of that name that cannot serve
- */
+/** The records of a bucket, which is made if it is missing. @throws as {@link openNatsBucket} does */
 export async function openNatsRecords(
   client: NatsConnection,
   bucket: string,
   clock: Clock,
   options: NatsRecordsOptions,
 ): Promise<Records> {
-  try {
-    const opening = jetstream(client, { timeout: options.connectTimeoutMs ?? OPEN_TIMEOUT_MS });
-    const manager = await opening.jetstreamManager(false);
-    const found = await configOf(manager, `KV_${bucket}`);
-    if (found) checkConfig(bucket, found);
-    else
-      await makeBucket(client, bucket, options).catch(async (error: unknown) => {
-        const others = await configOf(manager, `KV_${bucket}`);
-        if (!others) throw error;
-        checkConfig(bucket, others); // made meanwhile, maybe with another number of copies
-      });
-    const timeoutMs = options.recordsTimeoutMs ?? TIMEOUT_MS;
-    const js = jetstream(client, { timeout: timeoutMs });
-    return new NatsRecords(client, bucket, js, await js.jetstreamManager(false), clock, timeoutMs, options);
-  } catch (cause) {
-    throw openError(bucket, cause);
-  }
-}
-
-async function configOf(manager: JetStreamManager, stream: string): Promise<StreamConfig | undefined> {
-  try {
-    return (await manager.streams.info(stream)).config;
-  } catch (error) {
-    if (error instanceof JetStreamApiError && error.code === JetStreamApiCodes.StreamNotFound)
-      return undefined;
-    throw error;
-  }
-}
-
-async function makeBucket(
-  client: NatsConnection,
-  bucket: string,
-  options: NatsRecordsOptions,
-): Promise<void> {
-  const opening = jetstream(client, { timeout: options.connectTimeoutMs ?? OPEN_TIMEOUT_MS });
-  const how = { history: 1, replicas: options.replicas ?? 1, allow_direct: false };
-  await new Kvm(opening).create(bucket, how);
-}
-
-/** Records that vanish by themselves, or with the server, are no records. */
-function checkConfig(bucket: string, { max_age, storage, subjects }: StreamConfig): void {
-  const fault =
-    max_age > 0
-      ? `an age of at most ${max_age / 1e9} s`
-      : storage !== StorageType.File
-        ? `a storage of "${storage}"`
-        : subjects?.includes(`$KV.${bucket}.>`)
-          ? undefined
-          : "subjects of something else";
-  if (fault === undefined) return;
-  throw new ConfigurationError(`Cannot use the bucket "${bucket}" for records: current stream has ${fault}`);
-}
-
-function openError(bucket: string, cause: unknown): Error {
-  const refusal = refusalOf(cause);
-  if (refusal) {
-    const words = `Cannot open the bucket "${bucket}", or make it if it is missing: ${refusal.message}`;
-    return new PermissionError(words, { cause });
-  }
-  if (cause instanceof ConfigurationError) return cause;
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  const code = cause instanceof JetStreamApiError ? cause.code : undefined;
-  const name = cause instanceof Error ? cause.name : "";
-  if (name === "JetStreamNotEnabled" || code === JetStreamApiCodes.JetStreamNotEnabledForAccount) {
-    return new ServerError("Cannot keep records: the nats-server has no JetStream; start it with -js", {
-      cause,
-    });
-  }
-  const words = `Cannot open the bucket "${bucket}": the server answered "${reason}"`;
-  // what a server cannot do now, such as for want of others of its cluster, it can do later: as by HTTP, from 500 on
-  const isOurs = cause instanceof JetStreamApiError && cause.status < 500;
-  if (isOurs) return new ConfigurationError(words, { cause });
-  if (code !== undefined) return new ServerError(words, { cause });
-  return new ServerError(`Cannot open the bucket "${bucket}": ${reason}`, { cause });
+  await openNatsBucket(client, bucket, clock, options);
+  const timeoutMs = options.recordsTimeoutMs ?? TIMEOUT_MS;
+  const js = jetstream(client, { timeout: timeoutMs });
+  return new NatsRecords(client, bucket, js, await js.jetstreamManager(false), clock, timeoutMs, options);
 }
 
 class NatsRecords implements Records {
@@ -284,7 +197,7 @@ class NatsRecords implements Records {
 
   async #inTime(what: string, key: string, work: Promise<void>): Promise<void> {
     const { promise: late, reject } = Promise.withResolvers<never>();
-    const timer = this.#clock.after(OPEN_TIMEOUT_MS, () =>
+    const timer = this.#clock.after(WATCH_TIMEOUT_MS, () =>
       reject(unavailable(what, key, "no answer in time")),
     );
     try {

@@ -118,11 +118,30 @@ describe("natsTransport() refuses with clear words", () => {
   ];
   test.each(troubles)("when JetStream answers %s", async (description, type, code, err_code) => {
     const servers = await troubled({ code, err_code, description });
-    const connection = await natsTransport({ servers });
+    const connection = await natsTransport({ servers, connectTimeoutMs: 300 });
     ends.push(() => connection.close());
     const error = await refusalOf(connection.records("shop"));
     expect(error.message).toContain(description);
     expect(error).toBeInstanceOf(type);
+  });
+
+  test("but not when JetStream can serve a moment later: servers that were just started have no leader yet", async () => {
+    const server = await startNatsServer({ jetstream: false });
+    ends.push(() => server.stop());
+    const { client, close } = await natsTransport({ servers: server.url });
+    ends.push(close);
+    const config = { name: "KV_shop", subjects: ["$KV.shop.>"], storage: "file", max_age: 0 };
+    const away = { error: { code: 503, err_code: 10008, description: "temporarily unavailable" } };
+    let asked = 0;
+    client.subscribe("$JS.API.>", {
+      callback: (_, message) =>
+        void message.respond(JSON.stringify(++asked < 4 ? away : { config, state: {} })),
+    });
+    await client.flush();
+    const connection = await natsTransport({ servers: server.url });
+    ends.push(() => connection.close());
+    await within(connection.records("shop"), TIMEOUT_MS);
+    expect(asked).toBeGreaterThanOrEqual(4);
   });
 
   test("but not when another has just made the bucket, with other settings", async () => {

@@ -1,0 +1,132 @@
+/**
+ * A bucket in JetStream, found or made, and checked.
+ *
+ * @module
+ */
+import {
+  JetStreamApiCodes,
+  JetStreamApiError,
+  jetstream,
+  type JetStreamManager,
+  StorageType,
+  type StreamConfig,
+} from "@nats-io/jetstream";
+import { Kvm } from "@nats-io/kv";
+import type { NatsConnection } from "@nats-io/nats-core";
+import { ConfigurationError, PermissionError, ServerError } from "../errors.ts";
+import type { Clock } from "../platform/clock.ts";
+import { refusalOf } from "./nats_core.ts";
+
+/** What a bucket needs to know of the connection's options. */
+export interface NatsBucketOptions {
+  readonly connectTimeoutMs?: number;
+  readonly replicas?: number;
+}
+
+const OPEN_TIMEOUT_MS = 5000;
+/** Opening goes on for so many time-outs: servers that were started this moment have to find their leader first. */
+const OPEN_TIMEOUTS = 3;
+const OPEN_PAUSE_MS = 250;
+
+/**
+ * Opens a bucket, and makes it if it is missing: an administrator may have made it, and then this user need not be
+ * allowed to. Tries again, for 15 s by default, when the server does not answer or cannot serve for now.
+ *
+ * @throws {ServerError} if the server has no JetStream, or goes on not to answer or not to be able to serve
+ * @throws {PermissionError} if this user may not use the bucket, or it is missing and he may not make it
+ * @throws {ConfigurationError} if there is a bucket of that name that cannot serve
+ */
+export async function openNatsBucket(
+  client: NatsConnection,
+  bucket: string,
+  clock: Clock,
+  options: NatsBucketOptions,
+): Promise<void> {
+  const timeoutMs = options.connectTimeoutMs ?? OPEN_TIMEOUT_MS;
+  const lastAt = clock.now() + timeoutMs * (OPEN_TIMEOUTS - 1);
+  while (true) {
+    try {
+      return await openOnce(client, bucket, options);
+    } catch (cause) {
+      if (!mayPass(cause) || clock.now() >= lastAt || client.isClosed()) throw openError(bucket, cause);
+    }
+    await new Promise<void>((resolve) => void clock.after(OPEN_PAUSE_MS, resolve));
+  }
+}
+
+async function openOnce(client: NatsConnection, bucket: string, options: NatsBucketOptions): Promise<void> {
+  const opening = jetstream(client, { timeout: options.connectTimeoutMs ?? OPEN_TIMEOUT_MS });
+  const manager = await opening.jetstreamManager(false);
+  const found = await configOf(manager, `KV_${bucket}`);
+  if (found) checkConfig(bucket, found);
+  else
+    await makeBucket(client, bucket, options).catch(async (error: unknown) => {
+      const others = await configOf(manager, `KV_${bucket}`);
+      if (!others) throw error;
+      checkConfig(bucket, others); // made meanwhile, maybe with another number of copies
+    });
+}
+
+/** Whether a later attempt may end otherwise: no answer, or none for now. Who has no JetStream has none later either. */
+function mayPass(cause: unknown): boolean {
+  if (refusalOf(cause) || cause instanceof ConfigurationError || isWithoutJetStream(cause)) return false;
+  return !(cause instanceof JetStreamApiError) || cause.status >= 500;
+}
+
+function isWithoutJetStream(cause: unknown): boolean {
+  const code = cause instanceof JetStreamApiError ? cause.code : undefined;
+  const name = cause instanceof Error ? cause.name : "";
+  return name === "JetStreamNotEnabled" || code === JetStreamApiCodes.JetStreamNotEnabledForAccount;
+}
+
+/** The stream's configuration; `undefined` if there is no such stream. */
+export async function configOf(manager: JetStreamManager, stream: string): Promise<StreamConfig | undefined> {
+  try {
+    return (await manager.streams.info(stream)).config;
+  } catch (error) {
+    if (error instanceof JetStreamApiError && error.code === JetStreamApiCodes.StreamNotFound)
+      return undefined;
+    throw error;
+  }
+}
+
+async function makeBucket(client: NatsConnection, bucket: string, options: NatsBucketOptions): Promise<void> {
+  const opening = jetstream(client, { timeout: options.connectTimeoutMs ?? OPEN_TIMEOUT_MS });
+  const how = { history: 1, replicas: options.replicas ?? 1, allow_direct: false };
+  await new Kvm(opening).create(bucket, how);
+}
+
+/** Records that vanish by themselves, or with the server, are no records. */
+function checkConfig(bucket: string, { max_age, storage, subjects }: StreamConfig): void {
+  const fault =
+    max_age > 0
+      ? `an age of at most ${max_age / 1e9} s`
+      : storage !== StorageType.File
+        ? `a storage of "${storage}"`
+        : subjects?.includes(`$KV.${bucket}.>`)
+          ? undefined
+          : "subjects of something else";
+  if (fault === undefined) return;
+  throw new ConfigurationError(`Cannot use the bucket "${bucket}" for records: current stream has ${fault}`);
+}
+
+function openError(bucket: string, cause: unknown): Error {
+  const refusal = refusalOf(cause);
+  if (refusal) {
+    const words = `Cannot open the bucket "${bucket}", or make it if it is missing: ${refusal.message}`;
+    return new PermissionError(words, { cause });
+  }
+  if (cause instanceof ConfigurationError) return cause;
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  if (isWithoutJetStream(cause)) {
+    return new ServerError("Cannot keep records: the nats-server has no JetStream; start it with -js", {
+      cause,
+    });
+  }
+  const words = `Cannot open the bucket "${bucket}": the server answered "${reason}"`;
+  // what a server cannot do now, such as for want of others of its cluster, it can do later: as by HTTP, from 500 on
+  const isOurs = cause instanceof JetStreamApiError && cause.status < 500;
+  if (isOurs) return new ConfigurationError(words, { cause });
+  if (cause instanceof JetStreamApiError) return new ServerError(words, { cause });
+  return new ServerError(`Cannot open the bucket "${bucket}": ${reason}`, { cause });
+}
