@@ -20,6 +20,7 @@ const BURST = 128;
 /** The ready line of one node. */
 export class Scheduler {
   readonly #clock: Clock;
+  readonly #onDrain: () => void;
   #ready: Runnable[] = [];
   #draining = false;
   #armed = false;
@@ -30,8 +31,10 @@ export class Scheduler {
     this.#drain();
   };
 
-  constructor(clock: Clock) {
+  /** @param onDrain told each time before what is ready is run */
+  constructor(clock: Clock, onDrain: () => void = () => {}) {
     this.#clock = clock;
+    this.#onDrain = onDrain;
   }
 
   /** Puts a runnable at the end of the line. The caller sees to it that it stands there once. */
@@ -49,6 +52,7 @@ export class Scheduler {
   #drain(): void {
     this.#armed = false;
     this.#draining = true;
+    this.#onDrain();
     let next = 0;
     while (next < this.#ready.length && this.#sinceYield < BURST) {
       this.#sinceYield += (this.#ready[next++] as Runnable).runSlice(SLICE);

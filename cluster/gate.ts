@@ -81,14 +81,14 @@ export class Gate {
 
   /** Whether the node may start handlers and let anything out right now. */
   get isOpen(): boolean {
-    this.#comparedAt = Number.NEGATIVE_INFINITY;
+    this.compareAnew();
     return this.isOpenAt(this.#clock.now());
   }
 
   /**
    * The same at a time that was just read from the monotonic clock, for whoever asks for each message. The wall clock
-   * may tell that the other one stood still; it is looked at once in a millisecond. So a handler may start that late
-   * after a suspension, as one may run that began before it. What it lets out is judged by `isOpen`.
+   * may tell that the other one stood still; it is looked at once in a millisecond. So a message may be admitted that
+   * late after a suspension. What starts handlers calls `compareAnew` first; what leaves is judged by `isOpen`.
    */
   isOpenAt(now: number): boolean {
     if (!this.#allowed || now >= this.#openUntil) return false;
@@ -96,6 +96,11 @@ export class Gate {
     this.#comparedAt = now;
     this.#isAhead = this.#aheadMs(now) > this.#suspendedMs;
     return !this.#isAhead;
+  }
+
+  /** The next `isOpenAt` looks at both clocks: whoever asks next must not act after a suspension on a look from before it. */
+  compareAnew(): void {
+    this.#comparedAt = Number.NEGATIVE_INFINITY;
   }
 
   /** Whether it is closed for ever. */

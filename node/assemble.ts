@@ -141,7 +141,7 @@ export function assemble(ground: Ground): Parts {
     onMove,
     onPulse,
   });
-  const scheduler = new Scheduler(clock);
+  const scheduler = new Scheduler(clock, () => gate.compareAnew());
   const runtime = {
     clock,
     codec,

@@ -11,6 +11,7 @@ const REMEMBERED: readonly (readonly [Profile, number, string])[] = [
   ["cut", 27, "a leaving heir did not claim, and nobody else might"],
   ["freeze", 22, "a machine that had slept started handlers before it looked at its clocks"],
   ["freeze", 16, "the same, with timers set by those handlers"],
+  ["freeze", 92, "the same within a millisecond of a look from before the sleep"],
 ];
 
 describe("simulate()", () => {
