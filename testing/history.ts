@@ -18,8 +18,8 @@ import type {
   Violation,
   Witness,
 } from "./happenings.ts";
-import { type Fold, fold } from "./fold.ts";
-import { Lineage } from "./lineage.ts";
+import type { Fold } from "./fold.ts";
+import { Lineage, nextState } from "./lineage.ts";
 
 export { type Fold, fold, NOTHING } from "./fold.ts";
 export type * from "./happenings.ts";
@@ -140,8 +140,9 @@ export class History {
     const lineage = this.lineages.get(actor) ?? new Lineage();
     this.lineages.set(actor, lineage);
     this.kept(actor, before, epoch);
-    lineage.add(before, sender, n);
-    this.#witness({ actor, state: fold(before, sender, n), epoch, at: this.#now(), heard: false });
+    const state = nextState(before, sender, n, epoch);
+    lineage.add(before, state, sender);
+    this.#witness({ actor, state, epoch, at: this.#now(), heard: false });
   }
 
   /** A stored actor is in that state. */

@@ -11,13 +11,18 @@ interface Step {
   readonly sender: string;
 }
 
+/** The state after one more message. An idempotent one may be handled again under another epoch: that is another step. */
+export function nextState(before: Fold, sender: string, n: number, epoch: number): Fold {
+  return fold(before, `${sender}@${epoch}`, n);
+}
+
 /** See the module's text. */
 export class Lineage {
   readonly #steps = new Map<string, Step>();
 
   /** A state was followed by another. */
-  add(before: Fold, sender: string, n: number): void {
-    this.#steps.set(keyOf(fold(before, sender, n)), { before, sender });
+  add(before: Fold, next: Fold, sender: string): void {
+    this.#steps.set(keyOf(next), { before, sender });
   }
 
   /** Whether the actor was ever in this state. */

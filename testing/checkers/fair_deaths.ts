@@ -3,9 +3,13 @@
  *
  * @module
  */
+import type { History } from "../history.ts";
 import { type Checker, checker } from "./checker.ts";
 
-/** A trouble counts as a cause for this long after its end, in milliseconds: longer than any lease in a simulation. */
+/**
+ * A trouble counts as a cause for this long after its end, in milliseconds: longer than any lease in a simulation. Time
+ * in which the store was away for all does not count, since nobody can write a death then.
+ */
 const MEMORY_MS = 10_000;
 
 /** A node is declared dead only if something was done to it alone. That the store was away for all is no cause. */
@@ -13,8 +17,16 @@ export const fairDeaths: Checker = checker("I5", "nobody dies without a cause", 
   for (const { node, at } of history.deaths) {
     const caused = history.disturbances.some(
       (each) =>
-        each.node === node && each.what !== "partition" && each.from <= at && each.to + MEMORY_MS >= at,
+        each.node === node &&
+        each.what !== "partition" &&
+        each.from <= at &&
+        each.to + MEMORY_MS + awayMs(history, each.to, at) >= at,
     );
     if (!caused) yield `node ${node} was declared dead at ${at} ms, and nothing had happened to it`;
   }
 });
+
+function awayMs({ disturbances }: History, from: number, to: number): number {
+  const away = disturbances.filter(({ what, node }) => what === "records" && node === "*");
+  return away.reduce((sum, each) => sum + Math.max(0, Math.min(each.to, to) - Math.max(each.from, from)), 0);
+}

@@ -7,6 +7,7 @@ import { type ActorClass, host, type Hosted } from "../../actors/host.ts";
 import { ActorError } from "../../errors.ts";
 import type { Random } from "../../platform/random.ts";
 import { type Call, type Fold, fold, type History, type Outcome } from "../../testing/history.ts";
+import { nextState } from "../../testing/lineage.ts";
 import {
   type Answer,
   type AnyLedger,
@@ -224,7 +225,7 @@ function ledgerClass(of: AnyLedger, around: Surroundings): ActorClass<AnyLedger>
       const before = this.#fold;
       const of = { actor: this.address, epoch, node, memory: state.born };
       if (alive()) history.effect({ ...of, sender, n, before, stored });
-      Object.assign(state, fold(before, sender, n));
+      Object.assign(state, stored ? nextState(before, sender, n, epoch) : fold(before, sender, n));
     }
 
     #setTimer({ afterMs, everyMs, fires: most }: NonNullable<Op["timer"]>): void {

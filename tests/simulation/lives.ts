@@ -6,6 +6,7 @@ import type { SimulatedCluster } from "../../testing/cluster.ts";
 import type { History } from "../../testing/history.ts";
 import type { NodeClock } from "../../testing/node_clock.ts";
 import { hostsOf } from "./actors.ts";
+import type { Bank } from "./bank.ts";
 import { runSender } from "./senders.ts";
 import type { Workload } from "./workloads.ts";
 
@@ -26,6 +27,8 @@ export interface Life {
 
 export interface LivesOptions {
   readonly workload: Workload;
+  /** If there is one. */
+  readonly bank: Bank | undefined;
   readonly cluster: SimulatedCluster;
   readonly history: History;
   readonly random: Random;
@@ -107,7 +110,8 @@ export class Lives {
 
   /** Starts a node, again and again: a store that does not answer at once lets the first attempts fail. */
   async #run(life: Life): Promise<void> {
-    const { cluster, history, random, hooks, faulty, pauseMs, longestMs, sending, workload } = this.#options;
+    const { cluster, history, random, hooks, faulty, pauseMs, longestMs, sending, workload, bank } =
+      this.#options;
     const { name, key } = life;
     const alive = () => life.alive;
     const sleep = (ms: number) => new Promise<void>((resolve) => void life.clock?.after(ms, resolve));
@@ -131,8 +135,9 @@ export class Lives {
     };
     const count = this.#count;
     history.note(`starting ${key}`);
+    const hosts = [...hostsOf(around), ...(bank ? [bank.host(key, alive)] : [])];
     const node = await this.insist(() => {
-      const starting = cluster.starting(name, hostsOf(around));
+      const starting = cluster.starting(name, hosts);
       life.clock = cluster.clockOf(name);
       return starting;
     });
@@ -143,9 +148,10 @@ export class Lives {
     void node.whenStopped.then(() => {
       life.sending = false;
     });
+    const stopped = () => !sending() || !life.sending || !life.alive;
+    if (bank) this.flow(this.#bankOn(life, node, bank, sleep, stopped), life);
     for (let i = 0; i < 2; i++) {
       const of = seededRandom(cluster.seed * 31 + count * 7 + i);
-      const stopped = () => !sending() || !life.sending || !life.alive;
       const id = `client-${key}-${i}`;
       this.flow(
         runSender({
@@ -154,6 +160,22 @@ export class Lives {
         }),
         life,
       );
+    }
+  }
+
+  /** Someone on that node who has money sent about. */
+  async #bankOn(
+    life: Life,
+    node: ActorNode,
+    bank: Bank,
+    sleep: (ms: number) => Promise<void>,
+    stopped: () => boolean,
+  ): Promise<void> {
+    const { cluster, pauseMs } = this.#options;
+    const random = seededRandom(cluster.seed * 37 + this.#count * 11);
+    while (!stopped()) {
+      await bank.transfer(node, random, () => life.alive);
+      await sleep(random.next() * 2 * pauseMs);
     }
   }
 

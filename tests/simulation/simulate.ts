@@ -12,6 +12,7 @@ import { SimulatedCluster, SimulationError } from "../../testing/cluster.ts";
 import { History, type Violation } from "../../testing/history.ts";
 import { bucketOf } from "../../transport/subjects.ts";
 import { Aim } from "./aim.ts";
+import { Account, accountsOf, Bank } from "./bank.ts";
 import { Faults, randomRates } from "./faults.ts";
 import { type Life, Lives } from "./lives.ts";
 import { type Profile, type ProfileData, PROFILES } from "./profiles.ts";
@@ -48,6 +49,8 @@ export interface SimulationResult {
   /** Calls that ended as unknown. */
   readonly unknown: number;
   readonly deaths: number;
+  /** Transfers between accounts that were asked for. */
+  readonly transfers: number;
   /** What was done to nodes, by its sort. */
   readonly troubles: Readonly<Record<string, number>>;
   readonly virtualMs: number;
@@ -59,6 +62,8 @@ const SETTINGS = {
   ...{ chunkBytes: 600, actorBytesMax: 1_500, resendMinMs: 15, resendMaxMs: 200 },
 };
 const CLUSTER = "sim";
+/** A tell that is not admitted within this time is reported as undeliverable: the default of every call. */
+const TELL_MS = 5_000;
 /** Half of it, less what a head needs, is the longest entry of the store that is not cut into chunks: 600 bytes. */
 const PAYLOAD_BYTES_MAX = 17_600;
 
@@ -78,6 +83,7 @@ class Simulation {
   readonly #lives: Lives;
   readonly #troubles: Troubles;
   readonly #renewedAt = new Map<string, number>();
+  readonly #bank: Bank | undefined;
   #sending = true;
   #starting = false;
   #tally = { moves: 0, late: 0, parked: 0, kept: 0, claims: 0 };
@@ -108,15 +114,18 @@ class Simulation {
     this.#cluster = cluster;
     const hooks = seededRandom(seed + 1_000_003);
     const [faulty, sending] = [() => this.#faults.on, () => this.#sending];
+    const bank = workload.repeats ? new Bank({ history, now: () => cluster.clock.now() }) : undefined;
+    this.#bank = bank;
     const lives = new Lives({
-      ...{ workload, cluster, history, random, hooks, pauseMs, longestMs },
+      ...{ workload, bank, cluster, history, random, hooks, pauseMs, longestMs },
       ...{ faulty, sending, straggles: this.#profile.aims },
     });
     this.#lives = lives;
     this.#troubles = new Troubles({ cluster, history, lives, random, leaseMs: lease.leaseMs });
     const isAiming = () => this.#profile.aims && this.#faults.on;
     const aim = new Aim(this.#troubles, lives, seededRandom(seed + 3_000_017), isAiming);
-    const actorsOf = (kind: string, shard: number) => workload.ofShard(kind, shard);
+    const actorsOf = (kind: string, shard: number) =>
+      kind === Account.kind ? accountsOf(shard) : workload.ofShard(kind, shard);
     const bucket = cluster.network.bucket(bucketOf(CLUSTER));
     new RecordObserver(bucket, history, actorsOf, (moment) => this.#moment(moment, aim));
   }
@@ -144,6 +153,7 @@ class Simulation {
         ...this.#tally,
       },
       unknown: calls.filter(({ outcome }) => outcome === "unknown").length,
+      transfers: this.#bank?.size ?? 0,
       ...{ deaths: deaths.length, troubles: this.#troubles.counts, virtualMs: clock.now() },
     };
   }
@@ -194,7 +204,20 @@ class Simulation {
     );
     cluster.phase = "probe";
     await this.#everyoneAnswers();
+    if (this.#bank) await this.#audit(this.#bank);
     cluster.phase = "done";
+  }
+
+  /** When every transfer has arrived, or is known not to. */
+  async #audit(bank: Bank): Promise<void> {
+    const cluster = this.#cluster;
+    await cluster.advance(TELL_MS + 1_000);
+    const ask = async (name: string) => {
+      const node = await this.#oneNode();
+      return await node.ref(Account, name).audit(null, { timeoutMs: 1_000 });
+    };
+    const audit = bank.audit((name) => this.#lives.insist(() => ask(name)));
+    await cluster.ends("every account to answer", audit);
   }
 
   #openCalls(): string {

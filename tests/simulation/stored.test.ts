@@ -9,17 +9,19 @@ describe("stored actors", () => {
   test.each(["kept", "stored"] as const)(
     `keep every promise under "%s", in ${SEEDS} simulations`,
     async (profile) => {
-      const tally = { messages: 0, moves: 0, deaths: 0 };
+      const tally = { messages: 0, moves: 0, deaths: 0, transfers: 0 };
       for (let seed = 1; seed <= SEEDS; seed++) {
-        const { violations, messages, moves, deaths } = await simulate({ seed, profile });
+        const { violations, messages, moves, deaths, transfers } = await simulate({ seed, profile });
         expect({ seed, violations }).toEqual({ seed, violations: [] });
         tally.messages += messages;
         tally.moves += moves;
         tally.deaths += deaths;
+        tally.transfers += transfers;
       }
       // a run that does too little proves nothing
       expect(tally.messages).toBeGreaterThan(SEEDS * 100);
       expect(tally.moves).toBeGreaterThan(SEEDS * 10);
+      expect(tally.transfers).toBeGreaterThan(SEEDS * 20);
       if (profile === "stored") expect(tally.deaths).toBeGreaterThan(SEEDS);
     },
     TIMEOUT_MS,

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { CHECKERS } from "../../testing/checkers.ts";
 import { fold, History, NOTHING, type Fold } from "../../testing/history.ts";
+import { nextState } from "../../testing/lineage.ts";
 
 const ACTOR = "kind/a";
 
@@ -181,11 +182,25 @@ describe("CHECKERS", () => {
       });
     expect([dies("n1"), dies("n2"), dies("*")]).toEqual([[], ["I5"], ["I5"]]);
   });
+
+  test("check() lets a death come later by the time in which nobody could write it", () => {
+    const dies = (storeAway: boolean) =>
+      found((r) => {
+        r.history.disturbed("crash", "n1")();
+        r.now = 1_000;
+        const end = storeAway ? r.history.disturbed("records", "*") : () => undefined;
+        r.now = 6_000;
+        end();
+        r.now = 12_000;
+        r.history.died("n1");
+      });
+    expect([dies(true), dies(false)]).toEqual([[], ["I5"]]);
+  });
 });
 
 describe("CHECKERS, of stored actors,", () => {
-  const ONE = fold(NOTHING, "s", 1);
-  const TWO = fold(ONE, "s", 2);
+  const ONE = nextState(NOTHING, "s", 1, 1);
+  const TWO = nextState(ONE, "s", 2, 1);
 
   /** It handles two messages under epoch 1. */
   function handleTwo({ history }: Recorder): void {
@@ -218,7 +233,7 @@ describe("CHECKERS, of stored actors,", () => {
       r.history.heard(ACTOR, TWO, 1);
       const of = { actor: ACTOR, sender: "t", epoch: 0, node: "z", memory: 0, stored: true };
       r.history.effect({ ...of, n: 1, before: ONE });
-      r.history.heard(ACTOR, fold(ONE, "t", 1), 0);
+      r.history.heard(ACTOR, nextState(ONE, "t", 1, 0), 0);
     });
     expect(other).toContain("I7");
   });
@@ -247,7 +262,7 @@ describe("CHECKERS, of stored actors,", () => {
     expect(
       play((r) => {
         came(r, TWO);
-        came(r, fold(TWO, "timer-t", 1));
+        came(r, nextState(TWO, "timer-t", 1, 1));
       }),
     ).toEqual(["I7"]);
     expect(
@@ -257,6 +272,16 @@ describe("CHECKERS, of stored actors,", () => {
       }),
     ).toEqual(["I7"]);
     expect(play((r) => r.history.kept(ACTOR, NOTHING, 2))).toEqual([]); // what set it was taken back
+  });
+
+  test("check() tells a message that was handled again from its first time, which was taken back", () => {
+    const all = found((r) => {
+      const of = { actor: ACTOR, sender: "s", n: 1, before: NOTHING, memory: 0, stored: true };
+      r.history.effect({ ...of, epoch: 1, node: "x" });
+      r.history.timerSet(ACTOR, "lost", 10, undefined, 1, 1, ONE);
+      r.history.effect({ ...of, epoch: 2, node: "y" });
+    });
+    expect(all).toEqual([]);
   });
 
   test("check() finds a held tell that did not arrive and was not reported", () => {

@@ -1,0 +1,62 @@
+import { describe, expect, test } from "bun:test";
+import type { ActorNode } from "../../node/api.ts";
+import { seededRandom } from "../../platform/random.ts";
+import { History } from "../../testing/history.ts";
+import { Bank, type Balance, type Transfer } from "./bank.ts";
+
+/** A bank in which one payment was acknowledged, and its accounts as they are after it, if all went well. */
+async function paidOnce() {
+  const history = new History(() => 0);
+  const bank = new Bank({ history, now: () => 0 });
+  const asked: Transfer[] = [];
+  const names: string[] = [];
+  const pay = (transfer: Transfer) => {
+    asked.push(transfer);
+    return Promise.resolve(true);
+  };
+  const ref = (_of: unknown, name: string) => {
+    names.push(name);
+    return { pay };
+  };
+  const node = { ref } as unknown as ActorNode;
+  await bank.transfer(node, seededRandom(1), () => true);
+  const [[transfer], [from]] = [asked as [Transfer], names as [string]];
+  const { id, other: to, amount } = transfer;
+  const account = (balance: number): Balance => ({ balance, paid: {}, received: {} });
+  const payer = { ...account(100 - amount), paid: { [id]: transfer } };
+  const receiver = { ...account(100 + amount), received: { [id]: { id, other: from, amount } } };
+  const found = (a: Balance, b: Balance) => [
+    ...bank.faults(
+      new Map([
+        [from, a],
+        [to, b],
+      ]),
+    ),
+  ];
+  return { history, to, payer, receiver, untouched: account(100), found };
+}
+
+describe("Bank", () => {
+  test("faults() finds nothing when the transfer has arrived", async () => {
+    const { payer, receiver, found } = await paidOnce();
+    expect(found(payer, receiver)).toEqual([]);
+  });
+
+  test("faults() finds money that is lost without a cause, made, or paid and taken back", async () => {
+    const { payer, receiver, untouched, found } = await paidOnce();
+    expect(found(payer, untouched).join()).toContain("missing without a loss");
+    expect(found(untouched, receiver).join()).toContain("has not paid it");
+    expect(found(untouched, untouched).join()).toContain("was acknowledged");
+    expect(found(payer, { ...receiver, balance: 1_000 }).join()).toContain("its transfers make");
+    expect(found({ ...payer, balance: 100 }, receiver).join()).toContain("began with 200");
+  });
+
+  test("faults() lets a loss of the receiver, or a report, excuse what did not arrive", async () => {
+    const lost = await paidOnce();
+    lost.history.lost(`account/${lost.to}`, 2);
+    expect(lost.found(lost.payer, lost.untouched)).toEqual([]);
+    const reported = await paidOnce();
+    reported.history.deadLetter(`account/${reported.to}`);
+    expect(reported.found(reported.payer, reported.untouched)).toEqual([]);
+  });
+});
