@@ -7,7 +7,7 @@
 import type { Clock } from "../platform/clock.ts";
 import type { Random } from "../platform/random.ts";
 import type { ByteWriter } from "../transport/bytes.ts";
-import { Alarm } from "./alarm.ts";
+import { Alarm, restFor } from "./alarm.ts";
 import { type FrameItem, type Reply, writeReply } from "./frame.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Peer } from "./peer.ts";
@@ -85,7 +85,11 @@ export class ReplyKeeper {
 
   constructor(ports: KeeperPorts) {
     this.#ports = ports;
-    this.#alarm = new Alarm(ports.clock, (now) => this.#repeat(now));
+    this.#alarm = new Alarm(
+      ports.clock,
+      (now) => this.#repeat(now),
+      () => restFor(this.#size),
+    );
   }
 
   get size(): number {

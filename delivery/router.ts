@@ -13,7 +13,7 @@ import { shardOf } from "../cluster/placement.ts";
 import { sameNode } from "../cluster/protocol.ts";
 import type { Codec } from "../transport/codec.ts";
 import { checkName } from "../transport/subjects.ts";
-import { Alarm } from "./alarm.ts";
+import { Alarm, restFor } from "./alarm.ts";
 import { checkDepth, checkSize, checkTell, checkTimeout, copyArgument, declaredMessage } from "./checks.ts";
 import { nodeIsBusy } from "./ends.ts";
 import { SenderLink } from "./link_sender.ts";
@@ -56,7 +56,11 @@ export class Router {
     this.rooms = new SendingRooms(ports.settings);
     const { codec, bytesMax, defects } = ports;
     this.#outgoingPorts = { codec, bytesMax, exit: this.#exit, rooms: this.rooms, defects };
-    this.#alarm = new Alarm(ports.clock, (now) => this.#tick(now));
+    this.#alarm = new Alarm(
+      ports.clock,
+      (now) => this.#tick(now),
+      () => restFor(this.rooms.pending.taken + this.rooms.waiting.taken),
+    );
     this.#senderPorts = { ...ports, rooms: this.rooms, wakeBy: (time) => this.#alarm.by(time) };
     this.#stops = [
       ports.ownership.onChange((kind, shard) => this.#reroute(kind, shard)),

@@ -65,7 +65,7 @@ class OpenFile implements Sqlite {
 /** By a name in a variable, so that no bundler looks for the other runtime's module. */
 async function databaseClass(): Promise<Opener> {
   const [module, name] =
-    process.versions["bun"] === undefined ? ["node:sqlite", "DatabaseSync"] : ["bun:sqlite", "Database"];
+    process.versions.bun === undefined ? ["node:sqlite", "DatabaseSync"] : ["bun:sqlite", "Database"];
   try {
     const found = (await import(module as string)) as Record<string, Opener>;
     return found[name as string] as Opener;

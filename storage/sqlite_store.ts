@@ -65,7 +65,7 @@ function prepare(database: Sqlite): void {
   database.exec("PRAGMA journal_mode = WAL");
   database.exec("PRAGMA synchronous = FULL");
   database.exec("BEGIN EXCLUSIVE"); // from here on the file is ours until it is closed
-  const version = database.prepare("PRAGMA user_version").get()?.["user_version"];
+  const version = database.prepare("PRAGMA user_version").get()?.user_version;
   if (version !== 0 && version !== SCHEMA_VERSION)
     throw new ConfigurationError(
       `Cannot use a store of another release: current version is ${String(version)}`,
@@ -118,7 +118,7 @@ class SqliteStore implements Store {
     return this.#answer("read", () => {
       const row = this.#load.get(key.kind, key.shard, key.name);
       if (!row) return undefined;
-      return { ...headOf(row), bytes: Uint8Array.from(row["bytes"] as Uint8Array) };
+      return { ...headOf(row), bytes: Uint8Array.from(row.bytes as Uint8Array) };
     });
   }
 
@@ -161,7 +161,7 @@ class SqliteStore implements Store {
   }
 
   highestEpoch(kind: string, shard: number): Promise<number> {
-    return this.#answer("read", () => Number(this.#epoch.get(kind, shard)?.["epoch"] ?? 0));
+    return this.#answer("read", () => Number(this.#epoch.get(kind, shard)?.epoch ?? 0));
   }
 
   close(): Promise<void> {
@@ -171,12 +171,12 @@ class SqliteStore implements Store {
   }
 
   #revisionOf(key: StoreKey): number {
-    return Number(this.#head.get(key.kind, key.shard, key.name)?.["revision"] ?? 0);
+    return Number(this.#head.get(key.kind, key.shard, key.name)?.revision ?? 0);
   }
 
   /** Never one that was used before, also for an entry that was removed and made again. */
   #nextRevision(): number {
-    return Number(this.#count.get()?.["last"]);
+    return Number(this.#count.get()?.last);
   }
 
   #together<T>(work: () => T): T {
@@ -204,5 +204,5 @@ class SqliteStore implements Store {
 }
 
 function headOf(row: Record<string, unknown>): StoreHead {
-  return { revision: Number(row["revision"]), nonce: String(row["nonce"]) };
+  return { revision: Number(row.revision), nonce: String(row.nonce) };
 }

@@ -85,8 +85,8 @@ describe("messages that wait for their turn", () => {
       expect([waiting > 10, waiting <= 21]).toEqual([true, true]);
       freeze(false);
       const tally = await cluster.ends(tallied);
-      expect(tally["busy"]).toBeGreaterThan(30);
-      expect((tally["busy"] ?? 0) + (tally["value"] ?? 0)).toBe(60);
+      expect(tally.busy).toBeGreaterThan(30);
+      expect((tally.busy ?? 0) + (tally.value ?? 0)).toBe(60);
       expect(await cluster.ends(caller.ref(Ledger, "log 0").add("after"))).toBeGreaterThan(1);
       expect(caller.inspect().counters).toMatchObject({ waiting: 0, pending: 0 });
       if ("waitingNodeMax" in bound) await cluster.close();
@@ -210,8 +210,8 @@ describe("mailboxes", () => {
       gate.resolve();
       expect(await cluster.ends(running)).toEqual({ value: 4 });
       const tally = await cluster.ends(tallied);
-      expect([node.name, tally["busy"]]).toEqual([node.name, expect.any(Number)]);
-      expect((tally["busy"] ?? 0) + (tally["value"] ?? 0)).toBe(40);
+      expect([node.name, tally.busy]).toEqual([node.name, expect.any(Number)]);
+      expect((tally.busy ?? 0) + (tally.value ?? 0)).toBe(40);
       expect(owner.inspect().counters.mailboxBytes).toBe(0);
     }
   });
