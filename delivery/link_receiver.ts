@@ -14,6 +14,7 @@ import type { Outbox } from "./outbox.ts";
 import type { AckSource, Peer } from "./peer.ts";
 import { KeptReply, type ReplyKeeper } from "./reply_keeper.ts";
 import type { DeliverySettings } from "./settings.ts";
+import { deadlineOf, timeLeft } from "./time_left.ts";
 
 /** An admitted message as it travels in a sealed shard. */
 export interface PackedMail {
@@ -80,7 +81,7 @@ export class RemoteMail implements PackableMail {
     this.name = mail.name;
     this.message = mail.message;
     this.chain = mail.chain;
-    this.deadlineAt = mail.remainingMs === 0 ? Infinity : ports.clock.now() + mail.remainingMs;
+    this.deadlineAt = deadlineOf(mail.remainingMs, ports);
   }
 
   get weight(): number {
@@ -125,7 +126,7 @@ export class RemoteMail implements PackableMail {
 
   pack(_self: NodeId, now: number): PackedMail {
     const { type, name, message, chain, deadlineAt } = this;
-    const remainingMs = deadlineAt === Infinity ? 0 : Math.max(1, Math.ceil(deadlineAt - now));
+    const remainingMs = timeLeft(deadlineAt, now, this.#ports);
     return {
       from: this.#peer.id,
       seq: this.#seq,

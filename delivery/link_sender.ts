@@ -153,7 +153,7 @@ export class SenderLink implements Starved {
   #transmit(outgoing: Outgoing, peer: Peer, now: number): void {
     outgoing.sentTo(peer, this.#epoch);
     outgoing.sentAt = now;
-    this.#ports.outbox.add(peer, new Transmission(this, outgoing, this.#epoch, this.#ports.clock));
+    this.#ports.outbox.add(peer, new Transmission(this, outgoing, this.#epoch, this.#ports));
     if (this.#pace.resendAt === Infinity) this.#scheduleResend(now);
   }
 

@@ -14,6 +14,7 @@ import type { PackableMail, PackedMail } from "./link_receiver.ts";
 import type { Peer } from "./peer.ts";
 import type { Exit } from "./exit.ts";
 import type { SendingRooms } from "./sender_ports.ts";
+import { type TimeOrigin, timeLeft } from "./time_left.ts";
 import { excess, type Scale } from "../transport/weight.ts";
 
 /** One message that somebody wants sent. */
@@ -30,11 +31,9 @@ export interface Request {
 }
 
 /** What every message of a node works with. */
-export interface OutgoingPorts extends Scale {
+export interface OutgoingPorts extends Scale, TimeOrigin {
   readonly exit: Exit;
   readonly rooms: SendingRooms;
-  /** For tests: rules to break on purpose. */
-  readonly defects?: ReadonlySet<string> | undefined;
 }
 
 /** Who is told when a message has ended. */
@@ -267,7 +266,7 @@ export class Outgoing implements PackableMail {
 
   pack(self: NodeId, now: number): PackedMail {
     const { type, name, message, chain, seq, deadlineAt } = this;
-    const remainingMs = deadlineAt === Infinity ? 0 : Math.max(1, Math.ceil(deadlineAt - now));
+    const remainingMs = timeLeft(deadlineAt, now, this.#ports);
     return { from: self, seq, type, name, message, chain, remainingMs, argument: this.bytes };
   }
 }

@@ -54,8 +54,8 @@ export class Router {
     this.#ports = ports;
     this.#exit = new Exit(ports.gate, ports.defects);
     this.rooms = new SendingRooms(ports.settings);
-    const { codec, bytesMax, defects } = ports;
-    this.#outgoingPorts = { codec, bytesMax, exit: this.#exit, rooms: this.rooms, defects };
+    const { clock, codec, bytesMax, defects } = ports;
+    this.#outgoingPorts = { clock, codec, bytesMax, exit: this.#exit, rooms: this.rooms, defects };
     this.#alarm = new Alarm(
       ports.clock,
       (now) => this.#tick(now),

@@ -4,10 +4,10 @@
  *
  * @module
  */
-import type { Clock } from "../platform/clock.ts";
 import type { ByteWriter } from "../transport/bytes.ts";
 import { type FrameItem, type ShardRef, writeEnvelope } from "./frame.ts";
 import type { Outgoing } from "./outgoing.ts";
+import { type TimeOrigin, timeLeft } from "./time_left.ts";
 
 /** What is taken from the link at the moment of writing. */
 export interface Numbering extends ShardRef {
@@ -21,14 +21,14 @@ export class Transmission implements FrameItem {
   readonly #outgoing: Outgoing;
   readonly #epoch: number;
   readonly #copy: number;
-  readonly #clock: Clock;
+  readonly #origin: TimeOrigin;
 
-  constructor(link: Numbering, outgoing: Outgoing, epoch: number, clock: Clock) {
+  constructor(link: Numbering, outgoing: Outgoing, epoch: number, origin: TimeOrigin) {
     this.#link = link;
     this.#outgoing = outgoing;
     this.#epoch = epoch;
     this.#copy = outgoing.copies;
-    this.#clock = clock;
+    this.#origin = origin;
   }
 
   get address(): { kind: string; name: string } {
@@ -43,7 +43,6 @@ export class Transmission implements FrameItem {
     const { kind, shard, first, last } = this.#link;
     const { seq, name, message, chain, type, ended, acked, deadlineAt } = this.#outgoing;
     const skip = ended || acked; // never handled again, also by an owner that lost its table
-    const left = deadlineAt - this.#clock.now();
     writeEnvelope(writer, {
       kind,
       shard,
@@ -52,7 +51,7 @@ export class Transmission implements FrameItem {
       seq,
       copy: this.#copy,
       first,
-      remainingMs: left === Infinity ? 0 : Math.max(1, Math.ceil(left)),
+      remainingMs: timeLeft(deadlineAt, this.#origin.clock.now(), this.#origin),
       urgent: type === "tell" && seq === last,
       name,
       message,

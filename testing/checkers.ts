@@ -4,6 +4,7 @@
  * @module
  */
 import type { Checker } from "./checkers/checker.ts";
+import { ownDeadlines } from "./checkers/deadlines.ts";
 import { fairDeaths } from "./checkers/fair_deaths.ts";
 import { inOrder } from "./checkers/in_order.ts";
 import { keptOnceHeard, storedTimersCome } from "./checkers/kept_once_heard.ts";
@@ -13,7 +14,7 @@ import { oneEnd } from "./checkers/one_end.ts";
 import { effectsInOrder, noZombieAnswers, oneOwner } from "./checkers/one_owner.ts";
 
 export { fairDeaths, inOrder, keptOnceHeard, neverFresh, nothingLost, noZombieAnswers, oneEnd, oneOwner };
-export { storedTimersCome };
+export { ownDeadlines, storedTimersCome };
 export type { Checker } from "./checkers/checker.ts";
 
 /** All of them. I5 needs questions to a living cluster, so most of it is no checker of a history. */
@@ -22,6 +23,7 @@ export const CHECKERS: readonly Checker[] = [
   effectsInOrder,
   noZombieAnswers,
   oneEnd,
+  ownDeadlines,
   inOrder,
   nothingLost,
   neverFresh,

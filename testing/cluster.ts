@@ -34,6 +34,8 @@ export interface SimulationOptions {
   readonly network?: Omit<MemoryNetworkOptions, "clock" | "latencyMs">;
   /** Settings and the like of every node. */
   readonly node?: SimulatedNodeOptions;
+  /** How far a node's wall clock is ahead when it starts, in milliseconds. Default: all agree. */
+  readonly wallAheadMs?: (name: string) => number;
   /** Hears every event of every node, at once. */
   readonly onEvent?: (node: string, event: NodeEvent) => void;
   /** The command that repeats this run; a failure shows it. */
@@ -115,8 +117,8 @@ export class SimulatedCluster {
     hosts: readonly Hosted[],
     options: SimulatedNodeOptions = {},
   ): Promise<ActorNode> {
-    const { cluster = "simulated", node: common, onEvent } = this.#options;
-    const clock = new NodeClock(this.clock);
+    const { cluster = "simulated", node: common, onEvent, wallAheadMs } = this.#options;
+    const clock = new NodeClock(this.clock, wallAheadMs?.(name));
     this.#clocks.set(name, clock);
     const node = await startNode({
       ...common,

@@ -104,7 +104,7 @@ export interface Loss {
 
 /** Something that was done to a node from outside. */
 export interface Disturbance {
-  readonly what: "crash" | "freeze" | "cut" | "records" | "partition" | "stop";
+  readonly what: "crash" | "freeze" | "cut" | "records" | "partition" | "stop" | "clock";
   /** By name. */
   readonly node: string;
   readonly from: number;

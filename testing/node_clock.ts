@@ -23,9 +23,12 @@ export class NodeClock implements Clock {
   #atLeast = 0;
   #frozenAt = 0;
   #suspended = false;
+  #wallAheadMs: number;
 
-  constructor(base: Clock) {
+  /** @param wallAheadMs how far its wall clock is ahead of that of the simulation */
+  constructor(base: Clock, wallAheadMs = 0) {
     this.#base = base;
+    this.#wallAheadMs = wallAheadMs;
   }
 
   now(): number {
@@ -33,7 +36,12 @@ export class NodeClock implements Clock {
   }
 
   wall(): number {
-    return this.#base.wall();
+    return this.#base.wall() + this.#wallAheadMs;
+  }
+
+  /** Sets the wall clock forward, or back, as a person or a time server would. */
+  stepWall(byMs: number): void {
+    this.#wallAheadMs += byMs;
   }
 
   after(delayMs: number, run: () => void): Timer {

@@ -19,6 +19,7 @@ export const fairDeaths: Checker = checker("I5", "nobody dies without a cause", 
       (each) =>
         each.node === node &&
         each.what !== "partition" &&
+        each.what !== "clock" &&
         each.from <= at &&
         each.to + MEMORY_MS + awayMs(history, each.to, at) >= at,
     );

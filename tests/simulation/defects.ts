@@ -160,6 +160,15 @@ const TABLE: readonly (readonly [rule: string, ...rows: Row[]])[] = [
     ["commit-not-by-cas", "stored", 2, "a commit overwrites whatever is there"],
   ],
   [
+    "a deadline travels as time left",
+    [
+      "deadline-by-wall-clock",
+      "clocks",
+      1,
+      "a message carries the time of its caller's wall clock at which it expires",
+    ],
+  ],
+  [
     "that NATS knows no connection is weak evidence",
     ["fence-on-one-503", "cut", 2, "one refusal suffices"],
     ["fence-without-confirmation", "half", 4, "the others are not asked"],
@@ -190,6 +199,4 @@ export const UNSEEN: Readonly<Record<string, string>> = {
     "the simulation does not replace the bucket; tests/integration has nodes whose records are wiped and replaced",
   "two processes under a name":
     "the simulation starts a name again only when its former process has ended; tests/cluster judges the wait for a predecessor",
-  "no deadline by wall clock":
-    "all machines of the simulation have one wall clock, apart from the time for which one sleeps",
 };

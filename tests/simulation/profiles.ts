@@ -10,7 +10,9 @@ export type TroubleName =
   /** Some do not find one whom the others find. */
   | "hide"
   /** After a cut or a freeze the records stay away from it. */
-  | ("cut-blind" | "freeze-blind");
+  | ("cut-blind" | "freeze-blind")
+  /** Its wall clock is set forward or back. */
+  | "step";
 
 /** One sort of simulation. */
 export interface ProfileData {
@@ -35,6 +37,8 @@ export interface ProfileData {
   readonly longestMs: number;
   /** Whether faults are also aimed at the moments at which they do most. */
   readonly aims: boolean;
+  /** How far the wall clocks of two nodes are apart, in milliseconds, at most. */
+  readonly wallsApartMs: number;
   readonly lease: Pick<Settings, "leaseMs" | "renewMs" | "renewTimeoutMs" | "safeMs"> & Partial<Settings>;
 }
 
@@ -52,7 +56,7 @@ function troubled(
   return {
     ...{ title, troubles, faultyMs: 8_000, pauseMs: 130, troubleShare: 0.5, betweenMs: 1_100 },
     ...{ lateWrites: 0.02, slowWatchMs: 0, longestMs: 2_000, aims: false, lease: SHORT_LEASE },
-    workload: "memory",
+    ...{ workload: "memory", wallsApartMs: 0 },
     ...more,
   };
 }
@@ -62,7 +66,7 @@ export const PROFILES = {
   planned: {
     ...{ title: "nodes join, leave, and lose their connection for a moment; none is lost", troubles: [] },
     ...{ faultyMs: 3_000, pauseMs: 50, troubleShare: 0, betweenMs: 700, lateWrites: 0, lease: LONG_LEASE },
-    ...{ slowWatchMs: 0, longestMs: 2_000, aims: false, workload: "memory" },
+    ...{ slowWatchMs: 0, longestMs: 2_000, aims: false, wallsApartMs: 0, workload: "memory" },
   },
   crash: troubled("nodes are killed, and come back at once, later or never", ["crash"]),
   freeze: troubled("processes freeze and machines sleep, shorter and longer than the lease", [
@@ -90,12 +94,17 @@ export const PROFILES = {
   kept: {
     ...{ title: "like planned, with stored actors", troubles: [], workload: "stored" },
     ...{ faultyMs: 3_000, pauseMs: 50, troubleShare: 0, betweenMs: 700, lateWrites: 0, lease: LONG_LEASE },
-    ...{ slowWatchMs: 0, longestMs: 2_000, aims: false },
+    ...{ slowWatchMs: 0, longestMs: 2_000, aims: false, wallsApartMs: 0 },
   },
   stored: troubled(
     "everything at once, with stored actors",
     ["crash", "crash", "freeze", "suspend", "cut", "partition", "records", "store"],
     { troubleShare: 0.6, workload: "stored" },
+  ),
+  clocks: troubled(
+    "wall clocks differ by seconds and are set, while nodes are killed and machines sleep",
+    ["step", "step", "step", "suspend", "crash"],
+    { wallsApartMs: 10_000 },
   ),
 } as const satisfies Record<string, ProfileData>;
 

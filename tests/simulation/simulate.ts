@@ -5,6 +5,7 @@
  */
 import type { NodeEvent } from "../../events.ts";
 import type { ActorNode } from "../../node/api.ts";
+import { hash32 } from "../../platform/hash.ts";
 import { type Random, seededRandom } from "../../platform/random.ts";
 import { CHECKERS } from "../../testing/checkers.ts";
 import { isToCome } from "../../testing/timers_left.ts";
@@ -26,6 +27,7 @@ export type { Profile } from "./profiles.ts";
 export interface SimulateOptions {
   readonly seed: number;
   readonly profile?: Profile;
+  /** A rule that is off; several are joined by `+`. */
   readonly defect?: string | undefined;
   /** Gets a line for everything that happens. */
   readonly trace?: ((line: string) => void) | undefined;
@@ -91,7 +93,8 @@ class Simulation {
   constructor(options: SimulateOptions) {
     const { seed, profile = "planned", defect, trace } = options;
     this.#name = profile;
-    const { lease, pauseMs, lateWrites, slowWatchMs, longestMs } = (this.#profile = PROFILES[profile]);
+    const { lease, pauseMs, lateWrites, slowWatchMs, longestMs, wallsApartMs } = (this.#profile =
+      PROFILES[profile]);
     const workload = (this.#workload = WORKLOADS[this.#profile.workload]);
     const random = seededRandom(seed);
     const history = new History(() => this.#cluster.clock.now(), trace);
@@ -106,9 +109,10 @@ class Simulation {
       network: { ...this.#faults.options, maxPayloadBytes: PAYLOAD_BYTES_MAX },
       node: {
         settings: { ...SETTINGS, ...lease },
-        ...{ door: false, leaveDeadlineMs: 25_000, defects: defect ? [defect] : [] },
+        ...{ door: false, leaveDeadlineMs: 25_000, defects: defect?.split("+") ?? [] },
       },
       onEvent: (node, event) => this.#event(node, event),
+      wallAheadMs: (name) => (hash32(name, seed) / 2 ** 32 - 0.5) * wallsApartMs,
       repeat: repeatCommand(seed, profile, defect),
     });
     this.#cluster = cluster;

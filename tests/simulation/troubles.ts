@@ -16,6 +16,8 @@ export interface TroublesOptions {
 
 /** A trouble of a node is felt for so long after its end, in milliseconds. */
 const WELL_AFTER_MS = 2_000;
+/** The wall clock is set forward or back by half of it at most, in milliseconds. */
+const STEP_MS = 12_000;
 
 /** See the module's text. What lasts is ended by its time, or by `endAll`. */
 export class Troubles {
@@ -64,6 +66,8 @@ export class Troubles {
         return this.#loseRecords(life.name);
       case "store":
         return this.#loseRecords("*");
+      case "step":
+        return this.#stepWall(life);
     }
   }
 
@@ -99,6 +103,12 @@ export class Troubles {
       if (blind && !this.#over) this.#loseRecords(name);
       clock.wake();
     });
+  }
+
+  /** By some seconds, forward or back. */
+  #stepWall({ name, clock }: Life): void {
+    this.#note("clock", name)();
+    clock?.stepWall((this.#options.random.next() - 0.5) * STEP_MS);
   }
 
   #cut({ name }: Life, blind = false): void {

@@ -1,0 +1,28 @@
+/**
+ * A deadline as it travels: in milliseconds that are left, 0 for none. So clocks of machines need not agree.
+ *
+ * @module
+ */
+import type { Clock } from "../platform/clock.ts";
+
+/** What a time is counted from when it is written, and again when it is read. */
+export interface TimeOrigin {
+  readonly clock: Clock;
+  /** For tests: rules to break on purpose. */
+  readonly defects?: ReadonlySet<string> | undefined;
+}
+
+/** What is left at `now`, at least 1. */
+export function timeLeft(deadlineAt: number, now: number, origin: TimeOrigin): number {
+  return deadlineAt === Infinity ? 0 : Math.max(1, Math.ceil(deadlineAt - now + wallOf(origin)));
+}
+
+/** The deadline, on this node's monotonic clock, of what has so much left when it comes. */
+export function deadlineOf(remainingMs: number, origin: TimeOrigin): number {
+  return remainingMs === 0 ? Infinity : origin.clock.now() + remainingMs - wallOf(origin);
+}
+
+/** Only under a defect the time is one of the wall clock. */
+function wallOf({ clock, defects }: TimeOrigin): number {
+  return defects?.has("deadline-by-wall-clock") ? clock.wall() : 0;
+}
