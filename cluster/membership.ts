@@ -96,7 +96,7 @@ export class Membership {
    * @throws {FencedError} if the records were replaced meanwhile
    */
   async start(info: NodeInfo): Promise<void> {
-    const { bucket, random, clock } = this.#ports;
+    const { bucket, random, clock, defects } = this.#ports;
     const endAt = clock.now() + this.#times.leaseMs * START_LEASES_MAX;
     const over = () => this.#stopped || this.#fencedFor !== undefined || clock.now() >= endAt;
     const patience = { giveUp: over };
@@ -105,7 +105,7 @@ export class Membership {
       this.#generation = await agreeOnGeneration(bucket, random, patience);
       for (const kind of info.kinds) await agreeOnKind(bucket, kind, patience);
       this.#followTransport();
-      const ports = { bucket, clock, times: this.#times, patience };
+      const ports = { bucket, clock, times: this.#times, patience, defects };
       await takeName(info.name, info.former, ports, (former) => this.#join(info, former, patience));
       // after the own record was written: from now on the lease tells if it is missing
       await confirmGeneration(this.#generation, bucket, random, patience);

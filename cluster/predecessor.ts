@@ -59,6 +59,8 @@ export interface SuccessionPorts {
   readonly times: LeaseTimes;
   /** When to stop waiting although the store does not answer. */
   readonly patience: Patience;
+  /** For tests: rules to break on purpose. */
+  readonly defects?: ReadonlySet<string> | undefined;
 }
 
 /**
@@ -92,6 +94,7 @@ async function whenFree(
     const entry = await look(name, ports);
     if (entry !== "unknown") {
       if (entry && entry.record.incarnation === former) return entry;
+      if (ports.defects?.has("predecessor-ignored")) return entry;
       const [verdict, next] = judge(watched, entry, clock.now(), times);
       watched = next;
       if (verdict === "free") return entry;

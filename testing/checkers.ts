@@ -9,12 +9,13 @@ import { fairDeaths } from "./checkers/fair_deaths.ts";
 import { inOrder } from "./checkers/in_order.ts";
 import { keptOnceHeard, storedTimersCome } from "./checkers/kept_once_heard.ts";
 import { neverFresh } from "./checkers/never_fresh.ts";
+import { nothingFromBelow } from "./checkers/nothing_from_below.ts";
 import { nothingLost } from "./checkers/nothing_lost.ts";
 import { oneEnd } from "./checkers/one_end.ts";
 import { effectsInOrder, noZombieAnswers, oneOwner } from "./checkers/one_owner.ts";
 
 export { fairDeaths, inOrder, keptOnceHeard, neverFresh, nothingLost, noZombieAnswers, oneEnd, oneOwner };
-export { ownDeadlines, storedTimersCome };
+export { nothingFromBelow, ownDeadlines, storedTimersCome };
 export type { Checker } from "./checkers/checker.ts";
 
 /** All of them. I5 needs questions to a living cluster, so most of it is no checker of a history. */
@@ -28,6 +29,7 @@ export const CHECKERS: readonly Checker[] = [
   nothingLost,
   neverFresh,
   keptOnceHeard,
+  nothingFromBelow,
   storedTimersCome,
   fairDeaths,
 ];

@@ -36,7 +36,7 @@ export interface SimulationOptions {
   readonly node?: SimulatedNodeOptions;
   /** How far a node's wall clock is ahead when it starts, in milliseconds. Default: all agree. */
   readonly wallAheadMs?: (name: string) => number;
-  /** Hears every event of every node, at once. */
+  /** Hears every event of every node, by the name of its process, at once. */
   readonly onEvent?: (node: string, event: NodeEvent) => void;
   /** The command that repeats this run; a failure shows it. */
   readonly repeat?: string;
@@ -111,15 +111,20 @@ export class SimulatedCluster {
     return node;
   }
 
-  /** Begins to start a node. Time must move for the promise to resolve. */
+  /**
+   * Begins to start a node. Time must move for the promise to resolve.
+   *
+   * @param process its name for faults and for `nodes`, if another process may have the node's name. Default: that name
+   */
   async starting(
     name: string,
     hosts: readonly Hosted[],
     options: SimulatedNodeOptions = {},
+    process: string = name,
   ): Promise<ActorNode> {
     const { cluster = "simulated", node: common, onEvent, wallAheadMs } = this.#options;
     const clock = new NodeClock(this.clock, wallAheadMs?.(name));
-    this.#clocks.set(name, clock);
+    this.#clocks.set(process, clock);
     const node = await startNode({
       ...common,
       ...options,
@@ -127,20 +132,20 @@ export class SimulatedCluster {
       cluster,
       hosts,
       signals: false,
-      transport: this.network.connect(name, { turn: (run) => clock.turn(run) }),
+      transport: this.network.connect(process, { turn: (run) => clock.turn(run) }),
       clock,
       random: seededRandom(Math.imul(this.seed, 7919) + ++this.#starts),
     });
-    this.#nodes.set(name, node);
-    if (onEvent) void this.#listen(node, onEvent);
+    this.#nodes.set(process, node);
+    if (onEvent) void this.#listen(node, (event) => onEvent(process, event));
     void node.whenStopped.then(() => {
-      if (this.#nodes.get(name) === node) this.#nodes.delete(name);
+      if (this.#nodes.get(process) === node) this.#nodes.delete(process);
     });
     return node;
   }
 
-  async #listen(node: ActorNode, onEvent: (node: string, event: NodeEvent) => void): Promise<void> {
-    for await (const event of node.events()) onEvent(node.name, event);
+  async #listen(node: ActorNode, onEvent: (event: NodeEvent) => void): Promise<void> {
+    for await (const event of node.events()) onEvent(event);
   }
 
   /** Starts a node, and moves time until it has joined. */

@@ -141,7 +141,7 @@ export class History {
     this.lineages.set(actor, lineage);
     this.kept(actor, before, epoch);
     const state = nextState(before, sender, n, epoch);
-    lineage.add(before, state, sender);
+    lineage.add(before, state, sender, epoch);
     this.#witness({ actor, state, epoch, at: this.#now(), heard: false });
   }
 

@@ -9,6 +9,7 @@ import { type Fold, fold, NOTHING } from "./fold.ts";
 interface Step {
   readonly before: Fold;
   readonly sender: string;
+  readonly epoch: number;
 }
 
 /** The state after one more message. An idempotent one may be handled again under another epoch: that is another step. */
@@ -21,8 +22,8 @@ export class Lineage {
   readonly #steps = new Map<string, Step>();
 
   /** A state was followed by another. */
-  add(before: Fold, next: Fold, sender: string): void {
-    this.#steps.set(keyOf(next), { before, sender });
+  add(before: Fold, next: Fold, sender: string, epoch: number): void {
+    this.#steps.set(keyOf(next), { before, sender, epoch });
   }
 
   /** Whether the actor was ever in this state. */
@@ -39,6 +40,18 @@ export class Lineage {
       at = step.before;
     }
     return at.count === state.count && at.digest === state.digest;
+  }
+
+  /** The lowest epoch under which anything was added to `state` until it was `later`; `Infinity` if nothing was. */
+  lowestEpoch(later: Fold, state: Fold): number {
+    let lowest = Infinity;
+    for (let at = later; at.count > state.count; ) {
+      const step = this.#steps.get(keyOf(at));
+      if (step === undefined) return lowest;
+      lowest = Math.min(lowest, step.epoch);
+      at = step.before;
+    }
+    return lowest;
   }
 
   /** How many messages of one sender led to a state. */

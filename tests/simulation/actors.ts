@@ -277,7 +277,7 @@ function ledgerClass(of: AnyLedger, around: Surroundings): ActorClass<AnyLedger>
 }
 
 /** Whatever it ends with. */
-async function lastly<T>(ask: () => Promise<T>): Promise<T | undefined> {
+export async function lastly<T>(ask: () => Promise<T>): Promise<T | undefined> {
   try {
     return await ask();
   } catch (error) {

@@ -1,5 +1,6 @@
 /** Faults at the worst moment: chance decides whether, a record that was just written decides when. */
 import type { Random } from "../../platform/random.ts";
+import type { Faults } from "./faults.ts";
 import type { Lives } from "./lives.ts";
 import type { TroubleName } from "./profiles.ts";
 import type { Moment } from "./record_observer.ts";
@@ -30,6 +31,10 @@ const SHOTS: Readonly<Record<Exclude<Moment["what"], "died">, readonly Shot[]>> 
   claimed: [{ share: 0.02, at: "to", withinMs: 0, troubles: ["crash", "freeze", "records"] }],
   renewed: [{ share: 0.01, at: "from", withinMs: 0, troubles: ["freeze-blind", "half", "crash"] }],
 };
+/** So many targets find that nobody knows, for a while, whether they have won. */
+const DELAYED_SHARE = 0.04;
+/** So many commits of stored actors are applied when their owner is dead, most of them after others have the shard. */
+const LATE_COMMIT: Shot = { share: 0.06, at: "from", withinMs: 0, troubles: ["crash"] };
 /** Where a late actor is awaited, its new owner is the one to hit. */
 const LATE_SHOT: Shot = { share: 0.3, at: "to", withinMs: 100, troubles: ["crash"] };
 
@@ -38,22 +43,33 @@ export class Aim {
   readonly #troubles: Troubles;
   readonly #lives: Lives;
   readonly #random: Random;
+  readonly #faults: Faults;
   readonly #isOn: () => boolean;
 
-  constructor(troubles: Troubles, lives: Lives, random: Random, isOn: () => boolean) {
+  constructor(troubles: Troubles, lives: Lives, faults: Faults, random: Random, isOn: () => boolean) {
     this.#troubles = troubles;
     this.#lives = lives;
+    this.#faults = faults;
     this.#random = random;
+    faults.aimsAt = (client) => this.#aimsAt(client);
     this.#isOn = isOn;
   }
 
   /** A record was just written. */
   at(moment: Moment): void {
     if (!this.#isOn() || moment.what === "died") return;
+    if (moment.what === "prepared" && this.#random.next() < DELAYED_SHARE)
+      this.#faults.delay(moment.to, moment.key);
     const shots = moment.late > 0 ? [LATE_SHOT] : SHOTS[moment.what];
     for (const shot of shots) {
       if (this.#random.next() < shot.share) return this.#fire(shot, moment[shot.at]);
     }
+  }
+
+  #aimsAt(client: string): boolean {
+    if (!this.#isOn() || this.#random.next() >= LATE_COMMIT.share) return false;
+    this.#fire(LATE_COMMIT, client);
+    return true;
   }
 
   #fire({ withinMs, troubles }: Shot, node: string): void {

@@ -19,6 +19,12 @@ export interface FaultRates {
   readonly slowWatchMs: number;
 }
 
+/** What is applied late comes after this and at most so much more, in milliseconds. */
+const LATE_MIN_MS = 250;
+const LATE_SPREAD_MS = 4_000;
+/** After it another node has what a killed one had, in milliseconds. */
+const AFTER_CLAIM_MS = 2_500;
+
 /** Of so many nodes one hears late, by the last digit of its name. */
 const HEARS_LATE_OF = 3;
 
@@ -46,6 +52,11 @@ export class Faults {
   readonly #rates: FaultRates;
   readonly #random: Random;
   readonly #note: (line: string) => void;
+  /** Writes that shall come late, by client and key. */
+  readonly #delayed = new Set<string>();
+  /** Asked whether this commit of a stored actor, and with it its sender, shall come to grief now. */
+  aimsAt: (client: string) => boolean = () => false;
+  #lateFromMs = LATE_MIN_MS;
 
   constructor(rates: FaultRates, random: Random, note: (line: string) => void) {
     this.#rates = rates;
@@ -57,8 +68,8 @@ export class Faults {
     return {
       casTimeoutMs: 200,
       filter: (from, to, subject) => this.#message(from, to, subject),
-      recordFilter: (_client, operation) => this.#record(operation),
-      lateMs: () => 250 + this.#random.next() * 4_000,
+      recordFilter: (...request) => this.#record(...request),
+      lateMs: () => this.#lateFromMs + this.#random.next() * LATE_SPREAD_MS,
       recordLatencyMs: () => 0.5 + this.#random.next() * 2,
       watchDelayMs: (client) => (this.on ? this.#random.next() * this.#watchMs(client) : 0),
     };
@@ -86,8 +97,19 @@ export class Faults {
     return chance < controlDrop + controlDuplicate ? "duplicate" : "deliver";
   }
 
-  #record(operation: RecordOperation): RecordFate {
+  /** The next write of that record by that client is applied when it no longer waits for it. */
+  delay(client: string, key: string): void {
+    this.#delayed.add(`${client} ${key}`);
+  }
+
+  #record(client: string, operation: RecordOperation, bucket: string, key: string): RecordFate {
     if (!this.on) return "answer";
+    this.#lateFromMs = LATE_MIN_MS;
+    if (bucket.endsWith("-stored") && isCommit(operation, key) && this.aimsAt(client)) {
+      this.#lateFromMs = AFTER_CLAIM_MS;
+      return "apply-late";
+    }
+    if (operation === "update" && this.#delayed.delete(`${client} ${key}`)) return "apply-late";
     const chance = this.#random.next();
     const { recordLost, answerLost, appliedLate } = this.#rates;
     if (chance < recordLost) return "lose-request";
@@ -95,4 +117,9 @@ export class Faults {
     const late = chance > 1 - appliedLate && operation !== "get" && operation !== "watch";
     return late ? "apply-late" : "answer";
   }
+}
+
+/** Whether it writes the state of an actor that readers look at. */
+function isCommit(operation: RecordOperation, key: string): boolean {
+  return operation === "update" && key.startsWith("state.") && !key.startsWith("state.account.");
 }

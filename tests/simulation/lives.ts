@@ -1,5 +1,5 @@
 /** The nodes of a simulation, each from a start to its end: they join, leave, are killed, and come back. */
-import { ActorError } from "../../errors.ts";
+import { ActorError, ConfigurationError } from "../../errors.ts";
 import type { ActorNode } from "../../node/api.ts";
 import { type Random, seededRandom } from "../../platform/random.ts";
 import type { SimulatedCluster } from "../../testing/cluster.ts";
@@ -7,12 +7,14 @@ import type { History } from "../../testing/history.ts";
 import type { NodeClock } from "../../testing/node_clock.ts";
 import { hostsOf } from "./actors.ts";
 import type { Bank } from "./bank.ts";
-import { runSender } from "./senders.ts";
+import { runReader, runSender } from "./senders.ts";
 import type { Workload } from "./workloads.ts";
 
 /** One life of one node. */
 export interface Life {
   readonly name: string;
+  /** Its name for the network and for the clocks: another than the node's, if it was started under a living name. */
+  readonly process: string;
   /** A name that no other life has: `n1.7`. */
   readonly key: string;
   node: ActorNode | undefined;
@@ -45,7 +47,7 @@ export interface LivesOptions {
 /** See the module's text. */
 export class Lives {
   readonly #options: LivesOptions;
-  readonly #byName = new Map<string, Life>();
+  readonly #byProcess = new Map<string, Life>();
   readonly #births = new Map<string, number>();
   /** What is under way, by the life that it ends with. */
   readonly #flows = new Map<Promise<void>, Life | undefined>();
@@ -57,12 +59,12 @@ export class Lives {
 
   /** Lives that are up and have not begun to leave. */
   get up(): Life[] {
-    return [...this.#byName.values()].filter(({ sending, node }) => sending && node !== undefined);
+    return [...this.#byProcess.values()].filter(({ sending, node }) => sending && node !== undefined);
   }
 
-  /** The latest life under a name. */
-  named(name: string): Life | undefined {
-    return this.#byName.get(name);
+  /** The latest life of a process. */
+  named(process: string): Life | undefined {
+    return this.#byProcess.get(process);
   }
 
   /** Whether everything that was begun has ended. */
@@ -72,7 +74,7 @@ export class Lives {
 
   /** Handlers that run on nodes that live. */
   get running(): number {
-    return [...this.#byName.values()].reduce((sum, { alive, running }) => sum + (alive ? running : 0), 0);
+    return [...this.#byProcess.values()].reduce((sum, { alive, running }) => sum + (alive ? running : 0), 0);
   }
 
   /** Something that goes on by itself; a mistake in it is a failure. With a life it is over when that is killed. */
@@ -89,14 +91,20 @@ export class Lives {
 
   /** A name that was never used. */
   freeName(): string {
-    for (let i = 0; ; i++) if (!this.#byName.has(`n${i}`)) return `n${i}`;
+    for (let i = 0; ; i++) if (!this.#byProcess.has(`n${i}`)) return `n${i}`;
+  }
+
+  /** Begins to start another process under the name of one that lives. */
+  startTwin(of: Life): void {
+    this.start(of.name, `${of.name}twin${this.#count}`);
   }
 
   /** Begins to start a node. Its name is taken from now on. */
-  start(name: string): void {
+  start(name: string, process: string = name): void {
     const key = `${name}.${++this.#count}`;
     const life: Life = {
       name,
+      process,
       key,
       node: undefined,
       clock: undefined,
@@ -104,7 +112,7 @@ export class Lives {
       sending: false,
       running: 0,
     };
-    this.#byName.set(name, life);
+    this.#byProcess.set(process, life);
     this.flow(this.#run(life), life);
   }
 
@@ -136,9 +144,9 @@ export class Lives {
     const count = this.#count;
     history.note(`starting ${key}`);
     const hosts = [...hostsOf(around), ...(bank ? [bank.host(key, alive)] : [])];
-    const node = await this.insist(() => {
-      const starting = cluster.starting(name, hosts);
-      life.clock = cluster.clockOf(name);
+    const node = await this.#insistOnStart(life, () => {
+      const starting = cluster.starting(name, hosts, {}, life.process);
+      life.clock = cluster.clockOf(life.process);
       return starting;
     });
     if (node === undefined) return;
@@ -150,17 +158,31 @@ export class Lives {
     });
     const stopped = () => !sending() || !life.sending || !life.alive;
     if (bank) this.flow(this.#bankOn(life, node, bank, sleep, stopped), life);
-    for (let i = 0; i < 2; i++) {
-      const of = seededRandom(cluster.seed * 31 + count * 7 + i);
-      const id = `client-${key}-${i}`;
-      this.flow(
-        runSender({
-          ...{ workload, id, node, life: key, history, random: of, pauseMs, longestMs },
-          ...{ sleep, alive, stopped },
-        }),
-        life,
-      );
-    }
+    const client = (i: number) => ({
+      ...{ workload, id: `client-${key}-${i}`, node, life: key, history, pauseMs, longestMs },
+      ...{ sleep, alive, stopped, random: seededRandom(cluster.seed * 31 + count * 7 + i) },
+    });
+    for (let i = 0; i < 2; i++) this.flow(runSender(client(i)), life);
+    if (workload.stored.length > 0) this.flow(runReader(client(2)), life);
+  }
+
+  /** Until it has started, or another process has its name. */
+  async #insistOnStart(life: Life, start: () => Promise<ActorNode>): Promise<ActorNode | undefined> {
+    const begin = async () => {
+      try {
+        return await start();
+      } catch (error) {
+        if (!(error instanceof ConfigurationError) || !this.#hasTwin(life)) throw error;
+        this.#options.history.note(`not started ${life.key}`);
+        life.alive = false;
+        return undefined;
+      }
+    };
+    return await this.insist(begin);
+  }
+
+  #hasTwin({ name, process }: Life): boolean {
+    return [...this.#byProcess.values()].some((each) => each.name === name && each.process !== process);
   }
 
   /** Someone on that node who has money sent about. */
@@ -201,7 +223,7 @@ export class Lives {
   /** Leaves, and comes back at once under its name. */
   async replace(life: Life): Promise<void> {
     await this.#leave(life);
-    if (life.alive) this.start(life.name);
+    if (life.alive) this.start(life.name, life.process);
   }
 
   kill(life: Life): void {
@@ -209,7 +231,7 @@ export class Lives {
     life.alive = false;
     life.sending = false;
     history.killed.add(life.key);
-    cluster.crash(life.name);
+    cluster.crash(life.process);
     for (const [flow, of] of this.#flows) if (of === life) this.#flows.delete(flow);
   }
 

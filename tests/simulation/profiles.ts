@@ -12,7 +12,9 @@ export type TroubleName =
   /** After a cut or a freeze the records stay away from it. */
   | ("cut-blind" | "freeze-blind")
   /** Its wall clock is set forward or back. */
-  | "step";
+  | "step"
+  /** A second process is started under its name. */
+  | "twin";
 
 /** One sort of simulation. */
 export interface ProfileData {
@@ -100,6 +102,18 @@ export const PROFILES = {
     "everything at once, with stored actors",
     ["crash", "crash", "freeze", "suspend", "cut", "partition", "records", "store"],
     { troubleShare: 0.6, workload: "stored" },
+  ),
+  "aimed-stored": troubled(
+    "the same with stored actors, and nodes are also killed when a commit of theirs is applied late",
+    ["crash", "half", "freeze-blind"],
+    {
+      ...{ troubleShare: 0.1, aims: true, slowWatchMs: 400, longestMs: 500, betweenMs: 800 },
+      ...{ workload: "stored", pauseMs: 350 },
+    },
+  ),
+  names: troubled(
+    "a second process is started under the name of a node that lives, hangs, is cut off, or was just killed",
+    ["twin", "twin", "crash"],
   ),
   clocks: troubled(
     "wall clocks differ by seconds and are set, while nodes are killed and machines sleep",

@@ -58,6 +58,8 @@ export class RecordObserver {
     if (next.state === "dead") this.#died(next.node);
     if (!before) return;
     const newer = incarnationCount(next.incarnation) > incarnationCount(before.incarnation);
+    if (newer && !isOver(before))
+      this.#history.violate("I1", `${next.node} ${next.incarnation} took the name of one who lives`);
     if (!newer && isOver(before))
       this.#history.violate(
         "I1",

@@ -2,7 +2,7 @@
 import type { ActorNode } from "../../node/api.ts";
 import type { Random } from "../../platform/random.ts";
 import type { History } from "../../testing/history.ts";
-import { recorded } from "./actors.ts";
+import { lastly, recorded } from "./actors.ts";
 import { contractOf, hasEffect, isStored, type Op, plainOp, type Send, type Workload } from "./workloads.ts";
 
 export interface SenderOptions {
@@ -23,6 +23,9 @@ export interface SenderOptions {
   stopped(): boolean;
 }
 
+/** Mean pause between two looks of a reader, in milliseconds. */
+const READ_MS = 80;
+
 /** Sends until stopped. Resolves when everything it sent has ended. */
 export async function runSender(options: SenderOptions): Promise<void> {
   const { random, pauseMs, sleep, stopped } = options;
@@ -42,6 +45,25 @@ export async function runSender(options: SenderOptions): Promise<void> {
     await sleep(random.next() * 2 * pauseMs);
   }
   await Promise.all(open);
+}
+
+/** Only looks at stored actors, one after the other, and writes down what they are said to have. */
+export async function runReader(options: SenderOptions): Promise<void> {
+  const { random, sleep, stopped, workload } = options;
+  const open = new Set<Promise<void>>();
+  for (let i = 0; !stopped(); i++) {
+    const work = readOne(options, workload.stored[i % workload.stored.length] as string);
+    open.add(work);
+    void work.then(() => open.delete(work));
+    await sleep(random.next() * 2 * READ_MS);
+  }
+  await Promise.all(open);
+}
+
+async function readOne({ node, history, alive }: SenderOptions, address: string): Promise<void> {
+  const { contract, name } = contractOf(address);
+  const answer = await lastly(() => node.ref(contract, name).dump(null, { timeoutMs: 1_000 }));
+  if (answer && alive()) history.heard(address, answer, answer.epoch);
 }
 
 function sendOne(

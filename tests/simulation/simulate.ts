@@ -127,7 +127,7 @@ class Simulation {
     this.#lives = lives;
     this.#troubles = new Troubles({ cluster, history, lives, random, leaseMs: lease.leaseMs });
     const isAiming = () => this.#profile.aims && this.#faults.on;
-    const aim = new Aim(this.#troubles, lives, seededRandom(seed + 3_000_017), isAiming);
+    const aim = new Aim(this.#troubles, lives, this.#faults, seededRandom(seed + 3_000_017), isAiming);
     const actorsOf = (kind: string, shard: number) =>
       kind === Account.kind ? accountsOf(shard) : workload.ofShard(kind, shard);
     const bucket = cluster.network.bucket(bucketOf(CLUSTER));
@@ -303,7 +303,7 @@ class Simulation {
     }
     if (chance < 0.8) return lives.flow(lives.replace(one), one);
     if (chance < 0.85) return up.forEach((life) => void leave(life));
-    if (chance < 0.95) return lives.flow(this.#blink(one.name));
+    if (chance < 0.95) return lives.flow(this.#blink(one.process));
     join();
     leave(one);
   }

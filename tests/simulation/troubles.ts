@@ -63,9 +63,11 @@ export class Troubles {
       case "freeze-blind":
         return this.#freeze(life, false, true);
       case "records":
-        return this.#loseRecords(life.name);
+        return this.#loseRecords(life.process, life.name);
       case "store":
         return this.#loseRecords("*");
+      case "twin":
+        return this.#startTwin(life);
       case "step":
         return this.#stepWall(life);
     }
@@ -92,17 +94,27 @@ export class Troubles {
     const comesBack = random.next() < 0.75;
     this.#later(afterMs, () => {
       if (comesBack) back();
-      lives.start(comesBack ? life.name : lives.freeName());
+      if (comesBack) lives.start(life.name, life.process);
+      else lives.start(lives.freeName());
     });
   }
 
-  #freeze({ name, clock }: Life, suspended: boolean, blind = false): void {
+  #freeze({ name, process, clock }: Life, suspended: boolean, blind = false): void {
     if (!clock?.isRunning) return;
     clock.freeze(suspended);
     this.#during(this.#note("freeze", name), () => {
-      if (blind && !this.#over) this.#loseRecords(name);
+      if (blind && !this.#over) this.#loseRecords(process, name);
       clock.wake();
     });
+  }
+
+  /** A mistake, or somebody who takes the process for hung, and may be right. */
+  #startTwin(life: Life): void {
+    const { lives, random } = this.#options;
+    const chance = random.next();
+    if (chance < 0.4) this.#freeze(life, false);
+    else if (chance < 0.6) this.#cut(life);
+    lives.startTwin(life);
   }
 
   /** By some seconds, forward or back. */
@@ -111,31 +123,31 @@ export class Troubles {
     clock?.stepWall((this.#options.random.next() - 0.5) * STEP_MS);
   }
 
-  #cut({ name }: Life, blind = false): void {
+  #cut({ name, process }: Life, blind = false): void {
     const { cluster } = this.#options;
-    cluster.cut(name);
+    cluster.cut(process);
     this.#during(this.#note("cut", name), () => {
-      if (blind && !this.#over) this.#loseRecords(name);
-      cluster.heal(name);
+      if (blind && !this.#over) this.#loseRecords(process, name);
+      cluster.heal(process);
     });
   }
 
   /** The server drops it, and it does not notice. */
-  #halve({ name }: Life): void {
+  #halve({ name, process }: Life): void {
     const { cluster } = this.#options;
-    cluster.network.halve(name);
-    this.#during(this.#note("cut", name), () => cluster.heal(name));
+    cluster.network.halve(process);
+    this.#during(this.#note("cut", name), () => cluster.heal(process));
   }
 
   /** Some are refused by NATS when they write to one whom the others reach. */
   #hide(life: Life, up: readonly Life[]): void {
     const { cluster, random } = this.#options;
     const others = up.filter((each) => each !== life);
-    const some = others.filter(() => random.next() < 0.5).map(({ name }) => name);
-    const reaching = others.filter(({ name }) => !some.includes(name));
-    cluster.network.hide(some, [life.name]);
+    const some = others.filter(() => random.next() < 0.5).map(({ process }) => process);
+    const reaching = others.filter(({ process }) => !some.includes(process));
+    cluster.network.hide(some, [life.process]);
     this.#reaching.set(life.name, reaching);
-    if (random.next() < 0.5) this.#loseRecords(life.name); // else its renewals show that it lives
+    if (random.next() < 0.5) this.#loseRecords(life.process, life.name); // else its renewals show that it lives
     this.#during(this.#note("partition", life.name), () => {
       this.#reaching.delete(life.name);
       cluster.network.mend();
@@ -159,10 +171,10 @@ export class Troubles {
   /** One from the others, or some from some, in messages only. */
   #partition(life: Life, up: readonly Life[]): void {
     const { cluster, random } = this.#options;
-    const some = up.filter((each) => each === life || random.next() < 0.3).map(({ name }) => name);
-    const others = up.filter(({ name }) => !some.includes(name)).map(({ name }) => name);
-    cluster.network.partition(some, others);
-    const notes = some.map((name) => this.#note("partition", name));
+    const some = up.filter((each) => each === life || random.next() < 0.3);
+    const others = up.filter((each) => !some.includes(each));
+    cluster.network.partition(some.map(processOf), others.map(processOf));
+    const notes = some.map(({ name }) => this.#note("partition", name));
     this.#during(
       () => notes.forEach((end) => void end()),
       () => cluster.network.mend(),
@@ -170,10 +182,10 @@ export class Troubles {
   }
 
   /** For one it may cost the lease; for all, `*`, it must not. */
-  #loseRecords(name: string): void {
+  #loseRecords(process: string, name = process): void {
     const { network } = this.#options.cluster;
-    network.loseRecords(name);
-    this.#during(this.#note("records", name), () => network.returnRecords(name));
+    network.loseRecords(process);
+    this.#during(this.#note("records", name), () => network.returnRecords(process));
   }
 
   #note(what: Disturbance["what"], node: string): () => void {
@@ -199,4 +211,8 @@ export class Troubles {
     const timer = this.#options.cluster.clock.after(ms, once);
     this.#ends.add(once);
   }
+}
+
+function processOf({ process }: Life): string {
+  return process;
 }

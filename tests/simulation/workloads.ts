@@ -116,6 +116,8 @@ export class Workload {
   readonly contracts: readonly AnyLedger[];
   /** All actors, by address. */
   readonly addresses: readonly string[];
+  /** Those of them that are stored. */
+  readonly stored: readonly string[];
   /** Whether clients send messages that may be repeated. */
   readonly repeats: boolean;
 
@@ -125,6 +127,7 @@ export class Workload {
     this.addresses = this.contracts.flatMap(({ kind }) =>
       Array.from({ length: counts[kind] ?? 0 }, (_, i) => `${kind}/${kind[0]}${i}`),
     );
+    this.stored = this.addresses.filter((address) => isStored(contractOf(address).contract));
     this.repeats = repeats;
   }
 
