@@ -36,8 +36,8 @@ export class History {
   readonly losses: Map<string, Loss[]> = new Map();
   /** Whether memories may have been lost without being noted in `losses`. */
   lossesUnseen = false;
-  /** Lives of nodes that were killed: what they had to say nobody heard. */
-  readonly killed: Set<string> = new Set();
+  /** When lives of nodes were killed: what they still had to say nobody heard. */
+  readonly killed: Map<string, number> = new Map();
   /** When lives of nodes ended because the others had declared them dead. */
   readonly fenced: Map<string, number[]> = new Map();
   /** Deaths as they were written, by name of the node. */

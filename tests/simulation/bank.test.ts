@@ -4,10 +4,14 @@ import { seededRandom } from "../../platform/random.ts";
 import { History } from "../../testing/history.ts";
 import { Bank, type Balance, type Transfer } from "./bank.ts";
 
+/** When the payment was made, in milliseconds, and where. */
+const PAID_AT = 100;
+const PAID_ON = "n0.1";
+
 /** A bank in which one payment was acknowledged, and its accounts as they are after it, if all went well. */
 async function paidOnce() {
-  const history = new History(() => 0);
-  const bank = new Bank({ history, now: () => 0 });
+  const history = new History(() => PAID_AT);
+  const bank = new Bank({ history, now: () => PAID_AT });
   const asked: Transfer[] = [];
   const names: string[] = [];
   const pay = (transfer: Transfer) => {
@@ -25,6 +29,15 @@ async function paidOnce() {
   const account = (balance: number): Balance => ({ balance, paid: {}, received: {} });
   const payer = { ...account(100 - amount), paid: { [id]: transfer } };
   const receiver = { ...account(100 + amount), received: { [id]: { id, other: from, amount } } };
+  /** The payer's handler runs there. */
+  const handled = () => {
+    const other = { credit: () => Promise.resolve(), creditAgain: () => Promise.resolve() };
+    const payerActor = { name: from, state: account(100), ref: () => other };
+    bank
+      .host(PAID_ON, () => true)
+      .messages.get("pay")
+      ?.handler.call(payerActor, transfer);
+  };
   const found = (a: Balance, b: Balance) => [
     ...bank.faults(
       new Map([
@@ -33,7 +46,7 @@ async function paidOnce() {
       ]),
     ),
   ];
-  return { history, to, payer, receiver, untouched: account(100), found };
+  return { history, to, payer, receiver, untouched: account(100), handled, found };
 }
 
 describe("Bank", () => {
@@ -58,5 +71,28 @@ describe("Bank", () => {
     const reported = await paidOnce();
     reported.history.deadLetter(`account/${reported.to}`);
     expect(reported.found(reported.payer, reported.untouched)).toEqual([]);
+  });
+
+  test("faults() lets an end of the payer's node excuse it only between the payment and the delivery", async () => {
+    const endedAt = async (how: "killed" | "fenced", at: number) => {
+      const { history, payer, untouched, handled, found } = await paidOnce();
+      handled();
+      if (how === "killed") history.killed.set(PAID_ON, at);
+      else history.fenced.set(PAID_ON, [at]);
+      return found(payer, untouched).join();
+    };
+    for (const how of ["killed", "fenced"] as const) {
+      expect(await endedAt(how, PAID_AT + 1)).toBe("");
+      expect(await endedAt(how, PAID_AT - 1)).toContain("missing without a loss");
+      expect(await endedAt(how, PAID_AT + 60_000)).toContain("missing without a loss");
+    }
+  });
+
+  test("faults() knows that nothing is delivered while the payer's node is frozen", async () => {
+    const { history, payer, untouched, handled, found } = await paidOnce();
+    handled();
+    history.disturbances.push({ what: "freeze", node: "n0", from: PAID_AT, to: PAID_AT + 60_000 });
+    history.killed.set(PAID_ON, PAID_AT + 60_001);
+    expect(found(payer, untouched)).toEqual([]);
   });
 });

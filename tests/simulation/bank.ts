@@ -56,8 +56,15 @@ interface Known {
   paidAt: number;
   /** When a handler last credited it; `undefined` if none did. */
   creditedAt: number | undefined;
-  acknowledged: boolean;
+  /** When its caller heard that it was paid; `undefined` if he did not. */
+  acknowledgedAt: number | undefined;
 }
+
+/**
+ * What an account tells is admitted within this time, in milliseconds, or reported: the default of every call, and some
+ * for the report.
+ */
+const TELL_MS = 6_000;
 
 export interface BankOptions {
   readonly history: History;
@@ -144,13 +151,13 @@ export class Bank {
     const amount = 1 + Math.floor(random.next() * 20);
     const id = `t${++this.#count}`;
     const known = { from, to, amount, paidOn: new Set<string>(), paidAt: 0 };
-    const transfer: Known = { ...known, creditedAt: undefined, acknowledged: false };
+    const transfer: Known = { ...known, creditedAt: undefined, acknowledgedAt: undefined };
     this.#transfers.set(id, transfer);
     const paid = await node
       .ref(Account, from)
       .pay({ id, other: to, amount })
       .catch(() => false);
-    if (paid && alive()) transfer.acknowledged = true;
+    if (paid && alive()) transfer.acknowledgedAt = this.#options.now();
   }
 
   // ---- the end
@@ -179,7 +186,7 @@ export class Bank {
     const lost = new Map<string, number>();
     for (const [id, known] of this.#transfers) {
       const isPaid = accounts.get(known.from)?.paid[id] !== undefined;
-      if (known.acknowledged && !isPaid)
+      if (known.acknowledgedAt !== undefined && !isPaid)
         yield `transfer ${id} was acknowledged, and ${known.from} has not paid it`;
       if (!isPaid || accounts.get(known.to)?.received[id]) continue;
       missing += known.amount;
@@ -205,15 +212,28 @@ export class Bank {
 
   /**
    * A payment that is stored may fail to arrive: its tell is in the memory of the payer's node until it is admitted,
-   * and then in that of the receiver's until it is stored there. If neither was lost, it arrives.
+   * and then in that of the receiver's until it is stored there. If neither was lost in its time, it arrives.
    */
-  #hasCause({ to, paidOn, paidAt, creditedAt }: Known): boolean {
+  #hasCause(known: Known): boolean {
+    const { to, paidOn, paidAt, creditedAt } = known;
     const { history } = this.#options;
     if (history.hasLost(`account/${to}`, paidAt)) return true;
     if (creditedAt !== undefined) return false; // it had arrived: the payer's end is no cause any more
-    return [...paidOn].some(
-      (life) => history.killed.has(life) || (history.fenced.get(life) ?? []).some((at) => at >= paidAt),
+    return [...paidOn].some((life) => {
+      const killedAt = history.killed.get(life);
+      const ends = [...(history.fenced.get(life) ?? []), ...(killedAt === undefined ? [] : [killedAt])];
+      const untilAt = this.#toldUntil(known, life);
+      return ends.some((at) => at >= paidAt && at <= untilAt);
+    });
+  }
+
+  /** Until when the payer's node may have had what the payer told. Nothing goes on while it is frozen. */
+  #toldUntil({ acknowledgedAt }: Known, life: string): number {
+    if (acknowledgedAt === undefined) return Infinity; // it may have waited for its store
+    const frozen = this.#options.history.disturbances.filter(
+      ({ what, node, to }) => what === "freeze" && node === life.split(".")[0] && to >= acknowledgedAt,
     );
+    return frozen.reduce((until, { from, to }) => until + to - from, acknowledgedAt + TELL_MS);
   }
 }
 

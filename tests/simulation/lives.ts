@@ -230,7 +230,7 @@ export class Lives {
     const { cluster, history } = this.#options;
     life.alive = false;
     life.sending = false;
-    history.killed.add(life.key);
+    history.killed.set(life.key, cluster.clock.now());
     cluster.crash(life.process);
     for (const [flow, of] of this.#flows) if (of === life) this.#flows.delete(flow);
   }
