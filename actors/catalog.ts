@@ -97,6 +97,12 @@ export class Catalog implements ActivationHost<Activation> {
     if (!active.offer(mail)) mail.refuse(mailboxFull(name, active.mailbox.size, this.mailScales.bytes));
   }
 
+  /** Whether it would be refused for want of room in the mailbox. */
+  isFull(name: string): boolean {
+    const { active, awaited } = this.residents;
+    return (active.get(name) ?? awaited.get(name))?.mailbox.isFull ?? false;
+  }
+
   #admitElsewhere(name: string, mail: Mail): void {
     const quarantined = this.residents.quarantined.get(name);
     if (quarantined) return mail.refuse(unreadable(this.kind, quarantined));

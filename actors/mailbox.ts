@@ -27,9 +27,14 @@ export class Mailbox<T> {
     return this.#size;
   }
 
+  /** Whether `capacity` messages wait, or all mailboxes of the node hold too many bytes. */
+  get isFull(): boolean {
+    return this.#size >= this.#capacity || (this.#scales?.isFull ?? false);
+  }
+
   /** Appends, unless `capacity` messages wait, or all mailboxes hold too many bytes. @returns whether it was taken */
   offer(item: T): boolean {
-    if (this.#size >= this.#capacity || this.#scales?.isFull) return false;
+    if (this.isFull) return false;
     this.push(item);
     return true;
   }

@@ -56,6 +56,8 @@ export interface ReceiverShard {
   readonly shard: number;
   readonly epoch: number;
   admit(name: string, mail: Mail): void;
+  /** Whether that actor's mailbox takes nothing now. */
+  isFull(name: string): boolean;
 }
 
 /** A message that came from another node, or came along with a shard. */
@@ -174,6 +176,7 @@ export class LinkReceiver implements AckSource {
     if (envelope.seq > this.expected && defects?.has("gaps-skipped")) this.#skipTo(envelope.seq);
     if (envelope.seq > this.expected) return this.#hold(envelope);
     if (envelope.seq < this.expected) return this.#again(envelope);
+    if (defects?.has("full-mailbox-waits") && this.#isRefused(envelope)) return; // it is sent again
     this.#admit(envelope);
     this.#admitHeld();
     this.#owe(envelope.urgent);
@@ -220,6 +223,10 @@ export class LinkReceiver implements AckSource {
     for (const seq of this.#held.keys()) if (seq < first) this.#unhold(seq);
     this.expected = first;
     this.#admitHeld();
+  }
+
+  #isRefused(envelope: Envelope): boolean {
+    return envelope.type !== "skip" && this.#shard.isFull(envelope.name);
   }
 
   #admit(envelope: Envelope): void {

@@ -134,6 +134,10 @@ export class Shard implements CatalogHost, ReceiverShard, LocalShard {
     this.catalog.admit(name, mail);
   }
 
+  isFull(name: string): boolean {
+    return this.catalog.isFull(name);
+  }
+
   onRest(activation: Activation): void {
     this.onProgress?.(activation);
   }

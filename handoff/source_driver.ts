@@ -156,11 +156,12 @@ export class SourceMove {
 
   #startDrain(): void {
     const { shard } = this.plan;
-    const { clock, settings } = this.#ports;
+    const { clock, settings, defects } = this.#ports;
     this.#drainedAt = clock.now();
     const done = () => this.dispatch({ type: "drained" });
     // nobody can be late for the bucket: handlers get all the time that the leave has
-    const budgetMs = this.plan.to === "bucket" ? Infinity : settings.drainMs;
+    const waitsForAll = this.plan.to === "bucket" || defects.has("drain-waits-for-all");
+    const budgetMs = waitsForAll ? Infinity : settings.drainMs;
     this.#drain = new Drain(clock, shard, budgetMs, done, (reason) =>
       this.dispatch({ type: "failed", reason }),
     );

@@ -40,6 +40,8 @@ export class TargetMove {
   #staged: StagedShard | undefined;
   #timer: Timer | undefined;
   #heardAt: number;
+  /** Only under a defect: those of all nodes when the state was here. */
+  #revisions: ReadonlyMap<string, number> | undefined;
 
   /** @param incoming bytes of all moves that come to this node */
   constructor(
@@ -175,7 +177,7 @@ export class TargetMove {
     const entry = ownership.entry(kind, shard);
     const again = () =>
       clock.after(settings.repeatMs, () => this.#state.at === "committing" && void this.#commit());
-    if (!gate.isOpen) return void again();
+    if (!gate.isOpen || this.#awaitsOthers()) return void again();
     if (!isOurs(entry, moveId)) return void this.#learn();
     try {
       const forgetful = this.#ports.defects.has("late-list-of-one-move");
@@ -190,6 +192,15 @@ export class TargetMove {
     } catch {
       again();
     }
+  }
+
+  /** Only under a defect: whether some other node has given no sign of life since the state was here. */
+  #awaitsOthers(): boolean {
+    const { membership, defects } = this.#ports;
+    if (!defects.has("barrier-of-all-nodes")) return false;
+    const { upNodes } = membership.view;
+    this.#revisions ??= new Map(upNodes.map((id) => [id.node, membership.revisionOf(id)]));
+    return upNodes.some((id) => this.#revisions?.get(id.node) === membership.revisionOf(id));
   }
 
   /** Nobody but this node can have written that: it is the commit of a try whose answer was lost. */

@@ -12,10 +12,11 @@ import { neverFresh } from "./checkers/never_fresh.ts";
 import { nothingFromBelow } from "./checkers/nothing_from_below.ts";
 import { nothingLost } from "./checkers/nothing_lost.ts";
 import { oneEnd } from "./checkers/one_end.ts";
+import { onlyItself } from "./checkers/only_itself.ts";
 import { effectsInOrder, noZombieAnswers, oneOwner } from "./checkers/one_owner.ts";
 
 export { fairDeaths, inOrder, keptOnceHeard, neverFresh, nothingLost, noZombieAnswers, oneEnd, oneOwner };
-export { nothingFromBelow, ownDeadlines, storedTimersCome };
+export { nothingFromBelow, onlyItself, ownDeadlines, storedTimersCome };
 export type { Checker } from "./checkers/checker.ts";
 
 /** All of them. I5 needs questions to a living cluster, so most of it is no checker of a history. */
@@ -32,4 +33,5 @@ export const CHECKERS: readonly Checker[] = [
   nothingFromBelow,
   storedTimersCome,
   fairDeaths,
+  onlyItself,
 ];

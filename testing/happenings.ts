@@ -102,6 +102,22 @@ export interface Loss {
   readonly at: number;
 }
 
+/** A time in which something lasted. */
+export interface Span {
+  readonly from: number;
+  /** `Infinity` as long as it lasts. */
+  to: number;
+}
+
+/** Where an actor's messages are handled from some time on, by the ownership record. */
+export interface Place {
+  readonly at: number;
+  /** By name: its owner, the target if its shard moves, and where it is late. */
+  readonly nodes: readonly string[];
+  /** On the way into the state bucket, or there: its running handlers are waited for, and asks are refused. */
+  readonly isParking: boolean;
+}
+
 /** Something that was done to a node from outside. */
 export interface Disturbance {
   readonly what: "crash" | "freeze" | "cut" | "records" | "partition" | "stop" | "clock";

@@ -13,6 +13,8 @@ import type {
   Handled,
   Loss,
   Outcome,
+  Place,
+  Span,
   Started,
   TimerSet,
   Violation,
@@ -52,6 +54,12 @@ export class History {
   }[] = [];
   /** When handlers ended well, by `n of sender to actor`. */
   readonly endings: Map<string, number> = new Map();
+  /** Times in which a handler or hook of an actor ran, by actor. */
+  readonly busy: Map<string, Span[]> = new Map();
+  /** Where actors were, oldest first, by actor. */
+  readonly places: Map<string, Place[]> = new Map();
+  /** Whether nothing is lost or late by chance, so that whoever waits can be asked what for. */
+  isCalm = false;
   /** States of stored actors, by actor. */
   readonly lineages: Map<string, Lineage> = new Map();
   /** What is known of stored actors, oldest first. */
@@ -175,10 +183,8 @@ export class History {
   /** An actor's memory is lost, at that epoch of its shard; or its mail alone. */
   lost(actor: string, epoch: number, memory = true): void {
     this.note(`lost ${actor} ${epoch}${memory ? "" : ", its mail only"}`);
-    const known = this.losses.get(actor);
-    const loss = { epoch, memory, at: this.#now() };
-    if (known) known.push(loss);
-    else this.losses.set(actor, [loss]);
+    if (memory) for (const span of this.busy.get(actor) ?? []) span.to = Math.min(span.to, this.#now());
+    listOf(this.losses, actor).push({ epoch, memory, at: this.#now() });
   }
 
   /** Whether what an actor had at some time may be gone since. */
@@ -206,6 +212,20 @@ export class History {
   /** The handler of a message has ended well. */
   finished(actor: string, sender: string, n: number): void {
     this.endings.set(`${n} of ${sender} to ${actor}`, this.#now());
+  }
+
+  /** A handler or hook of an actor begins. @returns what notes its end */
+  works(actor: string): () => void {
+    const span: Span = { from: this.#now(), to: Infinity };
+    listOf(this.busy, actor).push(span);
+    return () => {
+      span.to = Math.min(span.to, this.#now());
+    };
+  }
+
+  /** The record says from now on where an actor is. */
+  placed(actor: string, place: Omit<Place, "at">): void {
+    listOf(this.places, actor).push({ ...place, at: this.#now() });
   }
 
   /** Messages that an actor has handled up to now. */
@@ -273,6 +293,14 @@ export class History {
     this.note(`violation ${promise} ${what}`);
     this.violations.push({ promise, what: `${what}, at ${this.#now()} ms` });
   }
+}
+
+function listOf<T>(lists: Map<string, T[]>, key: string): T[] {
+  const known = lists.get(key);
+  if (known) return known;
+  const list: T[] = [];
+  lists.set(key, list);
+  return list;
 }
 
 /** A call in words. */

@@ -51,6 +51,9 @@ export interface Surroundings {
 /** When code that nobody waits for speaks, in milliseconds: most of those who began it are elsewhere by then. */
 const STRAGGLE_MS = 700;
 
+/** What a hook asks must be answered within this time, in milliseconds. */
+const HOOK_ASK_MS = 200;
+
 /** A message written down from its sending to its end. */
 export async function recorded(
   history: History,
@@ -113,13 +116,24 @@ function ledgerClass(of: AnyLedger, around: Surroundings): ActorClass<AnyLedger>
       if (around.straggles && random.next() < 0.3) void this.#straggle(history.activations.length);
       if (why === "handed-off" && random.next() < 0.5) this.#sendToNext();
       if (random.next() > 0.1) return;
-      if (random.next() < 0.5) return await sleep(random.next() * 60);
-      const to = workload.later(this.address, random);
-      if (to === undefined || silent) return;
-      const { contract, name } = contractOf(to);
-      await this.ref(contract, name)
-        .dump(null, { timeoutMs: 200 })
-        .catch(() => undefined);
+      const rests = history.works(this.address);
+      try {
+        if (random.next() < 0.5) return await sleep(random.next() * 60);
+        const to = workload.later(this.address, random);
+        if (to === undefined || silent) return;
+        const { contract, name } = contractOf(to);
+        const n = around.born(`hooks of ${this.address}`);
+        const call = history.sent(`${this.address}#hook`, to, n, "ask", HOOK_ASK_MS, false, node);
+        const ended = (...how: [Outcome, string?]) => alive() && history.ended(call, ...how);
+        await this.ref(contract, name)
+          .dump(null, { timeoutMs: HOOK_ASK_MS })
+          .then(
+            () => ended("done"),
+            (error: unknown) => ended(...outcomeOf(error)),
+          );
+      } finally {
+        rests();
+      }
     }
 
     /** Speaks when nobody waits for it any more: that must not get out once the actor has begun anew. */
@@ -137,10 +151,15 @@ function ledgerClass(of: AnyLedger, around: Surroundings): ActorClass<AnyLedger>
 
     override async onDrain(signal: AbortSignal): Promise<void> {
       if (!around.faulty()) return;
-      const chance = random.next();
-      if (chance < 0.03) throw onPurpose();
-      if (chance < 0.2) await sleep(random.next() * 40);
-      if (chance > 0.98 && !signal.aborted) await sleep(300);
+      const rests = history.works(this.address);
+      try {
+        const chance = random.next();
+        if (chance < 0.03) throw onPurpose();
+        if (chance < 0.2) await sleep(random.next() * 40);
+        if (chance > 0.98 && !signal.aborted) await sleep(300);
+      } finally {
+        rests();
+      }
     }
 
     async add(op: Op): Promise<Answer> {
@@ -190,12 +209,14 @@ function ledgerClass(of: AnyLedger, around: Surroundings): ActorClass<AnyLedger>
 
     async #work(op: Op): Promise<void> {
       around.running(1);
+      const rests = history.works(this.address);
       history.started(this.address, op.from, op.n, this.epoch, node);
       if (op.news && alive()) history.heard(op.news.actor, op.news.state, op.news.epoch);
       try {
         await this.#handle(op);
         if (alive()) history.finished(this.address, op.from, op.n);
       } finally {
+        rests();
         around.running(-1);
       }
     }

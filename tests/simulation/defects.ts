@@ -179,6 +179,12 @@ const TABLE: readonly (readonly [rule: string, ...rows: Row[]])[] = [
     ],
   ],
   [
+    "what is slow holds up only itself",
+    ["drain-waits-for-all", "slow", 1, "a move waits for every running handler, and nobody is late"],
+    ["barrier-of-all-nodes", "slow", 3, "a move commits when every node has given a sign of life"],
+    ["full-mailbox-waits", "slow", 1, "a message for a full mailbox is not refused, and holds up its link"],
+  ],
+  [
     "that NATS knows no connection is weak evidence",
     ["fence-on-one-503", "cut", 2, "one refusal suffices"],
     ["fence-without-confirmation", "half", 4, "the others are not asked"],

@@ -25,6 +25,12 @@ const LATE_SPREAD_MS = 4_000;
 /** After it another node has what a killed one had, in milliseconds. */
 const AFTER_CLAIM_MS = 2_500;
 
+/** Nothing goes wrong by chance. */
+export const CALM: FaultRates = {
+  ...{ drop: 0, controlDrop: 0, controlDuplicate: 0, recordLost: 0, answerLost: 0, appliedLate: 0 },
+  ...{ watchMs: 0, slowWatchMs: 0 },
+};
+
 /** Of so many nodes one hears late, by the last digit of its name. */
 const HEARS_LATE_OF = 3;
 

@@ -9,6 +9,10 @@ export type TroubleName =
   | "half"
   /** Some do not find one whom the others find. */
   | "hide"
+  /** Messages get lost on their way in one direction only. */
+  | "mute"
+  /** A node that has just begun to join is killed, or cut off. */
+  | ("crash-join" | "cut-join")
   /** After a cut or a freeze the records stay away from it. */
   | ("cut-blind" | "freeze-blind")
   /** Its wall clock is set forward or back. */
@@ -37,6 +41,8 @@ export interface ProfileData {
   readonly slowWatchMs: number;
   /** The longest that handlers take, in milliseconds. */
   readonly longestMs: number;
+  /** Whether nothing is lost or late by chance: then whoever waits can be asked what for. */
+  readonly isCalm: boolean;
   /** Whether faults are also aimed at the moments at which they do most. */
   readonly aims: boolean;
   /** How far the wall clocks of two nodes are apart, in milliseconds, at most. */
@@ -57,7 +63,7 @@ function troubled(
 ): ProfileData {
   return {
     ...{ title, troubles, faultyMs: 8_000, pauseMs: 130, troubleShare: 0.5, betweenMs: 1_100 },
-    ...{ lateWrites: 0.02, slowWatchMs: 0, longestMs: 2_000, aims: false, lease: SHORT_LEASE },
+    ...{ lateWrites: 0.02, slowWatchMs: 0, longestMs: 2_000, isCalm: false, aims: false, lease: SHORT_LEASE },
     ...{ workload: "memory", wallsApartMs: 0 },
     ...more,
   };
@@ -68,7 +74,7 @@ export const PROFILES = {
   planned: {
     ...{ title: "nodes join, leave, and lose their connection for a moment; none is lost", troubles: [] },
     ...{ faultyMs: 3_000, pauseMs: 50, troubleShare: 0, betweenMs: 700, lateWrites: 0, lease: LONG_LEASE },
-    ...{ slowWatchMs: 0, longestMs: 2_000, aims: false, wallsApartMs: 0, workload: "memory" },
+    ...{ slowWatchMs: 0, longestMs: 2_000, isCalm: false, aims: false, wallsApartMs: 0, workload: "memory" },
   },
   crash: troubled("nodes are killed, and come back at once, later or never", ["crash"]),
   freeze: troubled("processes freeze and machines sleep, shorter and longer than the lease", [
@@ -77,6 +83,11 @@ export const PROFILES = {
     "suspend",
   ]),
   cut: troubled("nodes are cut off from everything, or from each other", ["cut", "partition"]),
+  joins: troubled(
+    "nodes are killed or cut off while they join, and messages get lost in one direction only",
+    ["crash-join", "cut-join", "cut-join", "mute", "mute", "cut", "partition"],
+    { betweenMs: 900 },
+  ),
   records: troubled("the records are out of reach, for one node or for all", ["records", "store"]),
   half: troubled(
     "connections are half open, ways lead in one direction only, records stay away after a cut or a freeze",
@@ -90,13 +101,24 @@ export const PROFILES = {
   ),
   all: troubled(
     "everything at once",
-    ["crash", "crash", "freeze", "suspend", "cut", "partition", "records", "store"],
+    [
+      ...(["crash", "crash", "freeze", "suspend", "cut", "partition", "records", "store"] as const),
+      ...(["mute", "crash-join", "cut-join"] as const),
+    ],
     { troubleShare: 0.6 },
+  ),
+  slow: troubled(
+    "handlers run for long, states are huge or unreadable, and nodes freeze, while others join and leave",
+    ["freeze"],
+    {
+      ...{ isCalm: true, troubleShare: 0.15, pauseMs: 60, betweenMs: 700, lateWrites: 0 },
+      ...{ longestMs: 4_000, workload: "crowded" },
+    },
   ),
   kept: {
     ...{ title: "like planned, with stored actors", troubles: [], workload: "stored" },
     ...{ faultyMs: 3_000, pauseMs: 50, troubleShare: 0, betweenMs: 700, lateWrites: 0, lease: LONG_LEASE },
-    ...{ slowWatchMs: 0, longestMs: 2_000, aims: false, wallsApartMs: 0 },
+    ...{ slowWatchMs: 0, longestMs: 2_000, isCalm: false, aims: false, wallsApartMs: 0 },
   },
   stored: troubled(
     "everything at once, with stored actors",

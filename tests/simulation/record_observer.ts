@@ -32,6 +32,8 @@ export class RecordObserver {
   readonly #codec = recordCodec();
   readonly #nodes = new Map<string, NodeRecord>();
   readonly #shards = new Map<string, ShardRecord>();
+  /** By key of their shard. */
+  readonly #actors = new Map<string, readonly string[]>();
 
   constructor(
     bucket: MemoryBucket,
@@ -77,6 +79,7 @@ export class RecordObserver {
     this.#shards.set(key, next);
     const { owner, epoch, floor, state } = next;
     this.#history.note(`record of ${key} ${owner.node} ${epoch} ${floor} ${state}`);
+    this.#place(key, next);
     if (before === undefined) return;
     const fault = this.#faultOf(before, next);
     if (fault !== undefined)
@@ -84,6 +87,18 @@ export class RecordObserver {
     if (epoch !== before.epoch && floor === epoch && !sameNode(owner, before.owner))
       this.#claimed(key, before, epoch);
     this.#tell(key, before, next);
+  }
+
+  #place(key: string, { owner, to, state, late }: ShardRecord): void {
+    const [, kind = "", shard = ""] = key.split(".");
+    const actors = this.#actors.get(key) ?? this.#actorsOf(kind, Number(shard));
+    this.#actors.set(key, actors);
+    const isParking = state === "parked" || to === "bucket";
+    for (const actor of actors) {
+      const lateAt = late.filter(({ name }) => `${kind}/${name}` === actor).map(({ at }) => at.node);
+      const nodes = [owner.node, ...(isNode(to) ? [to.node] : []), ...lateAt];
+      this.#history.placed(actor, { nodes, isParking });
+    }
   }
 
   /** What was there is lost; of actors that are late at a node that lives only their mail. */

@@ -14,7 +14,7 @@ import { History, type Violation } from "../../testing/history.ts";
 import { bucketOf } from "../../transport/subjects.ts";
 import { Aim } from "./aim.ts";
 import { Account, accountsOf, Bank } from "./bank.ts";
-import { Faults, randomRates } from "./faults.ts";
+import { CALM, Faults, randomRates } from "./faults.ts";
 import { type Life, Lives } from "./lives.ts";
 import { type Profile, type ProfileData, PROFILES } from "./profiles.ts";
 import { type Moment, RecordObserver } from "./record_observer.ts";
@@ -93,12 +93,13 @@ class Simulation {
   constructor(options: SimulateOptions) {
     const { seed, profile = "planned", defect, trace } = options;
     this.#name = profile;
-    const { lease, pauseMs, lateWrites, slowWatchMs, longestMs, wallsApartMs } = (this.#profile =
+    const { lease, pauseMs, lateWrites, slowWatchMs, longestMs, wallsApartMs, isCalm } = (this.#profile =
       PROFILES[profile]);
     const workload = (this.#workload = WORKLOADS[this.#profile.workload]);
     const random = seededRandom(seed);
     const history = new History(() => this.#cluster.clock.now(), trace);
-    const rates = randomRates(random, lateWrites, slowWatchMs);
+    const rates = isCalm ? CALM : randomRates(random, lateWrites, slowWatchMs);
+    history.isCalm = isCalm;
     this.#random = random;
     this.#history = history;
     this.#faults = new Faults(rates, seededRandom(seed + 2_000_003), (line) => history.note(line));
@@ -303,7 +304,7 @@ class Simulation {
     }
     if (chance < 0.8) return lives.flow(lives.replace(one), one);
     if (chance < 0.85) return up.forEach((life) => void leave(life));
-    if (chance < 0.95) return lives.flow(this.#blink(one.process));
+    if (chance < 0.95 && !this.#profile.isCalm) return lives.flow(this.#blink(one.process));
     join();
     leave(one);
   }

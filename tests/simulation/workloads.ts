@@ -109,7 +109,7 @@ export function strictly(contract: AnyLedger): AnyLedger {
   return strict as unknown as AnyLedger;
 }
 
-export type WorkloadName = "memory" | "stored";
+export type WorkloadName = "memory" | "crowded" | "stored";
 
 /** The actors of one simulation. */
 export class Workload {
@@ -157,6 +157,8 @@ export class Workload {
 
 export const WORKLOADS: Readonly<Record<WorkloadName, Workload>> = {
   memory: new Workload({ ledger: 12, fickle: 5, sleepy: 5, brittle: 3 }, false),
+  /** Several to each shard. */
+  crowded: new Workload({ ledger: 24, sleepy: 12, brittle: 8 }, false),
   stored: new Workload({ ledger: 3, fickle: 2, vault: 6, safe: 6, chest: 3 }, true),
 };
 

@@ -314,3 +314,106 @@ describe("CHECKERS, of idempotent messages,", () => {
     expect(play(2, 1)).toEqual(["I2"]);
   });
 });
+
+describe("CHECKERS, of waiting,", () => {
+  /** A message that is handled three seconds after it was sent, while something happens. */
+  const waits = (during: (r: Recorder) => void, isCalm = true) =>
+    found((r) => {
+      r.history.isCalm = isCalm;
+      r.history.placed(ACTOR, { nodes: ["n1"], isParking: false });
+      const call = r.history.sent("s", ACTOR, 1, "ask", 5_000, true, "n2.1");
+      during(r);
+      r.now = 3_000;
+      r.handle("s", 1);
+      r.history.ended(call, "done");
+    });
+  const troubled = (node: string) => (r: Recorder) => {
+    const end = r.history.disturbed("freeze", node);
+    r.now = 2_000;
+    end();
+  };
+
+  test("check() finds that a message waited for nothing of its own, if nothing was lost by chance", () => {
+    expect(waits(() => undefined)).toEqual(["I8"]);
+    expect(waits(() => undefined, false)).toEqual([]);
+  });
+
+  test("check() finds a message that was never handled and whose caller gave up, and none that was refused at once", () => {
+    const ends = (code: string) =>
+      found((r) => {
+        r.history.isCalm = true;
+        const call = r.tell(1);
+        r.now = 1_500;
+        r.history.ended(call, "refused", code);
+      });
+    expect(ends("deadline-exceeded")).toEqual(["I8"]);
+    expect(ends("busy")).toEqual([]);
+  });
+
+  test("check() lets a handler of the same actor excuse it, as long as it runs or its memory is there", () => {
+    const busy = (actor: string, untilMs: number) =>
+      waits((r) => {
+        const rests = r.history.works(actor);
+        r.now = untilMs;
+        rests();
+      });
+    expect(busy(ACTOR, 2_500)).toEqual([]);
+    expect(busy(ACTOR, 1_500)).toEqual(["I8"]);
+    expect(busy("kind/b", 2_500)).toEqual(["I8"]);
+    const lost = waits((r) => {
+      r.history.works(ACTOR);
+      r.now = 500;
+      r.history.lost(ACTOR, 1);
+    });
+    expect(lost).toEqual(["I8"]);
+  });
+
+  test("check() lets a call of the same actor that has not ended excuse it, and none of another", () => {
+    const calls = (sender: string) =>
+      waits((r) => {
+        const call = r.history.sent(sender, "kind/c", 1, "ask", 5_000, false);
+        r.now = 2_500;
+        r.history.ended(call, "done");
+      });
+    expect(calls(`${ACTOR}#1`)).toEqual([]);
+    expect(calls("kind/b#1")).toEqual(["I8"]);
+  });
+
+  test("check() lets a call whose caller has given up excuse it, until it cannot arrive any more", () => {
+    const given = (frozen: string, diesAt: number | undefined) =>
+      waits((r) => {
+        r.history.placed("kind/c", { nodes: ["n3"], isParking: false });
+        r.history.disturbed("freeze", frozen);
+        const call = r.history.sent(`${ACTOR}#1`, "kind/c", 1, "ask", 200, false);
+        r.now = 200;
+        r.history.ended(call, "unknown", "outcome-unknown");
+        if (diesAt === undefined) return;
+        r.now = diesAt;
+        r.history.died("n3");
+      });
+    expect(given("n3", undefined)).toEqual([]);
+    expect(given("n4", undefined)).toEqual(["I8"]);
+    expect(given("n3", 500)).toEqual(["I8"]);
+  });
+
+  test("check() lets troubles of the two nodes excuse it, and not those of a third", () => {
+    expect(waits(troubled("n1"))).toEqual([]);
+    expect(waits(troubled("n2"))).toEqual([]);
+    expect(waits(troubled("n3"))).toEqual(["I8"]);
+  });
+
+  test("check() lets the trouble of an owner excuse it only while it is the owner", () => {
+    const movesAway = waits((r) => {
+      const end = r.history.disturbed("freeze", "n1");
+      r.now = 500;
+      r.history.placed(ACTOR, { nodes: ["n3"], isParking: false });
+      r.now = 2_900;
+      end();
+    });
+    expect(movesAway).toEqual(["I8"]);
+  });
+
+  test("check() lets the way into the bucket excuse it", () => {
+    expect(waits((r) => r.history.placed(ACTOR, { nodes: ["n1"], isParking: true }))).toEqual([]);
+  });
+});
