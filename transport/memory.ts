@@ -106,9 +106,13 @@ export class MemoryNetwork implements Broker {
 
   /** Loses every message between the two groups, both ways, until `mend`. Records stay within reach of both. */
   partition(some: readonly string[], others: readonly string[]): void {
-    for (const a of some) {
-      for (const b of others) this.#walls.add(laneKey(a, b)).add(laneKey(b, a));
-    }
+    this.mute(some, others);
+    this.mute(others, some);
+  }
+
+  /** Loses every message from the first group to the second, without a word, until `mend`. The other way stays open. */
+  mute(some: readonly string[], others: readonly string[]): void {
+    for (const a of some) for (const b of others) this.#walls.add(laneKey(a, b));
   }
 
   /**

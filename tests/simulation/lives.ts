@@ -145,6 +145,7 @@ export class Lives {
     history.note(`starting ${key}`);
     const hosts = [...hostsOf(around), ...(bank ? [bank.host(key, alive)] : [])];
     const node = await this.#insistOnStart(life, () => {
+      if (!life.alive) return new Promise<never>(() => {}); // it was killed between two attempts
       const starting = cluster.starting(name, hosts, {}, life.process);
       life.clock = cluster.clockOf(life.process);
       return starting;

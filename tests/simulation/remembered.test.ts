@@ -12,6 +12,8 @@ const REMEMBERED: readonly (readonly [Profile, number, string])[] = [
   ["freeze", 22, "a machine that had slept started handlers before it looked at its clocks"],
   ["freeze", 16, "the same, with timers set by those handlers"],
   ["freeze", 92, "the same within a millisecond of a look from before the sleep"],
+  ["joins", 58, "a simulated node that was killed between two attempts to join made a third"],
+  ["slow", 30, "a late actor waited for a question that it had given up, at a node that was frozen"],
 ];
 
 describe("simulate()", () => {

@@ -14,6 +14,9 @@ export interface TroublesOptions {
   readonly leaseMs: number;
 }
 
+/** So long after its beginning a join is disturbed at most: by then it has been given its first shards. */
+const JOIN_MS = 400;
+
 /** A trouble of a node is felt for so long after its end, in milliseconds. */
 const WELL_AFTER_MS = 2_000;
 /** The wall clock is set forward or back by half of it at most, in milliseconds. */
@@ -42,7 +45,8 @@ export class Troubles {
 
   /** Does it to that one. */
   hit(name: TroubleName, life: Life): void {
-    const { up } = this.#options.lives;
+    const { random, lives } = this.#options;
+    const { up } = lives;
     this.counts[name] = (this.counts[name] ?? 0) + 1;
     switch (name) {
       case "crash":
@@ -54,6 +58,11 @@ export class Troubles {
         return this.#cut(life);
       case "partition":
         return this.#partition(life, up);
+      case "mute":
+        return this.#partition(life, up, random.next() < 0.5 ? "from" : "to");
+      case "crash-join":
+      case "cut-join":
+        return this.#spoilJoin(name);
       case "half":
         return this.#halve(life);
       case "hide":
@@ -168,12 +177,28 @@ export class Troubles {
     return isWell(name) && reaching.some((life) => life.sending && isWell(life.name));
   }
 
-  /** One from the others, or some from some, in messages only. */
-  #partition(life: Life, up: readonly Life[]): void {
+  /** One begins to join, and something happens to it before it has, or just after that. */
+  #spoilJoin(how: "crash-join" | "cut-join"): void {
+    const { lives, random } = this.#options;
+    const name = lives.freeName();
+    lives.start(name);
+    this.after(random.next() * JOIN_MS, () => {
+      const life = lives.named(name);
+      if (this.#over || !life?.alive) return;
+      if (how === "crash-join") this.#crash(life);
+      else this.#cut(life);
+    });
+  }
+
+  /** One from the others, or some from some, in messages only: both ways, or one way only. */
+  #partition(life: Life, up: readonly Life[], way: "both" | "from" | "to" = "both"): void {
     const { cluster, random } = this.#options;
     const some = up.filter((each) => each === life || random.next() < 0.3);
     const others = up.filter((each) => !some.includes(each));
-    cluster.network.partition(some.map(processOf), others.map(processOf));
+    const [here, there] = [some.map(processOf), others.map(processOf)];
+    if (way === "both") cluster.network.partition(here, there);
+    else if (way === "from") cluster.network.mute(here, there);
+    else cluster.network.mute(there, here);
     const notes = some.map(({ name }) => this.#note("partition", name));
     this.#during(
       () => notes.forEach((end) => void end()),

@@ -123,6 +123,21 @@ describe("MemoryNetwork", () => {
     expect(heard[1]).toEqual(["1", "2"]);
   });
 
+  test("mute() loses messages in one direction until mend()", async () => {
+    const { clock, net } = network();
+    const [a, b] = [net.connect("a"), net.connect("b")];
+    const [heardByA, heardByB] = [hears(a), hears(b)];
+    net.mute(["a"], ["b"]);
+    a.transport.publish("x", bytes("1"));
+    b.transport.publish("x", bytes("2"));
+    await clock.settle();
+    net.mend();
+    a.transport.publish("x", bytes("3"));
+    await clock.settle();
+    expect(heardByB).toEqual(["2", "3"]);
+    expect(heardByA).toEqual(["1", "2", "3"]);
+  });
+
   test("filter decides each message's fate when it is given", async () => {
     const seen: string[] = [];
     const { clock, net } = network({
