@@ -417,3 +417,50 @@ describe("CHECKERS, of waiting,", () => {
     expect(waits((r) => r.history.placed(ACTOR, { nodes: ["n1"], isParking: true }))).toEqual([]);
   });
 });
+
+describe("CHECKERS, of deadlines,", () => {
+  /** One ask with a second of time, and what it ends with, and when. */
+  function asked(play: (history: History, at: (ms: number) => void) => void): string[] {
+    return found((recorder) => play(recorder.history, (ms) => (recorder.now = ms)));
+  }
+
+  test("check() finds a call that ends as expired before its deadline", () => {
+    const expiredAt = (ms: number) =>
+      asked((history, at) => {
+        const call = history.sent("s", ACTOR, 1, "ask", 1_000);
+        at(ms);
+        history.ended(call, "refused", "deadline-exceeded");
+      });
+    expect(expiredAt(400)).toEqual(["I2"]);
+    expect(expiredAt(1_000)).toEqual([]);
+  });
+
+  test("check() finds an ask that begins to be handled long after its deadline, unless a node was frozen", () => {
+    const handledAt = (ms: number, isFrozen = false) =>
+      asked((history, at) => {
+        const call = history.sent("s", ACTOR, 1, "ask", 1_000);
+        const end = isFrozen ? history.disturbed("freeze", "x") : undefined;
+        at(1_000);
+        history.ended(call, "unknown", "outcome-unknown");
+        at(ms);
+        end?.();
+        history.started(ACTOR, "s", 1, 1, "x");
+      });
+    expect(handledAt(2_900)).toEqual([]);
+    expect(handledAt(9_000)).toEqual(["I2"]);
+    expect(handledAt(9_000, true)).toEqual([]);
+  });
+});
+
+describe("CHECKERS, of what a stored actor is said to have,", () => {
+  test("check() finds what is added from below after an owner from above has told of the state", () => {
+    const added = (epoch: number) =>
+      found(({ history }) => {
+        history.heard(ACTOR, NOTHING, 2);
+        history.effect({ actor: ACTOR, sender: "s", n: 1, epoch, node: "x", before: NOTHING, stored: true });
+        history.heard(ACTOR, nextState(NOTHING, "s", 1, epoch), 2);
+      });
+    expect(added(2)).toEqual([]);
+    expect(added(1)).toEqual(["I1"]);
+  });
+});
