@@ -58,7 +58,7 @@ function docsCommands() {
 
 /** Under one runtime: a test of the suite shows that the other one does the same, step by step. */
 function simulationCommands({ bun }) {
-  return [[bun, "tools/simulate.ts", "--seeds", "1..1000", "--faults", "every"]];
+  return [[bun, ["tools/simulate.ts", "--seeds", "1..1000", "--faults", "every"]]];
 }
 
 /** Each file in a fresh global object, as under Deno: what one leaves open must not slow down the next. */
