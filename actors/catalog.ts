@@ -6,14 +6,14 @@
  *
  * @module
  */
-import type { ErrorData } from "../errors.ts";
+import { type ErrorData, toErrorData } from "../errors.ts";
 import { Activation } from "./activation.ts";
 import type { ActivationHost, ActorRuntime, Beginning } from "./activation_host.ts";
 import type { Budget, MailScales, OutputScales } from "./budget.ts";
 import type { Hosted } from "./host.ts";
 import type { ActivationReason } from "./lifecycle.ts";
 import type { Mail } from "./mail.ts";
-import { cycle, mailboxFull, noRoom, unreadable } from "./refusals.ts";
+import { cycle, mailboxFull, noRoom, outcomeLost, unreadable } from "./refusals.ts";
 import { reportDeadLetter } from "./reports.ts";
 import { Residents } from "./residents.ts";
 import { bare, type SealedActor } from "./sealed.ts";
@@ -263,22 +263,28 @@ export class Catalog implements ActivationHost<Activation> {
 
   // ---- the end
 
-  /** Ends everything without a successor: the node was fenced or stops. Waiting messages get `error`. */
-  drop(error: ErrorData): void {
+  /**
+   * Ends everything without a successor: the node was fenced or stops. Waiting messages get `error`.
+   *
+   * @param wasSealed they were given away as well, and nobody here knows whether they were taken
+   */
+  drop(error: ErrorData, wasSealed: boolean): void {
+    const giveUp = (name: string, mail: Mail) => this.#giveUp(name, mail, error, wasSealed);
     for (const activation of this.residents.active.values()) {
       const waiting = activation.mailbox.clear();
       activation.end("failed");
-      for (const mail of waiting) this.#giveUp(activation.name, mail, error);
+      for (const mail of waiting) giveUp(activation.name, mail);
     }
     for (const [name, { mailbox }] of this.residents.awaited) {
-      for (const mail of mailbox.clear()) this.#giveUp(name, mail, error);
+      for (const mail of mailbox.clear()) giveUp(name, mail);
     }
     this.residents.clear();
   }
 
-  /** It was certainly not handled: who asked may know that at once. */
-  #giveUp(name: string, mail: Mail, error: ErrorData): void {
-    if (mail.type === "ask") mail.refuse(error);
+  /** What is nowhere else was certainly not handled: who asked may know that at once. */
+  #giveUp(name: string, mail: Mail, error: ErrorData, isElsewhere = false): void {
+    if (isElsewhere) mail.fail(toErrorData(outcomeLost(`${this.kind}/${name}`)));
+    else if (mail.type === "ask") mail.refuse(error);
     this.#deadLetter(name, mail, error);
   }
 

@@ -88,8 +88,9 @@ export class Claims {
     const record = ownership.entry(kind, shard)?.record;
     if (!isSuperseded(self, served.epoch, record)) return;
     if (served.isRaising && record && sameNode(record.owner, self)) return; // its own change
+    const wasSealed = served.phase === "sealed";
     served.close();
-    served.catalog.drop(givenUp());
+    served.catalog.drop(givenUp(), wasSealed);
     table.detach(served);
     events.emit({ type: "shard-lost", kind, shard, epoch: served.epoch });
   }

@@ -222,8 +222,9 @@ function endParts({ door, coordinator, table, router, inbound, keeper, outbox }:
   door?.close();
   coordinator.stop();
   for (const shard of table) {
+    const wasSealed = shard.phase === "sealed";
     shard.close();
-    shard.catalog.drop(givenUp());
+    shard.catalog.drop(givenUp(), wasSealed);
   }
   table.stop();
   router.stop(error);

@@ -13,6 +13,7 @@ const REMEMBERED: readonly (readonly [Profile, number, string])[] = [
   ["freeze", 16, "the same, with timers set by those handlers"],
   ["freeze", 92, "the same within a millisecond of a look from before the sleep"],
   ["joins", 58, "a simulated node that was killed between two attempts to join made a third"],
+  ["joins", 129, "a fenced node refused asks that had moved on without its knowing"],
   ["slow", 30, "a late actor waited for a question that it had given up, at a node that was frozen"],
 ];
 
