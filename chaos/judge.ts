@@ -40,6 +40,7 @@ export function judge(recording: Recording): Verdict {
     ...[...stored(recording, chains)].map((what) => ({ promise: "I7", what })),
     ...[...unsent(recording, history)].map((what) => ({ promise: "I2", what })),
     ...recording.unserved.map((what) => ({ promise: "I5", what })),
+    ...recording.storeFaults.map((what) => ({ promise: "store", what })),
     ...recording.crashes.map((what) => ({ promise: "process", what })),
   ];
   return { violations, ...tally(recording, history, ends), needlessDeaths: needlessDeaths(recording) };

@@ -59,8 +59,12 @@ export class Recording {
   readonly crashes: string[] = [];
   /** Actors that did not answer in time after the faults. */
   readonly unserved: string[] = [];
+  /** Where the servers themselves lack what they had acknowledged to the witness. */
+  readonly storeFaults: string[] = [];
   readonly recoveryMs: number[] = [];
   readonly now: () => number;
+  /** Acknowledged writes of the witness that the servers have lost. */
+  storeLost = 0;
   /** Longest time that this process was too busy to listen. */
   stallMs = 0;
 

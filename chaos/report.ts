@@ -21,6 +21,8 @@ export interface Report {
   readonly moves: number;
   readonly faults: Readonly<Record<string, number>>;
   readonly violations: Readonly<Record<string, number>>;
+  /** Acknowledged writes that the servers themselves have lost, of a client that is no part of the cluster. */
+  readonly store_lost: number;
   readonly recovery_p50_ms: number | null;
   readonly recovery_max_ms: number | null;
   /** Nodes declared dead although nothing had been done to them. */
@@ -51,6 +53,7 @@ export function reportOf(options: Options, result: RunResult): Report {
     },
     ...{ late: verdict.late, failed: verdict.failed, effects: verdict.effects, moves: verdict.moves },
     ...{ faults, violations },
+    store_lost: result.storeLost,
     recovery_p50_ms: rounded(sorted[Math.floor(sorted.length / 2)]),
     recovery_max_ms: rounded(sorted.at(-1)),
     needless_deaths: verdict.needlessDeaths,

@@ -11,6 +11,7 @@ import type { Given } from "./program.ts";
 import { Recording } from "./recording.ts";
 import { endOf, schedule } from "./schedule.ts";
 import { Servers } from "./servers.ts";
+import { startWitness, type Witness } from "./witness.ts";
 
 export type RunOptions = Given<Options>;
 
@@ -18,6 +19,7 @@ export type RunOptions = Given<Options>;
 export interface RunResult {
   readonly verdict: Verdict;
   readonly faults: Readonly<Record<string, number>>;
+  readonly storeLost: number;
   readonly recoveryMs: readonly number[];
   readonly restarts: number;
   readonly failedStarts: number;
@@ -26,6 +28,7 @@ export interface RunResult {
 }
 
 const CLUSTER = "chaos";
+const WITNESS_BUCKET = "witness";
 const WARM_UP_MS = 60_000;
 /** Of a round in which faults begin; they and the questions afterwards make it about a minute. */
 const FAULTY_MS = 30_000;
@@ -39,7 +42,12 @@ const SERVED_MS = 10_000;
 export async function run(given: RunOptions): Promise<RunResult> {
   const servers = await Servers.start(given.options.servers);
   try {
-    return await new Run(given, servers).toItsEnd();
+    const { witness, close } = await startWitness(servers.ports, WITNESS_BUCKET);
+    try {
+      return await new Run(given, servers, witness).toItsEnd();
+    } finally {
+      await close();
+    }
   } finally {
     servers.keepLogs(given.logs);
     await servers.stop();
@@ -51,15 +59,17 @@ class Run {
   readonly #recording = new Recording();
   readonly #cluster: ChaosCluster;
   readonly #faults: Faults;
+  readonly #witness: Witness;
   readonly #startedAt = performance.now();
   readonly #actors: readonly string[];
   #watched = performance.now();
 
-  constructor(given: RunOptions, servers: Servers) {
+  constructor(given: RunOptions, servers: Servers, witness: Witness) {
     const { options, executables, logs } = given;
     const { seed, nodes: seats, durabilities, defects, rate, leaseMs } = options;
     const say = (text: string) => this.#say(text);
     this.#given = given;
+    this.#witness = witness;
     this.#cluster = new ChaosCluster({
       ...{ name: CLUSTER, seed, seats, servers, executables, durabilities, rate, logs, say },
       ...{ settings: leaseSettings(leaseMs), recording: this.#recording, defects },
@@ -81,10 +91,11 @@ class Run {
       await this.#cluster.close();
     }
     const { restarts, failedStarts } = this.#cluster;
-    const { stallMs, recoveryMs } = this.#recording;
+    const { stallMs, recoveryMs, storeLost } = this.#recording;
     const seconds = Math.round((performance.now() - this.#startedAt) / 1_000);
     const verdict = judge(this.#recording);
-    return { verdict, faults: this.#faults.counts, recoveryMs, restarts, failedStarts, stallMs, seconds };
+    const { counts: faults } = this.#faults;
+    return { verdict, faults, storeLost, recoveryMs, restarts, failedStarts, stallMs, seconds };
   }
 
   async #phases(): Promise<void> {
@@ -98,6 +109,7 @@ class Run {
     }
     await this.#quiet();
     await this.#askAll("the end", options.leaseMs + SERVED_MS);
+    await this.#hearWitness("the end");
   }
 
   async #round(round: number): Promise<void> {
@@ -108,6 +120,7 @@ class Run {
     this.#say(`round ${round}: ${faults.length} faults within ${Math.round(endOf(faults) / 1_000)} s`);
     await this.#faults.run(faults, signal);
     await this.#askAll(`round ${round}`, leaseMs + SERVED_MS);
+    await this.#hearWitness(`round ${round}`);
     await pause(CALM_MS, signal);
   }
 
@@ -131,6 +144,15 @@ class Run {
     for (const actor of open)
       this.#recording.unserved.push(`${actor} did not answer within ${timeoutMs} ms after ${when}`);
     this.#say(`${this.#actors.length - open.size} of ${this.#actors.length} actors answered after ${when}`);
+  }
+
+  /** Whether the servers, which are all up, still hold what they acknowledged to somebody else. */
+  async #hearWitness(when: string): Promise<void> {
+    if (this.#given.signal.aborted) return;
+    const { lost, whats } = await this.#witness.testify();
+    this.#recording.storeLost += lost;
+    for (const what of whats) this.#recording.storeFaults.push(`${what}, after ${when}`);
+    this.#say(`the witness misses ${lost} acknowledged writes after ${when}`);
   }
 
   /** No more calls, and the end of those under way. */
