@@ -104,11 +104,14 @@ function* faultsOfUnknown(history: History, call: Call): Iterable<string> {
     yield `${nameOf(call)} was handled ${waitedMs} ms before its end, and got no answer`;
 }
 
-/** How much later than it happened a caller may have heard of a loss: he may have been cut off meanwhile. */
+/**
+ * How much later than it happened a caller may have heard of a loss: he may have been cut off meanwhile, or until just
+ * before, so that what he missed is still on its way to him.
+ */
 function lagMs({ disturbances }: History, { origin, sentAt, endedAt }: Call): number {
   const node = nodeOf(origin);
   const cuts = disturbances.filter(
-    (each) => (each.node === node || each.node === "*") && each.from <= endedAt && each.to >= sentAt,
+    (each) => (each.node === node || each.node === "*") && each.from <= endedAt && each.to >= sentAt - LAG_MS,
   );
   return Math.max(LAG_MS, ...cuts.map(({ from }) => sentAt - from));
 }

@@ -162,6 +162,22 @@ describe("CHECKERS", () => {
     expect(answers(1, 2)).toEqual([]);
   });
 
+  test("check() lets a loss that a cut hid from its caller excuse a doubt, also just after the cut, and not later", () => {
+    const doubted = (afterCutMs: number) =>
+      found((r) => {
+        const heal = r.history.disturbed("cut", "n1");
+        r.now += 100;
+        r.history.lost(ACTOR, 2);
+        r.now += 2_000;
+        heal();
+        r.now += afterCutMs;
+        const call = r.history.sent("s", ACTOR, 1, "tell", 1_000, true, "n1.1");
+        r.now += 50;
+        r.history.ended(call, "unknown", "outcome-unknown");
+      });
+    expect([doubted(0), doubted(100), doubted(600)]).toEqual([[], [], ["I2"]]);
+  });
+
   test("check() lets a loss excuse a lost tell and a doubt, and nothing else", () => {
     const ends = (outcome: "done" | "unknown", losses: number) =>
       found((r) => {
