@@ -126,10 +126,11 @@ export class Troubles {
     lives.startTwin(life);
   }
 
-  /** By some seconds, forward or back. */
+  /** By some seconds, forward or back; not while the machine sleeps, or nothing on it could tell how long it slept. */
   #stepWall({ name, clock }: Life): void {
+    if (!clock?.isRunning) return;
     this.#note("clock", name)();
-    clock?.stepWall((this.#options.random.next() - 0.5) * STEP_MS);
+    clock.stepWall((this.#options.random.next() - 0.5) * STEP_MS);
   }
 
   #cut({ name, process }: Life, blind = false): void {
