@@ -21,7 +21,6 @@ const BURST = 8;
 const BURST_SHARE = 0.06;
 const TIMEOUT_MS = 4_000;
 const SHORT_MS = [20, 250] as const;
-const ASK_ALL_TIMEOUT_MS = 1_000;
 const AGAIN_MS = 100;
 const TRANSFER_PAUSE_MS = 60;
 const INCARNATION_SHOWN = 8;
@@ -75,12 +74,11 @@ export class Caller {
   }
 
   /** Asks each actor until it answers, all of them at once. */
-  async askAll(actors: readonly string[]): Promise<void> {
+  async askAll(actors: readonly string[], timeoutMs: number): Promise<void> {
     await Promise.all(
       actors.map(async (actor) => {
-        const told = await this.#insist(() =>
-          this.#ref(actor).report(null, { timeoutMs: ASK_ALL_TIMEOUT_MS }),
-        );
+        // One that gave up its place in the mailbox again and again would not be heard by an actor that is merely busy.
+        const told = await this.#insist(() => this.#ref(actor).report(null, { timeoutMs }));
         this.#options.tell({ type: "told", told: told as Told });
       }),
     );

@@ -4,7 +4,7 @@ import type { Runtime } from "../bench/runtimes.ts";
 import { until } from "../tests/support/conditions.ts";
 import { TcpProxy } from "../tests/support/tcp_proxy.ts";
 import type { Durability } from "./contract.ts";
-import type { Line } from "./lines.ts";
+import type { Command, Line } from "./lines.ts";
 import { type Ending, MemberProcess } from "./member_process.ts";
 import type { RecordedMember, Recording } from "./recording.ts";
 import type { Servers } from "./servers.ts";
@@ -97,6 +97,11 @@ export class ChaosCluster {
   onLine(listener: (line: Line, member: MemberProcess) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** Tells every process. */
+  command(command: Command): void {
+    for (const { member } of this.seats) member.command(command);
   }
 
   /** kill -9, and after a while a process in its place. */

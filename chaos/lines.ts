@@ -1,5 +1,5 @@
 // What the processes of a run tell the one that controls them, and hear from it: lines of JSON without times.
-import type { LeaveReport, NodeEvent } from "../mod.ts";
+import type { LeaveReport, NodeEvent, NodeInspection } from "../mod.ts";
 import type { Outcome } from "../testing/history.ts";
 import type { Durability, Told } from "./contract.ts";
 import type { Effect } from "./page.ts";
@@ -29,6 +29,22 @@ export interface Census {
   readonly heapBytes: number;
   readonly rssBytes: number;
   readonly counters: Readonly<Record<string, number>>;
+}
+
+/** An actor and its shard, as one node sees them. */
+export interface Explained {
+  readonly actor: string;
+  readonly gateOpen: boolean;
+  readonly shard: NodeInspection["shards"][number] | undefined;
+  /** If it is there. */
+  readonly here: NodeInspection["actors"][number] | undefined;
+}
+
+/** A write of a record that the servers acknowledged to a node. */
+export interface Acked {
+  readonly bucket: string;
+  readonly key: string;
+  readonly revision: number;
 }
 
 export type Line =
@@ -80,13 +96,18 @@ export type Line =
       readonly amount: number;
       readonly balance: number;
     }
+  | { readonly type: "acked"; readonly acked: Acked }
   | { readonly type: "asked-all" }
+  /** How things stand with some actors, as this process sees it; for who reads the logs. */
+  | { readonly type: "explained"; readonly actors: readonly Explained[] }
   | { readonly type: "census"; readonly census: Census };
 
 export type Command =
   /** Make no more calls; say "quiet" when those under way have ended. */
   | { readonly do: "quiet" }
   | { readonly do: "resume" }
-  /** Ask each of these until it answers. */
-  | { readonly do: "ask-all"; readonly actors: readonly string[] }
+  /** Ask each of these until it answers. A question waits so long for its turn behind what the actor has to do. */
+  | { readonly do: "ask-all"; readonly actors: readonly string[]; readonly timeoutMs: number }
+  /** Write down how things stand with these. */
+  | { readonly do: "explain"; readonly actors: readonly string[] }
   | { readonly do: "census" };

@@ -3,11 +3,13 @@
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { type ActorNode, natsTransport, startNode } from "../mod.ts";
+import { shardOf } from "../cluster/placement.ts";
 import { systemRandom } from "../platform/random.ts";
 import { workloadHosts } from "./actors.ts";
 import { Caller } from "./caller.ts";
-import { contracts as contractsOf } from "./contract.ts";
-import type { Command, Line, MemberSettings } from "./lines.ts";
+import { contracts as contractsOf, parseAddress } from "./contract.ts";
+import type { Command, Explained, Line, MemberSettings } from "./lines.ts";
+import { toldConnection } from "./told_connection.ts";
 
 /** Events too many to be told one by one. */
 const QUIET: ReadonlySet<string> = new Set(["actor-activated", "actor-passivated"]);
@@ -35,8 +37,9 @@ async function start(): Promise<ActorNode> {
     onError: (error) => process.stderr.write(`transport: ${String(error)}\n`),
   });
   const around = { contracts, node: nodeName, newId: () => random.id(), tell };
+  const connection = toldConnection(transport, (acked) => tell({ type: "acked", acked }));
   return await startNode({
-    ...{ name: given.name, cluster: given.cluster, transport, signals: false },
+    ...{ name: given.name, cluster: given.cluster, transport: connection, signals: false },
     hosts: given.hosts ? workloadHosts(around) : [],
     ...{ settings: given.settings, defects: given.defects },
   });
@@ -52,6 +55,14 @@ async function leave(node: ActorNode, told: Promise<void>): Promise<void> {
   await caller.ended();
   tell({ type: "left", report });
   exitSoon(0);
+}
+
+function explain(actor: string): Explained {
+  const { kind, name } = parseAddress(actor);
+  const number = shardOf(kind, name, contracts.find((each) => each.kind === kind)?.shards ?? 1);
+  const { gateOpen = false, shards = [], actors = [] } = self.node?.inspect() ?? {};
+  const shard = shards.find((each) => each.kind === kind && each.shard === number);
+  return { actor, gateOpen, shard, here: actors.find((each) => each.kind === kind && each.name === name) };
 }
 
 /** So that what is counted is what is held. On Deno this needs a flag of the engine; without it nothing happens. */
@@ -75,8 +86,10 @@ async function obey(command: Command): Promise<void> {
       if (given.transfers) caller.transfer();
       return;
     case "ask-all":
-      await caller.askAll(command.actors);
+      await caller.askAll(command.actors, command.timeoutMs);
       return tell({ type: "asked-all" });
+    case "explain":
+      return tell({ type: "explained", actors: command.actors.map(explain) });
     case "census": {
       collectGarbage();
       const memory = process.memoryUsage();

@@ -2,6 +2,7 @@
 import type { NodeEvent } from "../mod.ts";
 import type { Outcome } from "../testing/history.ts";
 import type { Told } from "./contract.ts";
+import { Ledger } from "./ledger.ts";
 import type { Line } from "./lines.ts";
 import type { Effect } from "./page.ts";
 
@@ -59,11 +60,13 @@ export class Recording {
   readonly crashes: string[] = [];
   /** Actors that did not answer in time after the faults. */
   readonly unserved: string[] = [];
-  /** Where the servers themselves lack what they had acknowledged to the witness. */
+  /** What the servers acknowledged to the nodes. */
+  readonly ledger: Ledger = new Ledger();
+  /** Where the servers themselves lack what they had acknowledged, to the witness or to nodes. */
   readonly storeFaults: string[] = [];
   readonly recoveryMs: number[] = [];
   readonly now: () => number;
-  /** Acknowledged writes of the witness that the servers have lost. */
+  /** Acknowledged writes that the servers have lost. */
   storeLost = 0;
   /** Longest time that this process was too busy to listen. */
   stallMs = 0;
@@ -100,6 +103,9 @@ export class Recording {
         return;
       case "booked":
         this.booked.set(line.actor, (this.booked.get(line.actor) ?? 0) + line.amount);
+        return;
+      case "acked":
+        this.ledger.acknowledged(line.acked);
         return;
       case "event":
         this.events.push({ member, at: this.now(), event: line.event });

@@ -21,7 +21,7 @@ export interface Report {
   readonly moves: number;
   readonly faults: Readonly<Record<string, number>>;
   readonly violations: Readonly<Record<string, number>>;
-  /** Acknowledged writes that the servers themselves have lost, of a client that is no part of the cluster. */
+  /** Acknowledged writes that the servers themselves have lost, of the nodes and of a client that is none of them. */
   readonly store_lost: number;
   readonly recovery_p50_ms: number | null;
   readonly recovery_max_ms: number | null;

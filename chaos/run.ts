@@ -1,6 +1,7 @@
 // One run from its start to its verdict: servers and processes, rounds of faults and questions, the end of everything.
 import { namesOfShards } from "../tests/support/shard_names.ts";
 import { bucketOf } from "../transport/subjects.ts";
+import { audit } from "./audit.ts";
 import { ChaosCluster } from "./cluster.ts";
 import { contracts, namesOf } from "./contract.ts";
 import { Faults, pause } from "./faults.ts";
@@ -59,6 +60,7 @@ class Run {
   readonly #recording = new Recording();
   readonly #cluster: ChaosCluster;
   readonly #faults: Faults;
+  readonly #servers: Servers;
   readonly #witness: Witness;
   readonly #startedAt = performance.now();
   readonly #actors: readonly string[];
@@ -69,6 +71,7 @@ class Run {
     const { seed, nodes: seats, durabilities, defects, rate, leaseMs } = options;
     const say = (text: string) => this.#say(text);
     this.#given = given;
+    this.#servers = servers;
     this.#witness = witness;
     this.#cluster = new ChaosCluster({
       ...{ name: CLUSTER, seed, seats, servers, executables, durabilities, rate, logs, say },
@@ -130,7 +133,7 @@ class Run {
     const beganAt = this.#recording.now();
     const open = new Set(this.#actors);
     const done = Promise.withResolvers<void>();
-    const ask = () => this.#cluster.client.member.command({ do: "ask-all", actors: [...open] });
+    const ask = () => this.#cluster.client.member.command({ do: "ask-all", actors: [...open], timeoutMs });
     const stop = this.#cluster.onLine((line, member) => {
       if (line.type === "up" && member === this.#cluster.client.member) ask(); // it was started again
       if (line.type !== "told" || !open.delete(line.told.actor)) return;
@@ -141,18 +144,20 @@ class Run {
     await Promise.race([done.promise, pause(timeoutMs, signal)]);
     stop();
     if (signal.aborted) return;
+    if (open.size > 0) this.#cluster.command({ do: "explain", actors: [...open] });
     for (const actor of open)
       this.#recording.unserved.push(`${actor} did not answer within ${timeoutMs} ms after ${when}`);
     this.#say(`${this.#actors.length - open.size} of ${this.#actors.length} actors answered after ${when}`);
   }
 
-  /** Whether the servers, which are all up, still hold what they acknowledged to somebody else. */
+  /** Whether the servers, which are all up, still hold what they acknowledged: to the nodes, and to somebody else. */
   async #hearWitness(when: string): Promise<void> {
     if (this.#given.signal.aborted) return;
+    const ofNodes = await audit(this.#recording.ledger, this.#servers);
     const { lost, whats } = await this.#witness.testify();
-    this.#recording.storeLost += lost;
-    for (const what of whats) this.#recording.storeFaults.push(`${what}, after ${when}`);
-    this.#say(`the witness misses ${lost} acknowledged writes after ${when}`);
+    this.#recording.storeLost += lost + ofNodes.length;
+    for (const what of [...ofNodes, ...whats]) this.#recording.storeFaults.push(`${what}, after ${when}`);
+    this.#say(`the nodes miss ${ofNodes.length} acknowledged writes, the witness ${lost}, after ${when}`);
   }
 
   /** No more calls, and the end of those under way. */

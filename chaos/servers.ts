@@ -105,6 +105,24 @@ export class Servers {
     }
   }
 
+  /** The revision under which the leader of a bucket's stream holds each of these keys, marks of removal included. */
+  async revisions(bucket: string, keys: Iterable<string>): Promise<ReadonlyMap<string, number>> {
+    const client = await this.#connect();
+    try {
+      const manager = await jetstreamManager(client, { timeout: ASK_TIMEOUT_MS });
+      const found = new Map<string, number>();
+      for (const key of keys) {
+        const last = await manager.streams.getMessage(`KV_${bucket}`, {
+          last_by_subj: `$KV.${bucket}.${key}`,
+        });
+        if (last) found.set(key, last.seq);
+      }
+      return found;
+    } finally {
+      await client.close();
+    }
+  }
+
   /** Of all servers together. */
   async census(): Promise<ServerCensus> {
     const total = { connections: 0, subscriptions: 0 };
