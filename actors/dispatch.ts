@@ -11,8 +11,6 @@ import {
   toErrorData,
   UnknownMessageError,
 } from "../errors.ts";
-import { copyValue } from "../transport/value.ts";
-import type { Contract } from "./contract.ts";
 import type { Hosted, HostedMessage } from "./host.ts";
 import { firstIssue, validate } from "./schema.ts";
 
@@ -46,9 +44,10 @@ export function handledErrorData(thrown: unknown): ErrorData {
 export function validArgument(hosted: Hosted, { name, declared }: HostedMessage, argument: unknown): unknown {
   const result = validate(declared.input, argument);
   if (!result.issues) return result.value;
-  const { path, message } = firstIssue(result.issues);
-  const words = `Cannot handle "${name}" of kind "${hosted.contract.kind}": current argument at "${path}": ${message}`;
-  throw new InvalidArgumentError(words, { path });
+  const { path, words } = firstIssue("argument", result.issues);
+  throw new InvalidArgumentError(`Cannot handle "${name}" of kind "${hosted.contract.kind}": ${words}`, {
+    path,
+  });
 }
 
 /** @throws {InvalidResultError} with the path, never with the value */
@@ -56,30 +55,8 @@ export function validResult(hosted: Hosted, { name, declared }: HostedMessage, v
   if (declared.type === "tell") return undefined;
   const result = validate(declared.output, value);
   if (!result.issues) return result.value;
-  const { path, message } = firstIssue(result.issues);
-  const words = `Cannot answer "${name}" of kind "${hosted.contract.kind}": current result at "${path}": ${message}`;
-  throw new InvalidResultError(words, { path });
-}
-
-/**
- * A copy of a tell's argument that nobody else holds, checked as its receiver would.
- * @throws {UnknownMessageError | InvalidArgumentError}
- */
-export function validTell({ messages }: Contract, message: string, argument: unknown): unknown {
-  const declared = Object.hasOwn(messages, message) ? messages[message] : undefined;
-  if (declared === undefined)
-    throw new UnknownMessageError("Cannot send a message: current contract declares no such one");
-  let copy: unknown;
-  try {
-    copy = copyValue(argument);
-  } catch (cause) {
-    const data = toErrorData(cause);
-    throw new InvalidArgumentError(`Cannot send "${message}": ${data.message}`, { ...data, cause });
-  }
-  const result = validate(declared.input, copy);
-  if (!result.issues) return copy;
-  const { path, message: issue } = firstIssue(result.issues);
-  throw new InvalidArgumentError(`Cannot send "${message}": current argument at "${path}": ${issue}`, {
+  const { path, words } = firstIssue("result", result.issues);
+  throw new InvalidResultError(`Cannot answer "${name}" of kind "${hosted.contract.kind}": ${words}`, {
     path,
   });
 }

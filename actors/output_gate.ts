@@ -14,7 +14,7 @@ import { BusyError, type ErrorData } from "../errors.ts";
 import type { EventBus } from "../events.ts";
 import type { OutputScales, RoomSeeker } from "./budget.ts";
 import type { Contract } from "./contract.ts";
-import { validTell } from "./dispatch.ts";
+import { validTell } from "./argument.ts";
 import type { Mail } from "./mail.ts";
 import { HeldEnd, HeldTell, type Output } from "./output.ts";
 import type { Outputs } from "./outputs.ts";

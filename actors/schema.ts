@@ -42,10 +42,14 @@ export function validate<Output>(schema: Schema<unknown, Output>, value: unknown
   return result;
 }
 
-/** Where the first issue lies (`lines.tea`, "" for the whole) and what it says. Never holds the value. */
-export function firstIssue(issues: readonly SchemaIssue[]): { path: string; message: string } {
-  const issue = issues[0];
-  if (issue === undefined) return { path: "", message: "does not fit" };
+/**
+ * The first thing that does not fit: where it lies (`lines.tea`, "" for the whole), and the words that end an error's message,
+ * `current argument at "lines.tea": …`. Never holds the value.
+ */
+export function firstIssue(what: string, issues: readonly SchemaIssue[]): { path: string; words: string } {
+  const [issue = { message: "does not fit" }] = issues;
   const keys = (issue.path ?? []).map((step) => String(typeof step === "object" ? step.key : step));
-  return { path: keys.join("."), message: issue.message };
+  const path = keys.join(".");
+  const where = path === "" ? "" : ` at "${path}"`;
+  return { path, words: `current ${what}${where}: ${issue.message}` };
 }

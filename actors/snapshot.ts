@@ -38,11 +38,8 @@ export function copyState(hosted: Hosted, state: unknown): unknown {
   const copy = copyOf(kind, state);
   const result = validate(hosted.contract.state, state);
   if (result.issues) {
-    const { path, message } = firstIssue(result.issues);
-    throw new InvalidStateError(
-      `Cannot keep a state of kind "${kind}": current value at "${path}" ${message}`,
-      { path },
-    );
+    const { path, words } = firstIssue("value", result.issues);
+    throw new InvalidStateError(`Cannot keep a state of kind "${kind}": ${words}`, { path });
   }
   const path = firstDifference(result.value, copy);
   if (path !== undefined) {

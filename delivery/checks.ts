@@ -3,43 +3,21 @@
  *
  * @module
  */
-import { CallCycleError, InvalidArgumentError, toErrorData, UnknownMessageError } from "../errors.ts";
-import type { AskMessage, Contract, TellMessage } from "../actors/contract.ts";
-import { firstIssue, validate } from "../actors/schema.ts";
-import { copyValue } from "../transport/value.ts";
+import { CallCycleError, InvalidArgumentError } from "../errors.ts";
+import { unfitArgument } from "../actors/argument.ts";
+import { validate } from "../actors/schema.ts";
 import { tooLarge } from "./ends.ts";
 import { CHAIN_MAX } from "./frame.ts";
 import type { Outgoing, Request } from "./outgoing.ts";
 import { excessOf, type Scale, weight } from "../transport/weight.ts";
 
-/** By own keys only: `toString` and its kind are nobody's messages. */
-export function declaredMessage({ messages }: Contract, message: string): AskMessage | TellMessage {
-  const declared = Object.hasOwn(messages, message) ? messages[message] : undefined;
-  if (declared) return declared;
-  throw new UnknownMessageError("Cannot send a message: current contract declares no such one");
-}
-
 /** Nobody answers a tell, so its sender hears here what its owner would refuse in silence. An owner here need not check again. */
 export function checkTell({ message, declared }: Request, outgoing: Outgoing): void {
   if (declared === undefined) return;
   const result = validate(declared.input, outgoing.argument());
-  if (result.issues) {
-    const { path, message: issue } = firstIssue(result.issues);
-    const words = `Cannot send "${message}": current argument at "${path}": ${issue}`;
-    return outgoing.endBadly(new InvalidArgumentError(words, { path }));
-  }
+  if (result.issues) return outgoing.endBadly(unfitArgument(message, result.issues));
   outgoing.checkedBy = declared;
   outgoing.checked = result.value;
-}
-
-/** A copy that nobody else holds. @throws {InvalidArgumentError} for what cannot travel */
-export function copyArgument(message: string, argument: unknown): unknown {
-  try {
-    return copyValue(argument);
-  } catch (cause) {
-    const data = toErrorData(cause);
-    throw new InvalidArgumentError(`Cannot send "${message}": ${data.message}`, { ...data, cause });
-  }
 }
 
 /**

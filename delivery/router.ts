@@ -5,6 +5,7 @@
  */
 import { UnknownKindError } from "../errors.ts";
 import type { Caller } from "../actors/activation_host.ts";
+import { copyArgument, declaredMessage } from "../actors/argument.ts";
 import type { AskMessage, Contract, TellMessage } from "../actors/contract.ts";
 import type { CallOptions, Channel } from "../actors/ref.ts";
 import type { Membership } from "../cluster/membership.ts";
@@ -14,7 +15,7 @@ import { sameNode } from "../cluster/protocol.ts";
 import type { Codec } from "../transport/codec.ts";
 import { checkName } from "../transport/subjects.ts";
 import { Alarm, restFor } from "./alarm.ts";
-import { checkDepth, checkSize, checkTell, checkTimeout, copyArgument, declaredMessage } from "./checks.ts";
+import { checkDepth, checkSize, checkTell, checkTimeout } from "./checks.ts";
 import { nodeIsBusy } from "./ends.ts";
 import { SenderLink } from "./link_sender.ts";
 import { Exit } from "./exit.ts";

@@ -261,7 +261,7 @@ describe("validate() and firstIssue()", () => {
   test("know any Standard Schema, and refuse one that is asynchronous", () => {
     const path = z.object({ lines: z.array(z.object({ sku: z.string() })) });
     const { issues } = validate(path, { lines: [{ sku: 1 }] });
-    expect(firstIssue(issues ?? []).path).toBe("lines.0.sku");
+    expect(firstIssue("state", issues ?? []).path).toBe("lines.0.sku");
     const own: Schema<unknown, number> = {
       "~standard": {
         version: 1,
@@ -269,7 +269,12 @@ describe("validate() and firstIssue()", () => {
         validate: () => ({ issues: [{ message: "no", path: [{ key: "a" }, "b"] }] }),
       },
     };
-    expect(firstIssue(validate(own, 1).issues ?? [])).toEqual({ path: "a.b", message: "no" });
+    expect(firstIssue("state", validate(own, 1).issues ?? [])).toEqual({
+      path: "a.b",
+      words: 'current state at "a.b": no',
+    });
+    const whole = [{ message: "no" }]; // no place is named where there is none
+    expect(firstIssue("argument", whole)).toEqual({ path: "", words: "current argument: no" });
     const later: Schema<unknown, number> = {
       "~standard": { version: 1, vendor: "own", validate: async () => ({ value: 1 }) },
     };

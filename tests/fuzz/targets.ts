@@ -1,7 +1,7 @@
 // What is fuzzed: each target makes an input from dice, gives it to the real code, and says whether it was taken. A refusal
 // is a typed error; anything else that is thrown is a finding.
 import { recordCodec } from "../../cluster/protocol.ts";
-import { copyArgument } from "../../delivery/checks.ts";
+import { copyArgument } from "../../actors/argument.ts";
 import { readFrame } from "../../delivery/frame.ts";
 import { ActorError, DecodeError, InvalidArgumentError } from "../../errors.ts";
 import { decodeActor, decodeBatch, encodeActor, encodeBatch } from "../../handoff/batch.ts";

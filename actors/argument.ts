@@ -1,0 +1,44 @@
+/**
+ * What is checked of an argument where its message is sent, before it goes anywhere.
+ *
+ * @module
+ */
+import { InvalidArgumentError, toErrorData, UnknownMessageError } from "../errors.ts";
+import { copyValue } from "../transport/value.ts";
+import type { AskMessage, Contract, TellMessage } from "./contract.ts";
+import { firstIssue, type SchemaIssue, validate } from "./schema.ts";
+
+/** By own keys only: `toString` and its kind are nobody's messages. @throws {UnknownMessageError} */
+export function declaredMessage({ messages }: Contract, message: string): AskMessage | TellMessage {
+  const declared = Object.hasOwn(messages, message) ? messages[message] : undefined;
+  if (declared) return declared;
+  throw new UnknownMessageError("Cannot send a message: current contract declares no such one");
+}
+
+/** A copy that nobody else holds. @throws {InvalidArgumentError} for what cannot travel */
+export function copyArgument(message: string, argument: unknown): unknown {
+  try {
+    return copyValue(argument);
+  } catch (cause) {
+    const data = toErrorData(cause);
+    throw new InvalidArgumentError(`Cannot send "${message}": ${data.message}`, { ...data, cause });
+  }
+}
+
+/** The refusal of an argument that does not fit its schema. */
+export function unfitArgument(message: string, issues: readonly SchemaIssue[]): InvalidArgumentError {
+  const { path, words } = firstIssue("argument", issues);
+  return new InvalidArgumentError(`Cannot send "${message}": ${words}`, { path });
+}
+
+/**
+ * A copy of a tell's argument that nobody else holds, checked as its receiver would.
+ * @throws {UnknownMessageError | InvalidArgumentError}
+ */
+export function validTell(contract: Contract, message: string, argument: unknown): unknown {
+  const declared = declaredMessage(contract, message);
+  const copy = copyArgument(message, argument);
+  const result = validate(declared.input, copy);
+  if (result.issues) throw unfitArgument(message, result.issues);
+  return copy;
+}
