@@ -27,25 +27,25 @@ export interface ErrorData {
 /** The fields that may accompany an error beside its message. */
 export type ErrorDetail = Omit<ErrorData, "code" | "message" | "retryable"> & ErrorOptions;
 
+/** Beside its message and code an error has only those of these that say something, so that a log shows no others. */
+const DETAILS = ["retryAfterMs", "path", "causeCode", "causeName", "remoteStack"] as const;
+
 /** Base of all errors of this package. Catch this one, or compare `code`. */
 export abstract class ActorError extends Error {
   /** Stable word that names the condition, the same in every release and on the wire. */
   abstract readonly code: string;
   /** Whether the same call, unchanged, may be repeated: it has certainly not been handled. */
   abstract readonly retryable: boolean;
-  readonly retryAfterMs: number | undefined;
-  readonly path: string | undefined;
-  readonly causeCode: string | undefined;
-  readonly causeName: string | undefined;
-  readonly remoteStack: string | undefined;
+  declare readonly retryAfterMs: number | undefined;
+  declare readonly path: string | undefined;
+  declare readonly causeCode: string | undefined;
+  declare readonly causeName: string | undefined;
+  declare readonly remoteStack: string | undefined;
 
   constructor(message: string, detail: ErrorDetail = {}) {
     super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
-    this.retryAfterMs = detail.retryAfterMs;
-    this.path = detail.path;
-    this.causeCode = detail.causeCode;
-    this.causeName = detail.causeName;
-    this.remoteStack = detail.remoteStack;
+    const said = DETAILS.filter((key) => detail[key] !== undefined);
+    Object.assign(this, Object.fromEntries(said.map((key) => [key, detail[key]])));
   }
 }
 
@@ -260,7 +260,7 @@ export function toErrorData(thrown: unknown): ErrorData {
   if (!(thrown instanceof ActorError)) return foreignErrorData(thrown);
   const { code, retryable, message } = thrown;
   const data: Record<string, unknown> = { code, message: carried(message), retryable };
-  for (const key of ["retryAfterMs", "path", "causeCode", "causeName", "remoteStack"] as const) {
+  for (const key of DETAILS) {
     const value = thrown[key];
     if (value !== undefined) data[key] = typeof value === "number" ? value : carried(value);
   }
