@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { AbortedError, BusyError, DeadlineError, OutcomeUnknownError, TooLargeError } from "../errors.ts";
+import { ActorError, AbortedError, BusyError, DeadlineError, OutcomeUnknownError, TooLargeError } from "../errors.ts";
 
 /** What an end is about. */
 export interface Unanswered {
@@ -52,6 +52,16 @@ export function outcomeUnknown({ kind, name, message }: Unanswered, state: strin
   return new OutcomeUnknownError(
     `Cannot tell the outcome of "${message}" to ${kind}/${name}: current state is ${state}`,
   );
+}
+
+/** Not to be repeated as they are, and yet they say that the message was not handled. */
+const NOT_HANDLED: ReadonlySet<string> = new Set(["aborted", "call-cycle", "node-stopped"]);
+
+/** The end of a message that was sent again after a loss: a refusal of its copy is no word about the one before. */
+export function unlessDenied(about: Unanswered, error: unknown): unknown {
+  const denied = error instanceof ActorError && (error.retryable || NOT_HANDLED.has(error.code));
+  if (!denied) return error;
+  return outcomeUnknown(about, `sent again after its owner was lost, and then refused with "${error.code}"`);
 }
 
 /** The caller gave it up before it was sent. */

@@ -314,7 +314,7 @@ export class SenderLink implements Starved {
   /** The same message under a new number; its old place becomes a `skip`. */
   #renew(outgoing: Outgoing): Outgoing {
     this.#pending.delete(outgoing.seq);
-    this.#window.replace(outgoing, outgoing.renew());
+    this.#window.replace(outgoing, outgoing.renew(this.kind));
     return outgoing;
   }
 }

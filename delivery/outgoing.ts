@@ -9,7 +9,7 @@ import type { AskMessage, TellMessage } from "../actors/contract.ts";
 import type { CallOptions } from "../actors/ref.ts";
 import type { NodeId } from "../cluster/protocol.ts";
 import { copyValue } from "../transport/value.ts";
-import { tooLarge } from "./ends.ts";
+import { tooLarge, type Unanswered, unlessDenied } from "./ends.ts";
 import type { PackableMail, PackedMail } from "./link_receiver.ts";
 import type { Peer } from "./peer.ts";
 import type { Exit } from "./exit.ts";
@@ -74,6 +74,8 @@ export class Outgoing implements PackableMail {
   #copies: (Peer | undefined)[] | undefined;
   /** Its promise has ended while a copy might still arrive: its sender is not done with it. */
   #owed = false;
+  /** What it is, once an owner was lost who may have handled it, and it goes to the next. */
+  #before: Unanswered | undefined;
   /** The lowest epoch under which a copy was sent that may have been admitted. */
   oldestEpoch: number = Infinity;
   #newestEpoch = 0;
@@ -112,8 +114,13 @@ export class Outgoing implements PackableMail {
     return this.type === "ask" ? this.callDeadlineAt : Infinity;
   }
 
-  /** Whether an owner may have admitted it. */
+  /** Whether an owner may have admitted it, a lost one included. */
   get maybeAdmitted(): boolean {
+    return this.#before !== undefined || this.#mayBeThere;
+  }
+
+  /** Whether an owner since the last loss may have admitted it. */
+  get #mayBeThere(): boolean {
     return this.acked || this.#copies?.some((peer) => peer !== undefined) === true;
   }
 
@@ -181,15 +188,20 @@ export class Outgoing implements PackableMail {
   refute(peer: Peer, copy: number): void {
     if (this.#copies?.[copy - 1] !== peer) return;
     this.#copies[copy - 1] = undefined;
-    if (!this.maybeAdmitted) this.oldestEpoch = Infinity;
+    if (!this.#mayBeThere) this.oldestEpoch = Infinity;
     this.recheck();
   }
 
-  /** Makes it as if it had never been sent. @returns what stands at its old number instead */
-  renew(): Outgoing {
+  /**
+   * Makes it as if it had never been sent, but for one thing: nobody can say any more that it was not handled.
+   *
+   * @param kind of the actor that it is for
+   * @returns what stands at its old number instead
+   */
+  renew(kind: string): Outgoing {
     const { type, name, message, callDeadlineAt, seq } = this;
     const request = {
-      kind: "",
+      kind,
       name,
       type,
       message,
@@ -202,6 +214,7 @@ export class Outgoing implements PackableMail {
     place.ended = true;
     place.seq = seq;
     this.seq = 0;
+    this.#before = { kind, name, message };
     this.#copies = undefined;
     this.oldestEpoch = Infinity;
     this.#newestEpoch = 0;
@@ -215,7 +228,7 @@ export class Outgoing implements PackableMail {
   }
 
   endBadly(error: unknown): void {
-    if (this.#finish()) this.#reject(error);
+    if (this.#finish()) this.#reject(this.#before ? unlessDenied(this.#before, error) : error);
   }
 
   #finish(): boolean {

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import type { ActorNode, MessageFate } from "../../mod.ts";
+import { z } from "zod";
+import { type ActorNode, ask, type MessageFate } from "../../mod.ts";
 import { seededRandom } from "../../platform/random.ts";
 import { hostLedger, Ledger, ledger, steering } from "../support/ledger.ts";
 import { MemoryCluster, signalled } from "../support/memory_cluster.ts";
@@ -154,5 +155,29 @@ describe("a link", () => {
     expect(end.error?.code ?? end.value).toBe("outcome-unknown"); // it was sent: nobody knows that the owner was dead
     expect(await cluster.ends(log.add("anew"))).toBe(1);
     expect(heir.log).toEqual(["activate log recovered"]);
+  });
+
+  test("whose owner is lost does not call what it sent again unhandled when the heir refuses it", async () => {
+    const hold = ask(z.string(), z.number().int(), { idempotent: true });
+    const contract = ledger({ mailboxMax: 2, messages: { ...Ledger.messages, hold } });
+    cluster = new MemoryCluster({ latencyMs: () => 20 });
+    const gate = signalled();
+    const steered = steering();
+    steered.gates.set("log", gate.promise);
+    await cluster.start("owner", { hosts: [hostLedger(steered, contract)] });
+    await cluster.settled("ledger", "owner");
+    const caller = await cluster.start("caller");
+    const admitted = cluster.outcome(caller.ref(contract, "log").hold("admitted", { timeoutMs: 60_000 }));
+    await cluster.until("the handler to run", () => steered.log.includes("hold log"));
+    const slow = { ...steering(), onActivate: () => gate.promise as Promise<void> };
+    const heir = await cluster.start("heir", { weight: 0.001, hosts: [hostLedger(slow, contract)] });
+    cluster.network.crash("owner");
+    await cluster.until("a claim", () => cluster.seen("shard-owned").some(({ how }) => how === "claimed"));
+    const here = heir.ref(contract, "log");
+    await cluster.ends(Promise.all([here.note("first"), here.note("second")]));
+    const { error } = await admitted;
+    expect([error?.code, error?.message]).toEqual(["outcome-unknown", expect.stringContaining("busy")]);
+    gate.resolve();
+    expect(await cluster.ends(here.read())).toEqual(["first", "second"]);
   });
 });
