@@ -152,7 +152,9 @@ export class ActorTimers {
     this.#timers.clear();
   }
 
+  /** Also one that runs already, such as one that a late handler has set before a reclaim: an interval has one beat. */
   #arm(timer: ActorTimer): void {
+    timer.alarm?.cancel();
     const waitMs = Math.max(0, timer.dueAt - this.#clock.now());
     if (waitMs <= ALARM_MAX_MS) timer.alarm = this.#clock.after(waitMs, () => this.#due(timer));
     else timer.alarm = this.#clock.after(ALARM_MAX_MS, () => this.#arm(timer));

@@ -155,6 +155,15 @@ describe("ActorTimers", () => {
     expect(due.slice(3)).toEqual(["700 beat"]);
   });
 
+  test("have one beat, though one was set between a pause and its end", async () => {
+    const { clock, due, timers: made } = timers();
+    made.pause();
+    made.set(timer("beat", 100, 100)); // a late handler, whose shard is reclaimed
+    made.resume();
+    await clock.advance(350);
+    expect(due).toEqual(["100 beat", "200 beat", "300 beat"]);
+  });
+
   test("that wait in the mailbox travel as due, and come once more if the mailbox was emptied", async () => {
     const clock = new ManualClock();
     let count = 0;
