@@ -15,7 +15,11 @@ const REMEMBERED: readonly (readonly [Profile, number, string])[] = [
   ["joins", 58, "a simulated node that was killed between two attempts to join made a third"],
   ["joins", 129, "a fenced node refused asks that had moved on without its knowing"],
   ["slow", 30, "a late actor waited for a question that it had given up, at a node that was frozen"],
-  ["aimed-stored", 201657, "an idempotent message was called unhandled, of which a lost owner had had a copy"],
+  [
+    "aimed-stored",
+    201657,
+    "an idempotent message was called unhandled, of which a lost owner had had a copy",
+  ],
   ["names", 200308, "an interval that a late handler had set had two beats after a reclaim"],
   ["cut", 138, "a caller doubted because of a loss that a cut had hidden from it until just before"],
 ];
