@@ -3,7 +3,14 @@
  *
  * @module
  */
-import { ActorError, AbortedError, BusyError, DeadlineError, OutcomeUnknownError, TooLargeError } from "../errors.ts";
+import {
+  ActorError,
+  AbortedError,
+  BusyError,
+  DeadlineError,
+  OutcomeUnknownError,
+  TooLargeError,
+} from "../errors.ts";
 
 /** What an end is about. */
 export interface Unanswered {
