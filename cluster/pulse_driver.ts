@@ -68,6 +68,8 @@ export class Pulse {
   readonly #ports: PulsePorts;
   readonly #suspicions = new Map<string, Suspicion>();
   readonly #questions = new Map<string, Question>();
+  /** When a probe of a node came in last, by its key: our answer may keep its gate open. */
+  readonly #heardAt = new Map<string, number>();
   #favours: Favour[] = [];
   #state: PulseState = STILL;
   #asked = 0;
@@ -113,9 +115,10 @@ export class Pulse {
 
   #beat(): void {
     const { membership, clock } = this.#ports;
-    const { freshMs, pulseMs, suspectMs } = membership.times;
+    const { freshMs, pulseMs, suspectMs, graceMs } = membership.times;
     const now = clock.now();
     this.#beatAt = now + pulseMs;
+    for (const [key, heardAt] of this.#heardAt) if (now - heardAt >= graceMs) this.#heardAt.delete(key);
     this.#favours = this.#favours.filter(({ askedAt }) => now - askedAt < suspectMs);
     for (const [token, { askedAt }] of this.#questions)
       if (now - askedAt >= suspectMs) this.#questions.delete(token);
@@ -195,9 +198,13 @@ export class Pulse {
   /** `rest` names a third node if another wants to know whether that one answers us. */
   #probed(rest: string, reply: string | undefined): void {
     const { subjects, transport, membership, clock } = this.#ports;
-    if (reply === undefined || !isPublishable(reply) || subjects.parseNode(reply)?.channel !== "pulse")
-      return;
-    if (rest === "") return transport.publish(reply, NOTHING);
+    if (reply === undefined || !isPublishable(reply)) return;
+    const from = subjects.parseNode(reply);
+    if (from?.channel !== "pulse") return;
+    if (rest === "") {
+      this.#heard(from);
+      return transport.publish(reply, NOTHING);
+    }
     const [node = "", incarnation = ""] = rest.split(".");
     const about = { node, incarnation };
     const known = membership.living.some((one) => nodeKey(one) === nodeKey(about));
@@ -207,12 +214,29 @@ export class Pulse {
     this.#probe(about);
   }
 
+  /** What we answer may reach it, though nothing that we send first does. */
+  #heard(from: NodeId): void {
+    const { membership, clock, defects } = this.#ports;
+    if (!membership.isMember(from)) return;
+    if (defects?.has("confirmed-by-one-503") || defects?.has("fence-on-one-503")) return;
+    this.#heardAt.set(nodeKey(from), clock.now());
+    this.#suspicions.delete(nodeKey(from));
+  }
+
+  /** Its gate counts from when it sent what we have answered, which was before we heard it. */
+  #mayBeOpen(id: NodeId): boolean {
+    const { membership, clock } = this.#ports;
+    const heardAt = this.#heardAt.get(nodeKey(id)) ?? Number.NEGATIVE_INFINITY;
+    return clock.now() - heardAt < membership.times.graceMs;
+  }
+
   #favoursOf(about: NodeId, word: "answered" | "refused", sentAt: number): void {
     if (this.#favours.length === 0) return;
     const ripe = this.#favours.filter(
       (one) => nodeKey(one.about) === nodeKey(about) && one.askedAt <= sentAt,
     );
     this.#favours = this.#favours.filter((one) => !ripe.includes(one));
+    if (word === "refused" && this.#mayBeOpen(about)) return; // silence is a veto: we are asked again
     for (const { answerTo } of ripe) this.#ports.transport.publish(`${answerTo}.${word}`, NOTHING);
   }
 

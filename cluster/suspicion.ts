@@ -3,7 +3,8 @@
  *
  * That NATS knows no connection of a node is fast evidence, and weak: after a reset the node is back in a moment, still
  * owning its actors. So it counts only if it is seen at both ends of a grace, with no answer and no renewal in between,
- * and if every other living node sees it too. Silence is a veto. What follows is still a compare-and-set, against
+ * and if every other living node sees it too, and has answered no probe of its for a grace: such an answer keeps a gate
+ * open. Silence is a veto. What follows is still a compare-and-set, against
  * the revision that was known before the grace began.
  *
  * ```text

@@ -210,7 +210,7 @@ export class Coordinator {
         membership.lastRenewalTookMs < settings.renewalMaxMs
       );
     }
-    const settled = !this.#leaving && now - this.#viewAt >= settings.claimSettleMs;
+    const settled = now - this.#viewAt >= settings.claimSettleMs;
     return settled && this.#claimsOf(kind) < CLAIMS_AT_ONCE;
   }
 

@@ -49,16 +49,16 @@ const NOTHING: Step = { do: "nothing" };
 export function planShard(situation: Situation): Step {
   const { self, record, desired, isOver, served, leaving } = situation;
   const wanted = desired !== undefined && sameNode(desired, self);
-  if (record === undefined) return wanted ? { do: "claim" } : NOTHING;
+  const takes = wanted && !leaving;
+  if (record === undefined) return takes ? { do: "claim" } : NOTHING;
   if (record.state === "parked") {
     const readable = (record.parked?.stateVersion ?? 0) <= situation.stateVersion;
-    return wanted && readable ? { do: "restore" } : NOTHING;
+    return takes && readable ? { do: "restore" } : NOTHING;
   }
   if (!sameNode(record.owner, self)) {
     const heir = record.to !== undefined && record.to !== "bucket" && sameNode(record.to, self);
     // an heir takes it also when it leaves, for nobody else may: it gives it away afterwards
-    const mine = heir || (wanted && !leaving);
-    return mine && mayClaim(record, self, isOver) ? { do: "claim" } : NOTHING;
+    return (heir || takes) && mayClaim(record, self, isOver) ? { do: "claim" } : NOTHING;
   }
   if (record.state === "moving") return { do: "reclaim" };
   if (!served) return { do: "adopt" };

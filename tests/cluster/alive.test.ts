@@ -132,6 +132,24 @@ describe("a node that is killed", () => {
     }
   });
 
+  for (const defect of [undefined, "confirmed-by-one-503"]) {
+    const words = defect ? "; with the defect sooner" : "";
+    test(`is replaced when no answer of the others can keep its gate open${words}`, async () => {
+      const gates: boolean[] = [];
+      for (const afterMs of [5_000, 5_500, 6_000, 6_500, 7_000]) {
+        await using cluster = new Cluster(8, {}, defect ? [defect] : []);
+        await cluster.up("a", "b", "z");
+        cluster.records.fate = (client) => (client === "z" ? "lose-request" : "answer");
+        cluster.network.hide(["a"], ["z"]); // a is refused all the time, and b is answered
+        await cluster.advance(afterMs);
+        cluster.network.halve("z");
+        await cluster.until("a death", () => cluster.told("node-lost").length > 0, 4_500);
+        gates.push(cluster.node("z").inspect().gateOpen);
+      }
+      expect(gates.includes(true)).toBe(defect !== undefined);
+    });
+  }
+
   test("is replaced at once by a careless observer, with the defect of each rule", async () => {
     for (const defect of ["fence-on-one-503", "fence-without-confirmation"]) {
       await using cluster = new Cluster(5, {}, [defect]);

@@ -20,6 +20,12 @@ const REMEMBERED: readonly (readonly [Profile, number, string])[] = [
     201657,
     "an idempotent message was called unhandled, of which a lost owner had had a copy",
   ],
+  [
+    "half",
+    203301,
+    "a node was declared dead, by all who had just lost it, while answers of before kept its gate open",
+  ],
+  ["aimed", 203497, "a leaving heir, which alone might claim, was kept from it as from other claims"],
   ["names", 200308, "an interval that a late handler had set had two beats after a reclaim"],
   ["cut", 138, "a caller doubted because of a loss that a cut had hidden from it until just before"],
 ];
