@@ -82,6 +82,7 @@ export type LeaseEffect =
   | { readonly type: "write"; readonly number: number; readonly state: OwnState; readonly revision: number }
   | { readonly type: "read" }
   | { readonly type: "acked"; readonly attempt: Attempt; readonly tookMs: number }
+  | { readonly type: "left" } // the record says "gone", or did: its answer was lost
   | { readonly type: "fenced"; readonly reason: string };
 
 /** Attempts remembered. One is made about every second, so this is longer than any lease. */
@@ -223,7 +224,7 @@ function onRead(
   const { seen } = event;
   if (!seen) return send({ ...state, revision: 0 }, event, times);
   const reason = lossIn(state, seen);
-  if (reason !== undefined) return end(state, reason);
+  if (reason !== undefined) return end(state, reason, seen);
   const attempt = state.attempts.find(({ number }) => attemptNonce(state.incarnation, number) === seen.nonce);
   if (attempt) return acked(state, attempt, seen.revision, event, times);
   if (seen.revision === state.revision) return [backedOff(state, event.now)];
@@ -235,7 +236,7 @@ function onRead(
 function onSeen(state: LeaseState, seen: SeenLease): Step {
   if (incarnationCount(seen.incarnation) < incarnationCount(state.incarnation)) return [state];
   const reason = lossIn(state, seen);
-  return reason === undefined ? [state] : end(state, reason);
+  return reason === undefined ? [state] : end(state, reason, seen);
 }
 
 function lossIn(state: LeaseState, seen: SeenLease): string | undefined {
@@ -243,9 +244,9 @@ function lossIn(state: LeaseState, seen: SeenLease): string | undefined {
   return seen.state === "dead" ? "declared dead by another node" : undefined;
 }
 
-function end(state: LeaseState, reason: string): Step {
-  return [
-    { ...state, at: "ended" },
-    { type: "fenced", reason },
-  ];
+/** Whoever holds the name found it free, so a node that has written "gone" needs no answer to that any more. */
+function end(state: LeaseState, reason: string, seen?: SeenLease): Step {
+  const isSucceeded = seen !== undefined && seen.incarnation !== state.incarnation;
+  const left = isSucceeded && state.attempts.some((attempt) => attempt.state === "gone");
+  return [{ ...state, at: "ended" }, left ? { type: "left" } : { type: "fenced", reason }];
 }

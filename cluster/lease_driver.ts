@@ -133,6 +133,7 @@ export class LeaseDriver {
     if (effect.type === "write") void this.#write(effect);
     else if (effect.type === "read") void this.#read();
     else if (effect.type === "acked") this.#acked(effect);
+    else if (effect.type === "left") this.#left();
     else this.#fenced(effect.reason);
   }
 
@@ -202,10 +203,19 @@ export class LeaseDriver {
     this.#ports.log.debug("Lease renewed", { number: attempt.number, tookMs });
     this.#ports.gate.acked(attempt.sentAt, attempt.mark);
     this.#ports.onAcked();
-    const done = this.#waiters.filter((waiter) => waiter.state === attempt.state);
-    this.#waiters = this.#waiters.filter((waiter) => waiter.state !== attempt.state);
+    this.#settle(attempt.state);
+  }
+
+  #settle(state: OwnState): void {
+    const done = this.#waiters.filter((waiter) => waiter.state === state);
+    this.#waiters = this.#waiters.filter((waiter) => waiter.state !== state);
     for (const waiter of done) waiter.resolve();
     if (this.#state.at === "ended") this.#rejectWaiters(stoppedError);
+  }
+
+  #left(): void {
+    this.#ports.gate.end("the node has left");
+    this.#settle("gone");
   }
 
   #fenced(reason: string): void {

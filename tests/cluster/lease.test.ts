@@ -145,6 +145,17 @@ describe("stepLease()", () => {
     ]);
   });
 
+  test("has left when another has the name after a gone without an answer, and not if it wrote none", () => {
+    const taken: Input = { type: "seen", seen: seen(1, 12, "up", "3-other") };
+    expect(after({ type: "set", state: "gone" }, taken)).toMatchObject({
+      state: { at: "ended" },
+      effects: [{ type: "left" }],
+    });
+    expect(after({ type: "set", state: "leaving" }, taken).effects).toMatchObject([{ type: "fenced" }]);
+    const dead: Input = { type: "seen", seen: seen(0, 12, "dead") };
+    expect(after({ type: "set", state: "gone" }, dead).effects).toMatchObject([{ type: "fenced" }]);
+  });
+
   test("ends when gone is acknowledged, and does nothing afterwards", () => {
     const gone: Input[] = [
       { type: "set", state: "gone" },

@@ -26,6 +26,11 @@ const REMEMBERED: readonly (readonly [Profile, number, string])[] = [
     "a node was declared dead, by all who had just lost it, while answers of before kept its gate open",
   ],
   ["aimed", 203497, "a leaving heir, which alone might claim, was kept from it as from other claims"],
+  [
+    "names",
+    204073,
+    "a node that had left told that it was fenced, for its name was taken before its last answer came",
+  ],
   ["names", 200308, "an interval that a late handler had set had two beats after a reclaim"],
   ["cut", 138, "a caller doubted because of a loss that a cut had hidden from it until just before"],
 ];
