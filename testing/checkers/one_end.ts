@@ -10,8 +10,8 @@ import { type Checker, checker } from "./checker.ts";
 const SLACK_MS = 1_000;
 /** With nothing wrong but lost messages an answer gets through within this time, in milliseconds. */
 const ANSWER_MS = 2_000;
-/** Word of a loss may need this long, in milliseconds. */
-const LAG_MS = 500;
+/** Word of a loss may need this long, in milliseconds: a connection that is lost for a moment misses it until it is back. */
+const LAG_MS = 1_000;
 
 /** Each message ends once and in time; it is handled at most once; never both handled and refused. */
 export const oneEnd: Checker = checker("I2", "one end for each message", function* (history) {
@@ -113,7 +113,7 @@ function lagMs({ disturbances }: History, { origin, sentAt, endedAt }: Call): nu
   const cuts = disturbances.filter(
     (each) => (each.node === node || each.node === "*") && each.from <= endedAt && each.to >= sentAt - LAG_MS,
   );
-  return Math.max(LAG_MS, ...cuts.map(({ from }) => sentAt - from));
+  return Math.max(LAG_MS, ...cuts.map(({ from }) => sentAt - from + LAG_MS)); // word of it may have been under way then
 }
 
 function nodeOf(origin: string): string {
