@@ -1,5 +1,6 @@
 // What the benchmark may be told on its command line.
 import { parseArgs } from "node:util";
+import { listOf, positive, whole } from "./flags.ts";
 import { RUNTIMES, type Runtime } from "./runtimes.ts";
 
 /** The parts of the benchmark, in the order in which they run. */
@@ -64,27 +65,4 @@ export function parseOptions(args: readonly string[]): Options {
     actors: whole("actors", values.actors),
     leave: values.leave.split(",").map((text) => whole("leave", text)),
   };
-}
-
-function positive(name: string, text: string): number {
-  const value = Number(text);
-  if (!(value > 0 && value < Infinity)) throw unusable(name, text, "a number above 0");
-  return value;
-}
-
-function whole(name: string, text: string): number {
-  const value = Number(text);
-  if (!(Number.isSafeInteger(value) && value > 0)) throw unusable(name, text, "a whole number above 0");
-  return value;
-}
-
-function listOf<T extends string>(name: string, known: readonly T[], text: string): T[] {
-  const wanted = text.split(",");
-  const stranger = wanted.find((each) => !known.includes(each as T));
-  if (stranger !== undefined) throw unusable(name, stranger, known.join(", "));
-  return known.filter((each) => wanted.includes(each));
-}
-
-function unusable(name: string, value: string, legal: string): Error {
-  return new Error(`Cannot use --${name}: current value is "${value}", expected ${legal}`);
 }

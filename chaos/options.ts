@@ -1,5 +1,6 @@
 // What a run may be told on its command line.
 import { parseArgs } from "node:util";
+import { listOf, unusable } from "../bench/flags.ts";
 import { RUNTIMES, type Runtime } from "../bench/runtimes.ts";
 import { type Durability, DURABILITIES } from "./contract.ts";
 import { NODE_FAULTS, SERVER_FAULTS } from "./schedule.ts";
@@ -87,15 +88,4 @@ function number(name: string, text: string, min: number, max: number): number {
   const whole = name === "minutes" || name === "lease" || Number.isInteger(value);
   if (!(whole && value >= min && value <= max)) throw unusable(name, text, `${min} to ${max}`);
   return value;
-}
-
-function listOf<T extends string>(name: string, known: readonly T[], text: string): T[] {
-  const wanted = text.split(",");
-  const stranger = wanted.find((each) => !known.includes(each as T));
-  if (stranger !== undefined) throw unusable(name, stranger, known.join(", "));
-  return known.filter((each) => wanted.includes(each));
-}
-
-function unusable(name: string, value: string, legal: string): Error {
-  return new Error(`Cannot use --${name}: current value is "${value}", expected ${legal}`);
 }
