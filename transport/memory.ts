@@ -16,7 +16,8 @@ import {
   MemoryMessage,
   type MemorySubscription,
 } from "./memory_connection.ts";
-import { MemoryBucket, type RecordFaults } from "./memory_records.ts";
+import { MemoryBucket } from "./memory_bucket.ts";
+import type { RecordFaults } from "./memory_records.ts";
 import type { Connection, Incoming } from "./transport.ts";
 
 /** What becomes of one message on its way to one subscriber. */

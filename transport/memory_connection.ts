@@ -6,7 +6,8 @@
 import { TooLargeError, UnavailableError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import { headerLine } from "./headers.ts";
-import { type MemoryBucket, MemoryRecords, type RecordFaults } from "./memory_records.ts";
+import type { MemoryBucket } from "./memory_bucket.ts";
+import { MemoryRecords, type RecordFaults } from "./memory_records.ts";
 import type { Records } from "./records.ts";
 import { matcher } from "./subjects.ts";
 import type {

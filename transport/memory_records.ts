@@ -1,11 +1,12 @@
 /**
- * Records in memory: exact compare-and-set with one revision for the whole bucket, every answer asynchronous.
+ * Access to records in memory: every answer is asynchronous, and may be late or lost on demand.
  *
  * @module
  */
 import { RecordsUnavailableError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import { Lane } from "./lane.ts";
+import type { MemoryBucket } from "./memory_bucket.ts";
 import type { CasResult, RecordEntry, Records, Watch } from "./records.ts";
 
 /**
@@ -48,57 +49,6 @@ export interface RecordsClient {
   /** Runs what comes in. */
   turn(run: () => void): void;
   report(error: unknown): void;
-}
-
-/** What is stored, and who is told. */
-export class MemoryBucket {
-  isThere = false;
-  #revision = 0;
-  readonly #entries: Map<string, RecordEntry> = new Map();
-  readonly #watchers: Set<(entry: RecordEntry) => void> = new Set();
-
-  /** Makes it, if it is missing. @returns itself */
-  made(): this {
-    this.isThere = true;
-    return this;
-  }
-
-  /** Loses all that it holds, and its watches hear no more. Made again, its revisions begin anew. */
-  remove(): void {
-    this.isThere = false;
-    this.#entries.clear();
-    this.#watchers.clear();
-    this.#revision = 0;
-  }
-
-  /** The record as it is now; `value` is `undefined` once it was removed. */
-  entry(key: string): RecordEntry | undefined {
-    return this.#entries.get(key);
-  }
-
-  /** All records and marks of removal, in order of revision. */
-  entries(): RecordEntry[] {
-    return [...this.#entries.values()].sort((a, b) => a.revision - b.revision);
-  }
-
-  /** Writes, or removes with `undefined`, if `allowed` accepts what is there. */
-  write(
-    key: string,
-    value: Uint8Array | undefined,
-    allowed: (now: RecordEntry | undefined) => boolean,
-  ): CasResult {
-    if (!this.isThere || !allowed(this.#entries.get(key))) return { ok: false };
-    const entry = { key, value: value?.slice(), revision: ++this.#revision };
-    this.#entries.set(key, entry);
-    for (const tell of [...this.#watchers]) tell(entry);
-    return { ok: true, revision: entry.revision };
-  }
-
-  /** Tells of each change. Returns a function that stops it. */
-  onChange(tell: (entry: RecordEntry) => void): () => void {
-    this.#watchers.add(tell);
-    return () => void this.#watchers.delete(tell);
-  }
 }
 
 /** One connection's access to a bucket. */

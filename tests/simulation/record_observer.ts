@@ -10,7 +10,7 @@ import {
   sameNode,
   type ShardRecord,
 } from "../../cluster/protocol.ts";
-import type { MemoryBucket } from "../../transport/memory_records.ts";
+import type { MemoryBucket } from "../../transport/memory_bucket.ts";
 import type { History } from "../../testing/history.ts";
 
 /** A moment at which a fault may be at its worst: a record was written, and nobody has heard of it yet. */
