@@ -44,8 +44,8 @@ describe("a caller", () => {
         return this.state.seen.length;
       }
     }
-    await world.alone([host(Log, Logger)]);
-    const b = await world.start("b", [host(Log, Logger)]);
+    await world.alone({ hosts: [host(Log, Logger)] });
+    const b = await world.start("b", { hosts: [host(Log, Logger)] });
     const caller = await world.cluster.start("caller");
     await world.cluster.ends(caller.ref(Log, "x").put("one"));
     // stored, and the owner dies before its answer leaves
@@ -89,7 +89,7 @@ describe("a handler that throws", () => {
   for (const onError of ["restart", "stop"] as const) {
     test(`with onError "${onError}" answers after what was before it is stored, and its own change never is`, async () => {
       const kind = tally("tally", { onError });
-      const a = await world.alone([hostTally(world.steering, kind)]);
+      const a = await world.alone({ hosts: [hostTally(world.steering, kind)] });
       await world.cluster.ends(a.ref(kind, "x").add(1));
       world.steering.run = (actor) => {
         actor.state.count = 1_000;
@@ -113,7 +113,7 @@ describe("a handler that throws", () => {
         "handler-error",
         "value 3",
       ]);
-      const b = await world.succeed([hostTally(world.steering, kind)]);
+      const b = await world.succeed({ hosts: [hostTally(world.steering, kind)] });
       expect(await world.cluster.ends(b.ref(kind, "x").read())).toBe(3);
     });
   }
@@ -179,7 +179,7 @@ describe("a tell that was held", () => {
         return promise;
       }
     }
-    const a = await world.alone([hostTally(world.steering), host(full, Full)]);
+    const a = await world.alone({ hosts: [hostTally(world.steering), host(full, Full)] });
     world.steering.run = async (actor) => {
       actor.state.count++;
       for (let i = 0; i < 4; i++) await actor.ref(full, "f").take(i);
@@ -235,7 +235,7 @@ describe("onDeactivate()", () => {
         if (why === "idle") actor.state.words.push("asleep");
       },
     });
-    const a = await world.start("a", [hostLedger(told, sleepy)]);
+    const a = await world.start("a", { hosts: [hostLedger(told, sleepy)] });
     await world.cluster.ends(a.ref(sleepy, "x").add("one"));
     const bucket = world.cluster.network.bucket("baton-test-stored");
     const head = bucket.entries().find(({ key }) => key.startsWith("state."));

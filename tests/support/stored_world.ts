@@ -1,11 +1,13 @@
 // A memory cluster with stored actors, whose requests to the store a test may lose.
-import type { ActorNode, Hosted } from "../../mod.ts";
+import type { ActorNode, NodeOptions } from "../../mod.ts";
+import type { MemoryBucket } from "../../transport/memory_bucket.ts";
 import type { RecordFate, RecordOperation } from "../../transport/memory_records.ts";
 import { MemoryCluster } from "./memory_cluster.ts";
 import { hostTally, type Steering } from "./tally.ts";
 
 const BUCKET = "baton-test-stored";
-const HEAD = /^state\./;
+/** Keys of the entries that hold a state. */
+export const HEAD: RegExp = /^state\./;
 
 /** What becomes of a request to the bucket of stored actors. */
 export type StoreFate = (operation: RecordOperation, key: string, client: string) => RecordFate;
@@ -20,38 +22,48 @@ export class StoredWorld {
   fate: StoreFate = () => "answer";
   readonly steering: Steering & { log: string[] } = { log: [] };
   readonly cluster: MemoryCluster;
+  /** Changes of states that were asked for, as "node key". */
+  readonly writes: string[] = [];
 
   constructor(lateMs: () => number = () => 3_000) {
     this.cluster = new MemoryCluster({
       lateMs,
       recordFilter: (client, operation, bucket, key) =>
-        bucket === BUCKET ? this.fate(operation, key, client) : "answer",
+        bucket === BUCKET ? this.#fateOf(operation, key, client) : "answer",
     });
   }
 
-  async start(name: string, hosts: readonly Hosted[] = [hostTally(this.steering)]): Promise<ActorNode> {
-    return await this.cluster.start(name, { hosts });
+  #fateOf(operation: RecordOperation, key: string, client: string): RecordFate {
+    if (HEAD.test(key) && (operation === "create" || operation === "update"))
+      this.writes.push(`${client} ${key}`);
+    return this.fate(operation, key, client);
+  }
+
+  /** A node that hosts tallies, unless told otherwise. */
+  async start(name: string, options: NodeOptions = {}): Promise<ActorNode> {
+    return await this.cluster.start(name, { hosts: [hostTally(this.steering)], ...options });
   }
 
   /** One node that owns everything. */
-  async alone(hosts?: readonly Hosted[]): Promise<ActorNode> {
-    const node = await this.start("a", hosts);
+  async alone(options?: NodeOptions): Promise<ActorNode> {
+    const node = await this.start("a", options);
     await this.cluster.settled("tally", "a");
     return node;
   }
 
   /** It is as if the process of node "a" had been killed: another one takes everything over. */
-  async succeed(hosts?: readonly Hosted[]): Promise<ActorNode> {
-    const node = await this.start("b", hosts);
+  async succeed(options?: NodeOptions): Promise<ActorNode> {
+    const node = await this.start("b", options);
     this.cluster.network.crash("a");
     await this.cluster.settled("tally", "b");
     return node;
   }
 
-  /** Commits of one actor get no answer and are not applied. */
-  loseCommits(name: string): void {
+  /** Commits of one actor, or of all, get no answer and are not applied. */
+  loseCommits(name?: string): void {
+    const isMeant = (key: string) => name === undefined || key.endsWith(`.${name}`);
     this.fate = (operation, key) =>
-      HEAD.test(key) && operation !== "get" && key.endsWith(`.${name}`) ? "lose-request" : "answer";
+      HEAD.test(key) && operation !== "get" && isMeant(key) ? "lose-request" : "answer";
   }
 
   answerAll(): void {
@@ -63,10 +75,26 @@ export class StoredWorld {
     return this.steering.log.filter((each) => each === line).length;
   }
 
+  get bucket(): MemoryBucket {
+    return this.cluster.network.bucket(BUCKET);
+  }
+
   /** Keys of the bucket that begin so. */
   keys(prefix: string): string[] {
-    const entries = this.cluster.network.bucket(BUCKET).entries();
+    const entries = this.bucket.entries();
     return entries.flatMap(({ key, value }) => (value && key.startsWith(`${prefix}.`) ? [key] : []));
+  }
+
+  /** What is stored of an actor. */
+  headOf(name: string): Head {
+    const found = this.bucket.entries().find(({ key }) => HEAD.test(key) && key.endsWith(`.${name}`));
+    if (!found) throw new Error(`expected an entry of "${name}"; seen: none`);
+    return found;
+  }
+
+  /** Somebody else writes an entry, as it was: whoever relies on its revision is refused. */
+  overwrite({ key, value }: Head): void {
+    this.bucket.write(key, value, () => true);
   }
 
   async end(): Promise<void> {
