@@ -175,7 +175,7 @@ describe("CHECKERS", () => {
         r.now += 50;
         r.history.ended(call, "unknown", "outcome-unknown");
       });
-    expect([doubted(0), doubted(100), doubted(600)]).toEqual([[], [], ["I2"]]);
+    expect([doubted(0), doubted(100), doubted(1_100)]).toEqual([[], [], ["I2"]]);
   });
 
   test("check() lets a loss excuse a lost tell and a doubt, and nothing else", () => {
