@@ -160,7 +160,7 @@ describe("a link", () => {
   test("whose owner is lost does not call what it sent again unhandled when the heir refuses it", async () => {
     const hold = ask(z.string(), z.number().int(), { idempotent: true });
     const contract = ledger({ mailboxMax: 2, messages: { ...Ledger.messages, hold } });
-    cluster = new MemoryCluster({ latencyMs: () => 20 });
+    cluster = new MemoryCluster();
     const gate = signalled();
     const steered = steering();
     steered.gates.set("log", gate.promise);
@@ -171,13 +171,17 @@ describe("a link", () => {
     await cluster.until("the handler to run", () => steered.log.includes("hold log"));
     const slow = { ...steering(), onActivate: () => gate.promise as Promise<void> };
     const heir = await cluster.start("heir", { weight: 0.001, hosts: [hostLedger(slow, contract)] });
+    cluster.network.partition(["caller"], ["heir"]); // so that others are before it
     cluster.network.crash("owner");
     await cluster.until("a claim", () => cluster.seen("shard-owned").some(({ how }) => how === "claimed"));
     const here = heir.ref(contract, "log");
     await cluster.ends(Promise.all([here.note("first"), here.note("second")]));
+    cluster.network.mend();
     const { error } = await admitted;
     expect([error?.code, error?.message]).toEqual(["outcome-unknown", expect.stringContaining("busy")]);
     gate.resolve();
+    const rested = () => heir.inspect().actors.every(({ mailbox }) => mailbox === 0);
+    await cluster.until("an empty mailbox", rested);
     expect(await cluster.ends(here.read())).toEqual(["first", "second"]);
   });
 });
