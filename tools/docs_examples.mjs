@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url";
 import { projectFiles } from "./layers.mjs";
 import { cacheDir, nodeScript, root, setUp, TSC } from "./setup.mjs";
 
-const RUN_TIMEOUT_MS = 20_000;
+const RUN_TIMEOUT_MS = 180_000;
 const EXAMPLES = path.join(cacheDir, "docs_examples");
 
 /**
