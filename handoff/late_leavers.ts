@@ -1,6 +1,6 @@
 /**
- * Late actors: those whose handler still ran when their shard moved. Here is how they leave one node and reach the
- * owner of their shard, whoever that is by then.
+ * Late actors at their old node: those whose handler still ran when their shard moved. Here is how they come to rest, and
+ * leave for the owner of their shard, whoever that is by then; `late_arrivals.ts` is the other side.
  *
  * Their names stand in the ownership record. An owner takes one off that list by its own compare-and-set before it
  * starts it, and only when the record shows that does the late node drop its copy.
@@ -8,18 +8,15 @@
  * @module
  */
 import type { Activation } from "../actors/activation.ts";
-import type { Room } from "../actors/room.ts";
 import { TimerMail } from "../actors/timers.ts";
 import { type NodeId, sameNode } from "../cluster/protocol.ts";
-import { struckOff } from "../cluster/shard_changes.ts";
 import type { Shard } from "../delivery/shard.ts";
 import type { Timer } from "../platform/clock.ts";
-import { type BatchActor, decodeActor, encodeActor } from "./batch.ts";
+import { encodeActor } from "./batch.ts";
 import type { HandoffPorts } from "./ports.ts";
-import type { MoveMessage, MoveMessageOf } from "./protocol.ts";
+import type { MoveMessage } from "./protocol.ts";
 import { packActor } from "./seal.ts";
-import { unpackActor } from "./staging.ts";
-import { Giving, Taking } from "./transfer.ts";
+import { Giving } from "./transfer.ts";
 
 /** One late actor at its old node. */
 interface Leaving {
@@ -31,7 +28,7 @@ interface Leaving {
   unlisten: () => void;
 }
 
-/** The old node's side: keeps late actors until they have come to rest and have arrived. */
+/** Keeps late actors until they have come to rest and have arrived. */
 export class LateLeavers {
   readonly #ports: HandoffPorts;
   readonly #leaving = new Map<string, Leaving>();
@@ -177,131 +174,6 @@ export class LateLeavers {
       this.#announceAll();
       if (this.#leaving.size > 0) this.#arm();
     });
-  }
-}
-
-/** The owner's side: takes late actors in, and recovers those that will never come. */
-export class LateArrivals {
-  readonly #ports: HandoffPorts;
-  readonly #leavers: LateLeavers;
-  readonly #incoming: Room;
-  readonly #taking = new Map<string, { stop(): void }>();
-  /** Shards whose record is being changed here, so that no move begins meanwhile. */
-  readonly #striking = new Set<Shard>();
-
-  /** @param incoming bytes of all that comes to this node */
-  constructor(ports: HandoffPorts, leavers: LateLeavers, incoming: Room) {
-    this.#ports = ports;
-    this.#leavers = leavers;
-    this.#incoming = incoming;
-    leavers.onHome = (left, name, moveId, bytes) => this.#cameHome(left, name, moveId, bytes);
-  }
-
-  /** Whether the shard's record is about to change here. */
-  isBusy(shard: Shard): boolean {
-    return this.#striking.has(shard);
-  }
-
-  /** An actor says that it has come to rest. Only what the record lists counts; if there is no room, it says it again. */
-  announced(message: MoveMessageOf<"late">): void {
-    const { kind, shard: number, name, from, moveId, bytes: size } = message;
-    const shard = this.#awaiting(kind, number, name, from);
-    if (shard === undefined || this.#taking.has(moveId)) return;
-    if (this.#incoming.taken > 0 && !this.#incoming.fits(size)) return;
-    const { talk, clock, settings } = this.#ports;
-    const stop = () => {
-      if (!this.#taking.delete(moveId)) return;
-      taking.stop();
-      unlisten();
-      this.#incoming.give(size);
-    };
-    const done = (bytes: Uint8Array) => void this.#arrive(shard, name, bytes).finally(stop);
-    const taking = new Taking({ talk, clock, settings }, from, moveId, message, done, stop);
-    const unlisten = talk.listen(moveId, (heard) => heard.type === "chunk" && taking.take(heard));
-    this.#taking.set(moveId, { stop });
-    this.#incoming.take(size);
-    taking.start();
-  }
-
-  #cameHome({ kind, shard: number }: Shard, name: string, moveId: string, bytes: Uint8Array): void {
-    const shard = this.#awaiting(kind, number, name, this.#ports.self);
-    if (shard === undefined || this.#taking.has(moveId)) return;
-    this.#taking.set(moveId, { stop() {} });
-    void this.#arrive(shard, name, bytes).finally(() => this.#taking.delete(moveId));
-  }
-
-  /** The shard that is served here and waits for that actor to come from there. */
-  #awaiting(kind: string, number: number, name: string, from: NodeId): Shard | undefined {
-    const shard = this.#ports.table.get(kind, number);
-    if (shard === undefined || shard.phase !== "serving") return undefined;
-    const { awaited } = shard.catalog.residents;
-    const at = awaited.get(name)?.at;
-    if (this.#ports.defects.has("late-unlisted")) return shard;
-    return at && sameNode(at, from) ? shard : undefined;
-  }
-
-  async #arrive(shard: Shard, name: string, bytes: Uint8Array): Promise<void> {
-    const actor = decoded(bytes);
-    if (actor?.name !== name) return; // not what was announced: it goes on waiting
-    const staged = shard.relocation.stage(unpackActor(this.#ports, shard, actor));
-    if (await this.#strike(shard, [name])) shard.relocation.arrive(staged);
-  }
-
-  /** Gives up awaited actors that will never come to the shards served here. Safe to call at any time. */
-  look(): void {
-    for (const shard of this.#ports.table) {
-      if (shard.phase !== "serving" || this.#striking.has(shard)) continue;
-      const lost: string[] = [];
-      for (const [name, { at }] of shard.catalog.residents.awaited) {
-        const here = sameNode(at, this.#ports.self);
-        if (here ? !this.#leavers.has(shard, name) : this.#ports.membership.isOver(at)) lost.push(name);
-      }
-      if (lost.length > 0) void this.#recover(shard, lost);
-    }
-  }
-
-  async #recover(shard: Shard, names: readonly string[]): Promise<void> {
-    if (!(await this.#strike(shard, names))) return;
-    for (const name of names) shard.relocation.recover(name, "the node on which its handler ran is gone");
-  }
-
-  /** Takes names off the record's list. Repeats until it is known; false if the shard is not served here any more. */
-  async #strike(shard: Shard, names: readonly string[]): Promise<boolean> {
-    const { ownership, clock, settings, gate } = this.#ports;
-    while (this.#striking.has(shard)) await new Promise<void>((resolve) => clock.after(1, resolve));
-    this.#striking.add(shard);
-    try {
-      while (!this.#ports.hasEnded()) {
-        const entry = ownership.entry(shard.kind, shard.shard);
-        const mine =
-          entry && sameNode(entry.record.owner, this.#ports.self) && entry.record.epoch === shard.epoch;
-        if (!mine || entry.record.state !== "owned" || shard.phase !== "serving") return false;
-        if (gate.isOpen) {
-          const change = await ownership
-            .change(shard.kind, shard.shard, entry, struckOff(entry.record, ...names), {
-              giveUp: this.#ports.hasEnded,
-            })
-            .catch(() => undefined);
-          if (change?.won) return true;
-        }
-        await new Promise<void>((resolve) => clock.after(settings.repeatMs, resolve));
-      }
-      return false;
-    } finally {
-      this.#striking.delete(shard);
-    }
-  }
-
-  stop(): void {
-    for (const { stop } of this.#taking.values()) stop();
-  }
-}
-
-function decoded(bytes: Uint8Array): BatchActor | undefined {
-  try {
-    return decodeActor(bytes);
-  } catch {
-    return undefined;
   }
 }
 
