@@ -7,7 +7,7 @@
  */
 import type { Clock } from "../platform/clock.ts";
 import { Alarm } from "./alarm.ts";
-import type { Envelope } from "./frame.ts";
+import type { Envelope } from "./items.ts";
 import type { Peer } from "./peer.ts";
 import type { DeliverySettings } from "./settings.ts";
 

@@ -11,16 +11,8 @@ import type { Clock } from "../platform/clock.ts";
 import type { Codec } from "../transport/codec.ts";
 import type { NodeAddress, Subjects } from "../transport/subjects.ts";
 import type { Incoming, Subscription, Transport } from "../transport/transport.ts";
-import {
-  type Frame,
-  type FrameItem,
-  type Item,
-  type Moved,
-  numbers,
-  readFrame,
-  type Reply,
-  type ShardRef,
-} from "./frame.ts";
+import { type Frame, numbers, readFrame } from "./frame.ts";
+import type { FrameItem, Item, Moved, Reply, ShardRef } from "./items.ts";
 import type { SenderLink } from "./link_sender.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Outgoing } from "./outgoing.ts";

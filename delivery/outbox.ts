@@ -12,7 +12,8 @@ import { ByteWriter } from "../transport/bytes.ts";
 import type { Subjects } from "../transport/subjects.ts";
 import type { Transport } from "../transport/transport.ts";
 import { Alarm } from "./alarm.ts";
-import { type FrameItem, numbers, writeHeader } from "./frame.ts";
+import { numbers, writeHeader } from "./frame.ts";
+import type { FrameItem } from "./items.ts";
 import type { AckSource, Peer, Starved } from "./peer.ts";
 import type { DeliverySettings } from "./settings.ts";
 

@@ -10,7 +10,7 @@ import type { CallOptions } from "../actors/ref.ts";
 import type { NodeId } from "../cluster/protocol.ts";
 import { copyValue } from "../transport/value.ts";
 import { tooLarge, type Unanswered, unlessDenied } from "./ends.ts";
-import type { PackableMail, PackedMail } from "./link_receiver.ts";
+import type { PackableMail, PackedMail } from "./remote_mail.ts";
 import type { Peer } from "./peer.ts";
 import type { Exit } from "./exit.ts";
 import type { SendingRooms } from "./sender_ports.ts";

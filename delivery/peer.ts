@@ -5,7 +5,7 @@
  */
 import type { NodeId } from "../cluster/protocol.ts";
 import { Credit } from "./credit.ts";
-import type { FrameItem } from "./frame.ts";
+import type { FrameItem } from "./items.ts";
 
 /** One peer. There is one object for each (node, incarnation), so it can be compared by identity. */
 export class Peer {

@@ -7,7 +7,8 @@
 import type { Ownership } from "../cluster/ownership.ts";
 import { type NodeId, sameNode } from "../cluster/protocol.ts";
 import type { Clock } from "../platform/clock.ts";
-import { type Envelope, numbers } from "./frame.ts";
+import { numbers } from "./frame.ts";
+import type { Envelope } from "./items.ts";
 import { HeldEnvelopes } from "./held.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Peer } from "./peer.ts";

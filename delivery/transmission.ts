@@ -5,7 +5,8 @@
  * @module
  */
 import type { ByteWriter } from "../transport/bytes.ts";
-import { type FrameItem, type ShardRef, writeEnvelope } from "./frame.ts";
+import { writeEnvelope } from "./frame.ts";
+import type { FrameItem, ShardRef } from "./items.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { type TimeOrigin, timeLeft } from "./time_left.ts";
 

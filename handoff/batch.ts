@@ -9,7 +9,7 @@ import type { Place, SealedActor } from "../actors/sealed.ts";
 import type { Snapshot } from "../actors/snapshot.ts";
 import type { TimerData } from "../actors/timers.ts";
 import type { NodeId } from "../cluster/protocol.ts";
-import type { PackedMail } from "../delivery/link_receiver.ts";
+import type { PackedMail } from "../delivery/remote_mail.ts";
 import type { LinkRow } from "../delivery/shard.ts";
 import { ByteReader, ByteWriter } from "../transport/bytes.ts";
 

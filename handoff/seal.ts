@@ -5,7 +5,7 @@
  */
 import type { SealedActor } from "../actors/sealed.ts";
 import type { LateActor } from "../cluster/protocol.ts";
-import type { PackableMail } from "../delivery/link_receiver.ts";
+import type { PackableMail } from "../delivery/remote_mail.ts";
 import type { KeptReply } from "../delivery/reply_keeper.ts";
 import type { Shard } from "../delivery/shard.ts";
 import { type BatchActor, encodeBatch } from "./batch.ts";

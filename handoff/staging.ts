@@ -7,7 +7,7 @@
 import type { StagedActor } from "../actors/relocation.ts";
 import type { Hosted } from "../actors/host.ts";
 import type { SealedActor } from "../actors/sealed.ts";
-import { RemoteMail } from "../delivery/link_receiver.ts";
+import { RemoteMail } from "../delivery/remote_mail.ts";
 import { KeptReply } from "../delivery/reply_keeper.ts";
 import { Shard } from "../delivery/shard.ts";
 import { type Batch, type BatchActor, decodeBatch } from "./batch.ts";

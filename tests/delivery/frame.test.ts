@@ -2,20 +2,14 @@ import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import {
-  type Ack,
   CHAIN_MAX,
-  type Envelope,
-  type Gap,
-  type Got,
-  type Item,
-  type Moved,
   numbers,
-  type Reply,
   readFrame,
   writeEnvelope,
   writeHeader,
   writeReply,
 } from "../../delivery/frame.ts";
+import type { Ack, Envelope, Gap, Got, Item, Moved, Reply } from "../../delivery/items.ts";
 import { DecodeError, ProtocolError } from "../../errors.ts";
 import { ByteWriter } from "../../transport/bytes.ts";
 

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import type { Envelope } from "../../delivery/frame.ts";
+import type { Envelope } from "../../delivery/items.ts";
 import { HeldEnvelopes } from "../../delivery/held.ts";
 import { Peer } from "../../delivery/peer.ts";
 import { ManualClock } from "../../testing/manual_clock.ts";

@@ -2,7 +2,8 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { type ActorNode, memoryTransport, type NodeEvent, natsTransport, startNode } from "../../mod.ts";
-import { type Item, numbers, writeEnvelope, writeHeader, writeReply } from "../../delivery/frame.ts";
+import { numbers, writeEnvelope, writeHeader, writeReply } from "../../delivery/frame.ts";
+import type { Item } from "../../delivery/items.ts";
 import { encodeMove, type MoveBody } from "../../handoff/protocol.ts";
 import { ByteWriter } from "../../transport/bytes.ts";
 import { createCodec } from "../../transport/codec.ts";

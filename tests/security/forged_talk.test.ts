@@ -1,6 +1,6 @@
 // Words of who is not the owner, the target or the source: nothing comes of them but a look at the record.
 import { afterEach, describe, expect, test } from "bun:test";
-import type { Item } from "../../delivery/frame.ts";
+import type { Item } from "../../delivery/items.ts";
 import type { MoveBody } from "../../handoff/protocol.ts";
 import type { ActorNode } from "../../mod.ts";
 import { hostLedger, Ledger, ledger, steering } from "../support/ledger.ts";

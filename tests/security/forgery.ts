@@ -1,5 +1,6 @@
 // What somebody says who may write to a node's subjects, and is not who he says he is.
-import { type Item, numbers, writeEnvelope, writeHeader, writeReply } from "../../delivery/frame.ts";
+import { numbers, writeEnvelope, writeHeader, writeReply } from "../../delivery/frame.ts";
+import type { Item } from "../../delivery/items.ts";
 import { decodeMove, encodeMove, type MoveBody, type MoveMessage } from "../../handoff/protocol.ts";
 import { type ActorNode, type MemoryNetwork, memoryTransport } from "../../mod.ts";
 import { ByteWriter } from "../../transport/bytes.ts";

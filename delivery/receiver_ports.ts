@@ -1,0 +1,37 @@
+/**
+ * What the receiving ends of links work with.
+ *
+ * @module
+ */
+import type { Mail } from "../actors/mail.ts";
+import type { Room } from "../actors/room.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { Codec } from "../transport/codec.ts";
+import type { Outbox } from "./outbox.ts";
+import type { ReplyKeeper } from "./reply_keeper.ts";
+import type { DeliverySettings } from "./settings.ts";
+
+/** What the receiving end of every link works with. */
+export interface ReceiverPorts {
+  readonly clock: Clock;
+  readonly codec: Codec;
+  readonly outbox: Outbox;
+  readonly keeper: ReplyKeeper;
+  readonly settings: DeliverySettings;
+  /** Bytes that may be held on the node for gaps before them. */
+  readonly gaps: Room;
+  /** Largest body of a reply, in bytes. */
+  readonly replyBytesMax: number;
+  /** For tests: rules to break on purpose. */
+  readonly defects?: ReadonlySet<string>;
+}
+
+/** What a receiver needs of its shard. */
+export interface ReceiverShard {
+  readonly kind: string;
+  readonly shard: number;
+  readonly epoch: number;
+  admit(name: string, mail: Mail): void;
+  /** Whether that actor's mailbox takes nothing now. */
+  isFull(name: string): boolean;
+}

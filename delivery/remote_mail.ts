@@ -1,0 +1,113 @@
+/**
+ * An admitted message of another node: how it is answered, and how it travels on in a sealed shard.
+ *
+ * @module
+ */
+import { type ErrorData, InvalidResultError, TooLargeError, toErrorData } from "../errors.ts";
+import type { Mail } from "../actors/mail.ts";
+import type { NodeId } from "../cluster/protocol.ts";
+import type { Peer } from "./peer.ts";
+import type { ReceiverPorts, ReceiverShard } from "./receiver_ports.ts";
+import { KeptReply } from "./reply_keeper.ts";
+import { deadlineOf, timeLeft } from "./time_left.ts";
+
+/** An admitted message as it travels in a sealed shard. */
+export interface PackedMail {
+  readonly from: NodeId;
+  readonly seq: number;
+  readonly type: "ask" | "tell";
+  readonly name: string;
+  readonly message: string;
+  readonly chain: readonly string[];
+  /** Milliseconds; 0 for no deadline. */
+  readonly remainingMs: number;
+  readonly argument: Uint8Array;
+}
+
+/** A mail that can travel. */
+export interface PackableMail extends Mail {
+  readonly name: string;
+  pack(self: NodeId, now: number): PackedMail;
+}
+
+/** A message that came from another node, or came along with a shard. */
+export class RemoteMail implements PackableMail {
+  readonly type: "ask" | "tell";
+  readonly name: string;
+  readonly message: string;
+  readonly chain: readonly string[];
+  readonly deadlineAt: number;
+  readonly #ports: ReceiverPorts;
+  readonly #shard: ReceiverShard;
+  readonly #peer: Peer;
+  readonly #seq: number;
+  readonly #argument: Uint8Array;
+
+  constructor(ports: ReceiverPorts, shard: ReceiverShard, peer: Peer, mail: Omit<PackedMail, "from">) {
+    this.#ports = ports;
+    this.#shard = shard;
+    this.#peer = peer;
+    this.#seq = mail.seq;
+    this.#argument = mail.argument;
+    this.type = mail.type;
+    this.name = mail.name;
+    this.message = mail.message;
+    this.chain = mail.chain;
+    this.deadlineAt = deadlineOf(mail.remainingMs, ports);
+  }
+
+  get weight(): number {
+    return this.#argument.byteLength;
+  }
+
+  argument(): unknown {
+    return this.#ports.codec.decode(this.#argument);
+  }
+
+  succeed(value: unknown): void {
+    if (this.type === "tell") return;
+    let body: Uint8Array;
+    try {
+      body = this.#ports.codec.encode(value);
+    } catch (cause) {
+      const words = cause instanceof Error ? cause.message : "it cannot travel";
+      return this.fail(toErrorData(new InvalidResultError(`Cannot answer "${this.message}": ${words}`)));
+    }
+    if (body.byteLength > this.#ports.replyBytesMax) {
+      const words = `current result has ${body.byteLength} bytes, the bound is ${this.#ports.replyBytesMax}`;
+      return this.fail(toErrorData(new TooLargeError(`Cannot answer "${this.message}": ${words}`)));
+    }
+    this.#reply(true, body);
+  }
+
+  /** A refusal is kept like a reply, also a tell's: a copy of the envelope must not be admitted after it. */
+  refuse(error: ErrorData): void {
+    if (this.#ports.defects?.has("busy-not-kept") && this.type === "tell") return;
+    this.#reply(false, this.#ports.codec.encode(error));
+  }
+
+  fail(error: ErrorData): void {
+    if (this.type === "ask") this.#reply(false, this.#ports.codec.encode(error));
+  }
+
+  #reply(ok: boolean, body: Uint8Array): void {
+    const { kind, shard, epoch } = this.#shard;
+    const reply = { kind, shard, epoch, seq: this.#seq, ok, body };
+    this.#ports.keeper.keep(new KeptReply(this.#peer, reply, this.type === "tell"));
+  }
+
+  pack(_self: NodeId, now: number): PackedMail {
+    const { type, name, message, chain, deadlineAt } = this;
+    const remainingMs = timeLeft(deadlineAt, now, this.#ports);
+    return {
+      from: this.#peer.id,
+      seq: this.#seq,
+      type,
+      name,
+      message,
+      chain,
+      remainingMs,
+      argument: this.#argument,
+    };
+  }
+}
