@@ -9,7 +9,6 @@ import { AbortedError } from "../errors.ts";
 import { type NodeId, sameNode, type ShardRecord } from "../cluster/protocol.ts";
 import type { IsOver } from "../cluster/shard_changes.ts";
 import type { ShardMoved } from "../events.ts";
-import type { Timer } from "../platform/clock.ts";
 import { Backoff } from "./backoff.ts";
 import { Chunks } from "./chunks.ts";
 import { Claims } from "./claims.ts";
@@ -21,13 +20,12 @@ import { Placements } from "./placements.ts";
 import { planShard, type Step } from "./plan.ts";
 import type { HandoffPorts } from "./ports.ts";
 import { Reception } from "./reception.ts";
+import { ReconcileLoop } from "./reconcile_loop.ts";
 import type { MoveEnd } from "./move.ts";
 import { SourceMove } from "./source_driver.ts";
 
 /** Claims and restores of one kind that may be on their way at once: those that wait for a store hold up no other kind. */
 const CLAIMS_AT_ONCE = 64;
-/** Milliseconds that changes are gathered before they are looked at. */
-const GATHER_MS = 2;
 
 /** See the module's text. */
 export class Coordinator {
@@ -44,14 +42,10 @@ export class Coordinator {
   readonly #claiming = new Map<string, string>();
   readonly #backoff: Backoff;
   readonly #placements: Placements;
+  readonly #loop: ReconcileLoop;
   readonly #stops: (() => void)[];
-  #viewAt: number;
   #leaving = false;
   #hurried = false;
-  #timer: Timer | undefined;
-  #gather: Timer | undefined;
-  #settled: Timer[] = [];
-  #stopped = false;
 
   constructor(ports: HandoffPorts) {
     this.#ports = ports;
@@ -64,7 +58,7 @@ export class Coordinator {
     this.#claims = new Claims(ports, this.#parking);
     this.#placements = new Placements(ports.membership);
     this.#backoff = new Backoff(ports.clock, ports.random, ports.settings, ports.defects);
-    this.#viewAt = ports.clock.now();
+    this.#loop = new ReconcileLoop(ports.clock, ports.settings, () => this.#reconcile());
     this.#reception = new Reception(ports, incoming, () => this.soon());
     ports.talk.onNew = (message) => {
       if (message.type === "offer") this.#reception.offered(message);
@@ -79,9 +73,7 @@ export class Coordinator {
 
   start(): void {
     this.#chunks.start();
-    this.#arm();
-    this.#armSettled();
-    this.soon();
+    this.#loop.start();
   }
 
   /** Shards, moves and late actors that are still this node's business. */
@@ -112,15 +104,12 @@ export class Coordinator {
 
   /** Whether the node has ended, in order or not. */
   get hasStopped(): boolean {
-    return this.#stopped;
+    return this.#loop.hasStopped;
   }
 
   stop(): void {
-    this.#stopped = true;
+    this.#loop.stop();
     this.#chunks.stop();
-    this.#timer?.cancel();
-    this.#gather?.cancel();
-    this.#armSettled();
     for (const stop of this.#stops) stop();
     for (const move of this.#sources.values()) move.stop();
     this.#reception.stop();
@@ -130,34 +119,14 @@ export class Coordinator {
 
   /** Looks at everything shortly. */
   soon(): void {
-    if (this.#gather !== undefined || this.#stopped) return;
-    this.#gather = this.#ports.clock.after(GATHER_MS, () => {
-      this.#gather = undefined;
-      this.#reconcile();
-    });
-  }
-
-  #arm(): void {
-    this.#timer = this.#ports.clock.after(this.#ports.settings.reconcileMs, () => {
-      this.#reconcile();
-      if (!this.#stopped) this.#arm();
-    });
+    this.#loop.soon();
   }
 
   #viewChanged(): void {
-    this.#viewAt = this.#ports.clock.now();
-    this.#armSettled();
+    this.#loop.viewChanged();
     for (const move of this.#sources.values()) move.look();
     this.#reception.lookAll();
     this.soon();
-  }
-
-  /** Looks as soon as the view counts as settled, and not only at the next beat. */
-  #armSettled(): void {
-    const { clock, settings } = this.#ports;
-    for (const timer of this.#settled) timer.cancel();
-    const waitsMs = [settings.claimSettleMs, settings.settleMs];
-    this.#settled = this.#stopped ? [] : waitsMs.map((ms) => clock.after(ms, () => this.soon()));
   }
 
   #recordChanged(kind: string, shard: number): void {
@@ -171,7 +140,7 @@ export class Coordinator {
   }
 
   #reconcile(): void {
-    if (this.#stopped || !this.#ports.gate.isOpen) return;
+    if (this.hasStopped || !this.#ports.gate.isOpen) return;
     for (const [kind, hosted] of this.#ports.hosts) {
       const plan = this.#placements.of(hosted.contract);
       for (let shard = 0; shard < hosted.contract.shards; shard++)
@@ -199,20 +168,15 @@ export class Coordinator {
 
   /** Paced, and not before the view has settled: ten nodes that join are one plan. */
   #mayAct(step: Step, kind: string, key: string): boolean {
-    const { clock, settings, membership } = this.#ports;
-    const now = clock.now();
+    const { settings, membership } = this.#ports;
     if (!this.#backoff.isOver(key)) return false;
     if (step.do === "reclaim") return true;
     if (step.do === "move" || step.do === "park") {
-      const settled = this.#leaving || now - this.#viewAt >= settings.settleMs;
-      return (
-        settled &&
-        this.#sources.size < settings.movesAtOnce &&
-        membership.lastRenewalTookMs < settings.renewalMaxMs
-      );
+      const settled = this.#leaving || this.#loop.isSettledFor(settings.settleMs);
+      const mayMove = this.#sources.size < settings.movesAtOnce;
+      return settled && mayMove && membership.lastRenewalTookMs < settings.renewalMaxMs;
     }
-    const settled = now - this.#viewAt >= settings.claimSettleMs;
-    return settled && this.#claimsOf(kind) < CLAIMS_AT_ONCE;
+    return this.#loop.isSettledFor(settings.claimSettleMs) && this.#claimsOf(kind) < CLAIMS_AT_ONCE;
   }
 
   #claimsOf(kind: string): number {
@@ -247,7 +211,7 @@ export class Coordinator {
       this.#backoff.more(key);
     } finally {
       this.#claiming.delete(key);
-      if (!this.#stopped && !this.#sources.has(key)) this.#claims.dropSuperseded(kind, shard); // it may have changed again
+      if (!this.hasStopped && !this.#sources.has(key)) this.#claims.dropSuperseded(kind, shard); // it may have changed again
       this.soon();
     }
   }
