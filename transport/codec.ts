@@ -10,6 +10,7 @@
 import { Decoder } from "cbor-x/decode";
 import { Encoder } from "cbor-x/encode";
 import { DecodeError } from "../errors.ts";
+import { withSpareMarks } from "./byte_order_marks.ts";
 import { scan } from "./scan.ts";
 import { checkValue, VALUE_LIMITS, type ValueLimits } from "./value.ts";
 
@@ -56,9 +57,10 @@ export function createCodec(limits: Partial<ValueLimits> = {}): Codec {
       // The decoder leaves a property on the array that it is given; it must not be the caller's.
       const own = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
       if (own.length === 1 && (own[0] as number) in ONE_BYTE) return ONE_BYTE[own[0] as number];
-      scan(own, all);
+      const marked = scan(own, all);
       try {
-        return decoder.decode(own);
+        const spare = marked !== undefined && leavesMarksOut(encoder, decoder);
+        return decoder.decode(spare ? withSpareMarks(own, marked) : own);
       } catch (cause) {
         throw new DecodeError("Cannot decode a value: current value is not CBOR of the expected form", {
           cause,
@@ -66,6 +68,12 @@ export function createCodec(limits: Partial<ValueLimits> = {}): Codec {
       }
     },
   };
+}
+
+/** Whether the decoder drops them depends on what else the process has loaded: a native part of it does not. */
+function leavesMarksOut(encoder: Encoder, decoder: Decoder): boolean {
+  const text = `\uFEFF${"x".repeat(100)}`;
+  return decoder.decode(encoder.encode(text)) !== text;
 }
 
 /** What fits one byte, by that byte: many an argument and a result is no more than that. */

@@ -27,17 +27,28 @@ const DATE_SECONDS_MAX = 2 ** 42;
 /** Up to this length a loop over the bytes is faster than a call of the decoder. */
 const SHORT_TEXT_BYTES = 64;
 const DECODER: TextDecoder = new TextDecoder("utf-8", { fatal: true });
+/** U+FEFF in UTF-8. */
+export const MARK: readonly number[] = [0xef, 0xbb, 0xbf];
 const PROTO: Uint8Array = new TextEncoder().encode("__proto__");
+
+/** Where a text stands in bytes: its head, its body, and what comes behind. */
+export interface TextPlace {
+  readonly head: number;
+  readonly body: number;
+  readonly end: number;
+}
 
 /**
  * Refuses bytes that are not exactly one value in the form described above.
  *
+ * @returns the long texts that begin with a byte order mark, which decoders leave out; `undefined` if there is none
  * @throws {DecodeError}
  */
-export function scan(bytes: Uint8Array, limits: ValueLimits = VALUE_LIMITS): void {
+export function scan(bytes: Uint8Array, limits: ValueLimits = VALUE_LIMITS): TextPlace[] | undefined {
   const scanner = new Scanner(bytes, limits);
   scanner.item(0);
   if (scanner.position !== bytes.length) throw refusal("followed by other bytes", scanner.position);
+  return scanner.marked;
 }
 
 function refusal(what: string, position: number): DecodeError {
@@ -46,6 +57,7 @@ function refusal(what: string, position: number): DecodeError {
 
 class Scanner {
   position = 0;
+  marked: TextPlace[] | undefined;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #limits: ValueLimits;
@@ -63,6 +75,7 @@ class Scanner {
     if (--this.#itemsLeft < 0) {
       throw refusal(`made of more than ${this.#limits.itemsMax} values and keys`, this.position);
     }
+    const head = this.position;
     const initial = this.#initial();
     const low = initial & 0x1f;
     switch (initial >> 5) {
@@ -74,7 +87,7 @@ class Scanner {
         this.#skip(this.#length(low));
         break;
       case MAJOR_TEXT:
-        this.#text(this.#length(low));
+        this.#text(head, this.#length(low));
         break;
       case MAJOR_ARRAY:
         this.#array(this.#length(low), depth + 1);
@@ -126,7 +139,7 @@ class Scanner {
     }
   }
 
-  #text(length: number): void {
+  #text(head: number, length: number): void {
     const start = this.position;
     this.#skip(length);
     if (length <= SHORT_TEXT_BYTES) {
@@ -135,6 +148,9 @@ class Scanner {
       if (i === this.position) return;
     }
     if (!isUtf8(this.#bytes.subarray(start, this.position))) throw refusal("text that is not UTF-8", start);
+    if (length <= SHORT_TEXT_BYTES || !MARK.every((byte, i) => byte === this.#bytes[start + i])) return;
+    this.marked ??= [];
+    this.marked.push({ head, body: start, end: this.position });
   }
 
   #enter(count: number, depth: number): void {

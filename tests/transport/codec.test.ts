@@ -116,6 +116,17 @@ describe("codec", () => {
     );
   });
 
+  test("decode() keeps a byte order mark at the start of a text, however long that is and wherever it stands", () => {
+    for (const length of [0, 1, 15, 16, 61, 62, 63, 64, 255, 65_536]) {
+      for (const mark of ["\uFEFF", "\uFEFF\uFEFF"]) {
+        const text = `${mark}${"x".repeat(length)}`;
+        const value = [text, { [text]: text, plain: "y".repeat(length) }, new Map([[text, text]]), 1];
+        expect(firstDifference(codec.decode(codec.encode(text)), text)).toBeUndefined();
+        expect(firstDifference(codec.decode(codec.encode(value)), value)).toBeUndefined();
+      }
+    }
+  });
+
   test.each(Object.entries(BOMBS))("decode() refuses %s in less than 5 ms", (_what, [bytes, reason]) => {
     let fastestMs = Number.POSITIVE_INFINITY;
     for (let i = 0; i < 5; i++) {
