@@ -42,6 +42,12 @@ function neverSent({ kind, name, message }: Unanswered, shard: string): Deadline
   return new DeadlineError(`Cannot deliver "${message}" to ${kind}/${name} in time: current ${shard}`);
 }
 
+/** Its deadline passed before it was known whether its kind is hosted at all. */
+export function kindNotKnown({ kind, name, message }: Unanswered): DeadlineError {
+  const words = `Cannot deliver "${message}" to ${kind}/${name} in time`;
+  return new DeadlineError(`${words}: current kind "${kind}" is not known, and the records do not answer`);
+}
+
 /** Its deadline passed: what is true depends on how far it came. */
 export function pastDeadline(
   about: Unanswered,

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { UnknownKindError } from "../errors.ts";
 import type { Caller } from "../actors/activation_host.ts";
 import { copyArgument, declaredMessage } from "../actors/argument.ts";
 import type { AskMessage, Contract, TellMessage } from "../actors/contract.ts";
@@ -16,8 +15,8 @@ import type { Codec } from "../transport/codec.ts";
 import { checkName } from "../transport/subjects.ts";
 import { Alarm, restFor } from "./alarm.ts";
 import { checkDepth, checkSize, checkTell, checkTimeout } from "./checks.ts";
-import { nodeIsBusy } from "./ends.ts";
 import { SenderLink } from "./link_sender.ts";
+import { NewKinds } from "./new_kinds.ts";
 import { Exit } from "./exit.ts";
 import { type SenderPorts, SendingRooms } from "./sender_ports.ts";
 import type { Route } from "./route.ts";
@@ -47,8 +46,7 @@ export class Router {
   readonly #links = new Map<string, (SenderLink | undefined)[]>();
   readonly #alarm: Alarm;
   readonly #stops: (() => void)[];
-  /** Kinds that nobody has hosted as far as is known, while the leader is asked. */
-  readonly #opening = new Map<string, Promise<number | undefined>>();
+  readonly #newKinds: NewKinds;
   #refusal: Error | undefined;
 
   constructor(ports: RouterPorts) {
@@ -62,6 +60,14 @@ export class Router {
       (now) => this.#tick(now),
       () => restFor(this.rooms.pending.taken + this.rooms.waiting.taken),
     );
+    this.#newKinds = new NewKinds({
+      ...ports,
+      rooms: this.rooms,
+      ask: (kind) => ports.ownership.refreshShards(kind),
+      weigh: (request) => checkSize(request, request.argument, ports),
+      submit: (request, shards) =>
+        this.submit(this.link(request.kind, shardOf(request.kind, request.name, shards)), request),
+    });
     this.#senderPorts = { ...ports, rooms: this.rooms, wakeBy: (time) => this.#alarm.by(time) };
     this.#stops = [
       ports.ownership.onChange((kind, shard) => this.#reroute(kind, shard)),
@@ -95,14 +101,14 @@ export class Router {
 
   /** Messages from this node that somebody still waits for. */
   get unended(): number {
-    let unended = 0;
+    let unended = this.#newKinds.size;
     for (const link of this.#each()) unended += link.unended;
     return unended;
   }
 
   /** Messages on their way from this node. */
   get size(): number {
-    let size = 0;
+    let size = this.#newKinds.size;
     for (const link of this.#each()) size += link.size;
     return size;
   }
@@ -134,34 +140,16 @@ export class Router {
    */
   send(request: Request): Promise<unknown> {
     const link = this.linkTo(request.kind, request.name);
-    return link ? this.submit(link, request) : this.#sendToNewKind(request);
+    if (link) return this.submit(link, request);
+    if (this.#refusal && request.caller === undefined) return Promise.reject(this.#refusal);
+    return this.#newKinds.send(request);
   }
 
   /** The link to an actor's shard; `undefined` as long as the kind is unknown here. */
   linkTo(kind: string, name: string): SenderLink | undefined {
     const shards = this.#ports.ownership.shards(kind);
-    if (shards === undefined || this.#opening.has(kind)) return undefined;
+    if (shards === undefined || this.#newKinds.has(kind)) return undefined;
     return this.link(kind, shardOf(kind, name, shards));
-  }
-
-  /** All that is sent before the kind is known waits for the same answer, and so keeps its order. */
-  async #sendToNewKind(request: Request): Promise<unknown> {
-    const { kind } = request;
-    const { waiting } = this.rooms;
-    if (waiting.isFull) throw nodeIsBusy(request, "messages waiting");
-    let opening = this.#opening.get(kind);
-    if (opening === undefined) {
-      opening = this.#ports.ownership.refreshShards(kind).finally(() => this.#opening.delete(kind));
-      this.#opening.set(kind, opening);
-    }
-    waiting.take(1);
-    const shards = await opening.finally(() => waiting.give(1));
-    if (shards === undefined) {
-      throw new UnknownKindError(
-        `Cannot send to an actor of kind "${kind}": current cluster has never hosted it`,
-      );
-    }
-    return await this.submit(this.link(kind, shardOf(kind, request.name, shards)), request);
   }
 
   /** Sends by a link that was found before. */
@@ -237,6 +225,7 @@ export class Router {
   stop(error: Error): void {
     this.#refusal = error;
     for (const stop of this.#stops) stop();
+    this.#newKinds.stop(error);
     for (const link of this.#each()) link.close(error);
     this.#alarm.stop();
     this.#exit.stop();
