@@ -180,6 +180,21 @@ describe("a node without a connection", () => {
     await cluster.answers("a");
   });
 
+  test("is dead only when its gate has closed, also if it has more others than it probes, and one did not find it", async () => {
+    await using cluster = new Cluster(16);
+    await cluster.up("a", "b", "c", "d", "e", "f", "z");
+    cluster.network.loseRecords("z");
+    cluster.network.hide(["f"], ["z"]);
+    await cluster.advance(4_000);
+    expect(cluster.node("z").inspect().gateOpen).toBe(true);
+    cluster.network.halve("z"); // from now on nobody finds it, and it does not notice
+    const goneAt = cluster.clock.now();
+    await cluster.until("a death", () => cluster.told("node-lost").length > 0, 16_000);
+    expect(cluster.node("z").inspect().gateOpen).toBe(false);
+    expect(cluster.clock.now() - goneAt).toBeGreaterThan(2_400);
+    expect(cluster.clock.now() - goneAt).toBeLessThan(3_300);
+  });
+
   test("fences nobody for a lease's time after it is back", async () => {
     await using cluster = new Cluster(7);
     await cluster.up("a", "z");
