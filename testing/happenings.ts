@@ -109,13 +109,15 @@ export interface Span {
   to: number;
 }
 
-/** Where an actor's messages are handled from some time on, by the ownership record. */
+/** Where an actor's messages are handled from some time on, by the ownership record; before there is one, by placement. */
 export interface Place {
   readonly at: number;
-  /** By name: its owner, the target if its shard moves, and where it is late. */
+  /** By name: its owner, the target if its shard moves, and where it is late. Of a shard that nobody has had: who should. */
   readonly nodes: readonly string[];
   /** On the way into the state bucket, or there: its running handlers are waited for, and asks are refused. */
   readonly isParking: boolean;
+  /** Whether anybody has had the shard: no message for it was sent before. */
+  readonly isTaken: boolean;
 }
 
 /** Something that was done to a node from outside. */

@@ -15,7 +15,8 @@ const AFTER_MS = 1_000;
  * From its sending to the start of its handler, or until its caller gives up, a message waits for nothing but
  * - handlers and hooks of its own actor, and what that actor has sent and what has not arrived: a move waits for it, and
  *   so does the end of one whose handler failed;
- * - a node that something is done to, while it sends the message, owns the actor, is about to, or has the actor late;
+ * - a node that something is done to, while it sends the message, owns the actor, is about to, has the actor late, or
+ *   should own the actor's shard, which nobody has had yet;
  * - the way into the state bucket, as long as nobody hosts the kind.
  * Only a history is judged in which nothing is lost by chance.
  */
@@ -55,7 +56,9 @@ function arrivedAt(history: History, { to: actor, sentAt, endedAt, outcome }: Ca
   if (outcome === undefined) return Infinity;
   if (outcome !== "unknown") return endedAt;
   const places = history.places.get(actor) ?? [];
-  const there = places.filter(({ at }, i) => at <= endedAt && (places[i + 1]?.at ?? Infinity) >= sentAt);
+  const there = places.filter(
+    ({ at, isTaken }, i) => isTaken && at <= endedAt && (places[i + 1]?.at ?? Infinity) >= sentAt,
+  );
   const troubles = there.flatMap(({ nodes }) =>
     history.disturbances.filter(
       ({ node, from, to }) => nodes.includes(node) && from <= endedAt && to >= sentAt,

@@ -12,6 +12,7 @@ import {
 } from "../../cluster/protocol.ts";
 import type { MemoryBucket } from "../../transport/memory_bucket.ts";
 import type { History } from "../../testing/history.ts";
+import { FirstPlaces } from "./first_places.ts";
 
 /** A moment at which a fault may be at its worst: a record was written, and nobody has heard of it yet. */
 export interface Moment {
@@ -29,6 +30,7 @@ export class RecordObserver {
   readonly #history: History;
   readonly #actorsOf: (kind: string, shard: number) => readonly string[];
   readonly #onMoment: (moment: Moment) => void;
+  readonly #firstPlaces: FirstPlaces;
   readonly #codec = recordCodec();
   readonly #nodes = new Map<string, NodeRecord>();
   readonly #shards = new Map<string, ShardRecord>();
@@ -44,6 +46,7 @@ export class RecordObserver {
     this.#history = history;
     this.#onMoment = onMoment;
     this.#actorsOf = actorsOf;
+    this.#firstPlaces = new FirstPlaces(history, actorsOf);
     bucket.onChange(({ key, value }) => {
       if (value === undefined) return;
       if (key.startsWith("nodes.")) this.#node(this.#codec.decodeNode(value));
@@ -54,6 +57,7 @@ export class RecordObserver {
   #node(next: NodeRecord): void {
     const before = this.#nodes.get(next.node);
     this.#nodes.set(next.node, next);
+    this.#firstPlaces.saw(next);
     if (next.state === before?.state && next.incarnation === before.incarnation)
       return this.#onMoment({ what: "renewed", key: "", from: next.node, to: next.node, late: 0 });
     this.#history.note(`record of node ${next.node} ${next.incarnation} ${next.state}`);
@@ -77,6 +81,7 @@ export class RecordObserver {
   #shard(key: string, next: ShardRecord): void {
     const before = this.#shards.get(key);
     this.#shards.set(key, next);
+    this.#firstPlaces.taken(key);
     const { owner, epoch, floor, state } = next;
     this.#history.note(`record of ${key} ${owner.node} ${epoch} ${floor} ${state}`);
     this.#place(key, next);
@@ -97,7 +102,7 @@ export class RecordObserver {
     for (const actor of actors) {
       const lateAt = late.filter(({ name }) => `${kind}/${name}` === actor).map(({ at }) => at.node);
       const nodes = [owner.node, ...(isNode(to) ? [to.node] : []), ...lateAt];
-      this.#history.placed(actor, { nodes, isParking });
+      this.#history.placed(actor, { nodes, isParking, isTaken: true });
     }
   }
 

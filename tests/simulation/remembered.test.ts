@@ -33,6 +33,13 @@ const REMEMBERED: readonly (readonly [Profile, number, string])[] = [
   ],
   ["names", 200308, "an interval that a late handler had set had two beats after a reclaim"],
   ["cut", 138, "a caller doubted because of a loss that a cut had hidden from it until just before"],
+  ["slow", 200574, "messages waited for a shard that nobody had had yet, and whose node was frozen"],
+  ["slow", 201684, "the same, while the only other node left"],
+  [
+    "half",
+    201846,
+    "a node was declared dead when it was gone for a moment only, and for one of the others for longer",
+  ],
 ];
 
 describe("simulate()", () => {
