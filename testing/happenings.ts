@@ -109,15 +109,15 @@ export interface Span {
   to: number;
 }
 
-/** Where an actor's messages are handled from some time on, by the ownership record; before there is one, by placement. */
+/** Where an actor's messages are handled from some time on, by the ownership record. */
 export interface Place {
   readonly at: number;
-  /** By name: its owner, the target if its shard moves, and where it is late. Of a shard that nobody has had: who should. */
+  /** By name: its owner, the target if its shard moves, and where it is late. None before anybody has had the shard. */
   readonly nodes: readonly string[];
   /** On the way into the state bucket, or there: its running handlers are waited for, and asks are refused. */
   readonly isParking: boolean;
-  /** Whether anybody has had the shard: no message for it was sent before. */
-  readonly isTaken: boolean;
+  /** Who should take the shard, by placement, while nobody has it. No message for it goes to that node before it does. */
+  readonly heir: string | undefined;
 }
 
 /** Something that was done to a node from outside. */

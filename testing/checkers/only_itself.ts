@@ -16,7 +16,7 @@ const AFTER_MS = 1_000;
  * - handlers and hooks of its own actor, and what that actor has sent and what has not arrived: a move waits for it, and
  *   so does the end of one whose handler failed;
  * - a node that something is done to, while it sends the message, owns the actor, is about to, has the actor late, or
- *   should own the actor's shard, which nobody has had yet;
+ *   should take its shard, which nobody has: none has had it yet, or its owner is dead;
  * - the way into the state bucket, as long as nobody hosts the kind.
  * Only a history is judged in which nothing is lost by chance.
  */
@@ -56,9 +56,7 @@ function arrivedAt(history: History, { to: actor, sentAt, endedAt, outcome }: Ca
   if (outcome === undefined) return Infinity;
   if (outcome !== "unknown") return endedAt;
   const places = history.places.get(actor) ?? [];
-  const there = places.filter(
-    ({ at, isTaken }, i) => isTaken && at <= endedAt && (places[i + 1]?.at ?? Infinity) >= sentAt,
-  );
+  const there = places.filter(({ at }, i) => at <= endedAt && (places[i + 1]?.at ?? Infinity) >= sentAt);
   const troubles = there.flatMap(({ nodes }) =>
     history.disturbances.filter(
       ({ node, from, to }) => nodes.includes(node) && from <= endedAt && to >= sentAt,
@@ -73,9 +71,9 @@ function diedAt({ deaths }: History, name: string, since: number): number {
 }
 
 /** What may hold up an actor while it is there. */
-function causesAt(history: History, { at: from, nodes, isParking }: Place, to: number): Span[] {
+function causesAt(history: History, { at: from, nodes, isParking, heir }: Place, to: number): Span[] {
   if (isParking) return [{ from, to }];
-  return troublesOf(history, nodes).map((span) => ({
+  return troublesOf(history, heir === undefined ? nodes : [...nodes, heir]).map((span) => ({
     from: Math.max(span.from, from),
     to: Math.min(span.to, to),
   }));

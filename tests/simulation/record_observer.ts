@@ -12,7 +12,7 @@ import {
 } from "../../cluster/protocol.ts";
 import type { MemoryBucket } from "../../transport/memory_bucket.ts";
 import type { History } from "../../testing/history.ts";
-import { FirstPlaces } from "./first_places.ts";
+import { Places } from "./places.ts";
 
 /** A moment at which a fault may be at its worst: a record was written, and nobody has heard of it yet. */
 export interface Moment {
@@ -30,12 +30,10 @@ export class RecordObserver {
   readonly #history: History;
   readonly #actorsOf: (kind: string, shard: number) => readonly string[];
   readonly #onMoment: (moment: Moment) => void;
-  readonly #firstPlaces: FirstPlaces;
+  readonly #places: Places;
   readonly #codec = recordCodec();
   readonly #nodes = new Map<string, NodeRecord>();
   readonly #shards = new Map<string, ShardRecord>();
-  /** By key of their shard. */
-  readonly #actors = new Map<string, readonly string[]>();
 
   constructor(
     bucket: MemoryBucket,
@@ -46,7 +44,7 @@ export class RecordObserver {
     this.#history = history;
     this.#onMoment = onMoment;
     this.#actorsOf = actorsOf;
-    this.#firstPlaces = new FirstPlaces(history, actorsOf);
+    this.#places = new Places(history, actorsOf);
     bucket.onChange(({ key, value }) => {
       if (value === undefined) return;
       if (key.startsWith("nodes.")) this.#node(this.#codec.decodeNode(value));
@@ -57,7 +55,7 @@ export class RecordObserver {
   #node(next: NodeRecord): void {
     const before = this.#nodes.get(next.node);
     this.#nodes.set(next.node, next);
-    this.#firstPlaces.saw(next);
+    this.#places.sawNode(next);
     if (next.state === before?.state && next.incarnation === before.incarnation)
       return this.#onMoment({ what: "renewed", key: "", from: next.node, to: next.node, late: 0 });
     this.#history.note(`record of node ${next.node} ${next.incarnation} ${next.state}`);
@@ -81,10 +79,9 @@ export class RecordObserver {
   #shard(key: string, next: ShardRecord): void {
     const before = this.#shards.get(key);
     this.#shards.set(key, next);
-    this.#firstPlaces.taken(key);
+    this.#places.sawShard(key, next);
     const { owner, epoch, floor, state } = next;
     this.#history.note(`record of ${key} ${owner.node} ${epoch} ${floor} ${state}`);
-    this.#place(key, next);
     if (before === undefined) return;
     const fault = this.#faultOf(before, next);
     if (fault !== undefined)
@@ -92,18 +89,6 @@ export class RecordObserver {
     if (epoch !== before.epoch && floor === epoch && !sameNode(owner, before.owner))
       this.#claimed(key, before, epoch);
     this.#tell(key, before, next);
-  }
-
-  #place(key: string, { owner, to, state, late }: ShardRecord): void {
-    const [, kind = "", shard = ""] = key.split(".");
-    const actors = this.#actors.get(key) ?? this.#actorsOf(kind, Number(shard));
-    this.#actors.set(key, actors);
-    const isParking = state === "parked" || to === "bucket";
-    for (const actor of actors) {
-      const lateAt = late.filter(({ name }) => `${kind}/${name}` === actor).map(({ at }) => at.node);
-      const nodes = [owner.node, ...(isNode(to) ? [to.node] : []), ...lateAt];
-      this.#history.placed(actor, { nodes, isParking, isTaken: true });
-    }
   }
 
   /** What was there is lost; of actors that are late at a node that lives only their mail. */

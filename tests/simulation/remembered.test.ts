@@ -36,6 +36,12 @@ const REMEMBERED: readonly (readonly [Profile, number, string])[] = [
   ["slow", 200574, "messages waited for a shard that nobody had had yet, and whose node was frozen"],
   ["slow", 201684, "the same, while the only other node left"],
   [
+    "slow",
+    300161,
+    "messages waited for a shard whose owner was dead, and who should have claimed it was frozen",
+  ],
+  ["slow", 300399, "the same, with one who was frozen as the death was written"],
+  [
     "half",
     201846,
     "a node was declared dead when it was gone for a moment only, and for one of the others for longer",

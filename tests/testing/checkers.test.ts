@@ -336,7 +336,7 @@ describe("CHECKERS, of waiting,", () => {
   const waits = (during: (r: Recorder) => void, isCalm = true) =>
     found((r) => {
       r.history.isCalm = isCalm;
-      r.history.placed(ACTOR, { nodes: ["n1"], isParking: false, isTaken: true });
+      r.history.placed(ACTOR, { nodes: ["n1"], isParking: false, heir: undefined });
       const call = r.history.sent("s", ACTOR, 1, "ask", 5_000, true, "n2.1");
       during(r);
       r.now = 3_000;
@@ -398,7 +398,7 @@ describe("CHECKERS, of waiting,", () => {
   test("check() lets a call whose caller has given up excuse it, until it cannot arrive any more", () => {
     const given = (frozen: string, diesAt: number | undefined) =>
       waits((r) => {
-        r.history.placed("kind/c", { nodes: ["n3"], isParking: false, isTaken: true });
+        r.history.placed("kind/c", { nodes: ["n3"], isParking: false, heir: undefined });
         r.history.disturbed("freeze", frozen);
         const call = r.history.sent(`${ACTOR}#1`, "kind/c", 1, "ask", 200, false);
         r.now = 200;
@@ -422,22 +422,22 @@ describe("CHECKERS, of waiting,", () => {
     const movesAway = waits((r) => {
       const end = r.history.disturbed("freeze", "n1");
       r.now = 500;
-      r.history.placed(ACTOR, { nodes: ["n3"], isParking: false, isTaken: true });
+      r.history.placed(ACTOR, { nodes: ["n3"], isParking: false, heir: undefined });
       r.now = 2_900;
       end();
     });
     expect(movesAway).toEqual(["I8"]);
   });
 
-  test("check() lets the trouble of who should own what nobody has had excuse it, and not for a message to him", () => {
-    const proposed = (node: string) => (r: Recorder) => {
-      r.history.placed(ACTOR, { nodes: [node], isParking: false, isTaken: false });
+  test("check() lets the trouble of who should take what nobody has excuse it, and not for a message to him", () => {
+    const awaits = (node: string) => (r: Recorder) => {
+      r.history.placed(ACTOR, { nodes: [], isParking: false, heir: node });
       troubled("n3")(r);
     };
-    expect(waits(proposed("n3"))).toEqual([]);
-    expect(waits(proposed("n4"))).toEqual(["I8"]);
+    expect(waits(awaits("n3"))).toEqual([]);
+    expect(waits(awaits("n4"))).toEqual(["I8"]);
     const gaveUp = waits((r) => {
-      r.history.placed("kind/c", { nodes: ["n3"], isParking: false, isTaken: false });
+      r.history.placed("kind/c", { nodes: [], isParking: false, heir: "n3" });
       r.history.disturbed("freeze", "n3");
       const call = r.history.sent(`${ACTOR}#1`, "kind/c", 1, "ask", 200, false);
       r.now = 200;
@@ -447,9 +447,9 @@ describe("CHECKERS, of waiting,", () => {
   });
 
   test("check() lets the way into the bucket excuse it", () => {
-    expect(waits((r) => r.history.placed(ACTOR, { nodes: ["n1"], isParking: true, isTaken: true }))).toEqual(
-      [],
-    );
+    expect(
+      waits((r) => r.history.placed(ACTOR, { nodes: ["n1"], isParking: true, heir: undefined })),
+    ).toEqual([]);
   });
 });
 
