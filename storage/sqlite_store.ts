@@ -105,7 +105,10 @@ class SqliteStore implements Store {
       "INSERT OR REPLACE INTO entries (kind, shard, name, revision, nonce, timers, bytes) VALUES (?, ?, ?, ?, ?, ?, ?)",
     );
     this.#delete = database.prepare(`DELETE FROM entries ${THIS}`);
-    this.#timed = database.prepare("SELECT name FROM entries WHERE kind = ? AND shard = ? AND timers = 1");
+    // as bytes: one of the runtimes ends a text at its first NUL
+    this.#timed = database.prepare(
+      "SELECT CAST(name AS BLOB) AS name FROM entries WHERE kind = ? AND shard = ? AND timers = 1",
+    );
     this.#epoch = database.prepare("SELECT epoch FROM epochs WHERE kind = ? AND shard = ?");
     this.#raise = database.prepare(
       `INSERT INTO epochs VALUES (?, ?, ?)
@@ -157,7 +160,7 @@ class SqliteStore implements Store {
 
   /** The mark is part of the entry, so it is never wrong. */
   timed(kind: string, shard: number): Promise<string[]> {
-    return this.#answer("list", () => this.#timed.all(kind, shard).map(({ name }) => String(name)));
+    return this.#answer("list", () => this.#timed.all(kind, shard).map(nameOf));
   }
 
   highestEpoch(kind: string, shard: number): Promise<number> {
@@ -201,6 +204,10 @@ class SqliteStore implements Store {
       throw new RecordsUnavailableError(`Cannot ${what} in the store: ${words}`, { cause });
     }
   }
+}
+
+function nameOf({ name }: Record<string, unknown>): string {
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(name as Uint8Array);
 }
 
 function headOf(row: Record<string, unknown>): StoreHead {

@@ -15,7 +15,7 @@ import type { StoreKey } from "./store.ts";
 export class TimerMarks {
   readonly #records: Records;
   readonly #encoder: TextEncoder = new TextEncoder();
-  readonly #decoder: TextDecoder = new TextDecoder();
+  readonly #decoder: TextDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
   constructor(records: Records) {
     this.#records = records;

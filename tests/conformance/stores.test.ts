@@ -180,6 +180,16 @@ for (const backend of [...overRecords(), overSqlite()]) {
       expect(await bench.done(store.timed("cart", 5))).toEqual([]);
     });
 
+    test("timed() gives names as they are, whatever characters they hold", async () => {
+      const plain = ["a", "b", "e\u0301", "é", "'", " ", "👍".repeat(100)];
+      const names = [...plain, "a\0b", "a\0", "\0", "\uFEFFa", `\uFEFF${"a".repeat(100)}`];
+      for (const [i, name] of names.entries())
+        await committed(write(0, bytesOf(4, i), { name, timers: true }));
+      expect((await bench.done(store.timed("cart", 3))).sort()).toEqual([...names].sort());
+      for (const [i, name] of names.entries())
+        expect((await bench.done(store.load({ ...KEY, name })))?.bytes).toEqual(bytesOf(4, i));
+    });
+
     test("timed() names nobody whose timers have ended", async () => {
       const first = await committed(write(0, bytesOf(1, 1), { timers: true }));
       const second = await committed(write(first, bytesOf(1, 2), { hadTimers: true }));
