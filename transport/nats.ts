@@ -15,6 +15,7 @@ import {
 import { ConfigurationError, ServerError } from "../errors.ts";
 import { type Clock, systemClock } from "../platform/clock.ts";
 import { expectUncaught } from "../platform/uncaught.ts";
+import { checkOptions } from "./nats_checks.ts";
 import { NatsTransport } from "./nats_core.ts";
 import { openNatsRecords } from "./nats_records.ts";
 import { connect } from "./nats_socket.ts";
@@ -92,13 +93,12 @@ const VERSION_MIN = [2, 9, 10] as const;
  * Connects to a nats-server of version 2.9.10 or newer.
  *
  * @throws {ServerError} if none answers in time, or if it is too old
- * @throws {ConfigurationError} if the server refuses the credentials
+ * @throws {ConfigurationError} for options that cannot work, or if the server refuses the credentials
  */
 export async function natsTransport(options: NatsOptions = {}): Promise<NatsTransportConnection> {
   const clock = options.clock ?? systemClock();
-  const forgiveNoMore = options.tls === undefined ? () => {} : expectUncaught(isTlsAlert);
-  // the last attempt's alert may come after its end
-  const settle = () => void clock.after(ALERT_LATE_MS, forgiveNoMore);
+  checkOptions(options);
+  const settle = options.tls === undefined ? () => {} : expectAlerts(clock);
   let client: NatsConnection;
   try {
     client = await connectInTime(options, clock);
@@ -123,6 +123,12 @@ export async function natsTransport(options: NatsOptions = {}): Promise<NatsTran
     onRefused: (listener) => transport.onRefused(listener),
     close: () => transport.close().finally(settle),
   };
+}
+
+/** @returns what is called when the connection is over; the last attempt's alert may come after that */
+function expectAlerts(clock: Clock): () => void {
+  const forgiveNoMore = expectUncaught(isTlsAlert);
+  return () => void clock.after(ALERT_LATE_MS, forgiveNoMore);
 }
 
 /** What a server says that refuses our certificate, now or at a reconnect. */

@@ -11,7 +11,13 @@ import {
   type NatsConnection,
   type Status,
 } from "@nats-io/nats-core";
-import { BusyError, PermissionError, TooLargeError, UnavailableError } from "../errors.ts";
+import {
+  BusyError,
+  ConfigurationError,
+  PermissionError,
+  TooLargeError,
+  UnavailableError,
+} from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import { headerLine } from "./headers.ts";
 import type { Incoming, PublishOptions, Subscription, Transport, TransportStatus } from "./transport.ts";
@@ -89,6 +95,8 @@ export class NatsTransport implements Transport {
         this.#report(thrown);
       }
     };
+    if (this.#client.isClosed())
+      throw new ConfigurationError(`Cannot subscribe to "${subject}": current connection is closed`);
     const queue = options?.queue;
     const inner = this.#client.subscribe(subject, queue === undefined ? { callback } : { callback, queue });
     return {
