@@ -8,7 +8,8 @@ import { EventBus, type NodeEvent } from "./events.ts";
 import type { Contract } from "./actors/contract.ts";
 import { type Hosted, hostTable } from "./actors/host.ts";
 import { type CallOptions, type Ref, RefFactory } from "./actors/ref.ts";
-import type { NodeId } from "./cluster/protocol.ts";
+import { type NodeId, WEIGHT_MAX } from "./cluster/protocol.ts";
+import { checkDoor } from "./delivery/door_options.ts";
 import type { Router } from "./delivery/router.ts";
 import { type LeaveOptions, type LeaveReport, leaveCluster } from "./handoff/leave.ts";
 import type { ActorNode, NodeOptions } from "./node/api.ts";
@@ -17,7 +18,7 @@ import { inspectNode, type NodeInspection } from "./node/inspect.ts";
 import { LastingChannel, type Routing } from "./node/lasting_channel.ts";
 import { Life, type LifePorts } from "./node/life.ts";
 import { Rejoin } from "./node/rejoin.ts";
-import { settingsWith } from "./node/settings.ts";
+import { checkOption, settingsWith } from "./node/settings.ts";
 import { systemClock } from "./platform/clock.ts";
 import { silentLog } from "./platform/log.ts";
 import { systemRandom } from "./platform/random.ts";
@@ -64,6 +65,9 @@ function lifePorts(options: NodeOptions, connection: Connection): LifePorts {
   const cluster = options.cluster ?? "baton";
   checkIdentifier("node name", name);
   checkIdentifier("cluster", cluster);
+  checkOption("weight", options.weight, WEIGHT_MAX);
+  checkOption("leaveDeadlineMs", options.leaveDeadlineMs, Infinity);
+  if (typeof options.door === "object") checkDoor(options.door);
   return {
     name,
     cluster,

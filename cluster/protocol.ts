@@ -23,6 +23,9 @@ export interface NodeId {
   readonly incarnation: string;
 }
 
+/** Largest weight of a node. */
+export const WEIGHT_MAX = 1_000_000;
+
 /** A kind that a node hosts. */
 export interface HostedKind {
   readonly kind: string;
@@ -164,7 +167,7 @@ const nodeSchema = z.object({
   ...id.shape,
   state: z.enum(["up", "leaving", "gone", "dead"]),
   kinds: z.array(z.object({ kind: word, shards, stateVersion: count })).max(10_000),
-  weight: z.number().min(0).max(1_000_000),
+  weight: z.number().min(0).max(WEIGHT_MAX),
   protocol: z.array(z.int().min(1)).max(64),
   runtime: z.string().max(255),
   renewal: count,

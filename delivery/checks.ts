@@ -39,7 +39,7 @@ export function checkSize({ message, caller }: Request, argument: unknown, scale
 const CHAIN_BYTES_MAX = 49_152;
 
 /** Longest time a call may ask for: what timers can count. */
-const TIMEOUT_MAX_MS = 2_147_483_647;
+export const TIMEOUT_MAX_MS = 2_147_483_647;
 
 /** @throws {InvalidArgumentError} */
 export function checkTimeout(timeoutMs: number): void {

@@ -24,25 +24,11 @@ import type { Codec } from "../transport/codec.ts";
 import { toJsonText } from "../transport/json.ts";
 import { type DoorAddress, encodeToken, isPublishable, type Subjects } from "../transport/subjects.ts";
 import type { Incoming, Subscription, Transport } from "../transport/transport.ts";
+import { type DoorOptions, doorOptions, type DoorSettings } from "./door_options.ts";
 import type { Router } from "./router.ts";
 import type { DeliverySettings } from "./settings.ts";
 
-/** How the door behaves. */
-export interface DoorOptions {
-  /** Kinds that may be called. Default: every kind of the cluster. */
-  readonly expose?: readonly string[];
-  /** What reply subjects must begin with; anything else is dropped and counted. Default `["_INBOX."]`. */
-  readonly replyPrefixes?: readonly string[];
-  /** Longest time a call may take, in milliseconds. Default 5,000. A client may ask for less by `Baton-Timeout-Ms`. */
-  readonly timeoutMs?: number;
-  /** Calls that may be on their way at once; more are refused as `busy`. Default 10,000. */
-  readonly callsMax?: number;
-  /**
-   * Whether a client is told the message, `code` and `name` of what a handler threw. Default false: such texts are
-   * written for logs, and may tell more than a client should know.
-   */
-  readonly showHandlerErrors?: boolean;
-}
+export type { DoorOptions } from "./door_options.ts";
 
 /** What it works with. */
 export interface DoorPorts {
@@ -62,7 +48,7 @@ const CBOR = "application/cbor";
 /** See the module's text. */
 export class Door {
   readonly #ports: DoorPorts;
-  readonly #options: Required<Omit<DoorOptions, "expose">> & Pick<DoorOptions, "expose">;
+  readonly #options: DoorSettings;
   #subscription: Subscription | undefined;
   #calls = 0;
   /** Requests whose reply subject was not to be trusted. */
@@ -70,13 +56,7 @@ export class Door {
 
   constructor(ports: DoorPorts, options: DoorOptions) {
     this.#ports = ports;
-    this.#options = {
-      replyPrefixes: ["_INBOX."],
-      timeoutMs: ports.settings.callTimeoutMs,
-      callsMax: 10_000,
-      showHandlerErrors: false,
-      ...options,
-    };
+    this.#options = doorOptions(options, ports.settings.callTimeoutMs);
   }
 
   open(): void {

@@ -7,6 +7,7 @@ import { ConfigurationError } from "../errors.ts";
 import { LEASE_TIMES, type LeaseTimes } from "../cluster/lease_times.ts";
 import { CLEANER_DEFAULTS, type CleanerSettings } from "../cluster/cleaner.ts";
 import { PULSE_TIMES, type PulseTimes } from "../cluster/pulse_times.ts";
+import { TIMEOUT_MAX_MS } from "../delivery/checks.ts";
 import { DELIVERY_DEFAULTS, type DeliverySettings } from "../delivery/settings.ts";
 import { HANDOFF_DEFAULTS, type HandoffSettings } from "../handoff/settings.ts";
 
@@ -65,5 +66,18 @@ export function settingsWith(given: Partial<Settings>): Settings {
     if (typeof value !== "number" || !(value >= least))
       throw new ConfigurationError(`Cannot use the setting "${name}": current value is ${String(value)}`);
   }
+  const { callTimeoutMs = 1 } = given;
+  if (callTimeoutMs > TIMEOUT_MAX_MS)
+    throw new ConfigurationError(
+      `Cannot let calls end without a deadline of up to ${TIMEOUT_MAX_MS} ms: current value is ${callTimeoutMs}`,
+    );
   return { ...DEFAULT_SETTINGS, ...given };
+}
+
+/** What may be given for `name` beside the settings. @throws {ConfigurationError} for a number that cannot work */
+export function checkOption(name: string, value: number | undefined, most: number): void {
+  if (value === undefined || (typeof value === "number" && value >= 0 && value <= most)) return;
+  throw new ConfigurationError(
+    `Cannot use "${name}" that is not from 0 to ${most}: current value is ${String(value)}`,
+  );
 }

@@ -1,7 +1,7 @@
 // The door, as a client sees it that is not ours: the older `nats` package.
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { connect, headers, type Msg, type NatsConnection } from "nats";
-import { type ActorNode, natsTransport, startNode } from "../../mod.ts";
+import { type ActorNode, type DoorOptions, natsTransport, startNode } from "../../mod.ts";
 import { createCodec } from "../../transport/codec.ts";
 import { encodeToken } from "../../transport/subjects.ts";
 import { until, within } from "../support/conditions.ts";
@@ -196,3 +196,16 @@ describe("the door", () => {
     expect(heard.filter((text) => /^\d$|code/.test(text))).toEqual([]);
   });
 });
+
+test("the door is as by default where an option is undefined", async () => {
+  const transport = await natsTransport({ servers: server.url });
+  const none = { replyPrefixes: undefined, timeoutMs: undefined, callsMax: undefined, expose: undefined };
+  const door = none as unknown as DoorOptions; // what a program passes on that has got nothing itself
+  const node = await startNode({ cluster: "other", transport, door, signals: false, hosts: [hostLedger()] });
+  nodes.push(node);
+  const reply = await within(
+    client.request("other.call.ledger.alice.read", undefined, { timeout: 8_000 }),
+    10_000,
+  );
+  expect(reply.json()).toEqual([]);
+}, 20_000);

@@ -41,6 +41,17 @@ describe("startNode()", () => {
       { settings: { drainMs: Number.NaN } },
       { settings: { drainMs: "5" as unknown as number } },
       { settings: { leaseMs: 1_000 } },
+      { settings: { callTimeoutMs: Infinity } },
+      { weight: -1 },
+      { weight: Number.NaN },
+      { weight: Infinity },
+      { leaveDeadlineMs: -1 },
+      { leaveDeadlineMs: Number.NaN },
+      { door: { replyPrefixes: [""] } },
+      { door: { replyPrefixes: "_INBOX." as unknown as string[] } },
+      { door: { timeoutMs: 0 } },
+      { door: { timeoutMs: Infinity } },
+      { door: { callsMax: Number.NaN } },
     ];
     for (const [index, options] of wrong.entries()) {
       const transport = cluster.network.connect("wrong");
