@@ -203,6 +203,7 @@ test("the door is as by default where an option is undefined", async () => {
   const door = none as unknown as DoorOptions; // what a program passes on that has got nothing itself
   const node = await startNode({ cluster: "other", transport, door, signals: false, hosts: [hostLedger()] });
   nodes.push(node);
+  await within(transport.transport.flush(), 5_000); // the server knows its subscriptions
   const reply = await within(
     client.request("other.call.ledger.alice.read", undefined, { timeout: 8_000 }),
     10_000,
