@@ -52,6 +52,8 @@ export class History {
     readonly state: Fold;
     readonly handled: number;
   }[] = [];
+  /** Times in which a connection was lost for a moment, shorter than any lease: no disturbance, but a caller may miss word. */
+  readonly blinks: { readonly node: string; readonly from: number; to: number }[] = [];
   /** When handlers ended well, by `n of sender to actor`. */
   readonly endings: Map<string, number> = new Map();
   /** Times in which a handler or hook of an actor ran, by actor. */
@@ -206,6 +208,15 @@ export class History {
     return () => {
       this.note(`end of ${what} ${node}`);
       disturbance.to = this.#now();
+    };
+  }
+
+  /** A node loses its connection for a moment. @returns what notes its end */
+  blinked(node: string): () => void {
+    const blink = { node, from: this.#now(), to: Infinity };
+    this.blinks.push(blink);
+    return () => {
+      blink.to = this.#now();
     };
   }
 

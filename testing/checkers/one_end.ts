@@ -10,8 +10,8 @@ import { type Checker, checker } from "./checker.ts";
 const SLACK_MS = 1_000;
 /** With nothing wrong but lost messages an answer gets through within this time, in milliseconds. */
 const ANSWER_MS = 2_000;
-/** Word of a loss may need this long, in milliseconds: a connection that is lost for a moment misses it until it is back. */
-const LAG_MS = 1_000;
+/** Word of a loss may need this long, in milliseconds. */
+const LAG_MS = 500;
 
 /** Each message ends once and in time; it is handled at most once; never both handled and refused. */
 export const oneEnd: Checker = checker("I2", "one end for each message", function* (history) {
@@ -106,14 +106,14 @@ function* faultsOfUnknown(history: History, call: Call): Iterable<string> {
 
 /**
  * How much later than it happened a caller may have heard of a loss: he may have been cut off meanwhile, or until just
- * before, so that what he missed is still on its way to him.
+ * before, so that what he missed is still on its way to him. What was on its way when the cut began he missed as well.
  */
-function lagMs({ disturbances }: History, { origin, sentAt, endedAt }: Call): number {
+function lagMs({ disturbances, blinks }: History, { origin, sentAt, endedAt }: Call): number {
   const node = nodeOf(origin);
-  const cuts = disturbances.filter(
+  const cuts = [...disturbances, ...blinks].filter(
     (each) => (each.node === node || each.node === "*") && each.from <= endedAt && each.to >= sentAt - LAG_MS,
   );
-  return Math.max(LAG_MS, ...cuts.map(({ from }) => sentAt - from + LAG_MS)); // word of it may have been under way then
+  return Math.max(LAG_MS, ...cuts.map(({ from }) => sentAt - from + LAG_MS));
 }
 
 function nodeOf(origin: string): string {

@@ -304,18 +304,20 @@ class Simulation {
     }
     if (chance < 0.8) return lives.flow(lives.replace(one), one);
     if (chance < 0.85) return up.forEach((life) => void leave(life));
-    if (chance < 0.95 && !this.#profile.isCalm) return lives.flow(this.#blink(one.process));
+    if (chance < 0.95 && !this.#profile.isCalm) return lives.flow(this.#blink(one));
     join();
     leave(one);
   }
 
   /** A connection is lost for a moment, shorter than any lease. */
-  async #blink(name: string): Promise<void> {
-    this.#history.note(`cut ${name}`);
-    this.#cluster.cut(name);
+  async #blink({ name, process }: Life): Promise<void> {
+    this.#history.note(`cut ${process}`);
+    const back = this.#history.blinked(name);
+    this.#cluster.cut(process);
     await this.#cluster.sleep(20 + this.#random.next() * 600);
-    this.#cluster.heal(name);
-    this.#history.note(`healed ${name}`);
+    this.#cluster.heal(process);
+    back();
+    this.#history.note(`healed ${process}`);
   }
 
   // ---- the end

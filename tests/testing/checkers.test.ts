@@ -175,7 +175,22 @@ describe("CHECKERS", () => {
         r.now += 50;
         r.history.ended(call, "unknown", "outcome-unknown");
       });
-    expect([doubted(0), doubted(100), doubted(1_100)]).toEqual([[], [], ["I2"]]);
+    expect([doubted(0), doubted(100), doubted(600)]).toEqual([[], [], ["I2"]]);
+  });
+
+  test("check() lets a loss excuse a doubt that a blink hid from its caller, or word of it that was on its way then", () => {
+    const doubted = (node: string, beforeMs: number) =>
+      found((r) => {
+        r.history.lost(ACTOR, 2);
+        r.now += beforeMs;
+        const back = r.history.blinked(node);
+        r.now += 600;
+        back();
+        const call = r.history.sent("s", ACTOR, 1, "tell", 1_000, true, "n1.1");
+        r.now += 50;
+        r.history.ended(call, "unknown", "outcome-unknown");
+      });
+    expect([doubted("n1", 50), doubted("n1", 550), doubted("n2", 50)]).toEqual([[], ["I2"], ["I2"]]);
   });
 
   test("check() lets a loss excuse a lost tell and a doubt, and nothing else", () => {
