@@ -3,16 +3,13 @@
 import type { Records } from "../transport/records.ts";
 import { natsTransport } from "../transport/nats.ts";
 import { pause } from "./faults.ts";
+import { PATIENCE, type Patience, patientAnswer } from "./patience.ts";
 import { type Mark, UNWRITTEN, Witnessed } from "./witnessed.ts";
 
-export interface WitnessOptions {
+export interface WitnessOptions extends Partial<Patience> {
   readonly records: Records;
   /** Between two writes, in milliseconds; one at a time. Default 150. */
   readonly pauseMs?: number;
-  /** How long the servers may say that a write is missing before it is lost, in milliseconds. Default 5,000. */
-  readonly confirmMs?: number;
-  /** How long they may be silent, in milliseconds. Default 15,000. */
-  readonly answerMs?: number;
 }
 
 /** What the servers have lost, if they have. */
@@ -24,8 +21,7 @@ export interface Testimony {
 }
 
 const KEYS = ["a", "b", "c", "d", "e"] as const;
-const AGAIN_MS = 250;
-const DEFAULTS = { pauseMs: 150, confirmMs: 5_000, answerMs: 15_000 } as const;
+const DEFAULTS = { pauseMs: 150, ...PATIENCE } as const;
 
 export class Witness {
   readonly #keys: ReadonlyMap<string, Witnessed> = new Map(KEYS.map((key) => [key, new Witnessed()]));
@@ -101,21 +97,14 @@ export class Witness {
     return { value: Number(new TextDecoder().decode(entry.value)), revision: entry.revision };
   }
 
-  /** Asks until nothing is missing; a server that leads no more may still answer for a while. */
   async #judge(key: string, known: Witnessed): Promise<Testimony> {
-    const { confirmMs, answerMs } = this.#options;
-    const beganAt = performance.now();
-    let answeredAt: number | undefined;
-    for (;;) {
-      const found = await this.#found(key);
-      const now = performance.now();
-      if (found !== undefined) {
-        answeredAt ??= now;
-        if (!known.lacks(found) || now - answeredAt >= confirmMs) return told(key, known, found);
-      } else if (now - beganAt >= answerMs)
-        return { lost: 0, whats: [`nobody answered for key ${key} within ${answerMs} ms`] };
-      await pause(AGAIN_MS, new AbortController().signal);
-    }
+    const found = await patientAnswer(
+      () => this.#found(key),
+      (mark) => !known.lacks(mark),
+      this.#options,
+    );
+    if (found !== undefined) return told(key, known, found);
+    return { lost: 0, whats: [`nobody answered for key ${key} within ${this.#options.answerMs} ms`] };
   }
 
   /** @returns `undefined` if nobody answers. A bucket that is no more holds nothing. */
