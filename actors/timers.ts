@@ -4,7 +4,7 @@
  * @module
  */
 import { BusyError } from "../errors.ts";
-import type { Clock, Timer } from "../platform/clock.ts";
+import { type Clock, DELAY_MAX_MS, type Timer } from "../platform/clock.ts";
 import type { Codec } from "../transport/codec.ts";
 import type { Mail } from "./mail.ts";
 
@@ -36,9 +36,6 @@ export interface ActorTimer {
   queued: boolean;
   alarm: Timer | undefined;
 }
-
-/** Longest time that the runtimes' timers can count; a longer one is counted in parts. */
-const ALARM_MAX_MS = 2_147_483_647;
 
 /** Timers an actor may have. */
 export const TIMERS_MAX = 1_000;
@@ -156,8 +153,8 @@ export class ActorTimers {
   #arm(timer: ActorTimer): void {
     timer.alarm?.cancel();
     const waitMs = Math.max(0, timer.dueAt - this.#clock.now());
-    if (waitMs <= ALARM_MAX_MS) timer.alarm = this.#clock.after(waitMs, () => this.#due(timer));
-    else timer.alarm = this.#clock.after(ALARM_MAX_MS, () => this.#arm(timer));
+    if (waitMs <= DELAY_MAX_MS) timer.alarm = this.#clock.after(waitMs, () => this.#due(timer));
+    else timer.alarm = this.#clock.after(DELAY_MAX_MS, () => this.#arm(timer)); // a longer time is counted in parts
   }
 
   #due(timer: ActorTimer): void {

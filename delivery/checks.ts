@@ -6,6 +6,7 @@
 import { CallCycleError, InvalidArgumentError } from "../errors.ts";
 import { unfitArgument } from "../actors/argument.ts";
 import { validate } from "../actors/schema.ts";
+import { DELAY_MAX_MS } from "../platform/clock.ts";
 import { tooLarge } from "./ends.ts";
 import { CHAIN_MAX } from "./frame.ts";
 import type { Outgoing, Request } from "./outgoing.ts";
@@ -39,7 +40,7 @@ export function checkSize({ message, caller }: Request, argument: unknown, scale
 const CHAIN_BYTES_MAX = 49_152;
 
 /** Longest time a call may ask for: what timers can count. */
-export const TIMEOUT_MAX_MS = 2_147_483_647;
+export const TIMEOUT_MAX_MS = DELAY_MAX_MS;
 
 /** @throws {InvalidArgumentError} */
 export function checkTimeout(timeoutMs: number): void {

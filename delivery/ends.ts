@@ -71,7 +71,7 @@ export function outcomeUnknown({ kind, name, message }: Unanswered, state: strin
 const NOT_HANDLED: ReadonlySet<string> = new Set(["aborted", "call-cycle", "node-stopped"]);
 
 /** The end of a message that was sent again after a loss: a refusal of its copy is no word about the one before. */
-export function unlessDenied(about: Unanswered, error: unknown): unknown {
+export function endAfterLoss(about: Unanswered, error: unknown): unknown {
   const denied = error instanceof ActorError && (error.retryable || NOT_HANDLED.has(error.code));
   if (!denied) return error;
   return outcomeUnknown(about, `sent again after its owner was lost, and then refused with "${error.code}"`);

@@ -9,7 +9,7 @@ import type { AskMessage, TellMessage } from "../actors/contract.ts";
 import type { CallOptions } from "../actors/ref.ts";
 import type { NodeId } from "../cluster/protocol.ts";
 import { copyValue } from "../transport/value.ts";
-import { tooLarge, type Unanswered, unlessDenied } from "./ends.ts";
+import { endAfterLoss, tooLarge, type Unanswered } from "./ends.ts";
 import type { PackableMail, PackedMail } from "./remote_mail.ts";
 import type { Peer } from "./peer.ts";
 import type { Exit } from "./exit.ts";
@@ -75,7 +75,7 @@ export class Outgoing implements PackableMail {
   /** Its promise has ended while a copy might still arrive: its sender is not done with it. */
   #owed = false;
   /** What it is, once an owner was lost who may have handled it, and it goes to the next. */
-  #before: Unanswered | undefined;
+  #resent: Unanswered | undefined;
   /** The lowest epoch under which a copy was sent that may have been admitted. */
   oldestEpoch: number = Infinity;
   #newestEpoch = 0;
@@ -116,7 +116,7 @@ export class Outgoing implements PackableMail {
 
   /** Whether an owner may have admitted it, a lost one included. */
   get maybeAdmitted(): boolean {
-    return this.#before !== undefined || this.#mayBeThere;
+    return this.#resent !== undefined || this.#mayBeThere;
   }
 
   /** Whether an owner since the last loss may have admitted it. */
@@ -214,7 +214,7 @@ export class Outgoing implements PackableMail {
     place.ended = true;
     place.seq = seq;
     this.seq = 0;
-    this.#before = { kind, name, message };
+    this.#resent = { kind, name, message };
     this.#copies = undefined;
     this.oldestEpoch = Infinity;
     this.#newestEpoch = 0;
@@ -228,7 +228,7 @@ export class Outgoing implements PackableMail {
   }
 
   endBadly(error: unknown): void {
-    if (this.#finish()) this.#reject(this.#before ? unlessDenied(this.#before, error) : error);
+    if (this.#finish()) this.#reject(this.#resent ? endAfterLoss(this.#resent, error) : error);
   }
 
   #finish(): boolean {

@@ -66,15 +66,11 @@ export function settingsWith(given: Partial<Settings>): Settings {
     if (typeof value !== "number" || !(value >= least))
       throw new ConfigurationError(`Cannot use the setting "${name}": current value is ${String(value)}`);
   }
-  const { callTimeoutMs = 1 } = given;
-  if (callTimeoutMs > TIMEOUT_MAX_MS)
-    throw new ConfigurationError(
-      `Cannot let calls end without a deadline of up to ${TIMEOUT_MAX_MS} ms: current value is ${callTimeoutMs}`,
-    );
+  checkOption("callTimeoutMs", given.callTimeoutMs, TIMEOUT_MAX_MS);
   return { ...DEFAULT_SETTINGS, ...given };
 }
 
-/** What may be given for `name` beside the settings. @throws {ConfigurationError} for a number that cannot work */
+/** A number that is bounded above too. @throws {ConfigurationError} for a number that cannot work */
 export function checkOption(name: string, value: number | undefined, most: number): void {
   if (value === undefined || (typeof value === "number" && value >= 0 && value <= most)) return;
   throw new ConfigurationError(

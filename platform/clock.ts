@@ -19,8 +19,8 @@ export interface Timer {
   cancel(): void;
 }
 
-/** The runtimes take anything longer for 1 ms. */
-const DELAY_MAX_MS = 2_147_483_647;
+/** Longest time that the runtimes' timers can count, in milliseconds; they take anything longer for 1 ms. */
+export const DELAY_MAX_MS = 2_147_483_647;
 
 /** The clock of this machine. */
 export function systemClock(): Clock {
