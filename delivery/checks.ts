@@ -40,7 +40,7 @@ export function checkSize({ message, caller }: Request, argument: unknown, scale
 const CHAIN_BYTES_MAX = 49_152;
 
 /** Longest time a call may ask for: what timers can count. */
-export const TIMEOUT_MAX_MS = DELAY_MAX_MS;
+export const TIMEOUT_MAX_MS: number = DELAY_MAX_MS;
 
 /** @throws {InvalidArgumentError} */
 export function checkTimeout(timeoutMs: number): void {
