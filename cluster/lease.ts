@@ -131,7 +131,7 @@ export function stepLease(state: LeaseState, event: LeaseEvent, times: LeaseTime
     case "written":
       return onWritten(state, event, times);
     case "conflict":
-      return event.number === state.latest && state.at === "writing" ? read(state, event, times) : [state];
+      return onConflict(state, event, times);
     case "doubt":
       return event.number === state.latest && state.at === "writing"
         ? [backedOff(state, event.now)]
@@ -214,6 +214,12 @@ function acked(state: LeaseState, attempt: Attempt, revision: number, event: Now
   if (next.at === "ended" || !stale) return [next, effect];
   const [sent, ...effects] = send(next, event, times);
   return [sent, effect, ...effects];
+}
+
+/** Of whichever attempt: a slow store answers each one when the next is under way already. */
+function onConflict(state: LeaseState, event: Now & { readonly number: number }, times: LeaseTimes): Step {
+  const isOpen = state.attempts.some(({ number }) => number === event.number);
+  return state.at === "writing" && isOpen ? read(state, event, times) : [state];
 }
 
 function onRead(

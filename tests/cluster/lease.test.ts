@@ -84,6 +84,17 @@ describe("stepLease()", () => {
     expect(state).toMatchObject({ at: "waiting", revision: 11, lastAckedSentAt: 1_500 });
   });
 
+  test("reads after the conflict of any attempt, for a slow store answers each one when the next is under way", () => {
+    const slow = after(due(1_500), due(2_500), due(3_500), { type: "conflict", number: 2, now: 3_700 });
+    expect(slow.state.at).toBe("reading");
+    expect(slow.effects).toEqual([{ type: "read" }]);
+    const known = after(
+      ...[due(1_500), due(2_500), { type: "written", number: 1, revision: 11, now: 2_700 } as const],
+      ...[due(3_000), { type: "conflict", number: 2, now: 3_700 } as const],
+    );
+    expect(known.effects).toEqual([]); // it was sent before an attempt that got through was known
+  });
+
   test("is fenced when a conflict shows that it is dead or followed by another incarnation", () => {
     const conflict: Input[] = [due(1_500), { type: "conflict", number: 1, now: 1_600 }];
     for (const other of [seen(0, 12, "dead"), seen(0, 12, "up", "3-other")]) {
