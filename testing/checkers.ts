@@ -13,9 +13,9 @@ import { nothingFromBelow } from "./checkers/nothing_from_below.ts";
 import { nothingLost } from "./checkers/nothing_lost.ts";
 import { oneEnd } from "./checkers/one_end.ts";
 import { onlyItself } from "./checkers/only_itself.ts";
-import { effectsInOrder, noZombieAnswers, oneOwner } from "./checkers/one_owner.ts";
+import { effectsInOrder, noZombies, oneOwner } from "./checkers/one_owner.ts";
 
-export { fairDeaths, inOrder, keptOnceHeard, neverFresh, nothingLost, noZombieAnswers, oneEnd, oneOwner };
+export { fairDeaths, inOrder, keptOnceHeard, neverFresh, nothingLost, noZombies, oneEnd, oneOwner };
 export { nothingFromBelow, onlyItself, ownDeadlines, storedTimersCome };
 export type { Checker } from "./checkers/checker.ts";
 
@@ -23,7 +23,7 @@ export type { Checker } from "./checkers/checker.ts";
 export const CHECKERS: readonly Checker[] = [
   oneOwner,
   effectsInOrder,
-  noZombieAnswers,
+  noZombies,
   oneEnd,
   ownDeadlines,
   inOrder,

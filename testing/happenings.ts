@@ -36,6 +36,8 @@ export interface Call {
   endedAt: number;
   /** Under which the answer was given, if the answer says so. */
   answerEpoch: number | undefined;
+  /** Under which its sender was, if that is an actor. */
+  senderEpoch?: number;
   /** Declared so in its contract: it may be handled once more after each loss of its actor. */
   idempotent?: boolean;
   /** A stored actor's tell. It is done when it waits for its sender's state to be stored. */

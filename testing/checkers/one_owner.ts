@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Call, History, Started } from "../history.ts";
+import type { History, Started } from "../history.ts";
 import { type Checker, checker } from "./checker.ts";
 
 /**
@@ -38,22 +38,77 @@ export const effectsInOrder: Checker = checker("I1", "effects follow the epochs"
   }
 });
 
-/** Whoever has got an answer from after a loss gets none from before it any more. */
-export const noZombieAnswers: Checker = checker("I1", "no answers from a lost time", function* (history) {
+/** Something of an actor that somebody came to know. */
+interface Seen {
+  readonly at: number;
+  readonly actor: string;
+  readonly epoch: number;
+  /** Who is told in the order in which it is sent, and must not be told of a lost time after a later one. */
+  readonly judges: readonly string[];
+  /** Who knows of it as well. */
+  readonly knows: string;
+  readonly words: string;
+}
+
+/** All callers together: two of them may be one and the same person outside. */
+const ANYBODY = "anybody";
+/** So long after a trouble of a caller's node answers may still come that it had to wait with, in milliseconds. */
+const WAIT_MS = 2_000;
+
+/**
+ * Whoever has got an answer or a message from after a loss gets none from before it any more: a caller, an actor, and
+ * for answers the node that they are on, which also knows what its actors were told; and any caller at all, unless the
+ * answer came from elsewhere and its node was in trouble: then it may be told late what was answered in time.
+ */
+export const noZombies: Checker = checker("I1", "nothing from a lost time", function* (history) {
   const floors = new Map<string, number>();
-  for (const call of answered(history)) {
-    const { sender, to, answerEpoch = 0 } = call;
-    const key = `${sender} → ${to}`;
-    const seen = floors.get(key) ?? 0;
-    if (answerEpoch < seen)
-      yield `${key}: ${call.n} was answered under epoch ${answerEpoch}, after an answer from above ${seen}`;
-    floors.set(key, Math.max(seen, floorOf(history, to, answerEpoch)));
+  const all = [...answersIn(history), ...messagesIn(history)].sort((a, b) => a.at - b.at);
+  for (const { actor, epoch, judges, knows, words } of all) {
+    const seenBy = (who: string) => floors.get(`${who} ← ${actor}`) ?? 0;
+    const witness = judges.find((who) => epoch < seenBy(who));
+    if (witness !== undefined)
+      yield `${words} under epoch ${epoch}, after ${witness} was told from above ${seenBy(witness)}`;
+    const floor = floorOf(history, actor, epoch);
+    for (const who of new Set([...judges, knows])) {
+      const key = `${who} ← ${actor}`;
+      floors.set(key, Math.max(floors.get(key) ?? 0, floor));
+    }
   }
 });
 
-function answered({ calls }: History): Call[] {
-  const done = calls.filter(({ answerEpoch }) => answerEpoch !== undefined);
-  return done.sort((a, b) => a.endedAt - b.endedAt);
+function* answersIn(history: History): Iterable<Seen> {
+  const nodes = new Map(
+    history.handled.map(({ n, sender, actor, node }) => [`${n} ${sender} ${actor}`, node]),
+  );
+  for (const { sender, to, n, origin, answerEpoch: epoch, sentAt, endedAt: at } of history.calls) {
+    if (epoch === undefined) continue;
+    const isLocal = nodes.get(`${n} ${sender} ${to}`) === origin;
+    const words = `${n} of ${sender} to ${to} was answered at ${at} ms`;
+    const judges = origin === "" ? [sender] : [sender, origin];
+    if (isLocal || isWell(history, origin, sentAt, at)) judges.push(ANYBODY);
+    yield { at, actor: to, epoch, judges, knows: ANYBODY, words };
+  }
+}
+
+function isWell({ disturbances, blinks }: History, origin: string, from: number, to: number): boolean {
+  const [name = ""] = origin.split(".");
+  return ![...disturbances, ...blinks].some(
+    (each) => each.node === name && each.from <= to && each.to + WAIT_MS >= from,
+  );
+}
+
+/** What actors were told by actors. A memory that is lost knows nothing any more; a stored one may be taken back. */
+function* messagesIn({ calls, handled }: History): Iterable<Seen> {
+  const epochs = new Map(
+    calls.map(({ sender, to, n, senderEpoch }) => [`${n} ${sender} ${to}`, senderEpoch]),
+  );
+  for (const { actor: to, sender, n, memory, node, epoch: own, stored, at } of handled) {
+    const epoch = epochs.get(`${n} ${sender} ${to}`);
+    if (epoch === undefined) continue;
+    const judge = `${to}#${memory}${stored ? ` under epoch ${own}` : ""}`;
+    const [actor = ""] = sender.split("#");
+    yield { at, actor, epoch, judges: [judge], knows: node, words: `${n} of ${sender} was handled by ${to}` };
+  }
 }
 
 function floorOf({ losses }: History, actor: string, epoch: number): number {

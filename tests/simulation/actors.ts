@@ -289,6 +289,7 @@ function ledgerClass(of: AnyLedger, around: Surroundings): ActorClass<AnyLedger>
       const how = type === "add" ? "ask" : "tell";
       const call = history.sent(sender, to, n, how, timeoutMs, hasEffect(to), node);
       call.held = stored && how === "tell";
+      call.senderEpoch = this.epoch;
       const news = silent ? { actor: this.address, state: this.#fold, epoch: this.epoch } : null;
       const op = { ...plainOp(sender, n, beforeMs), news };
       const work = recorded(history, call, () => ref[type](op, { timeoutMs }), alive);

@@ -147,6 +147,47 @@ describe("CHECKERS", () => {
     expect(lostAnd("recovered")).toEqual([]);
   });
 
+  test("check() finds an actor that is told of a lost time after a later one, unless it has begun anew itself", () => {
+    const told = (memory: number) =>
+      found((r) => {
+        r.history.lost("kind/b", 2);
+        for (const [i, [sender, epoch, into]] of (
+          [
+            ["kind/b#2", 2, 1],
+            ["kind/b#1", 1, memory],
+          ] as const
+        ).entries()) {
+          const call = r.history.sent(sender, ACTOR, 1, "tell", 1_000, true, "n2.1");
+          call.senderEpoch = epoch;
+          r.handle(sender, 1, { memory: into });
+          r.history.ended(call, "done");
+          r.now = 100 * (i + 1);
+        }
+      });
+    expect(told(1)).toContain("I1");
+    expect(told(2)).not.toContain("I1");
+  });
+
+  test("check() takes all callers for one, unless one was in trouble when it was answered from elsewhere", () => {
+    const answered = (node: string, trouble?: "cut") =>
+      found((r) => {
+        if (trouble) r.history.disturbed(trouble, "n1")();
+        const early = r.history.sent("s", ACTOR, 1, "ask", 5_000, true, "n1.1");
+        r.handle("s", 1, { node });
+        r.history.lost(ACTOR, 2);
+        const late = r.history.sent("t", ACTOR, 1, "ask", 5_000, true, "n2.1");
+        r.handle("t", 1, { epoch: 2, node: "n3.1", state: NOTHING, memory: 2 });
+        for (const [call, epoch] of [[late, 2] as const, [early, 1] as const]) {
+          r.now += 100;
+          call.answerEpoch = epoch;
+          r.history.ended(call, "done");
+        }
+      });
+    expect(answered("n4.1")).toContain("I1");
+    expect(answered("n4.1", "cut")).not.toContain("I1");
+    expect(answered("n1.1", "cut")).toContain("I1"); // its own node need not wait with it
+  });
+
   test("check() finds an answer from a lost time after one from a later", () => {
     const answers = (first: number, second: number) =>
       found((r) => {
