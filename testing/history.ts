@@ -62,6 +62,8 @@ export class History {
   readonly places: Map<string, Place[]> = new Map();
   /** Whether nothing is lost or late by chance, so that whoever waits can be asked what for. */
   isCalm = false;
+  /** How late nodes hear of what others have written, in milliseconds, at most. */
+  hearsLateMs = 0;
   /** States of stored actors, by actor. */
   readonly lineages: Map<string, Lineage> = new Map();
   /** What is known of stored actors, oldest first. */

@@ -22,6 +22,8 @@ export type RecordOperation = "create" | "update" | "remove" | "get" | "exists" 
 export interface RecordFaults {
   /** Way of a request or of an answer in milliseconds, asked for each. Default: none. */
   readonly recordLatencyMs?: (client: string) => number;
+  /** Further delay of an answer in milliseconds, asked for each; answers stay in order. Default: none. */
+  readonly answerDelayMs?: (client: string, operation: RecordOperation, key: string) => number;
   /** Further delay of a watch's event in milliseconds; events stay in order. Default: none. */
   readonly watchDelayMs?: (client: string) => number;
   /** Asked for every request. Default: all are answered. */
@@ -158,7 +160,9 @@ export class MemoryRecords implements Records {
         client.turn(() => resolve(result));
       };
       // Without latency the answer needs no turn of its own: it is asynchronous already.
-      if (this.#faults.recordLatencyMs) this.#answers.push(this.#latencyMs(), answer);
+      const delayMs = this.#faults.answerDelayMs?.(client.name, operation, key) ?? 0;
+      if (this.#faults.recordLatencyMs || delayMs > 0)
+        this.#answers.push(this.#latencyMs() + delayMs, answer);
       else answer();
     });
     return promise;

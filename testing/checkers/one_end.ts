@@ -10,8 +10,9 @@ import { type Checker, checker } from "./checker.ts";
 const SLACK_MS = 1_000;
 /** With nothing wrong but lost messages an answer gets through within this time, in milliseconds. */
 const ANSWER_MS = 2_000;
-/** Word of a loss may need this long, in milliseconds. */
+/** Word of a loss may need this long, in milliseconds, and so much more than the watches of those who hear late. */
 const LAG_MS = 500;
+const ON_THE_WAY_MS = 100;
 
 /** Each message ends once and in time; it is handled at most once; never both handled and refused. */
 export const oneEnd: Checker = checker("I2", "one end for each message", function* (history) {
@@ -108,12 +109,13 @@ function* faultsOfUnknown(history: History, call: Call): Iterable<string> {
  * How much later than it happened a caller may have heard of a loss: he may have been cut off meanwhile, or until just
  * before, so that what he missed is still on its way to him. What was on its way when the cut began he missed as well.
  */
-function lagMs({ disturbances, blinks }: History, { origin, sentAt, endedAt }: Call): number {
+function lagMs({ disturbances, blinks, hearsLateMs }: History, { origin, sentAt, endedAt }: Call): number {
   const node = nodeOf(origin);
+  const lag = Math.max(LAG_MS, hearsLateMs + ON_THE_WAY_MS);
   const cuts = [...disturbances, ...blinks].filter(
-    (each) => (each.node === node || each.node === "*") && each.from <= endedAt && each.to >= sentAt - LAG_MS,
+    (each) => (each.node === node || each.node === "*") && each.from <= endedAt && each.to >= sentAt - lag,
   );
-  return Math.max(LAG_MS, ...cuts.map(({ from }) => sentAt - from + LAG_MS));
+  return Math.max(lag, ...cuts.map(({ from }) => sentAt - from + lag));
 }
 
 function nodeOf(origin: string): string {

@@ -54,6 +54,8 @@ const TABLE: readonly (readonly [rule: string, ...rows: Row[]])[] = [
     ["gate-by-lease-only", "half", 8, "the gate stays open although nothing comes back any more"],
     ["gate-forgives", "half", 2, "after a disturbance a renewal from before it opens the gate"],
     ["suspension-unseen", "freeze", 5, "a machine that slept does not notice"],
+    ["gate-counts-from-ack", "verge", 32, "a renewal counts from its acknowledgement"],
+    ["closed-gate-speaks", "verge", 40, "what a closed gate holds back gets out"],
   ],
   [
     "each activation has a gate of its own",
@@ -199,14 +201,10 @@ export const DEFECTS: Readonly<Record<string, Defect>> = Object.fromEntries(
 
 /** Rules that have a switch, or a sentence, and whose absence no promise shows here; each with the reason. */
 export const UNSEEN: Readonly<Record<string, string>> = {
-  "gate-counts-from-ack":
-    "a renewal that was acknowledged late is void anyhow: nothing fresh has come back meanwhile, which counts as a disturbance, and what remains is shorter than the lease is longer than the time for which the gate trusts it",
   "replies-below-floor":
     "when the floor rises, every call that an owner below it may have admitted ends as unknown, so nothing waits for its answer; and frames of incarnations known to be over are not read",
   "stale-epoch-serves":
     "records have one order: a node reads that it is dead before it can read of a higher epoch, and then its whole life ends",
-  "closed-gate-speaks":
-    "an answer that a closed gate holds back is of a handler that began under an open one; no caller can tell it from one that left in time, unless he has an answer from above, and then he takes none from below",
   "conflict-ignored":
     "who meets another's entry has been replaced: his gate is closed, and nothing that he lets out leaves the node",
   "another generation":

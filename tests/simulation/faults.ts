@@ -17,6 +17,8 @@ export interface FaultRates {
   readonly watchMs: number;
   /** The same for the nodes that hear late. */
   readonly slowWatchMs: number;
+  /** Longest further delay of the answers to renewals, for the nodes that are answered late, in milliseconds. */
+  readonly slowAnswerMs: number;
 }
 
 /** What is applied late comes after this and at most so much more, in milliseconds. */
@@ -28,27 +30,35 @@ const AFTER_CLAIM_MS = 2_500;
 /** Nothing goes wrong by chance. */
 export const CALM: FaultRates = {
   ...{ drop: 0, controlDrop: 0, controlDuplicate: 0, recordLost: 0, answerLost: 0, appliedLate: 0 },
-  ...{ watchMs: 0, slowWatchMs: 0 },
+  ...{ watchMs: 0, slowWatchMs: 0, slowAnswerMs: 0 },
 };
 
-/** Of so many nodes one hears late, by the last digit of its name. */
-const HEARS_LATE_OF = 3;
+/** Of so many nodes one hears late, and another one is answered late, by the last digit of its name. */
+const LATE_OF = 3;
+/** Nobody waits for an answer about records longer, in milliseconds, beyond what the slow ones take. */
+const ANSWER_MS = 200;
 
-/**
- * @param appliedLate most of it
- * @param slowWatchMs most of it; 0 if no node hears later than others
- */
-export function randomRates(random: Random, appliedLate: number, slowWatchMs = 0): FaultRates {
-  const some = (most: number) => (random.next() < 0.35 ? 0 : random.next() * most);
+/** Where a profile bounds what chance draws: the most of each; 0 if it does not come at all. */
+export interface RateBounds {
+  readonly lateWrites: number;
+  readonly slowWatchMs: number;
+  readonly slowAnswerMs: number;
+}
+
+export function randomRates(random: Random, most: RateBounds): FaultRates {
+  const some = (bound: number) => (random.next() < 0.35 ? 0 : random.next() * bound);
+  const ifAny = (bound: number) => (bound === 0 ? 0 : some(bound));
   return {
     drop: some(0.25),
     controlDrop: some(0.5),
     controlDuplicate: some(0.25),
-    recordLost: some(0.04),
-    answerLost: some(0.1),
+    // an answer that is late and lost after all would cost a lease that nobody has done anything to
+    recordLost: some(most.slowAnswerMs > 0 ? 0 : 0.04),
+    answerLost: some(most.slowAnswerMs > 0 ? 0 : 0.1),
     watchMs: some(150),
-    appliedLate: appliedLate === 0 ? 0 : some(appliedLate),
-    slowWatchMs: slowWatchMs === 0 ? 0 : some(slowWatchMs),
+    appliedLate: ifAny(most.lateWrites),
+    slowWatchMs: ifAny(most.slowWatchMs),
+    slowAnswerMs: most.slowAnswerMs,
   };
 }
 
@@ -60,6 +70,8 @@ export class Faults {
   readonly #note: (line: string) => void;
   /** Writes that shall come late, by client and key. */
   readonly #delayed = new Set<string>();
+  /** Clients of which the store hears nothing. */
+  readonly #hushed = new Set<string>();
   /** Asked whether this commit of a stored actor, and with it its sender, shall come to grief now. */
   aimsAt: (client: string) => boolean = () => false;
   #lateFromMs = LATE_MIN_MS;
@@ -72,19 +84,26 @@ export class Faults {
 
   get options(): Omit<MemoryNetworkOptions, "clock" | "latencyMs"> {
     return {
-      casTimeoutMs: 200,
+      casTimeoutMs: ANSWER_MS + this.#rates.slowAnswerMs,
       filter: (from, to, subject) => this.#message(from, to, subject),
       recordFilter: (...request) => this.#record(...request),
       lateMs: () => this.#lateFromMs + this.#random.next() * LATE_SPREAD_MS,
       recordLatencyMs: () => 0.5 + this.#random.next() * 2,
+      answerDelayMs: (client, operation, key) => (isRenewal(operation, key) ? this.#answerMs(client) : 0),
       watchDelayMs: (client) => (this.on ? this.#random.next() * this.#watchMs(client) : 0),
     };
   }
 
   #watchMs(client: string): number {
     const { watchMs, slowWatchMs } = this.#rates;
-    const hearsLate = slowWatchMs > 0 && Number(client.at(-1)) % HEARS_LATE_OF === 0;
+    const hearsLate = slowWatchMs > 0 && Number(client.at(-1)) % LATE_OF === 0;
     return hearsLate ? slowWatchMs : watchMs;
+  }
+
+  #answerMs(client: string): number {
+    const { slowAnswerMs } = this.#rates;
+    const isLate = this.on && slowAnswerMs > 0 && Number(client.at(-1)) % LATE_OF === 1;
+    return isLate ? this.#random.next() * slowAnswerMs : 0;
   }
 
   #message(from: string, to: string, subject: string): MessageFate {
@@ -103,6 +122,17 @@ export class Faults {
     return chance < controlDrop + controlDuplicate ? "duplicate" : "deliver";
   }
 
+  /** The longest that an answer about records takes, in milliseconds, beyond the way. */
+  get slowAnswerMs(): number {
+    return this.#rates.slowAnswerMs;
+  }
+
+  /** The store hears nothing of that client any more. @returns what ends it */
+  hush(client: string): () => void {
+    this.#hushed.add(client);
+    return () => void this.#hushed.delete(client);
+  }
+
   /** The next write of that record by that client is applied when it no longer waits for it. */
   delay(client: string, key: string): void {
     this.#delayed.add(`${client} ${key}`);
@@ -110,6 +140,7 @@ export class Faults {
 
   #record(client: string, operation: RecordOperation, bucket: string, key: string): RecordFate {
     if (!this.on) return "answer";
+    if (this.#hushed.has(client)) return "lose-request";
     this.#lateFromMs = LATE_MIN_MS;
     if (bucket.endsWith("-stored") && isCommit(operation, key) && this.aimsAt(client)) {
       this.#lateFromMs = AFTER_CLAIM_MS;
@@ -123,6 +154,10 @@ export class Faults {
     const late = chance > 1 - appliedLate && operation !== "get" && operation !== "watch";
     return late ? "apply-late" : "answer";
   }
+}
+
+function isRenewal(operation: RecordOperation, key: string): boolean {
+  return operation === "update" && key.startsWith("nodes.");
 }
 
 /** Whether it writes the state of an actor that readers look at. */

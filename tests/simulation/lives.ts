@@ -7,6 +7,7 @@ import type { History } from "../../testing/history.ts";
 import type { NodeClock } from "../../testing/node_clock.ts";
 import { hostsOf } from "./actors.ts";
 import type { Bank } from "./bank.ts";
+import type { Pace } from "./profiles.ts";
 import { runReader, runSender } from "./senders.ts";
 import type { Workload } from "./workloads.ts";
 
@@ -35,8 +36,7 @@ export interface LivesOptions {
   readonly history: History;
   readonly random: Random;
   readonly hooks: Random;
-  readonly pauseMs: number;
-  readonly longestMs: number;
+  readonly pace: Pace;
   readonly straggles: boolean;
   /** Whether hooks misbehave now. */
   faulty(): boolean;
@@ -118,8 +118,7 @@ export class Lives {
 
   /** Starts a node, again and again: a store that does not answer at once lets the first attempts fail. */
   async #run(life: Life): Promise<void> {
-    const { cluster, history, random, hooks, faulty, pauseMs, longestMs, sending, workload, bank } =
-      this.#options;
+    const { cluster, history, random, hooks, faulty, pace, sending, workload, bank } = this.#options;
     const { name, key } = life;
     const alive = () => life.alive;
     const sleep = (ms: number) => new Promise<void>((resolve) => void life.clock?.after(ms, resolve));
@@ -160,7 +159,7 @@ export class Lives {
     const stopped = () => !sending() || !life.sending || !life.alive;
     if (bank) this.flow(this.#bankOn(life, node, bank, sleep, stopped), life);
     const client = (i: number) => ({
-      ...{ workload, id: `client-${key}-${i}`, node, life: key, history, pauseMs, longestMs },
+      ...{ workload, id: `client-${key}-${i}`, node, life: key, history, pace },
       ...{ sleep, alive, stopped, random: seededRandom(cluster.seed * 31 + count * 7 + i) },
     });
     for (let i = 0; i < 2; i++) this.flow(runSender(client(i)), life);
@@ -194,11 +193,11 @@ export class Lives {
     sleep: (ms: number) => Promise<void>,
     stopped: () => boolean,
   ): Promise<void> {
-    const { cluster, pauseMs } = this.#options;
+    const { cluster, pace } = this.#options;
     const random = seededRandom(cluster.seed * 37 + this.#count * 11);
     while (!stopped()) {
       await bank.transfer(node, random, () => life.alive);
-      await sleep(random.next() * 2 * pauseMs);
+      await sleep(random.next() * 2 * pace.pauseMs);
     }
   }
 

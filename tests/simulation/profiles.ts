@@ -17,18 +17,28 @@ export type TroubleName =
   | ("cut-blind" | "freeze-blind")
   /** Its wall clock is set forward or back. */
   | "step"
+  /** The store hears no more of it, and a while later it hears no more of the store. */
+  | "hush"
   /** A second process is started under its name. */
   | "twin";
 
+/** How busy clients and actors are. */
+export interface Pace {
+  /** Mean pause between two messages of one sender, in milliseconds. */
+  readonly pauseMs: number;
+  /** The longest that a handler takes before its effect or after it, in milliseconds. */
+  readonly longestMs: number;
+  /** Share of the waits of handlers that last up to that long. */
+  readonly longShare: number;
+}
+
 /** One sort of simulation. */
-export interface ProfileData {
+export interface ProfileData extends Pace {
   /** For people. */
   readonly title: string;
   readonly workload: WorkloadName;
   /** Faults stop after this much time, in milliseconds. */
   readonly faultyMs: number;
-  /** Mean pause between two messages of one sender, in milliseconds. */
-  readonly pauseMs: number;
   /** Share of the events that are troubles; the others are joins and leaves in order. */
   readonly troubleShare: number;
   /** With repetitions: what comes more often stands here more often. */
@@ -39,10 +49,12 @@ export interface ProfileData {
   readonly lateWrites: number;
   /** Longest delay of the watches of nodes that hear late, in milliseconds. */
   readonly slowWatchMs: number;
-  /** The longest that handlers take, in milliseconds. */
-  readonly longestMs: number;
+  /** Longest delay of the answers about records that some nodes get late, in milliseconds. */
+  readonly slowAnswerMs: number;
   /** Whether nothing is lost or late by chance: then whoever waits can be asked what for. */
   readonly isCalm: boolean;
+  /** Whether connections are also lost for a moment, which is no trouble. */
+  readonly blinks: boolean;
   /** Whether faults are also aimed at the moments at which they do most. */
   readonly aims: boolean;
   /** How far the wall clocks of two nodes are apart, in milliseconds, at most. */
@@ -56,6 +68,25 @@ const SHORT_LEASE = {
   ...{ pulseMs: 150, freshMs: 700, suspectMs: 250, graceMs: 1_100 },
 };
 
+/** As close to the lease as may be; renewals may be answered late, and messages tell that all is well. */
+const VERGE_LEASE = {
+  ...{ leaseMs: 6_000, renewMs: 600, renewTimeoutMs: 600, safeMs: 4_800 },
+  ...{ pulseMs: 150, freshMs: 700, suspectMs: 250, graceMs: 1_100 },
+};
+
+/** Nothing is done to nodes from outside, and leases are long. */
+const PLANNED = {
+  faultyMs: 3_000,
+  pauseMs: 50,
+  troubleShare: 0,
+  betweenMs: 700,
+  lateWrites: 0,
+  lease: LONG_LEASE,
+};
+
+/** Few handlers take as long as any may. */
+const LONG_SHARE = 0.02;
+
 function troubled(
   title: string,
   troubles: readonly TroubleName[],
@@ -63,19 +94,16 @@ function troubled(
 ): ProfileData {
   return {
     ...{ title, troubles, faultyMs: 8_000, pauseMs: 130, troubleShare: 0.5, betweenMs: 1_100 },
-    ...{ lateWrites: 0.02, slowWatchMs: 0, longestMs: 2_000, isCalm: false, aims: false, lease: SHORT_LEASE },
-    ...{ workload: "memory", wallsApartMs: 0 },
+    ...{ lateWrites: 0.02, slowWatchMs: 0, slowAnswerMs: 0, longestMs: 2_000, lease: SHORT_LEASE },
+    ...{ workload: "memory", wallsApartMs: 0, isCalm: false, blinks: true, aims: false },
+    ...{ longShare: LONG_SHARE },
     ...more,
   };
 }
 
 /** All profiles by name. */
 export const PROFILES = {
-  planned: {
-    ...{ title: "nodes join, leave, and lose their connection for a moment; none is lost", troubles: [] },
-    ...{ faultyMs: 3_000, pauseMs: 50, troubleShare: 0, betweenMs: 700, lateWrites: 0, lease: LONG_LEASE },
-    ...{ slowWatchMs: 0, longestMs: 2_000, isCalm: false, aims: false, wallsApartMs: 0, workload: "memory" },
-  },
+  planned: troubled("nodes join, leave, and lose their connection for a moment; none is lost", [], PLANNED),
   crash: troubled("nodes are killed, and come back at once, later or never", ["crash"]),
   freeze: troubled("processes freeze and machines sleep, shorter and longer than the lease", [
     "freeze",
@@ -111,15 +139,11 @@ export const PROFILES = {
     "handlers run for long, states are huge or unreadable, and nodes freeze, while others join and leave",
     ["freeze"],
     {
-      ...{ isCalm: true, troubleShare: 0.15, pauseMs: 60, betweenMs: 700, lateWrites: 0 },
+      ...{ isCalm: true, blinks: false, troubleShare: 0.15, pauseMs: 60, betweenMs: 700, lateWrites: 0 },
       ...{ longestMs: 4_000, workload: "crowded" },
     },
   ),
-  kept: {
-    ...{ title: "like planned, with stored actors", troubles: [], workload: "stored" },
-    ...{ faultyMs: 3_000, pauseMs: 50, troubleShare: 0, betweenMs: 700, lateWrites: 0, lease: LONG_LEASE },
-    ...{ slowWatchMs: 0, longestMs: 2_000, isCalm: false, aims: false, wallsApartMs: 0 },
-  },
+  kept: troubled("like planned, with stored actors", [], { ...PLANNED, workload: "stored" }),
   stored: troubled(
     "everything at once, with stored actors",
     ["crash", "crash", "freeze", "suspend", "cut", "partition", "records", "store"],
@@ -131,6 +155,21 @@ export const PROFILES = {
     {
       ...{ troubleShare: 0.1, aims: true, slowWatchMs: 400, longestMs: 500, betweenMs: 800 },
       ...{ workload: "stored", pauseMs: 350 },
+    },
+  ),
+  verge: troubled(
+    "leases are lost by nodes that are otherwise well, and are answered late, or hear late of what others do",
+    ["hush"],
+    {
+      ...{ faultyMs: 16_000, betweenMs: 3_000, troubleShare: 0.7, pauseMs: 60, slowWatchMs: 3_000 },
+      ...{
+        slowAnswerMs: 4_000,
+        longestMs: 4_000,
+        longShare: 0.15,
+        blinks: false,
+        lateWrites: 0,
+        lease: VERGE_LEASE,
+      },
     },
   ),
   names: troubled(

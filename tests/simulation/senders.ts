@@ -3,6 +3,7 @@ import type { ActorNode } from "../../node/api.ts";
 import type { Random } from "../../platform/random.ts";
 import type { History } from "../../testing/history.ts";
 import { lastly, recorded } from "./actors.ts";
+import type { Pace } from "./profiles.ts";
 import { contractOf, hasEffect, isStored, type Op, plainOp, type Send, type Workload } from "./workloads.ts";
 
 export interface SenderOptions {
@@ -13,10 +14,7 @@ export interface SenderOptions {
   readonly life: string;
   readonly history: History;
   readonly random: Random;
-  /** Mean pause between two messages, in milliseconds. */
-  readonly pauseMs: number;
-  /** The longest that a handler takes before its effect or after it, in milliseconds. */
-  readonly longestMs: number;
+  readonly pace: Pace;
   sleep(ms: number): Promise<void>;
   alive(): boolean;
   /** True once it shall send no more. */
@@ -28,7 +26,7 @@ const READ_MS = 80;
 
 /** Sends until stopped. Resolves when everything it sent has ended. */
 export async function runSender(options: SenderOptions): Promise<void> {
-  const { random, pauseMs, sleep, stopped } = options;
+  const { random, pace, sleep, stopped } = options;
   const numbers = new Map<string, number>();
   const open = new Set<Promise<boolean>>();
   while (!stopped()) {
@@ -42,7 +40,7 @@ export async function runSender(options: SenderOptions): Promise<void> {
       void work.then(() => open.delete(work));
       if (random.next() < 0.15) await work;
     }
-    await sleep(random.next() * 2 * pauseMs);
+    await sleep(random.next() * 2 * pace.pauseMs);
   }
   await Promise.all(open);
 }
@@ -67,13 +65,13 @@ async function readOne({ node, history, alive }: SenderOptions, address: string)
 }
 
 function sendOne(
-  { id, node, life, history, random, alive, workload, longestMs }: SenderOptions,
+  { id, node, life, history, random, alive, workload, pace }: SenderOptions,
   to: string,
   n: number,
 ): Promise<boolean> {
   const type = random.next() < 0.6 ? "ask" : "tell";
   const timeoutMs = random.next() < 0.1 ? 20 + random.next() * 200 : 4_000;
-  const op = randomOp(workload, id, to, n, random, longestMs);
+  const op = randomOp(workload, id, to, n, random, pace);
   const { contract, name } = contractOf(to);
   const ref = node.ref(contract, name);
   const call = history.sent(id, to, n, type, timeoutMs, op.fails !== "early" && hasEffect(to), life);
@@ -83,18 +81,11 @@ function sendOne(
   return recorded(history, call, work, alive);
 }
 
-function randomOp(
-  workload: Workload,
-  from: string,
-  to: string,
-  n: number,
-  random: Random,
-  longestMs: number,
-): Op {
+function randomOp(workload: Workload, from: string, to: string, n: number, random: Random, pace: Pace): Op {
   const chance = random.next();
   const op = plainOp(from, n);
-  if (chance < 0.05) return { ...op, fails: "early", beforeMs: hold(random, longestMs) };
-  const [beforeMs, afterMs] = [hold(random, longestMs), hold(random, longestMs)];
+  if (chance < 0.05) return { ...op, fails: "early", beforeMs: hold(random, pace) };
+  const [beforeMs, afterMs] = [hold(random, pace), hold(random, pace)];
   if (chance < 0.15) return { ...op, beforeMs, afterMs, timer: randomTimer(random) };
   if (chance < 0.2) return { ...op, beforeMs, cancels: true };
   if (chance < 0.23) return { ...op, padding: "x".repeat(1 + Math.floor(random.next() * 3_000)) };
@@ -111,11 +102,11 @@ function failsLate(to: string, op: Op, random: Random): Op {
 }
 
 /** Mostly nothing; now and then longer than a drain, longer than a move, longer than several. */
-function hold(random: Random, longestMs: number): number {
+function hold(random: Random, { longestMs, longShare }: Pace): number {
   const chance = random.next();
   if (chance < 0.75) return 0;
   if (chance < 0.9) return random.next() * 15;
-  if (chance < 0.98) return random.next() * 150;
+  if (chance < 1 - longShare) return random.next() * 150;
   return random.next() * longestMs;
 }
 

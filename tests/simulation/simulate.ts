@@ -93,13 +93,13 @@ class Simulation {
   constructor(options: SimulateOptions) {
     const { seed, profile = "planned", defect, trace } = options;
     this.#name = profile;
-    const { lease, pauseMs, lateWrites, slowWatchMs, longestMs, wallsApartMs, isCalm } = (this.#profile =
-      PROFILES[profile]);
+    const { lease, wallsApartMs, isCalm } = (this.#profile = PROFILES[profile]);
     const workload = (this.#workload = WORKLOADS[this.#profile.workload]);
     const random = seededRandom(seed);
     const history = new History(() => this.#cluster.clock.now(), trace);
-    const rates = isCalm ? CALM : randomRates(random, lateWrites, slowWatchMs);
+    const rates = isCalm ? CALM : randomRates(random, this.#profile);
     history.isCalm = isCalm;
+    history.hearsLateMs = this.#profile.slowWatchMs;
     this.#random = random;
     this.#history = history;
     this.#faults = new Faults(rates, seededRandom(seed + 2_000_003), (line) => history.note(line));
@@ -122,11 +122,18 @@ class Simulation {
     const bank = workload.repeats ? new Bank({ history, now: () => cluster.clock.now() }) : undefined;
     this.#bank = bank;
     const lives = new Lives({
-      ...{ workload, bank, cluster, history, random, hooks, pauseMs, longestMs },
+      ...{ workload, bank, cluster, history, random, hooks, pace: this.#profile },
       ...{ faulty, sending, straggles: this.#profile.aims },
     });
     this.#lives = lives;
-    this.#troubles = new Troubles({ cluster, history, lives, random, leaseMs: lease.leaseMs });
+    this.#troubles = new Troubles({
+      cluster,
+      faults: this.#faults,
+      history,
+      lives,
+      random,
+      leaseMs: lease.leaseMs,
+    });
     const isAiming = () => this.#profile.aims && this.#faults.on;
     const aim = new Aim(this.#troubles, lives, this.#faults, seededRandom(seed + 3_000_017), isAiming);
     const actorsOf = (kind: string, shard: number) =>
@@ -304,7 +311,7 @@ class Simulation {
     }
     if (chance < 0.8) return lives.flow(lives.replace(one), one);
     if (chance < 0.85) return up.forEach((life) => void leave(life));
-    if (chance < 0.95 && !this.#profile.isCalm) return lives.flow(this.#blink(one));
+    if (chance < 0.95 && this.#profile.blinks) return lives.flow(this.#blink(one));
     join();
     leave(one);
   }

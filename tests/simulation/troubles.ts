@@ -2,12 +2,14 @@
 import type { Random } from "../../platform/random.ts";
 import type { SimulatedCluster } from "../../testing/cluster.ts";
 import type { Disturbance, History } from "../../testing/history.ts";
+import type { Faults } from "./faults.ts";
 import type { Life, Lives } from "./lives.ts";
 import type { TroubleName } from "./profiles.ts";
 import { pick } from "./senders.ts";
 
 export interface TroublesOptions {
   readonly cluster: SimulatedCluster;
+  readonly faults: Faults;
   readonly history: History;
   readonly lives: Lives;
   readonly random: Random;
@@ -75,6 +77,8 @@ export class Troubles {
         return this.#loseRecords(life.process, life.name);
       case "store":
         return this.#loseRecords("*");
+      case "hush":
+        return this.#hush(life);
       case "twin":
         return this.#startTwin(life);
       case "step":
@@ -205,6 +209,19 @@ export class Troubles {
       () => notes.forEach((end) => void end()),
       () => cluster.network.mend(),
     );
+  }
+
+  /** What the store had applied before is still answered; all else of it goes on. */
+  #hush({ name, process }: Life): void {
+    const { cluster, faults } = this.#options;
+    const heard = faults.hush(process);
+    let isOver = false;
+    this.after(faults.slowAnswerMs, () => !isOver && cluster.network.loseRecords(process));
+    this.#during(this.#note("records", name), () => {
+      isOver = true;
+      heard();
+      cluster.network.returnRecords(process);
+    });
   }
 
   /** For one it may cost the lease; for all, `*`, it must not. */
