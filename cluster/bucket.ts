@@ -20,6 +20,7 @@ import {
   recordCodec,
   type ShardRecord,
 } from "./protocol.ts";
+import { GenerationRecords } from "./generation_records.ts";
 import { type Entry, RecordTable, type TableListener, type TablePorts } from "./record_table.ts";
 import { Settler } from "./settle.ts";
 
@@ -49,7 +50,7 @@ export class ClusterBucket {
   readonly shards: RecordTable<ShardRecord>;
   readonly generation: RecordTable<GenerationRecord>;
   readonly retired: RecordTable<RetiredRecord>;
-  readonly #records: Records;
+  readonly #records: GenerationRecords;
   readonly #onGeneration = new Set<(record: GenerationRecord) => void>();
   readonly #codec: RecordCodec;
   readonly #log: Log;
@@ -57,11 +58,11 @@ export class ClusterBucket {
   #stopped = false;
 
   constructor({ records, clock, random, log = silentLog, codec = recordCodec(), defects }: BucketPorts) {
-    this.#records = records;
+    const own = (this.#records = new GenerationRecords(records));
     this.#codec = codec;
     this.#log = log;
-    const settler = new Settler(records, clock, random, defects);
-    const common = { records, settler, log, nonce: () => random.id() };
+    const settler = new Settler(own, clock, random, defects);
+    const common = { records: own, settler, log, nonce: () => random.id() };
     const table = <T extends { readonly nonce: string }>(
       encode: TablePorts<T>["encode"],
       decode: TablePorts<T>["decode"],
@@ -71,6 +72,11 @@ export class ClusterBucket {
     this.shards = table(codec.encodeShard, codec.decodeShard);
     this.generation = table(codec.encodeGeneration, codec.decodeGeneration);
     this.retired = table(codec.encodeRetired, codec.decodeRetired);
+  }
+
+  /** Names the generation whose records these are: before anything but its own record is read or written. */
+  enter(generation: string): void {
+    this.#records.enter(generation);
   }
 
   /**

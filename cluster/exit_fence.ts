@@ -36,7 +36,9 @@ export async function fenceExited(
   const key = keys.node(name);
   for (;;) {
     try {
-      const entry = await bucket.nodes.refresh(key);
+      const known = await bucket.generation.refresh(keys.generation);
+      if (known) bucket.enter(known.record.generation);
+      const entry = known && (await bucket.nodes.refresh(key));
       if (!entry || !isTagged(entry.record, tag)) return { end: "not-there" };
       const id = nodeId(entry.record);
       if (isFinal(entry.record)) return { end: "over", id };

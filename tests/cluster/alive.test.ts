@@ -8,6 +8,7 @@ import type { Settings } from "../../node/settings.ts";
 import { SimulatedCluster } from "../../testing/cluster.ts";
 import type { RecordFate } from "../../transport/memory_records.ts";
 import { hostLedger, Ledger, ledger, steering } from "../support/ledger.ts";
+import { keyIn } from "../support/keys_inside.ts";
 
 const SHARDS = 32;
 const NAMES = Array.from({ length: 24 }, (_, i) => `actor-${i}`);
@@ -127,7 +128,8 @@ describe("a node that is killed", () => {
       await cluster.up("a", "b", "z");
       cluster.crash("z");
       await cluster.until("a death", () => cluster.told("node-lost").length > 0, 3_000);
-      const value = cluster.network.bucket("baton-simulated").entry("nodes.z")?.value;
+      const bucket = cluster.network.bucket("baton-simulated");
+      const value = bucket.entry(keyIn(bucket, "nodes.z"))?.value;
       expect(value && recordCodec().decodeNode(value).state).toBe(defects.length ? "up" : "dead");
     }
   });
@@ -286,8 +288,8 @@ describe("a shard whose record names somebody else", () => {
       await cluster.ends("a word", Promise.all(mine.map(({ ref }) => ref?.add("word"))));
       const here = () => new Set(a?.inspect().actors.map(({ shard }) => shard));
       const shard = a?.inspect().actors[0]?.shard ?? -1;
-      const key = `shards.ledger.${shard}`;
       const bucket = cluster.network.bucket("baton-simulated");
+      const key = keyIn(bucket, `shards.ledger.${shard}`);
       const entry = bucket.entry(key)?.value;
       if (!entry) throw new Error("expected a record; seen: none");
       const record = recordCodec().decodeShard(entry);
@@ -312,7 +314,7 @@ describe("what is not there", () => {
       expect(before?.owner).toBe("a");
       const bucket = cluster.network.bucket("baton-simulated");
       const codec = recordCodec();
-      const key = "shards.ledger.0";
+      const key = keyIn(bucket, "shards.ledger.0");
       const entry = bucket.entry(key)?.value;
       if (!entry) throw new Error("expected a record; seen: none");
       bucket.write(key, codec.encodeShard({ ...codec.decodeShard(entry), owner: ghost }), () => true);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { prefixOf } from "../../cluster/generation_records.ts";
 import { claimed } from "../../cluster/ownership.ts";
 import { recordCodec } from "../../cluster/protocol.ts";
 import { RecordsUnavailableError } from "../../errors.ts";
@@ -6,12 +7,16 @@ import { keys } from "../../transport/subjects.ts";
 import { BUCKET, id, nodeRecord, shardRecord, TestCluster, type TestNode } from "./support.ts";
 
 const codec = recordCodec();
+const GENERATION = "generation-of-test";
 const KEY = keys.shard("cart", 3);
+/** The same in the bucket. */
+const INSIDE = prefixOf(GENERATION) + KEY;
 
 /** Two observers whose watch runs, without memberships. */
 async function two(): Promise<{ cluster: TestCluster; a: TestNode; b: TestNode }> {
   const cluster = new TestCluster();
   const [a, b] = [await cluster.node("a"), await cluster.node("b")];
+  for (const { bucket } of [a, b]) bucket.enter(GENERATION);
   await cluster.ends(Promise.all([a.bucket.start(), b.bucket.start()]), 100);
   return { cluster, a, b };
 }
@@ -37,7 +42,7 @@ describe("Ownership change()", () => {
     const change = await cluster.ends(a.ownership.change("cart", 3, undefined, claimed(undefined, id("a"))));
     expect(lost).toBe(2);
     expect(change.won).toBe(true);
-    expect(change.entry?.revision).toBe(cluster.network.bucket(BUCKET).entry(KEY)?.revision ?? -1);
+    expect(change.entry?.revision).toBe(cluster.network.bucket(BUCKET).entry(INSIDE)?.revision ?? -1);
   });
 
   test("wins when the request was lost, by repeating it", async () => {
@@ -122,9 +127,9 @@ describe("ClusterBucket", () => {
   test("keeps the last readable record when one cannot be read, and refresh() says so", async () => {
     const { cluster, a } = await two();
     const store = cluster.network.bucket(BUCKET);
-    store.write(KEY, codec.encodeShard(shardRecord()), () => true);
+    store.write(INSIDE, codec.encodeShard(shardRecord()), () => true);
     await cluster.clock.advance(10);
-    store.write(KEY, new Uint8Array([0xff]), () => true);
+    store.write(INSIDE, new Uint8Array([0xff]), () => true);
     await cluster.clock.advance(10);
     expect(a.ownership.entry("cart", 3)?.record).toEqual(shardRecord());
     await expect(cluster.ends(a.ownership.refresh("cart", 3))).rejects.toThrow("Cannot decode");
@@ -136,11 +141,16 @@ describe("ClusterBucket", () => {
     a.bucket.onNode((name, entry) => order.push(`${name} ${entry?.record.state}`));
     a.bucket.onShard((kind, shard, entry) => order.push(`${kind}/${shard} ${entry?.record.owner.node}`));
     const store = cluster.network.bucket(BUCKET);
-    store.write(keys.node("x"), codec.encodeNode(nodeRecord(id("x"))), () => true);
-    store.write(KEY, codec.encodeShard(shardRecord({ owner: id("x") })), () => true);
-    store.write(keys.node("x"), codec.encodeNode(nodeRecord(id("x"), "dead")), () => true);
-    store.write(KEY, codec.encodeShard(shardRecord({ owner: id("y") })), () => true);
-    store.write("something.else", new Uint8Array(), () => true);
+    store.write(prefixOf(GENERATION) + keys.node("x"), codec.encodeNode(nodeRecord(id("x"))), () => true);
+    store.write(INSIDE, codec.encodeShard(shardRecord({ owner: id("x") })), () => true);
+    store.write(
+      prefixOf(GENERATION) + keys.node("x"),
+      codec.encodeNode(nodeRecord(id("x"), "dead")),
+      () => true,
+    );
+    store.write(INSIDE, codec.encodeShard(shardRecord({ owner: id("y") })), () => true);
+    store.write(`${prefixOf(GENERATION)}something.else`, new Uint8Array(), () => true);
+    store.write(prefixOf("another") + KEY, codec.encodeShard(shardRecord({ owner: id("z") })), () => true);
     await cluster.clock.advance(10);
     expect(order).toEqual(["x up", "cart/3 x", "x dead", "cart/3 y"]);
   });
@@ -159,10 +169,10 @@ describe("ClusterBucket", () => {
   test("stop() ends the watch and keeps what was known", async () => {
     const { cluster, a } = await two();
     const store = cluster.network.bucket(BUCKET);
-    store.write(KEY, codec.encodeShard(shardRecord({ epoch: 3 })), () => true);
+    store.write(INSIDE, codec.encodeShard(shardRecord({ epoch: 3 })), () => true);
     await cluster.clock.advance(10);
     a.bucket.stop();
-    store.write(KEY, codec.encodeShard(shardRecord({ epoch: 4 })), () => true);
+    store.write(INSIDE, codec.encodeShard(shardRecord({ epoch: 4 })), () => true);
     await cluster.clock.advance(10);
     expect(a.ownership.entry("cart", 3)?.record.epoch).toBe(3);
   });

@@ -5,6 +5,7 @@ import { keys } from "../../transport/subjects.ts";
 import { hostLedger, Ledger, ledger, steering } from "../support/ledger.ts";
 import { MemoryCluster } from "../support/memory_cluster.ts";
 import { id, shardRecord } from "./support.ts";
+import { keyIn } from "../support/keys_inside.ts";
 
 const codec = recordCodec();
 const SETTINGS = { keepOverMs: 30_000 };
@@ -20,7 +21,8 @@ function start(name: string) {
 }
 
 function stored(name: string) {
-  const value = cluster.network.bucket("baton-test").entry(keys.node(name))?.value;
+  const bucket = cluster.network.bucket("baton-test");
+  const value = bucket.entry(keyIn(bucket, keys.node(name)))?.value;
   return value && codec.decodeNode(value);
 }
 
@@ -70,14 +72,18 @@ describe("the records of nodes that are over", () => {
     const dead = { ...id("ghost", 3), state: "dead" as const };
     const known = stored("a");
     if (!known) throw new Error("expected a record; seen: none");
-    bucket.write(keys.node("ghost"), codec.encodeNode({ ...known, ...dead }), () => true);
-    const key = keys.shard("ledger", 0);
+    bucket.write(keyIn(bucket, keys.node("ghost")), codec.encodeNode({ ...known, ...dead }), () => true);
+    const key = keyIn(bucket, keys.shard("ledger", 0));
     const shard = codec.decodeShard(bucket.entry(key)?.value ?? new Uint8Array());
     const late = [{ name: "x", at: id("ghost", 3) }];
-    bucket.write(keys.shard("elsewhere", 0), codec.encodeShard({ ...shard, late }), () => true);
+    bucket.write(
+      keyIn(bucket, keys.shard("elsewhere", 0)),
+      codec.encodeShard({ ...shard, late }),
+      () => true,
+    );
     await cluster.clock.advance(100_000);
     expect(stored("ghost")?.state).toBe("dead");
-    bucket.write(keys.shard("elsewhere", 0), codec.encodeShard(shard), () => true);
+    bucket.write(keyIn(bucket, keys.shard("elsewhere", 0)), codec.encodeShard(shard), () => true);
     await cluster.clock.advance(10_000);
     expect(stored("ghost")).toBe(undefined);
   });

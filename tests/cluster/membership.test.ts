@@ -3,6 +3,7 @@ import { recordCodec } from "../../cluster/protocol.ts";
 import { ConfigurationError, FencedError, NodeStoppedError, RecordsUnavailableError } from "../../errors.ts";
 import { keys } from "../../transport/subjects.ts";
 import { BUCKET, id, infoOf, nodeRecord, shardRecord, TestCluster, type TestNode } from "./support.ts";
+import { bareKey, keyIn } from "../support/keys_inside.ts";
 
 const codec = recordCodec();
 
@@ -18,7 +19,8 @@ function upNames({ membership }: TestNode): string[] {
 }
 
 function stored(cluster: TestCluster, node: string) {
-  const value = cluster.network.bucket(BUCKET).entry(keys.node(node))?.value;
+  const bucket = cluster.network.bucket(BUCKET);
+  const value = bucket.entry(keyIn(bucket, keys.node(node)))?.value;
   return value && codec.decodeNode(value);
 }
 
@@ -106,31 +108,39 @@ describe("Membership start()", () => {
   });
 
   test.each([
-    ["while it begins to watch", keys.generation],
-    ["while it looks whether its name is free", keys.node("c")],
-  ])("does not join a bucket that was made anew %s: what it knows is of the former", async (_, at) => {
-    const cluster = new TestCluster();
-    const a = await cluster.up("a");
-    await cluster.ends(
-      a.ownership.change("cart", 0, undefined, { ...shardRecord({ owner: a.membership.self }) }),
-    );
-    cluster.fault = (client, operation, key) => {
-      if (client !== "c" || operation !== "create" || key !== at) return undefined;
-      cluster.fault = () => undefined;
-      const bucket = cluster.network.bucket(BUCKET);
-      bucket.remove();
-      const generation = codec.encodeGeneration({ generation: "other", nonce: "n" });
-      bucket.made().write(keys.generation, generation, () => true);
-      return undefined;
-    };
-    const c = await cluster.node("c");
-    const start = cluster.ends(c.membership.start(infoOf("c")), 5_000);
-    await expect(start).rejects.toThrow("current records were replaced meanwhile");
-    expect(c.membership.gate.isOpen).toBe(false);
-    const again = await cluster.node("c", "c again");
-    await cluster.ends(again.membership.start(infoOf("c")), 20_000);
-    expect(again.ownership.entry("cart", 0)).toBe(undefined);
-  });
+    ["while it begins to watch", "watch", "", "records are of another generation"],
+    [
+      "while it looks whether its name is free",
+      "create",
+      keys.node("c"),
+      "current records were replaced meanwhile",
+    ],
+  ])(
+    "does not join a bucket that was made anew %s: what it knows is of the former",
+    async (_, what, at, why) => {
+      const cluster = new TestCluster();
+      const a = await cluster.up("a");
+      await cluster.ends(
+        a.ownership.change("cart", 0, undefined, { ...shardRecord({ owner: a.membership.self }) }),
+      );
+      cluster.fault = (client, operation, key) => {
+        if (client !== "c" || operation !== what || bareKey(key) !== at) return undefined;
+        cluster.fault = () => undefined;
+        const bucket = cluster.network.bucket(BUCKET);
+        bucket.remove();
+        const generation = codec.encodeGeneration({ generation: "other", nonce: "n" });
+        bucket.made().write(keys.generation, generation, () => true);
+        return undefined;
+      };
+      const c = await cluster.node("c");
+      const start = cluster.ends(c.membership.start(infoOf("c")), 5_000);
+      await expect(start).rejects.toThrow(why);
+      expect(c.membership.gate.isOpen).toBe(false);
+      const again = await cluster.node("c", "c again");
+      await cluster.ends(again.membership.start(infoOf("c")), 20_000);
+      expect(again.ownership.entry("cart", 0)).toBe(undefined);
+    },
+  );
 
   test("outlasts a dead write under its name that is applied just before its own", async () => {
     const cluster = new TestCluster();
@@ -139,7 +149,7 @@ describe("Membership start()", () => {
     first.membership.stop();
     const lost = { ...nodeRecord({ node: "a", incarnation: "2-late" }), nonce: "late" };
     cluster.fault = (client, operation, key) => {
-      if (client !== "again" || operation !== "update" || key !== keys.node("a")) return undefined;
+      if (client !== "again" || operation !== "update" || bareKey(key) !== keys.node("a")) return undefined;
       cluster.fault = () => undefined;
       cluster.network.bucket(BUCKET).write(key, codec.encodeNode(lost), () => true);
       return undefined;
@@ -168,7 +178,8 @@ describe("Membership start()", () => {
     const next = await cluster.up("a", { former });
     expect(next.membership.self.incarnation).toMatch(/^2-/);
     next.membership.stop();
-    cluster.network.bucket(BUCKET).write(keys.node("a"), undefined, () => true);
+    const bucket = cluster.network.bucket(BUCKET);
+    bucket.write(keyIn(bucket, keys.node("a")), undefined, () => true);
     const third = await cluster.up("a", { former: next.membership.self.incarnation, tag: "tag" });
     expect(third.membership.self.incarnation).toMatch(/^3-tag/);
   });
@@ -370,7 +381,8 @@ describe("Membership lease", () => {
 
   test("writes its record anew when it was removed, since absence is not death", async () => {
     const { cluster, a, b } = await cluster3();
-    cluster.network.bucket(BUCKET).write(keys.node("a"), undefined, () => true);
+    const bucket = cluster.network.bucket(BUCKET);
+    bucket.write(keyIn(bucket, keys.node("a")), undefined, () => true);
     await cluster.clock.advance(3_000);
     expect(stored(cluster, "a")).toMatchObject({ ...a.membership.self, state: "up" });
     expect(b.membership.isUp(a.membership.self)).toBe(true);
@@ -400,7 +412,7 @@ describe("Membership lease", () => {
     cluster.network.crash("c");
     let tries = 0;
     cluster.fault = (client, operation, key) => {
-      if (client === "c" || key !== keys.node("c") || operation !== "update") return undefined;
+      if (client === "c" || bareKey(key) !== keys.node("c") || operation !== "update") return undefined;
       tries++;
       return "lose-request";
     };
@@ -425,7 +437,8 @@ describe("Membership lease", () => {
     const { cluster, a } = await cluster3();
     const ghost = id("ghost", 4);
     const bytes = codec.encodeShard(shardRecord({ owner: ghost }));
-    cluster.network.bucket(BUCKET).write(keys.shard("cart", 1), bytes, () => true);
+    const bucket = cluster.network.bucket(BUCKET);
+    bucket.write(keyIn(bucket, keys.shard("cart", 1)), bytes, () => true);
     await cluster.clock.advance(14_000);
     expect(a.membership.isOver(ghost)).toBe(false);
     await cluster.clock.advance(2_500);

@@ -5,6 +5,7 @@ import type { RecordFate } from "../../transport/memory_records.ts";
 import { keys } from "../../transport/subjects.ts";
 import { hostLedger, Ledger, steering, type Steering } from "../support/ledger.ts";
 import { MemoryCluster } from "../support/memory_cluster.ts";
+import { bareKey } from "../support/keys_inside.ts";
 
 const KEY = keys.shard("ledger", 0);
 const TIMER_MS = 20_000;
@@ -28,7 +29,7 @@ async function committing(first: RecordFate): Promise<{ caller: ActorNode; x: Re
     recordLatencyMs: () => 1,
     lateMs: () => 500, // before the others have declared anybody dead
     recordFilter: (client, operation, _bucket, key) => {
-      if (client !== "b" || operation !== "update" || key !== KEY) return "answer";
+      if (client !== "b" || operation !== "update" || bareKey(key) !== KEY) return "answer";
       commits++;
       return fate;
     },

@@ -4,6 +4,7 @@ import type { ActorNode } from "../../mod.ts";
 import { bucketOf, keys } from "../../transport/subjects.ts";
 import { hostLedger, Ledger, ledger, steering } from "../support/ledger.ts";
 import { MemoryCluster, signalled } from "../support/memory_cluster.ts";
+import { bareKey } from "../support/keys_inside.ts";
 
 let cluster: MemoryCluster;
 const KEY = keys.shard("ledger", 0);
@@ -181,7 +182,7 @@ describe("a park that outlives its node", () => {
         recordFilter: (client, operation, bucket, key) => {
           if (client !== "a" || !stuck) return "answer";
           if (bucket === parkedBucket) return dies.startsWith("while") ? "apply-late" : "answer";
-          return operation === "update" && key === KEY && parking() ? "apply-late" : "answer";
+          return operation === "update" && bareKey(key) === KEY && parking() ? "apply-late" : "answer";
         },
       });
       const parking = () => chunks().length > 0;

@@ -4,6 +4,7 @@ import type { RecordOperation } from "../../transport/memory_records.ts";
 import { countedClock, countedConnection, nothingOpen } from "../support/counted.ts";
 import { hostLedger, Ledger, ledger, steering } from "../support/ledger.ts";
 import { MemoryCluster } from "../support/memory_cluster.ts";
+import { bareKey } from "../support/keys_inside.ts";
 
 let cluster: MemoryCluster;
 afterEach(async () => {
@@ -53,7 +54,7 @@ describe("startNode() that fails closes all that it opened", () => {
     ["the generation", (_: string, _operation: string, key: string) => key === "generation"],
     [
       "its own record",
-      (_: string, operation: string, key: string) => key === "nodes.wrong" && operation !== "get",
+      (_: string, operation: string, key: string) => bareKey(key) === "nodes.wrong" && operation !== "get",
     ],
   ] as [string, Lost][])("when there is no answer about %s", async (_, isLost) => {
     newCluster((client, operation, key) => client === "wrong" && isLost(client, operation, key));

@@ -5,6 +5,7 @@ import { bucketOf, keys } from "../../transport/subjects.ts";
 import { countedClock, countedConnection, nothingOpen } from "../support/counted.ts";
 import { hostLedger, Ledger, type LedgerActor, steering } from "../support/ledger.ts";
 import { MemoryCluster, signalled } from "../support/memory_cluster.ts";
+import { keyIn } from "../support/keys_inside.ts";
 
 let cluster: MemoryCluster;
 /** What records do while it is set. */
@@ -32,9 +33,10 @@ const codec = recordCodec();
 /** What another node does when it is sure. */
 function declareDead(name: string): void {
   const bucket = cluster.network.bucket(bucketOf("test"));
-  const record = codec.decodeNode(bucket.entry(keys.node(name))?.value ?? new Uint8Array());
+  const key = keyIn(bucket, keys.node(name));
+  const record = codec.decodeNode(bucket.entry(key)?.value ?? new Uint8Array());
   const dead = codec.encodeNode({ ...record, state: "dead", nonce: `dead-${record.incarnation}` });
-  bucket.write(keys.node(name), dead, () => true);
+  bucket.write(key, dead, () => true);
 }
 
 function replaceGeneration(): void {

@@ -6,6 +6,7 @@ import { type Random, seededRandom } from "../../platform/random.ts";
 import { bucketOf, keys } from "../../transport/subjects.ts";
 import { hostLedger, ledger, steering } from "../support/ledger.ts";
 import { MemoryCluster } from "../support/memory_cluster.ts";
+import { keyIn } from "../support/keys_inside.ts";
 
 const NAMES = ["a", "b", "c"] as const;
 const ACTORS = Array.from({ length: 12 }, (_, i) => `x${i}`);
@@ -16,10 +17,12 @@ const codec = recordCodec();
 
 function declareDead({ network }: MemoryCluster, name: string): void {
   const bucket = network.bucket(bucketOf("test"));
-  const value = bucket.entry(keys.node(name))?.value;
+  if (!bucket.entry(keys.generation)) return;
+  const key = keyIn(bucket, keys.node(name));
+  const value = bucket.entry(key)?.value;
   if (value === undefined) return;
   const dead = { ...codec.decodeNode(value), state: "dead" as const };
-  bucket.write(keys.node(name), codec.encodeNode({ ...dead, nonce: `dead-${dead.incarnation}` }), () => true);
+  bucket.write(key, codec.encodeNode({ ...dead, nonce: `dead-${dead.incarnation}` }), () => true);
 }
 
 /** Something that lasts less than some seconds beyond the lease. */

@@ -7,6 +7,7 @@ import { hostLedger, ledger } from "../support/ledger.ts";
 import { signalled } from "../support/memory_cluster.ts";
 import { HEAD, StoredWorld, watched } from "../support/stored_world.ts";
 import { hostTally, Tally, type TallyActor, tally } from "../support/tally.ts";
+import { bareKey, keyIn } from "../support/keys_inside.ts";
 
 let world: StoredWorld;
 
@@ -228,7 +229,7 @@ describe("a store that has lost the newest writes of the ownership records", () 
       world.cluster.network.crash("b");
       const records = world.cluster.network.bucket("baton-test");
       for (const entry of records.entries())
-        if (entry.key.startsWith("shards.")) records.write(entry.key, undefined, () => true);
+        if (bareKey(entry.key).startsWith("shards.")) records.write(entry.key, undefined, () => true);
       const c = await world.start("c", { defects });
       await world.cluster.settled("tally", "c");
       expect(await world.cluster.ends(c.ref(Tally, "x").read())).toBe(1);
@@ -364,7 +365,8 @@ describe("a node that is fenced with commits in flight", () => {
 function declareDead(name: string): void {
   const bucket = world.cluster.network.bucket("baton-test");
   const codec = recordCodec();
-  const record = codec.decodeNode(bucket.entry(recordKeys.node(name))?.value ?? new Uint8Array());
+  const key = keyIn(bucket, recordKeys.node(name));
+  const record = codec.decodeNode(bucket.entry(key)?.value ?? new Uint8Array());
   const dead = codec.encodeNode({ ...record, state: "dead", nonce: `dead-${record.incarnation}` });
-  bucket.write(recordKeys.node(name), dead, () => true);
+  bucket.write(key, dead, () => true);
 }

@@ -5,6 +5,7 @@ import type { RecordFate } from "../../transport/memory_records.ts";
 import { bucketOf, keys } from "../../transport/subjects.ts";
 import { hostLedger, Ledger, steering } from "../support/ledger.ts";
 import { MemoryCluster } from "../support/memory_cluster.ts";
+import { bareKey, keyIn } from "../support/keys_inside.ts";
 
 let cluster: MemoryCluster;
 const KEY = keys.shard("ledger", 0);
@@ -18,9 +19,10 @@ afterEach(async () => {
 /** Writes the shard's record as a change of its node would that arrives long after it was sent. */
 async function write(change: (record: ShardRecord) => ShardRecord): Promise<void> {
   const records = await cluster.ends(cluster.network.connect("delayed").records(bucketOf("test")));
-  const entry = await cluster.ends(records.get(KEY));
+  const key = keyIn(cluster.network.bucket(bucketOf("test")), KEY);
+  const entry = await cluster.ends(records.get(key));
   const next = { ...change(codec.decodeShard(entry?.value as Uint8Array)), nonce: `late ${entry?.revision}` };
-  const result = await cluster.ends(records.update(KEY, codec.encodeShard(next), entry?.revision ?? 0));
+  const result = await cluster.ends(records.update(key, codec.encodeShard(next), entry?.revision ?? 0));
   expect(result.ok).toBe(true);
 }
 
@@ -62,7 +64,7 @@ describe("a change that is applied after it was given up", () => {
     let fate: RecordFate = "answer";
     cluster = new MemoryCluster({
       recordFilter: (client, operation, _bucket, key) =>
-        client === "a" && operation === "update" && key === KEY ? fate : "answer",
+        client === "a" && operation === "update" && bareKey(key) === KEY ? fate : "answer",
     });
     const steered = steering();
     const a = await cluster.start("a", { hosts: [hostLedger(steered)] });

@@ -11,6 +11,7 @@ import { Supervisor } from "../../supervisor/supervisor.ts";
 import { bucketOf, keys } from "../../transport/subjects.ts";
 import { within } from "../support/conditions.ts";
 import { MemoryCluster } from "../support/memory_cluster.ts";
+import { keyIn } from "../support/keys_inside.ts";
 
 let cluster: MemoryCluster;
 let isAway = false;
@@ -89,11 +90,15 @@ const codec = recordCodec();
 function write(incarnation: string, state: "up" | "gone" = "up"): void {
   const record = { node: "a", incarnation, state, kinds: [], weight: 1, protocol: [1], runtime: "test" };
   const value = codec.encodeNode({ ...record, renewal: 0, nonce: `${incarnation}-0` });
-  cluster.network.bucket(bucketOf("test")).write(keys.node("a"), value, () => true);
+  const bucket = cluster.network.bucket(bucketOf("test"));
+  if (!bucket.entry(keys.generation))
+    bucket.made().write(keys.generation, codec.encodeGeneration({ generation: "g", nonce: "n" }), () => true);
+  bucket.write(keyIn(bucket, keys.node("a")), value, () => true);
 }
 
 function stored(): { state: string; incarnation: string } | undefined {
-  const value = cluster.network.bucket(bucketOf("test")).entry(keys.node("a"))?.value;
+  const bucket = cluster.network.bucket(bucketOf("test"));
+  const value = bucket.entry(keys.generation) && bucket.entry(keyIn(bucket, keys.node("a")))?.value;
   return value && codec.decodeNode(value);
 }
 
