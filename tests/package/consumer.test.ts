@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { spawnSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
@@ -13,6 +13,7 @@ const { version, dependencies } = JSON.parse(fs.readFileSync(path.join(root, "pa
   dependencies: Record<string, string>;
 };
 const STEP_TIMEOUT_MS = 60_000;
+const INSTALL_TIMEOUT_MS = 180_000;
 
 /** What a user writes first: a contract, a class, a node with the transport it starts with by itself. */
 const PROGRAM = `
@@ -64,9 +65,9 @@ describe("the npm package in a user's project", () => {
   let project = "";
   let packed: string[] = [];
 
-  beforeAll(() => {
+  beforeAll(async () => {
     project = fs.mkdtempSync(path.join(tmpdir(), "baton-consumer-"));
-    packed = installPackage(project);
+    packed = await installPackage(project);
     fs.writeFileSync(path.join(project, "package.json"), JSON.stringify({ type: "module" }));
     fs.writeFileSync(
       path.join(project, "deno.json"),
@@ -75,7 +76,7 @@ describe("the npm package in a user's project", () => {
     fs.writeFileSync(path.join(project, "tsconfig.json"), JSON.stringify(PROJECT));
     fs.writeFileSync(path.join(project, "main.ts"), PROGRAM);
     fs.writeFileSync(path.join(project, "misuse.ts"), MISUSE);
-  });
+  }, INSTALL_TIMEOUT_MS);
   afterAll(() => fs.rmSync(project, { recursive: true, force: true }));
 
   test("npm pack takes what users need and nothing else", () => {
@@ -91,37 +92,44 @@ describe("the npm package in a user's project", () => {
     expect(packed.filter((file) => /^dist\/(tests|tools|bench|examples)\//.test(file))).toEqual([]);
   });
 
-  test("tsc checks types across the package", () => {
-    expect(
-      run(
-        process.execPath,
-        [...runScript(), path.join(modules, "typescript", "bin", "tsc"), "-p", "."],
-        project,
-      ),
-    ).toEqual({ status: 0, output: "" });
-  });
+  test(
+    "tsc checks types across the package",
+    async () => {
+      const tsc = [...runScript(), path.join(modules, "typescript", "bin", "tsc"), "-p", "."];
+      expect(await run(process.execPath, tsc, project)).toEqual({ status: 0, output: "" });
+    },
+    STEP_TIMEOUT_MS,
+  );
 
-  test("deno check checks types across the package", () => {
-    const { status, output } = run(runtime("deno"), ["check", "--quiet", "main.ts", "misuse.ts"], project);
-    expect({ status, output }).toEqual({ status: 0, output: "" });
-  });
+  test(
+    "deno check checks types across the package",
+    async () => {
+      const check = ["check", "--quiet", "main.ts", "misuse.ts"];
+      expect(await run(runtime("deno"), check, project)).toEqual({ status: 0, output: "" });
+    },
+    STEP_TIMEOUT_MS,
+  );
 
-  test.each(["bun", "deno"] as const)("the program runs on %s", (name) => {
-    const permissions = name === "deno" ? ["--quiet", "--no-prompt"] : [];
-    const { status, output } = run(runtime(name), ["run", ...permissions, "main.ts"], project);
-    expect({ status, output: output.trim() }).toEqual({ status: 0, output: "count 5" });
-  });
+  test.each(["bun", "deno"] as const)(
+    "the program runs on %s",
+    async (name) => {
+      const permissions = name === "deno" ? ["--quiet", "--no-prompt"] : [];
+      const { status, output } = await run(runtime(name), ["run", ...permissions, "main.ts"], project);
+      expect({ status, output: output.trim() }).toEqual({ status: 0, output: "count 5" });
+    },
+    STEP_TIMEOUT_MS,
+  );
 });
 
 /** Packs what npm would publish and unpacks it into the project; its dependencies are those of the lock file. */
-function installPackage(project: string): string[] {
+async function installPackage(project: string): Promise<string[]> {
   const target = path.join(project, "node_modules", "@baton", "actors");
   fs.mkdirSync(target, { recursive: true });
-  succeed(process.execPath, [...runScript(), path.join(root, "tools", "build.mjs")], root);
-  pack(project);
+  await succeed(process.execPath, [...runScript(), path.join(root, "tools", "build.mjs")], root);
+  await pack(project);
   const archive = path.join(project, `baton-actors-${version}.tgz`);
-  const listed = succeed("tar", ["-tzf", archive], project);
-  succeed("tar", ["-xzf", archive, "-C", target, "--strip-components=1"], project);
+  const listed = await succeed("tar", ["-tzf", archive], project);
+  await succeed("tar", ["-xzf", archive, "-C", target, "--strip-components=1"], project);
   linkDependencies(path.join(project, "node_modules"));
   return listed
     .trim()
@@ -130,19 +138,19 @@ function installPackage(project: string): string[] {
 }
 
 /** By npm where there is one; Bun packs the same files. */
-function pack(project: string): void {
-  const npm = run("npm", ["pack", "--ignore-scripts", "--pack-destination", project], root);
+async function pack(project: string): Promise<void> {
+  const npm = await run("npm", ["pack", "--ignore-scripts", "--pack-destination", project], root);
   if (npm.status === 0) return;
   if (npm.status !== null) throw new Error(`Cannot pack: ${npm.output}`);
-  succeed(runtime("bun"), ["pm", "pack", "--ignore-scripts", "--destination", project], root);
+  await succeed(runtime("bun"), ["pm", "pack", "--ignore-scripts", "--destination", project], root);
 }
 
 function runScript(): string[] {
   return "Deno" in globalThis ? ["run", "--allow-all"] : [];
 }
 
-function succeed(command: string, args: string[], cwd: string): string {
-  const { status, output } = run(command, args, cwd);
+async function succeed(command: string, args: string[], cwd: string): Promise<string> {
+  const { status, output } = await run(command, args, cwd);
   if (status !== 0) throw new Error(`Cannot run "${command} ${args.join(" ")}": status ${status}\n${output}`);
   return output;
 }
@@ -159,8 +167,17 @@ function runtime(name: "bun" | "deno"): string {
   return path.join(modules, files[name]);
 }
 
-function run(command: string, args: string[], cwd: string): { status: number | null; output: string } {
-  const env = { ...process.env, NO_COLOR: "1" };
-  const result = spawnSync(command, args, { cwd, env, encoding: "utf8", timeout: STEP_TIMEOUT_MS });
-  return { status: result.status, output: `${result.stdout}${result.stderr}` };
+/** `status` is `null` for a program that is not there, or did not end by itself. */
+function run(
+  command: string,
+  args: string[],
+  cwd: string,
+): Promise<{ status: number | null; output: string }> {
+  const options = { cwd, env: { ...process.env, NO_COLOR: "1" }, timeout: STEP_TIMEOUT_MS };
+  return new Promise((resolve) => {
+    execFile(command, args, options, (error, stdout, stderr) => {
+      const status = error === null ? 0 : typeof error.code === "number" ? error.code : null;
+      resolve({ status, output: `${stdout}${stderr}` });
+    });
+  });
 }
