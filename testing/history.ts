@@ -62,6 +62,10 @@ export class History {
   readonly places: Map<string, Place[]> = new Map();
   /** Whether nothing is lost or late by chance, so that whoever waits can be asked what for. */
   isCalm = false;
+  /** When each generation of the records but the first began: see `generations.ts`. */
+  readonly generations: number[] = [];
+  /** How long a node may go on after the records it knows are gone, in milliseconds. */
+  outlivesMs = 0;
   /** How late nodes hear of what others have written, in milliseconds, at most. */
   hearsLateMs = 0;
   /** States of stored actors, by actor. */
@@ -89,6 +93,11 @@ export class History {
   /** A number that depends on everything noted so far, in its order. */
   get hash(): number {
     return this.#hash;
+  }
+
+  /** The time that what is noted now is of, in milliseconds. */
+  get now(): number {
+    return this.#now();
   }
 
   /** Adds a line to what the hash is made of. */
@@ -266,20 +275,8 @@ export class History {
     within?: Fold,
   ): void {
     this.note(`timer ${actor} ${id} ${afterMs} ${everyMs ?? ""}`);
-    const timer = {
-      actor,
-      id,
-      epoch,
-      setAt: this.#now(),
-      afterMs,
-      everyMs,
-      fires,
-      fired: [],
-      cancelledAt: undefined,
-      within,
-      cancelledWithin: [],
-      came: [],
-    };
+    const set = { actor, id, epoch, setAt: this.#now(), afterMs, everyMs, fires, within };
+    const timer = { ...set, fired: [], cancelledAt: undefined, cancelledWithin: [], came: [] };
     this.timers.set(`${actor}/${id}`, timer);
   }
 

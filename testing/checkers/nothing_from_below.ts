@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { generationOf } from "../generations.ts";
 import type { History, Witness } from "../history.ts";
 import { Lineage } from "../lineage.ts";
 import { type Checker, checker } from "./checker.ts";
@@ -10,13 +11,15 @@ import { type Checker, checker } from "./checker.ts";
 /**
  * Whoever was told of a state by an owner knows what it had then. What a lost owner had still under way is not added to
  * it afterwards: a later state has only what was added under that epoch, or above it. So what an owner only read is
- * judged as well as what it changed.
+ * judged as well as what it changed. Owners by different generations of the records may overlap: between them only that
+ * holds which `keptOnceHeard` judges.
  */
 export const nothingFromBelow: Checker = checker("I1", "nothing is added from below", function* (history) {
   const told = new Map<string, Witness>();
   for (const each of history.witnesses) {
     const { actor, state, epoch, at, heard } = each;
-    const before = told.get(actor);
+    const key = `${actor} ${generationOf(epoch)}`;
+    const before = told.get(key);
     if (before && epoch < before.epoch) continue;
     const lineage = lineageOf(history, actor);
     if (before && lineage.includes(state, before.state)) {
@@ -24,7 +27,7 @@ export const nothingFromBelow: Checker = checker("I1", "nothing is added from be
       if (lowest < before.epoch)
         yield `${actor} had, under epoch ${epoch} at ${at} ms, what was added under epoch ${lowest} to the ${before.state.count} messages of which epoch ${before.epoch} had told at ${before.at} ms`;
     }
-    if (heard) told.set(actor, each);
+    if (heard) told.set(key, each);
   }
 });
 

@@ -3,33 +3,40 @@
  *
  * @module
  */
+import { generationOf } from "../generations.ts";
 import type { History, Started } from "../history.ts";
 import { type Checker, checker } from "./checker.ts";
 
 /**
  * No handler or hook starts under an epoch below one that was started under before, and no two nodes start under the
- * same. A handler that began in time may end late: that is not judged here.
+ * same. A handler that began in time may end late: that is not judged here. Nobody knows of records that were replaced
+ * before he meets them, so those of two generations may overlap, for as long as the gate of one may be open.
  */
-export const oneOwner: Checker = checker("I1", "one activation for each epoch", function* ({ starts }) {
+export const oneOwner: Checker = checker("I1", "one activation for each epoch", function* (history) {
   const last = new Map<string, Started>();
   const nodes = new Map<string, string>();
-  for (const each of starts) {
-    const { actor, epoch, node } = each;
-    const before = last.get(actor);
+  for (const each of history.starts) {
+    const { actor, epoch, node, at } = each;
+    const generation = generationOf(epoch);
+    const of = `${actor} ${generation}`;
+    const before = last.get(of);
+    const overSince = history.generations[generation] ?? Infinity;
+    if (at > overSince + history.outlivesMs)
+      yield `${actor} started under epoch ${epoch} on ${node} at ${at} ms, of records that were replaced at ${overSince}`;
     if (before && before.epoch > epoch)
-      yield `${actor} started under epoch ${epoch} on ${node} at ${each.at} ms, after ${before.epoch} on ${before.node}`;
-    else last.set(actor, each);
+      yield `${actor} started under epoch ${epoch} on ${node} at ${at} ms, after ${before.epoch} on ${before.node}`;
+    else last.set(of, each);
     const key = `${actor}/${epoch}`;
     const other = nodes.get(key);
     if (other !== undefined && other !== node)
-      yield `${actor} started under epoch ${epoch} on ${other} and on ${node}, at ${each.at} ms`;
+      yield `${actor} started under epoch ${epoch} on ${other} and on ${node}, at ${at} ms`;
     nodes.set(key, node);
   }
 });
 
-/** Without a node that was declared dead, effects follow the epochs too: there is nobody whose effects do not count. */
+/** Without a node that was declared dead, and records that were replaced, effects follow the epochs too: there is nobody whose effects do not count. */
 export const effectsInOrder: Checker = checker("I1", "effects follow the epochs", function* (history) {
-  if (history.deaths.length > 0) return;
+  if (history.deaths.length > 0 || history.generations.length > 0) return;
   const last = new Map<string, number>();
   for (const { actor, epoch, node } of history.handled) {
     const before = last.get(actor) ?? 0;
@@ -50,8 +57,8 @@ interface Seen {
   readonly words: string;
 }
 
-/** All callers together: two of them may be one and the same person outside. */
-const ANYBODY = "anybody";
+/** All callers together: two of them may be one and the same person outside. Each generation has its own. */
+const anybody = (epoch: number) => `anybody in ${generationOf(epoch)}`;
 /** So long after a trouble of a caller's node answers may still come that it had to wait with, in milliseconds. */
 const WAIT_MS = 2_000;
 
@@ -85,8 +92,8 @@ function* answersIn(history: History): Iterable<Seen> {
     const isLocal = nodes.get(`${n} ${sender} ${to}`) === origin;
     const words = `${n} of ${sender} to ${to} was answered at ${at} ms`;
     const judges = origin === "" ? [sender] : [sender, origin];
-    if (isLocal || isWell(history, origin, sentAt, at)) judges.push(ANYBODY);
-    yield { at, actor: to, epoch, judges, knows: ANYBODY, words };
+    if (isLocal || isWell(history, origin, sentAt, at)) judges.push(anybody(epoch));
+    yield { at, actor: to, epoch, judges, knows: anybody(epoch), words };
   }
 }
 

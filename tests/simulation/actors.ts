@@ -7,6 +7,7 @@ import { type ActorClass, host, type Hosted } from "../../actors/host.ts";
 import { ActorError } from "../../errors.ts";
 import type { Random } from "../../platform/random.ts";
 import { type Call, type Fold, fold, type History, type Outcome } from "../../testing/history.ts";
+import { epochIn } from "../../testing/generations.ts";
 import { nextState } from "../../testing/lineage.ts";
 import {
   type Answer,
@@ -32,6 +33,8 @@ export interface Surroundings {
   readonly random: Random;
   /** The node in this life, by a name that no other life has. */
   readonly node: string;
+  /** Which generation of the records it is of by now, counted from 0. */
+  generation(): number;
   /** Time is the cluster's. */
   sleep(ms: number): Promise<void>;
   /** False once the node was killed: nothing it still does is real. */
@@ -106,12 +109,20 @@ function ledgerClass(of: AnyLedger, around: Surroundings): ActorClass<AnyLedger>
       return { born, ...nothing, newestTimer: "", padding: "" };
     }
 
+    /** It began in that one, and does not outlive it, whatever its node does. */
+    readonly #generation = around.generation();
+
     get address(): string {
       return `${this.kind}/${this.name}`;
     }
 
+    /** For a history. */
+    get #epoch(): number {
+      return epochIn(this.#generation, this.epoch);
+    }
+
     override async onActivate(why: string): Promise<void> {
-      if (alive()) history.activated(this.address, why, this.epoch, node, this.state.born, this.#kept);
+      if (alive()) history.activated(this.address, why, this.#epoch, node, this.state.born, this.#kept);
       if (!around.faulty()) return;
       if (around.straggles && random.next() < 0.3) void this.#straggle(history.activations.length);
       if (why === "handed-off" && random.next() < 0.5) this.#sendToNext();
@@ -164,7 +175,7 @@ function ledgerClass(of: AnyLedger, around: Surroundings): ActorClass<AnyLedger>
 
     async add(op: Op): Promise<Answer> {
       await this.#work(op);
-      return { ...this.#fold, epoch: this.epoch };
+      return { ...this.#fold, epoch: this.#epoch };
     }
 
     async note(op: Op): Promise<void> {
@@ -180,16 +191,16 @@ function ledgerClass(of: AnyLedger, around: Surroundings): ActorClass<AnyLedger>
     }
 
     dump(): Answer {
-      history.started(this.address, "", 0, this.epoch, node);
-      if (alive() && stored) history.kept(this.address, this.#fold, this.epoch);
+      history.started(this.address, "", 0, this.#epoch, node);
+      if (alive() && stored) history.kept(this.address, this.#fold, this.#epoch);
       else if (alive()) history.tells(this.address, this.state.born, this.#fold);
-      return { ...this.#fold, epoch: this.epoch };
+      return { ...this.#fold, epoch: this.#epoch };
     }
 
     tick({ id, fires }: Tick): void {
       const { ticks } = this.state;
       const k = (ticks[id] ?? 0) + 1;
-      history.started(this.address, "", 0, this.epoch, node);
+      history.started(this.address, "", 0, this.#epoch, node);
       if (alive()) history.timerFired(this.address, id, this.#kept);
       this.#effect(`timer-${id}`, k);
       ticks[id] = k;
@@ -210,7 +221,7 @@ function ledgerClass(of: AnyLedger, around: Surroundings): ActorClass<AnyLedger>
     async #work(op: Op): Promise<void> {
       around.running(1);
       const rests = history.works(this.address);
-      history.started(this.address, op.from, op.n, this.epoch, node);
+      history.started(this.address, op.from, op.n, this.#epoch, node);
       if (op.news && alive()) history.heard(op.news.actor, op.news.state, op.news.epoch);
       try {
         await this.#handle(op);
@@ -242,7 +253,8 @@ function ledgerClass(of: AnyLedger, around: Surroundings): ActorClass<AnyLedger>
     }
 
     #effect(sender: string, n: number): void {
-      const { state, epoch } = this;
+      const { state } = this;
+      const epoch = this.#epoch;
       const before = this.#fold;
       const of = { actor: this.address, epoch, node, memory: state.born };
       if (alive()) history.effect({ ...of, sender, n, before, stored });
@@ -259,7 +271,7 @@ function ledgerClass(of: AnyLedger, around: Surroundings): ActorClass<AnyLedger>
       if (everyMs > 0) this.schedule("tick", { id, fires }, { afterMs, everyMs }, id);
       else this.schedule("tick", { id, fires }, { afterMs }, id);
       if (!alive()) return;
-      history.timerSet(this.address, id, afterMs, everyMs || undefined, fires, this.epoch, this.#kept);
+      history.timerSet(this.address, id, afterMs, everyMs || undefined, fires, this.#epoch, this.#kept);
     }
 
     #cancel(): void {
@@ -289,8 +301,8 @@ function ledgerClass(of: AnyLedger, around: Surroundings): ActorClass<AnyLedger>
       const how = type === "add" ? "ask" : "tell";
       const call = history.sent(sender, to, n, how, timeoutMs, hasEffect(to), node);
       call.held = stored && how === "tell";
-      call.senderEpoch = this.epoch;
-      const news = silent ? { actor: this.address, state: this.#fold, epoch: this.epoch } : null;
+      call.senderEpoch = this.#epoch;
+      const news = silent ? { actor: this.address, state: this.#fold, epoch: this.#epoch } : null;
       const op = { ...plainOp(sender, n, beforeMs), news };
       const work = recorded(history, call, () => ref[type](op, { timeoutMs }), alive);
       if (wait) await work;

@@ -54,8 +54,8 @@ const TABLE: readonly (readonly [rule: string, ...rows: Row[]])[] = [
     ["gate-by-lease-only", "half", 8, "the gate stays open although nothing comes back any more"],
     ["gate-forgives", "half", 2, "after a disturbance a renewal from before it opens the gate"],
     ["suspension-unseen", "freeze", 5, "a machine that slept does not notice"],
-    ["gate-counts-from-ack", "verge", 32, "a renewal counts from its acknowledgement"],
-    ["closed-gate-speaks", "verge", 40, "what a closed gate holds back gets out"],
+    ["gate-counts-from-ack", "verge", 4, "a renewal counts from its acknowledgement"],
+    ["closed-gate-speaks", "verge", 250, "what a closed gate holds back gets out"],
   ],
   [
     "each activation has a gate of its own",
@@ -137,6 +137,10 @@ const TABLE: readonly (readonly [rule: string, ...rows: Row[]])[] = [
     ["blank-copy", "planned", 1, "a message to an awaited actor starts it from nothing"],
   ],
   [
+    "another generation of the records ends all incarnations",
+    ["generation-ignored", "wiped", 1, "a node goes on in records that are not those in which it began"],
+  ],
+  [
     "death is a compare-and-set",
     [
       "death-without-cas",
@@ -162,7 +166,8 @@ const TABLE: readonly (readonly [rule: string, ...rows: Row[]])[] = [
   ],
   [
     "what is stored is fenced by its epoch",
-    ["stored-epoch-ignored", "stored", 62, "an owner does not exceed the epoch that it finds stored"],
+    ["stored-epoch-ignored", "wiped-stored", 5, "an owner does not exceed the epoch that it finds stored"],
+    ["conflict-ignored", "wiped-stored", 9, "who meets another's entry goes on as if it were his own"],
     ["commit-not-by-cas", "stored", 2, "a commit overwrites whatever is there"],
     [
       "no-epoch-write",
@@ -205,8 +210,4 @@ export const UNSEEN: Readonly<Record<string, string>> = {
     "when the floor rises, every call that an owner below it may have admitted ends as unknown, so nothing waits for its answer; and frames of incarnations known to be over are not read",
   "stale-epoch-serves":
     "records have one order: a node reads that it is dead before it can read of a higher epoch, and then its whole life ends",
-  "conflict-ignored":
-    "who meets another's entry has been replaced: his gate is closed, and nothing that he lets out leaves the node",
-  "another generation":
-    "the simulation does not replace the bucket; tests/integration has nodes whose records are wiped and replaced",
 };

@@ -1,5 +1,6 @@
 /** What goes wrong on the way, by chance: messages and records, never nodes. */
 import type { Random } from "../../platform/random.ts";
+import { bareKey } from "../support/keys_inside.ts";
 import type { MessageFate, MemoryNetworkOptions } from "../../transport/memory.ts";
 import type { RecordFate, RecordOperation } from "../../transport/memory_records.ts";
 
@@ -146,7 +147,7 @@ export class Faults {
       this.#lateFromMs = AFTER_CLAIM_MS;
       return "apply-late";
     }
-    if (operation === "update" && this.#delayed.delete(`${client} ${key}`)) return "apply-late";
+    if (operation === "update" && this.#delayed.delete(`${client} ${bareKey(key)}`)) return "apply-late";
     const chance = this.#random.next();
     const { recordLost, answerLost, appliedLate } = this.#rates;
     if (chance < recordLost) return "lose-request";
@@ -157,7 +158,7 @@ export class Faults {
 }
 
 function isRenewal(operation: RecordOperation, key: string): boolean {
-  return operation === "update" && key.startsWith("nodes.");
+  return operation === "update" && bareKey(key).startsWith("nodes.");
 }
 
 /** Whether it writes the state of an actor that readers look at. */

@@ -38,6 +38,8 @@ export interface LivesOptions {
   readonly hooks: Random;
   readonly pace: Pace;
   readonly straggles: boolean;
+  /** Which generation of the records the node of that name is of, counted from 0. */
+  generationOf(name: string): number;
   /** Whether hooks misbehave now. */
   faulty(): boolean;
   /** Whether clients send now. */
@@ -136,6 +138,7 @@ export class Lives {
         strict: random.next() < 0.4,
         straggles: this.#options.straggles,
       },
+      generation: () => this.#options.generationOf(name),
       running: (by: number) => {
         life.running += by;
       },

@@ -19,6 +19,8 @@ export type TroubleName =
   | "step"
   /** The store hears no more of it, and a while later it hears no more of the store. */
   | "hush"
+  /** All records are removed, as by a mistaken hand. */
+  | "wipe"
   /** A second process is started under its name. */
   | "twin";
 
@@ -175,6 +177,16 @@ export const PROFILES = {
   names: troubled(
     "a second process is started under the name of a node that lives, hangs, is cut off, or was just killed",
     ["twin", "twin", "crash"],
+  ),
+  wiped: troubled(
+    "the records are wiped, while nodes are killed, frozen or cut off",
+    ["wipe", "wipe", "crash", "freeze", "cut", "records"],
+    { troubleShare: 0.4 },
+  ),
+  "wiped-stored": troubled(
+    "the same with stored actors, which nobody wipes",
+    ["wipe", "wipe", "crash", "freeze", "cut", "records"],
+    { troubleShare: 0.4, workload: "stored" },
   ),
   clocks: troubled(
     "wall clocks differ by seconds and are set, while nodes are killed and machines sleep",

@@ -2,6 +2,7 @@
  * Sees every write of a record in the moment when it is applied: who owns what, who was declared dead, and what was lost.
  * Nobody in the cluster knows as much.
  */
+import { prefixOf } from "../../cluster/generation_records.ts";
 import {
   incarnationCount,
   type NodeId,
@@ -11,6 +12,8 @@ import {
   type ShardRecord,
 } from "../../cluster/protocol.ts";
 import type { MemoryBucket } from "../../transport/memory_bucket.ts";
+import { keys } from "../../transport/subjects.ts";
+import { epochIn } from "../../testing/generations.ts";
 import type { History } from "../../testing/history.ts";
 import { Places } from "./places.ts";
 
@@ -30,10 +33,16 @@ export class RecordObserver {
   readonly #history: History;
   readonly #actorsOf: (kind: string, shard: number) => readonly string[];
   readonly #onMoment: (moment: Moment) => void;
-  readonly #places: Places;
+  #places: Places;
+  readonly #bucket: MemoryBucket;
+  /** Before the keys of the generation that the bucket is of. */
+  #prefix: string | undefined;
   readonly #codec = recordCodec();
   readonly #nodes = new Map<string, NodeRecord>();
   readonly #shards = new Map<string, ShardRecord>();
+  /** In which generation of the records each incarnation began, and which one a name had last. */
+  readonly #began = new Map<string, number>();
+  readonly #latest = new Map<string, string>();
 
   constructor(
     bucket: MemoryBucket,
@@ -45,8 +54,40 @@ export class RecordObserver {
     this.#onMoment = onMoment;
     this.#actorsOf = actorsOf;
     this.#places = new Places(history, actorsOf);
-    bucket.onChange(({ key, value }) => {
+    this.#bucket = bucket;
+    this.#listen();
+  }
+
+  /** The generation that the records are of now, counted from 0. */
+  get generation(): number {
+    return this.#history.generations.length;
+  }
+
+  /** In which a node's latest incarnation began. */
+  generationOf(name: string): number {
+    return this.#began.get(this.#latest.get(name) ?? "") ?? 0;
+  }
+
+  /** All records are gone. Whatever memory there was will not be handed over any more. */
+  wiped(): void {
+    const history = this.#history;
+    history.note("the records are wiped");
+    history.generations.push(history.now);
+    history.lossesUnseen = true; // each node finds out by itself
+    this.#nodes.clear();
+    this.#shards.clear();
+    this.#places = new Places(history, this.#actorsOf);
+    this.#listen();
+  }
+
+  #listen(): void {
+    this.#prefix = undefined;
+    this.#bucket.onChange(({ key: inside, value }) => {
       if (value === undefined) return;
+      if (inside === keys.generation) this.#prefix = prefixOf(this.#codec.decodeGeneration(value).generation);
+      // what nodes still write that know another generation concerns nobody of this one
+      if (this.#prefix === undefined || !inside.startsWith(this.#prefix)) return;
+      const key = inside.slice(this.#prefix.length);
       if (key.startsWith("nodes.")) this.#node(this.#codec.decodeNode(value));
       else if (key.startsWith("shards.")) this.#shard(key, this.#codec.decodeShard(value));
     });
@@ -55,6 +96,8 @@ export class RecordObserver {
   #node(next: NodeRecord): void {
     const before = this.#nodes.get(next.node);
     this.#nodes.set(next.node, next);
+    this.#latest.set(next.node, next.incarnation);
+    if (!this.#began.has(next.incarnation)) this.#began.set(next.incarnation, this.generation);
     this.#places.sawNode(next);
     if (next.state === before?.state && next.incarnation === before.incarnation)
       return this.#onMoment({ what: "renewed", key: "", from: next.node, to: next.node, late: 0 });
@@ -88,7 +131,17 @@ export class RecordObserver {
       this.#history.violate("I1", `${key} went from ${inWords(before)} to ${inWords(next)}: ${fault}`);
     if (epoch !== before.epoch && floor === epoch && !sameNode(owner, before.owner))
       this.#claimed(key, before, epoch);
+    this.#lateLost(key, before, next);
     this.#tell(key, before, next);
+  }
+
+  /** Who was late at a node that is over is awaited no more, and what was not stored is lost with that node. */
+  #lateLost(key: string, before: ShardRecord, next: ShardRecord): void {
+    const [, kind = ""] = key.split(".");
+    const awaited = new Set(next.late.map(({ name }) => name));
+    for (const { name, at } of before.late)
+      if (!awaited.has(name) && this.#over(at))
+        this.#history.lost(`${kind}/${name}`, epochIn(this.generation, next.epoch));
   }
 
   /** What was there is lost; of actors that are late at a node that lives only their mail. */
@@ -96,7 +149,7 @@ export class RecordObserver {
     const [, kind = "", shard = ""] = key.split(".");
     const elsewhere = late.filter(({ at }) => !this.#over(at)).map(({ name }) => `${kind}/${name}`);
     for (const actor of this.#actorsOf(kind, Number(shard)))
-      this.#history.lost(actor, epoch, !elsewhere.includes(actor));
+      this.#history.lost(actor, epochIn(this.generation, epoch), !elsewhere.includes(actor));
   }
 
   #tell(key: string, before: ShardRecord, next: ShardRecord): void {

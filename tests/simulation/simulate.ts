@@ -99,6 +99,7 @@ class Simulation {
     const history = new History(() => this.#cluster.clock.now(), trace);
     const rates = isCalm ? CALM : randomRates(random, this.#profile);
     history.isCalm = isCalm;
+    history.outlivesMs = lease.safeMs;
     history.hearsLateMs = this.#profile.slowWatchMs;
     this.#random = random;
     this.#history = history;
@@ -124,6 +125,7 @@ class Simulation {
     const lives = new Lives({
       ...{ workload, bank, cluster, history, random, hooks, pace: this.#profile },
       ...{ faulty, sending, straggles: this.#profile.aims },
+      generationOf: (name) => observer.generationOf(name),
     });
     this.#lives = lives;
     this.#troubles = new Troubles({
@@ -133,13 +135,20 @@ class Simulation {
       lives,
       random,
       leaseMs: lease.leaseMs,
+      wipe: (anew) => {
+        for (const name of [bucketOf(CLUSTER), `${bucketOf(CLUSTER)}-parked`]) {
+          cluster.network.bucket(name).remove();
+          if (anew) cluster.network.bucket(name).made();
+        }
+        observer.wiped();
+      },
     });
     const isAiming = () => this.#profile.aims && this.#faults.on;
     const aim = new Aim(this.#troubles, lives, this.#faults, seededRandom(seed + 3_000_017), isAiming);
     const actorsOf = (kind: string, shard: number) =>
       kind === Account.kind ? accountsOf(shard) : workload.ofShard(kind, shard);
     const bucket = cluster.network.bucket(bucketOf(CLUSTER));
-    new RecordObserver(bucket, history, actorsOf, (moment) => this.#moment(moment, aim));
+    const observer = new RecordObserver(bucket, history, actorsOf, (moment) => this.#moment(moment, aim));
   }
 
   async run(): Promise<SimulationResult> {

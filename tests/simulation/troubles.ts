@@ -14,6 +14,8 @@ export interface TroublesOptions {
   readonly lives: Lives;
   readonly random: Random;
   readonly leaseMs: number;
+  /** Removes all records, and makes an empty bucket for them if `anew`; else whoever opens it next does. */
+  wipe(anew: boolean): void;
 }
 
 /** So long after its beginning a join is disturbed at most: by then it has been given its first shards. */
@@ -83,6 +85,8 @@ export class Troubles {
         return this.#startTwin(life);
       case "step":
         return this.#stepWall(life);
+      case "wipe":
+        return this.#wipe();
     }
   }
 
@@ -222,6 +226,13 @@ export class Troubles {
       heard();
       cluster.network.returnRecords(process);
     });
+  }
+
+  /** Every node finds that out when it renews its lease, or when its lease is over. */
+  #wipe(): void {
+    const { random, leaseMs, wipe } = this.#options;
+    wipe(random.next() < 0.5);
+    this.after(2 * leaseMs, this.#note("records", "*"));
   }
 
   /** For one it may cost the lease; for all, `*`, it must not. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { CHECKERS } from "../../testing/checkers.ts";
+import { epochIn } from "../../testing/generations.ts";
 import { fold, History, NOTHING, type Fold } from "../../testing/history.ts";
 import { nextState } from "../../testing/lineage.ts";
 
@@ -145,6 +146,21 @@ describe("CHECKERS", () => {
       });
     expect(lostAnd("first")).toEqual(["I6"]);
     expect(lostAnd("recovered")).toEqual([]);
+  });
+
+  test("check() finds one who outlives the records that he knows, and judges each generation of them by itself", () => {
+    const goesOn = (afterMs: number) =>
+      found((r) => {
+        r.history.outlivesMs = 1_000;
+        r.history.lossesUnseen = true;
+        r.handle("s", 1, { epoch: 5 });
+        r.history.generations.push(r.now);
+        r.handle("t", 1, { epoch: epochIn(1, 1), node: "y", state: NOTHING, memory: 2 });
+        r.now = afterMs;
+        r.handle("s", 2, { epoch: 5, state: fold(NOTHING, "s", 1) });
+      });
+    expect(goesOn(999)).toEqual([]);
+    expect(goesOn(1_001)).toEqual(["I1"]);
   });
 
   test("check() finds an actor that is told of a lost time after a later one, unless it has begun anew itself", () => {
