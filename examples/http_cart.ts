@@ -45,7 +45,7 @@ class CartActor extends Actor<typeof Cart> implements HandlersOf<typeof Cart> {
   }
 }
 
-const node = await startNode({ name: "web", hosts: [host(Cart, CartActor)], signals: true });
+export const node = await startNode({ name: "web", hosts: [host(Cart, CartActor)], signals: true });
 
 const app = new Hono();
 // Whoever you say you are; a real application checks a token. Everybody has a cart of their own.

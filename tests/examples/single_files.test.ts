@@ -84,7 +84,8 @@ describe("stored_counter.ts", () => {
 
 describe("http_cart.ts", () => {
   test("gives everybody their own cart only", async () => {
-    const { default: server } = await import("../../examples/http_cart.ts");
+    const { default: server, node } = await import("../../examples/http_cart.ts");
+    await using _ = node; // it would go on beside all tests that come later
     const request = (path: string, body: string, who: string) =>
       server.fetch(
         new Request(`http://localhost${path}`, {

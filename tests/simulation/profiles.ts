@@ -72,7 +72,7 @@ const SHORT_LEASE = {
 
 /** As close to the lease as may be; renewals may be answered late, and messages tell that all is well. */
 const VERGE_LEASE = {
-  ...{ leaseMs: 6_000, renewMs: 600, renewTimeoutMs: 600, safeMs: 4_800 },
+  ...{ leaseMs: 4_500, renewMs: 600, renewTimeoutMs: 600, safeMs: 3_600 },
   ...{ pulseMs: 150, freshMs: 700, suspectMs: 250, graceMs: 1_100 },
 };
 
@@ -163,11 +163,11 @@ export const PROFILES = {
     "leases are lost by nodes that are otherwise well, and are answered late, or hear late of what others do",
     ["hush"],
     {
-      ...{ faultyMs: 16_000, betweenMs: 3_000, troubleShare: 0.7, pauseMs: 60, slowWatchMs: 3_000 },
+      ...{ faultyMs: 16_000, betweenMs: 2_500, troubleShare: 0.85, pauseMs: 60, slowWatchMs: 3_000 },
       ...{
-        slowAnswerMs: 4_000,
+        slowAnswerMs: 3_000,
         longestMs: 4_000,
-        longShare: 0.15,
+        longShare: 0.3,
         blinks: false,
         lateWrites: 0,
         lease: VERGE_LEASE,
