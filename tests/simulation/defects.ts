@@ -54,8 +54,8 @@ const TABLE: readonly (readonly [rule: string, ...rows: Row[]])[] = [
     ["gate-by-lease-only", "half", 8, "the gate stays open although nothing comes back any more"],
     ["gate-forgives", "half", 2, "after a disturbance a renewal from before it opens the gate"],
     ["suspension-unseen", "freeze", 5, "a machine that slept does not notice"],
-    ["gate-counts-from-ack", "verge", 4, "a renewal counts from its acknowledgement"],
-    ["closed-gate-speaks", "verge", 250, "what a closed gate holds back gets out"],
+    ["gate-counts-from-ack", "verge", 27, "a renewal counts from its acknowledgement"],
+    ["closed-gate-speaks", "verge", 34, "what a closed gate holds back gets out"],
   ],
   [
     "each activation has a gate of its own",
@@ -148,7 +148,7 @@ const TABLE: readonly (readonly [rule: string, ...rows: Row[]])[] = [
       1,
       "a node whose lease has run out counts as dead before its record says so",
     ],
-    ["absence-is-death", "records", 2, "a node without a record counts as dead"],
+    ["absence-is-death", "half", 4, "a node without a record counts as dead"],
   ],
   [
     "a name belongs to who has it until he is known to be over",
