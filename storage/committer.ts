@@ -28,6 +28,8 @@ const AT_ONCE = 512;
 const BACKOFF_MIN_MS = 20;
 const BACKOFF_MAX_MS = 1_000;
 
+const TOO_FEW = "Cannot commit: current store gives fewer outcomes than it was given writes";
+
 interface Waiting {
   readonly write: StoreWrite;
   readonly resolve: (outcome: Promise<StoreOutcome>) => void;
@@ -120,11 +122,20 @@ export class Committer {
     const group = this.#group.splice(0, AT_ONCE - this.#underWay);
     if (group.length === 0) return;
     this.#underWay += group.length;
-    const outcomes = this.#ports.store.commit(group.map(({ write }) => write));
+    const outcomes = this.#outcomesOf(group);
     for (const [i, { resolve }] of group.entries()) {
-      const outcome = outcomes[i] as Promise<StoreOutcome>;
+      const outcome = outcomes[i] ?? Promise.reject(new TypeError(TOO_FEW));
       resolve(outcome);
       outcome.then(this.#over, this.#over);
+    }
+  }
+
+  /** A store may be anybody's: one that throws at once is as one whose promises reject. */
+  #outcomesOf(group: readonly Waiting[]): readonly Promise<StoreOutcome>[] {
+    try {
+      return this.#ports.store.commit(group.map(({ write }) => write));
+    } catch (error) {
+      return group.map(() => Promise.reject(error));
     }
   }
 

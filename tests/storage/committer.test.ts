@@ -54,6 +54,27 @@ describe("Committer.commit()", () => {
     expect((await world.ends(store.load(KEY)))?.bytes).toEqual(bytesOf(150_000));
   });
 
+  test("rejects what a store throws at once, or forgets, and goes on with what comes later", async () => {
+    let way: "throws" | "forgets" | "works" = "throws";
+    const strange: Store = {
+      ...store,
+      head: (key) => store.head(key),
+      commit(writes) {
+        if (way === "throws") throw new RangeError("no room");
+        return way === "forgets" ? [] : store.commit(writes);
+      },
+    };
+    committer = world.committer(strange);
+    await expect(world.ends(committer.commit(world.write(0, bytesOf(1))))).rejects.toThrow("no room");
+    way = "forgets";
+    await expect(world.ends(committer.commit(world.write(0, bytesOf(1))))).rejects.toThrow("fewer outcomes");
+    way = "works";
+    for (let i = 0; i < 600; i++) committer.commit({ ...world.write(0, bytesOf(1)), name: `x${i}` });
+    expect((await world.ends(committer.commit(world.write(0, bytesOf(1))))).ok).toBe(true);
+    await world.ends(Promise.resolve());
+    expect([committer.committed, committer.outstanding]).toEqual([601, 0]);
+  });
+
   test("is refused when another has written, also if its request was lost before", async () => {
     once("update", "lose-request");
     const first = await world.ends(committer.commit(world.write(0, bytesOf(1))));
