@@ -22,7 +22,13 @@ import type { EventBus } from "../events.ts";
 import type { Hosted } from "../actors/host.ts";
 import type { Codec } from "../transport/codec.ts";
 import { toJsonText } from "../transport/json.ts";
-import { type DoorAddress, encodeToken, isPublishable, type Subjects } from "../transport/subjects.ts";
+import {
+  type DoorAddress,
+  encodeToken,
+  isPublishable,
+  type Subjects,
+  unescaped,
+} from "../transport/subjects.ts";
 import type { Incoming, Subscription, Transport } from "../transport/transport.ts";
 import { type DoorOptions, doorOptions, type DoorSettings } from "./door_options.ts";
 import type { Router } from "./router.ts";
@@ -116,11 +122,15 @@ export class Door {
     }
   }
 
-  /** A long name does not fit into a subject: a hash stands there, and the name in a header. */
+  /**
+   * A long name does not fit into a subject: a hash stands there, and the name in a header. It may be escaped there as
+   * in a subject, since a header's value neither begins nor ends with a space, and has one line.
+   */
   #nameOf({ name, token }: DoorAddress, message: Incoming): string {
     if (name !== undefined) return name;
-    const long = message.header("Baton-Name");
-    if (long !== undefined && encodeToken(long) === token) return long;
+    const written = message.header("Baton-Name");
+    for (const long of written === undefined ? [] : [unescaped(written), written])
+      if (long && encodeToken(long) === token) return long;
     throw new InvalidNameError(
       "Cannot call an actor: current name in the subject is not one, and no header has it",
     );

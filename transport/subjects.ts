@@ -88,7 +88,12 @@ export function encodeToken(name: string): string {
 
 /** The name of a token, or `undefined` if it is hashed or nothing that `encodeToken` gives. */
 export function decodeToken(token: string): string | undefined {
-  if (token.length > TOKEN_MAX) return undefined;
+  const name = token.length > TOKEN_MAX ? undefined : unescaped(token);
+  return name !== undefined && encodeToken(name) === token ? name : undefined;
+}
+
+/** The text that is written as in a token, of any length; `undefined` if it is none. */
+export function unescaped(token: string): string | undefined {
   if (PLAIN.test(token)) return token;
   if (!TOKEN.test(token)) return undefined;
   const bytes: number[] = [];
@@ -100,8 +105,7 @@ export function decodeToken(token: string): string | undefined {
     bytes.push(Number.parseInt(token.slice(i + 1, i + 3), 16));
     i += 2;
   }
-  const name = text(Uint8Array.from(bytes));
-  return name !== undefined && encodeToken(name) === token ? name : undefined;
+  return text(Uint8Array.from(bytes));
 }
 
 function utf8(name: string): Uint8Array {

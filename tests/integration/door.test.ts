@@ -153,6 +153,14 @@ describe("the door", () => {
       (await ask(encodeToken(long), "add", { json: "long", headers: { "Baton-Name": long } })).json(),
     ).toBe(1);
     expect(await within(nodes[1]?.ref(Ledger, long).read() ?? Promise.reject(), 5_000)).toEqual(["long"]);
+    const odd = ` ${"ü\r\n=2".repeat(300)} `;
+    const escaped = [...new TextEncoder().encode(odd)]
+      .map((byte) => `=${byte.toString(16).toUpperCase().padStart(2, "0")}`)
+      .join("");
+    expect(
+      (await ask(encodeToken(odd), "add", { json: "odd", headers: { "Baton-Name": escaped } })).json(),
+    ).toBe(1);
+    expect(await within(nodes[1]?.ref(Ledger, odd).read() ?? Promise.reject(), 5_000)).toEqual(["odd"]);
     expect(errorOf(await ask(encodeToken(long), "read", { headers: { "Baton-Name": "another" } })).code).toBe(
       "invalid-name",
     );
