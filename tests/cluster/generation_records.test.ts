@@ -58,7 +58,7 @@ describe("GenerationRecords", () => {
 
   test("has nothing but the generation's record before it knows the generation", async () => {
     const { ends, own } = await records();
-    expect(() => own.get("nodes.a")).toThrow(TypeError);
+    await expect(own.get("nodes.a")).rejects.toThrow(TypeError);
     expect((await ends(own.create(keys.generation, BYTES))).ok).toBe(true);
     expect((await ends(own.get(keys.generation)))?.key).toBe(keys.generation);
   });
