@@ -1,7 +1,7 @@
 // The load of the leave: it fills the leaving node with actors, sends them numbered asks and tells all the while, and
 // reads every actor's book at the end.
 import process from "node:process";
-import { shardOf } from "../cluster/placement.ts";
+import { place, shardOf } from "../cluster/placement.ts";
 import { type ActorNode, natsTransport, type Ref, startNode } from "../mod.ts";
 import { childSettings, followParent, tellParent } from "./child.ts";
 import { Ledger } from "./ledger.ts";
@@ -12,8 +12,7 @@ const TICK_MS = 5;
 const TELLS_PER_TICK = 10;
 const PROBES = 64;
 const CONCURRENCY = 256;
-const SETTLED_MS = 500;
-const SETTLE_TIMEOUT_MS = 20_000;
+const SETTLE_TIMEOUT_MS = 30_000;
 const LAST_TIMEOUT_MS = 30_000;
 
 /** One actor, and what was sent to it. */
@@ -43,22 +42,20 @@ function tick(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, TICK_MS));
 }
 
-/** Waits until the shards have stood still for a while, on two nodes. */
+/** Waits until both nodes have the shards that they should have: nothing else moves then. */
 async function settled(of: ActorNode): Promise<void> {
   const startMs = performance.now();
-  let seen = "";
-  let sinceMs = startMs;
+  const names = ["leaver", "stayer"];
+  const able = names.map((name) => ({ id: { node: name, incarnation: "" }, weight: 1 }));
+  const wanted = place(Ledger.kind, Ledger.shards, able).map((id) => id?.node);
   for (;;) {
     const { shards } = of.inspect();
-    const owners = new Set(shards.map(({ owner }) => owner));
-    const now = shards.map(({ owner, epoch, state }) => `${owner} ${epoch} ${state}`).join();
-    if (now !== seen || owners.size < 2) {
-      seen = now;
-      sinceMs = performance.now();
-    }
-    if (performance.now() - sinceMs >= SETTLED_MS) return;
+    const there = shards.filter(({ shard, owner, state }) => state === "owned" && owner === wanted[shard]);
+    if (there.length === wanted.length) return;
     if (performance.now() - startMs > SETTLE_TIMEOUT_MS)
-      throw new Error(`Cannot begin the leave: current owners are ${[...owners].join(", ")}`);
+      throw new Error(
+        `Cannot begin the leave: current shards in place are ${there.length} of ${wanted.length}`,
+      );
     await tick();
   }
 }

@@ -172,11 +172,14 @@ describe("a node", () => {
       ["bytes that are not UTF-8", Uint8Array.of(0x22, 0xff, 0xfe, 0x22), false],
     ];
     let honest = 0;
+    const much = text(JSON.stringify("x".repeat(1_000_000)));
+    const slowMs = 20 * (await answer(outside, much, false)).ms + 100; // reads as many bytes
     const before = process.memoryUsage().rss;
     for (const [what, payload, isCbor] of bombs) {
       const { code, ms } = await answer(outside, payload, isCbor);
       expect([what, code]).toEqual([what, "400"]);
-      expect(ms).toBeLessThan(1_000);
+      const again = ms < slowMs ? ms : (await answer(outside, payload, isCbor)).ms;
+      expect(again).toBeLessThan(slowMs); // what is slow by itself is slow twice
       expect(await cluster.ends(node.ref(Ledger, "honest").add("x"))).toBe(++honest);
       expect(({} as { x?: unknown }).x).toBeUndefined();
     }
