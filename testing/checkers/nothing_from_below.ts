@@ -24,7 +24,7 @@ export const nothingFromBelow: Checker = checker("I1", "nothing is added from be
     const lineage = lineageOf(history, actor);
     if (before && lineage.includes(state, before.state)) {
       const lowest = lineage.lowestEpoch(state, before.state);
-      if (lowest < before.epoch)
+      if (lowest < before.epoch && generationOf(lowest) === generationOf(before.epoch))
         yield `${actor} had, under epoch ${epoch} at ${at} ms, what was added under epoch ${lowest} to the ${before.state.count} messages of which epoch ${before.epoch} had told at ${before.at} ms`;
     }
     if (heard) told.set(key, each);
