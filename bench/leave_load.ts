@@ -12,7 +12,7 @@ const TICK_MS = 5;
 const TELLS_PER_TICK = 10;
 const PROBES = 64;
 const CONCURRENCY = 256;
-const SETTLE_TIMEOUT_MS = 30_000;
+const SETTLE_TIMEOUT_MS = 20_000;
 const LAST_TIMEOUT_MS = 30_000;
 
 /** One actor, and what was sent to it. */

@@ -11,6 +11,7 @@ import { type Log, silentLog } from "../platform/log.ts";
 import type { Random } from "../platform/random.ts";
 import type { RecordEntry, Records, Watch } from "../transport/records.ts";
 import { keys } from "../transport/subjects.ts";
+import { GenerationRecords } from "./generation_records.ts";
 import {
   type GenerationRecord,
   type KindRecord,
@@ -20,7 +21,6 @@ import {
   recordCodec,
   type ShardRecord,
 } from "./protocol.ts";
-import { GenerationRecords } from "./generation_records.ts";
 import { type Entry, RecordTable, type TableListener, type TablePorts } from "./record_table.ts";
 import { Settler } from "./settle.ts";
 

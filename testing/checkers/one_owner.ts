@@ -34,7 +34,10 @@ export const oneOwner: Checker = checker("I1", "one activation for each epoch", 
   }
 });
 
-/** Without a node that was declared dead, and records that were replaced, effects follow the epochs too: there is nobody whose effects do not count. */
+/**
+ * Without a node that was declared dead, and without records that were replaced, effects follow the epochs too: there is
+ * nobody whose effects do not count.
+ */
 export const effectsInOrder: Checker = checker("I1", "effects follow the epochs", function* (history) {
   if (history.deaths.length > 0 || history.generations.length > 0) return;
   const last = new Map<string, number>();
