@@ -3,8 +3,8 @@
  * want to know, and asks them before it declares anybody dead.
  *
  * All of it goes through the node's one subscription, and under one timer. An answer to a probe says "this process
- * runs, and NATS reaches it", and nothing else. So a node answers while its own gate is closed too: otherwise two nodes
- * that both paused would wait for each other for ever.
+ * runs, NATS reaches it, and it is not dead for the others yet". So a node answers while its own gate is closed too:
+ * otherwise two nodes that both paused would wait for each other for ever.
  *
  * @module
  */
@@ -23,6 +23,7 @@ import {
   stepPulse,
   suspects,
 } from "./pulse.ts";
+import { echoesUntil, vouchesForMs } from "./pulse_times.ts";
 import {
   graceEndsAt,
   stepSuspicion,
@@ -30,6 +31,7 @@ import {
   type SuspicionEffect,
   type SuspicionEvent,
 } from "./suspicion.ts";
+import type { View } from "./view.ts";
 
 /** What a pulse works with. */
 export interface PulsePorts {
@@ -75,7 +77,7 @@ export class Pulse {
   #asked = 0;
   #beatAt = 0;
   #timer: Timer | undefined;
-  #stopListening: (() => void) | undefined;
+  #stopListening: (() => void)[] = [];
   #stopped = false;
 
   constructor(ports: PulsePorts) {
@@ -86,7 +88,10 @@ export class Pulse {
   start(): void {
     const { membership, transport } = this.#ports;
     membership.gate.expectPulse();
-    this.#stopListening = transport.onStatus(({ connected }) => this.#disturbed(connected));
+    this.#stopListening = [
+      transport.onStatus(({ connected }) => this.#disturbed(connected)),
+      membership.onView((view, previous) => this.#viewChanged(view, previous)),
+    ];
     this.#beat();
   }
 
@@ -94,7 +99,7 @@ export class Pulse {
   stop(): void {
     this.#stopped = true;
     this.#timer?.cancel();
-    this.#stopListening?.();
+    for (const stop of this.#stopListening) stop();
   }
 
   /** The neighbours that have not answered for a while. */
@@ -162,6 +167,11 @@ export class Pulse {
     if (connected) this.#beat();
   }
 
+  /** Who has just gone is asked no more, and may have answered a suspect just before: every grace begins anew. */
+  #viewChanged(view: View, previous: View): void {
+    if (view.hasGoneSince(previous) && !this.#ports.defects?.has("gone-forgotten")) this.#suspicions.clear();
+  }
+
   #handle(event: PulseEvent): void {
     const [state, ...effects] = stepPulse(this.#state, event, this.#ports.membership.times);
     this.#state = state;
@@ -173,7 +183,7 @@ export class Pulse {
       case "send":
         return this.#send(effect.number, effect.to);
       case "fresh":
-        return this.#ports.membership.gate.fresh(effect.sentAt);
+        return this.#ports.membership.gate.fresh(this.#keepsOpenFrom(effect.sentAt));
       case "suspect":
         return this.#ports.onSuspect(effect.peer);
       case "answered":
@@ -183,6 +193,12 @@ export class Pulse {
         this.#favoursOf(effect.peer, "refused", effect.sentAt);
         return this.#refused(effect.peer, effect.sentAt);
     }
+  }
+
+  #keepsOpenFrom(sentAt: number): number {
+    const { membership, defects } = this.#ports;
+    if (this.#state.accompanied || defects?.has("alone-by-echo")) return sentAt;
+    return Math.min(sentAt, echoesUntil(membership.lastAckedSentAt, membership.times));
   }
 
   #send(number: number, to: NodeId | undefined): void {
@@ -203,7 +219,8 @@ export class Pulse {
     if (from?.channel !== "pulse") return;
     if (rest === "") {
       this.#heard(from);
-      return transport.publish(reply, NOTHING);
+      if (this.#mayVouch) transport.publish(reply, NOTHING);
+      return;
     }
     const [node = "", incarnation = ""] = rest.split(".");
     const about = { node, incarnation };
@@ -212,6 +229,12 @@ export class Pulse {
     if (!known || !membership.gate.isOpen || this.#favours.length >= FAVOURS_MAX) return;
     this.#favours.push({ about, answerTo: reply, askedAt: clock.now() });
     this.#probe(about);
+  }
+
+  get #mayVouch(): boolean {
+    const { membership, clock, defects } = this.#ports;
+    const sinceMs = clock.now() - membership.lastAckedSentAt;
+    return sinceMs < vouchesForMs(membership.times) || defects?.has("lapsed-vouches") === true;
   }
 
   /** What we answer may reach it, though nothing that we send first does. */

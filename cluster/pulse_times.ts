@@ -56,6 +56,23 @@ export function clusterTimes(given: Partial<ClusterTimes> = {}): ClusterTimes {
   return { ...times, ...pulseTimes({ pulseMs, freshMs, suspectMs, graceMs }, times) };
 }
 
+/**
+ * Until when what came back to a node that knows no other was sent, to count. Somebody may have joined since its latest
+ * renewal, and find no connection of it for a grace, and be asked by nobody else. So its echo keeps its gate open no
+ * longer than that grace.
+ */
+export function echoesUntil(lastAckedSentAt: number, { graceMs, freshMs }: PulseTimes): number {
+  return lastAckedSentAt + graceMs - freshMs;
+}
+
+/**
+ * How long after its latest renewal a node answers probes. Each answer keeps another's gate open for `freshMs`, and so it
+ * may only come from one who is asked before that other is given up: not from one who may be dead by then.
+ */
+export function vouchesForMs({ leaseMs, freshMs }: ClusterTimes): number {
+  return leaseMs - freshMs;
+}
+
 function require(holds: boolean, what: string, value: number): void {
   if (!holds) throw new ConfigurationError(`Cannot feel a pulse without ${what}: current value is ${value}`);
 }

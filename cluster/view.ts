@@ -41,6 +41,11 @@ export class View {
     return record?.incarnation === id.incarnation && record.state === "up";
   }
 
+  /** Whether a node has left in order since that earlier view. */
+  hasGoneSince(earlier: View): boolean {
+    return this.nodes.some(({ node, state }) => state === "gone" && earlier.get(node)?.state !== "gone");
+  }
+
   /**
    * True if this incarnation is proven to be over: dead, gone, or followed by a later one of the same name. A node that
    * is not listed is unknown, not over.

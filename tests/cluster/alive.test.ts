@@ -152,6 +152,21 @@ describe("a node that is killed", () => {
     });
   }
 
+  for (const defect of [undefined, "lapsed-vouches"]) {
+    const words = defect ? "; with the defect sooner" : "";
+    test(`is replaced when no answer of one who is dead can keep its gate open${words}`, async () => {
+      await using cluster = new Cluster(18, {}, defect ? [defect] : []);
+      await cluster.up("a", "w", "z");
+      cluster.network.loseRecords("w");
+      await cluster.advance(8_000);
+      cluster.network.loseRecords("z");
+      cluster.network.partition(["a"], ["w", "z"]);
+      cluster.network.hide(["a"], ["w", "z"]); // w and z reach each other, and nobody else
+      await cluster.until("the death of both", () => cluster.told("node-lost").length === 2, 10_000);
+      expect(cluster.node("z").inspect().gateOpen).toBe(defect !== undefined);
+    });
+  }
+
   test("is replaced at once by a careless observer, with the defect of each rule", async () => {
     for (const defect of ["fence-on-one-503", "fence-without-confirmation"]) {
       await using cluster = new Cluster(5, {}, [defect]);
@@ -253,6 +268,18 @@ describe("records that cannot be written", () => {
     await cluster.advance(10_000);
     await cluster.answers("a");
     expect(cluster.told("paused")).toEqual([]);
+  });
+
+  test("make a node that knows no other pause within the grace; with the defect its echo suffices", async () => {
+    for (const defects of [[], ["alone-by-echo"]]) {
+      await using cluster = new Cluster(17, {}, defects);
+      await cluster.up("z");
+      cluster.network.loseRecords("z");
+      await cluster.advance(2_600);
+      expect(cluster.node("z").inspect().gateOpen).toBe(defects.length > 0);
+      cluster.network.returnRecords("z");
+      await cluster.answers("z");
+    }
   });
 
   test("make everybody pause after 12 s, and nobody is declared dead for 16 s of it", async () => {
