@@ -45,6 +45,7 @@ export interface RaisePorts extends Pick<HandoffPorts, "self" | "hasEnded"> {
  * Gives a shard that is served here an epoch above one that was found in the store. Its floor rises with it: what was
  * stored before is of a time that the ownership records do not know of.
  *
+ * @param own the epoch of whoever asks: one that was superseded here must not raise the shard that came after it
  * @throws {FencedError} if the shard is not served here any more
  */
 export async function raiseShard(
@@ -52,12 +53,14 @@ export async function raiseShard(
   kind: string,
   number: number,
   above: number,
+  own: () => number,
 ): Promise<void> {
   const { ownership, table, self, hasEnded } = ports;
   for (;;) {
     const shard = table.get(kind, number);
     const entry = ownership.entry(kind, number) ?? (await ownership.refresh(kind, number));
-    const mine = shard && entry && sameNode(entry.record.owner, self) && entry.record.state === "owned";
+    const mine =
+      shard?.epoch === own() && entry && sameNode(entry.record.owner, self) && entry.record.state === "owned";
     if (!mine) throw new FencedError(`Cannot raise shard ${number} of "${kind}": current owner is another`);
     if (entry.record.epoch > above) {
       shard.raise(entry.record.epoch);

@@ -32,7 +32,7 @@ export class StoredParts implements StoredShards {
       ...ground,
       committer: this.committer,
       floor: (kind, shard) => ownership.entry(kind, shard)?.record.floor ?? 1,
-      raise: (kind, shard, above) => raiseShard(ground, kind, shard, above),
+      raise: (kind, shard, above, own) => raiseShard(ground, kind, shard, above, own),
       look: (kind, shard) => table.look(kind, shard),
     };
   }

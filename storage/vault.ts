@@ -24,9 +24,11 @@ export interface VaultPorts {
   floor(kind: string, shard: number): number;
   /**
    * Gives a shard that is served here an epoch above this one, and a floor with it.
-   * @throws if it is not this node's any more
+   *
+   * @param own the epoch under which it is served by whoever asks
+   * @throws if it is not this node's any more, or is served anew
    */
-  raise(kind: string, shard: number, above: number): Promise<void>;
+  raise(kind: string, shard: number, above: number, own: () => number): Promise<void>;
   /** What is stored was another's: the shard's record may have changed. */
   look(kind: string, shard: number): void;
   hasEnded(): boolean;
@@ -104,7 +106,7 @@ export class ShardVault {
       const entry = await patiently(this.#ports, () => this.#ports.store.load(this.#key(name)));
       const record = entry && decodeRecord(entry.bytes, name);
       if (record && this.#isAbove(record)) {
-        await this.#ports.raise(this.#kind, this.#shard, record.epoch);
+        await this.#ports.raise(this.#kind, this.#shard, record.epoch, this.#epoch);
         raised = true;
         continue;
       }
