@@ -6,6 +6,7 @@
  * @module
  */
 import { hash32 } from "../platform/hash.ts";
+import { Allowances } from "./allowances.ts";
 import type {
   Activated,
   Call,
@@ -66,8 +67,7 @@ export class History {
   readonly generations: number[] = [];
   /** How long a node may go on after the records it knows are gone, in milliseconds. */
   outlivesMs = 0;
-  /** How late nodes hear of what others have written, in milliseconds, at most. */
-  hearsLateMs = 0;
+  readonly allowances: Allowances = new Allowances();
   /** States of stored actors, by actor. */
   readonly lineages: Map<string, Lineage> = new Map();
   /** What is known of stored actors, oldest first. */

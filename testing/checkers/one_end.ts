@@ -109,9 +109,9 @@ function* faultsOfUnknown(history: History, call: Call): Iterable<string> {
  * How much later than it happened a caller may have heard of a loss: he may have been cut off meanwhile, or until just
  * before, so that what he missed is still on its way to him. What was on its way when the cut began he missed as well.
  */
-function lagMs({ disturbances, blinks, hearsLateMs }: History, { origin, sentAt, endedAt }: Call): number {
+function lagMs({ disturbances, blinks, allowances }: History, { origin, sentAt, endedAt }: Call): number {
   const node = nodeOf(origin);
-  const lag = Math.max(LAG_MS, hearsLateMs + ON_THE_WAY_MS);
+  const lag = Math.max(LAG_MS, allowances.hearsLateMs + ON_THE_WAY_MS);
   const cuts = [...disturbances, ...blinks].filter(
     (each) => (each.node === node || each.node === "*") && each.from <= endedAt && each.to >= sentAt - lag,
   );

@@ -10,7 +10,8 @@ import { type Checker, checker } from "./checker.ts";
 /**
  * No handler or hook starts under an epoch below one that was started under before, and no two nodes start under the
  * same. A handler that began in time may end late: that is not judged here. Nobody knows of records that were replaced
- * before he meets them, so those of two generations may overlap, for as long as the gate of one may be open.
+ * before he meets them, so those of two generations may overlap, for as long as the gate of one may be open. In the same
+ * way an owner whose record was removed may go on until he hears of the next owner, and no longer.
  */
 export const oneOwner: Checker = checker("I1", "one activation for each epoch", function* (history) {
   const last = new Map<string, Started>();
@@ -23,6 +24,7 @@ export const oneOwner: Checker = checker("I1", "one activation for each epoch", 
     const overSince = history.generations[generation] ?? Infinity;
     if (at > overSince + history.outlivesMs)
       yield `${actor} started under epoch ${epoch} on ${node} at ${at} ms, of records that were replaced at ${overSince}`;
+    if (before && before.epoch > epoch && history.allowances.isUnheard(actor, epoch, at)) continue;
     if (before && before.epoch > epoch)
       yield `${actor} started under epoch ${epoch} on ${node} at ${at} ms, after ${before.epoch} on ${before.node}`;
     else last.set(of, each);
@@ -36,14 +38,15 @@ export const oneOwner: Checker = checker("I1", "one activation for each epoch", 
 
 /**
  * Without a node that was declared dead, and without records that were replaced, effects follow the epochs too: there is
- * nobody whose effects do not count.
+ * nobody whose effects do not count, but for owners whose record was removed.
  */
 export const effectsInOrder: Checker = checker("I1", "effects follow the epochs", function* (history) {
   if (history.deaths.length > 0 || history.generations.length > 0) return;
   const last = new Map<string, number>();
   for (const { actor, epoch, node } of history.handled) {
     const before = last.get(actor) ?? 0;
-    if (epoch < before) yield `${actor} had an effect under epoch ${epoch} on ${node}, after ${before}`;
+    if (epoch < before && !history.allowances.wasSuperseded(actor, epoch))
+      yield `${actor} had an effect under epoch ${epoch} on ${node}, after ${before}`;
     last.set(actor, Math.max(epoch, before));
   }
 });

@@ -1,8 +1,11 @@
-/** Faults at the worst moment: chance decides whether, a record that was just written decides when. */
+/**
+ * Faults at the worst moment: chance decides whether, and when is decided by a record that was just written, or by a
+ * question that is on its way.
+ */
 import type { Random } from "../../platform/random.ts";
 import type { Faults } from "./faults.ts";
 import type { Lives } from "./lives.ts";
-import type { TroubleName } from "./profiles.ts";
+import type { AimedAt, TroubleName } from "./profiles.ts";
 import type { Moment } from "./record_observer.ts";
 import { pick } from "./senders.ts";
 import type { Troubles } from "./troubles.ts";
@@ -35,6 +38,8 @@ const SHOTS: Readonly<Record<Exclude<Moment["what"], "died">, readonly Shot[]>> 
 const DELAYED_SHARE = 0.04;
 /** So many commits of stored actors are applied when their owner is dead, most of them after others have the shard. */
 const LATE_COMMIT: Shot = { share: 0.06, at: "from", withinMs: 0, troubles: ["crash"] };
+/** One node asks another whether a third answers it: that one loses its connection before it can, and does not notice. */
+const DOUBTED_SHOT: Shot = { share: 1, at: "from", withinMs: 0, troubles: ["half"] };
 /** Where a late actor is awaited, its new owner is the one to hit. */
 const LATE_SHOT: Shot = { share: 0.3, at: "to", withinMs: 100, troubles: ["crash"] };
 
@@ -44,31 +49,40 @@ export class Aim {
   readonly #lives: Lives;
   readonly #random: Random;
   readonly #faults: Faults;
-  readonly #isOn: () => boolean;
+  readonly #isOn: (at: AimedAt) => boolean;
 
-  constructor(troubles: Troubles, lives: Lives, faults: Faults, random: Random, isOn: () => boolean) {
+  constructor(
+    troubles: Troubles,
+    lives: Lives,
+    faults: Faults,
+    random: Random,
+    isOn: (at: AimedAt) => boolean,
+  ) {
     this.#troubles = troubles;
     this.#lives = lives;
     this.#faults = faults;
     this.#random = random;
     faults.aimsAt = (client) => this.#aimsAt(client);
+    faults.asksAbout = (client) => this.#isOn("questions") && this.#mayHit(DOUBTED_SHOT, client);
     this.#isOn = isOn;
   }
 
   /** A record was just written. */
   at(moment: Moment): void {
-    if (!this.#isOn() || moment.what === "died") return;
+    if (!this.#isOn("changes") || moment.what === "died") return;
     if (moment.what === "prepared" && this.#random.next() < DELAYED_SHARE)
       this.#faults.delay(moment.to, moment.key);
     const shots = moment.late > 0 ? [LATE_SHOT] : SHOTS[moment.what];
-    for (const shot of shots) {
-      if (this.#random.next() < shot.share) return this.#fire(shot, moment[shot.at]);
-    }
+    for (const shot of shots) if (this.#mayHit(shot, moment[shot.at])) return;
   }
 
   #aimsAt(client: string): boolean {
-    if (!this.#isOn() || this.#random.next() >= LATE_COMMIT.share) return false;
-    this.#fire(LATE_COMMIT, client);
+    return this.#isOn("changes") && this.#mayHit(LATE_COMMIT, client);
+  }
+
+  #mayHit(shot: Shot, node: string): boolean {
+    if (this.#random.next() >= shot.share) return false;
+    this.#fire(shot, node);
     return true;
   }
 
@@ -76,7 +90,7 @@ export class Aim {
     const trouble = pick(troubles, this.#random);
     const life = this.#lives.named(node);
     const hit = () => {
-      if (this.#isOn() && life !== undefined && this.#lives.up.includes(life))
+      if (this.#faults.on && life !== undefined && this.#lives.up.includes(life))
         this.#troubles.hit(trouble, life);
     };
     this.#troubles.after(this.#random.next() * withinMs, hit);

@@ -1,8 +1,8 @@
 /**
  * The rules of the protocol that can be switched off, each by a name, and where the simulation finds that out.
  *
- * A rule that nothing finds missing is either no rule or a hole in the simulation. `UNSEEN` lists the rules whose
- * absence no promise can show, each with its reason.
+ * A rule that nothing finds missing is either no rule or a hole in the simulation. `UNSEEN` has what is left: a check that
+ * stands behind another one.
  */
 import type { Profile } from "./profiles.ts";
 
@@ -192,9 +192,31 @@ const TABLE: readonly (readonly [rule: string, ...rows: Row[]])[] = [
     ["full-mailbox-waits", "slow", 1, "a message for a full mailbox is not refused, and holds up its link"],
   ],
   [
+    "who sees that a shard is another's stops serving it at once",
+    ["stale-epoch-serves", "forgotten", 1, "an owner goes on with a shard that has a higher epoch elsewhere"],
+  ],
+  [
     "that NATS knows no connection is weak evidence",
     ["fence-on-one-503", "cut", 2, "one refusal suffices"],
     ["fence-without-confirmation", "half", 35, "the others are not asked"],
+    [
+      "alone-by-echo",
+      "doubted",
+      10,
+      "the echo of a node that knows no other keeps its gate open, although somebody may have come and not found it",
+    ],
+    [
+      "gone-forgotten",
+      "doubted",
+      59,
+      "a node that has answered the suspect, and left, is not thought of any more when the others are asked",
+    ],
+    [
+      "confirmed-by-one-503",
+      "doubted",
+      17,
+      "one whom a node has just answered, so that its gate may be open, is given up by that node all the same",
+    ],
   ],
 ];
 
@@ -204,12 +226,13 @@ export const DEFECTS: Readonly<Record<string, Defect>> = Object.fromEntries(
   ),
 );
 
-/** Rules that have a switch, or a sentence, and whose absence no promise shows here; each with the reason. */
+/** Rules that have a switch and whose absence no promise shows, each with the proof. */
 export const UNSEEN: Readonly<Record<string, string>> = {
+  // An owner admits a message only under the epoch under which it was sent, and answers under that one or a later one.
+  // So an answer from below the floor is to a call that was sent from below it. In the step in which the floor rises
+  // each of those ends, or goes on under a number that no owner below knows, and who was an owner below is forgotten.
   "replies-below-floor":
-    "when the floor rises, every call that an owner below it may have admitted ends as unknown, so nothing waits for its answer; and frames of incarnations known to be over are not read",
-  "confirmed-by-one-503":
-    "it takes that all who confirm have lost the node at the same moment and it is back before any of them asks again: once in thousands of seeds; tests/cluster has that case",
-  "stale-epoch-serves":
-    "records have one order: a node reads that it is dead before it can read of a higher epoch, and then its whole life ends",
+    "in the step in which the floor rises, every call that an owner below it may have admitted ends, or is given another number: no call waits for its answer any more",
+  "lapsed-vouches":
+    "two nodes lose the records one after the other, by more than the lease is longer than the gate is open, and reach each other and nobody else: not once in hundreds of seeds; tests/cluster/alive.test.ts has that case",
 };

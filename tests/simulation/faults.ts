@@ -36,6 +36,8 @@ export const CALM: FaultRates = {
 
 /** Of so many nodes one hears late, and another one is answered late, by the last digit of its name. */
 const LATE_OF = 3;
+/** A question whether a third node answers the one that is asked, by the name of that third. */
+const QUESTION = /\.probe\.([^.]+)\.[^.]+$/;
 /** Nobody waits for an answer about records longer, in milliseconds, beyond what the slow ones take. */
 const ANSWER_MS = 200;
 
@@ -75,6 +77,8 @@ export class Faults {
   readonly #hushed = new Set<string>();
   /** Asked whether this commit of a stored actor, and with it its sender, shall come to grief now. */
   aimsAt: (client: string) => boolean = () => false;
+  /** Told of whom somebody is about to be asked whether he answers; it has not been sent yet. */
+  asksAbout: (client: string) => void = () => {};
   #lateFromMs = LATE_MIN_MS;
 
   constructor(rates: FaultRates, random: Random, note: (line: string) => void) {
@@ -108,6 +112,8 @@ export class Faults {
   }
 
   #message(from: string, to: string, subject: string): MessageFate {
+    const about = this.on ? QUESTION.exec(subject)?.[1] : undefined;
+    if (about !== undefined) this.asksAbout(about);
     const fate = this.#fate(subject);
     this.#note(`${from} → ${to} ${subject} ${fate}`);
     return fate;

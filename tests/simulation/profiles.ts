@@ -21,8 +21,13 @@ export type TroubleName =
   | "hush"
   /** All records are removed, as by a mistaken hand. */
   | "wipe"
+  /** The record of one shard of stored actors is removed, though it is served. */
+  | "lose-record"
   /** A second process is started under its name. */
   | "twin";
+
+/** At which moments faults are aimed: as records of shards and nodes change, or as a node is asked about another. */
+export type AimedAt = "changes" | "questions";
 
 /** How busy clients and actors are. */
 export interface Pace {
@@ -57,8 +62,8 @@ export interface ProfileData extends Pace {
   readonly isCalm: boolean;
   /** Whether connections are also lost for a moment, which is no trouble. */
   readonly blinks: boolean;
-  /** Whether faults are also aimed at the moments at which they do most. */
-  readonly aims: boolean;
+  /** Whether faults are also aimed at the moments at which they do most, and at which. */
+  readonly aims: AimedAt | undefined;
   /** How far the wall clocks of two nodes are apart, in milliseconds, at most. */
   readonly wallsApartMs: number;
   readonly lease: Pick<Settings, "leaseMs" | "renewMs" | "renewTimeoutMs" | "safeMs"> & Partial<Settings>;
@@ -75,6 +80,9 @@ const VERGE_LEASE = {
   ...{ leaseMs: 4_500, renewMs: 600, renewTimeoutMs: 600, safeMs: 3_600 },
   ...{ pulseMs: 150, freshMs: 700, suspectMs: 250, graceMs: 1_100 },
 };
+
+/** A lease that lasts while others are in doubt: the gate is a matter of what comes back. */
+const DOUBT_LEASE = { ...SHORT_LEASE, leaseMs: 4_500, safeMs: 3_600 };
 
 /** Nothing is done to nodes from outside, and leases are long. */
 const PLANNED = {
@@ -97,7 +105,7 @@ function troubled(
   return {
     ...{ title, troubles, faultyMs: 8_000, pauseMs: 130, troubleShare: 0.5, betweenMs: 1_100 },
     ...{ lateWrites: 0.02, slowWatchMs: 0, slowAnswerMs: 0, longestMs: 2_000, lease: SHORT_LEASE },
-    ...{ workload: "memory", wallsApartMs: 0, isCalm: false, blinks: true, aims: false },
+    ...{ workload: "memory", wallsApartMs: 0, isCalm: false, blinks: true, aims: undefined },
     ...{ longShare: LONG_SHARE },
     ...more,
   };
@@ -124,10 +132,18 @@ export const PROFILES = {
     ["half", "half", "hide", "cut-blind", "freeze-blind"],
     { slowWatchMs: 400 },
   ),
+  doubted: troubled(
+    "some do not find a node that the others find, and it loses its connection just as those are asked about it",
+    ["hide"],
+    {
+      ...{ troubleShare: 0.6, aims: "questions", pauseMs: 40, blinks: false, betweenMs: 1_600 },
+      ...{ faultyMs: 16_000, lease: DOUBT_LEASE },
+    },
+  ),
   aimed: troubled(
     "nodes are killed, frozen or cut off just as a shard is prepared, handed over or claimed, or a lease is renewed",
     ["crash", "half", "freeze-blind"],
-    { troubleShare: 0.1, aims: true, slowWatchMs: 400, longestMs: 5_000, betweenMs: 800 },
+    { troubleShare: 0.1, aims: "changes", slowWatchMs: 400, longestMs: 5_000, betweenMs: 800 },
   ),
   all: troubled(
     "everything at once",
@@ -155,7 +171,7 @@ export const PROFILES = {
     "the same with stored actors, and nodes are also killed when a commit of theirs is applied late",
     ["crash", "half", "freeze-blind"],
     {
-      ...{ troubleShare: 0.1, aims: true, slowWatchMs: 400, longestMs: 500, betweenMs: 800 },
+      ...{ troubleShare: 0.1, aims: "changes", slowWatchMs: 400, longestMs: 500, betweenMs: 800 },
       ...{ workload: "stored", pauseMs: 350 },
     },
   ),
@@ -187,6 +203,11 @@ export const PROFILES = {
     "the same with stored actors, which nobody wipes",
     ["wipe", "wipe", "crash", "freeze", "cut", "records"],
     { troubleShare: 0.4, workload: "stored" },
+  ),
+  forgotten: troubled(
+    "records of shards that are served are removed, and stored actors go on from what is stored",
+    ["lose-record"],
+    { troubleShare: 0.6, workload: "stored", blinks: false, lateWrites: 0, betweenMs: 700 },
   ),
   clocks: troubled(
     "wall clocks differ by seconds and are set, while nodes are killed and machines sleep",

@@ -40,6 +40,8 @@ export class RecordObserver {
   readonly #codec = recordCodec();
   readonly #nodes = new Map<string, NodeRecord>();
   readonly #shards = new Map<string, ShardRecord>();
+  /** Shards whose record was removed, and has not been made anew. */
+  readonly #removed = new Set<string>();
   /** In which generation of the records each incarnation began, and which one a name had last. */
   readonly #began = new Map<string, number>();
   readonly #latest = new Map<string, string>();
@@ -68,6 +70,16 @@ export class RecordObserver {
     return this.#began.get(this.#latest.get(name) ?? "") ?? 0;
   }
 
+  /** The records of shards that are there, by key. */
+  get shards(): Iterable<[string, ShardRecord]> {
+    return [...this.#shards].filter(([key]) => !this.#removed.has(key));
+  }
+
+  /** The key of a record of this generation as the bucket has it. */
+  keyInside(key: string): string {
+    return `${this.#prefix ?? ""}${key}`;
+  }
+
   /** All records are gone. Whatever memory there was will not be handed over any more. */
   wiped(): void {
     const history = this.#history;
@@ -76,6 +88,7 @@ export class RecordObserver {
     history.lossesUnseen = true; // each node finds out by itself
     this.#nodes.clear();
     this.#shards.clear();
+    this.#removed.clear();
     this.#places = new Places(history, this.#actorsOf);
     this.#listen();
   }
@@ -83,7 +96,7 @@ export class RecordObserver {
   #listen(): void {
     this.#prefix = undefined;
     this.#bucket.onChange(({ key: inside, value }) => {
-      if (value === undefined) return;
+      if (value === undefined) return this.#gone(inside);
       if (inside === keys.generation) this.#prefix = prefixOf(this.#codec.decodeGeneration(value).generation);
       // what nodes still write that know another generation concerns nobody of this one
       if (this.#prefix === undefined || !inside.startsWith(this.#prefix)) return;
@@ -91,6 +104,16 @@ export class RecordObserver {
       if (key.startsWith("nodes.")) this.#node(this.#codec.decodeNode(value));
       else if (key.startsWith("shards.")) this.#shard(key, this.#codec.decodeShard(value));
     });
+  }
+
+  #gone(inside: string): void {
+    const key = inside.slice(this.#prefix?.length ?? 0);
+    if (!this.#shards.has(key)) return;
+    this.#removed.add(key);
+    this.#history.note(`no record of ${key}`);
+    const [, kind = "", shard = ""] = key.split(".");
+    // a move that has begun is given up, with what waits for it
+    for (const actor of this.#actorsOf(kind, Number(shard))) this.#history.lost(actor, 0, false);
   }
 
   #node(next: NodeRecord): void {
@@ -126,6 +149,7 @@ export class RecordObserver {
     const { owner, epoch, floor, state } = next;
     this.#history.note(`record of ${key} ${owner.node} ${epoch} ${floor} ${state}`);
     if (before === undefined) return;
+    if (this.#removed.delete(key)) return this.#madeAnew(key, before, next);
     const fault = this.#faultOf(before, next);
     if (fault !== undefined)
       this.#history.violate("I1", `${key} went from ${inWords(before)} to ${inWords(next)}: ${fault}`);
@@ -133,6 +157,16 @@ export class RecordObserver {
       this.#claimed(key, before, epoch);
     this.#lateLost(key, before, next);
     this.#tell(key, before, next);
+  }
+
+  /** Nobody could know who had it. What was stored tells the next owner from which epoch on he is later than all. */
+  #madeAnew(key: string, before: ShardRecord, next: ShardRecord): void {
+    if (next.epoch <= before.epoch)
+      this.#history.violate("I1", `${key} was made anew as ${inWords(next)}, after ${inWords(before)}`);
+    this.#claimed(key, before, next.epoch);
+    const [, kind = "", shard = ""] = key.split(".");
+    for (const actor of this.#actorsOf(kind, Number(shard)))
+      this.#history.allowances.superseded(actor, epochIn(this.generation, next.epoch), this.#history.now);
   }
 
   /** Who was late at a node that is over is awaited no more, and what was not stored is lost with that node. */

@@ -46,6 +46,13 @@ const REMEMBERED: readonly (readonly [Profile, number, string])[] = [
     201846,
     "a node was declared dead when it was gone for a moment only, and for one of the others for longer",
   ],
+  ["doubted", 10, "a node that knew no other was declared dead while its own echo kept its gate open"],
+  ["doubted", 59, "a node was declared dead while the answer of one who had just left kept its gate open"],
+  [
+    "forgotten",
+    14,
+    "an actor that was loading for a superseded shard raised its successor on the same node, again and again",
+  ],
 ];
 
 describe("simulate()", () => {

@@ -16,7 +16,8 @@ import { Aim } from "./aim.ts";
 import { Account, accountsOf, Bank } from "./bank.ts";
 import { CALM, Faults, randomRates } from "./faults.ts";
 import { type Life, Lives } from "./lives.ts";
-import { type Profile, type ProfileData, PROFILES } from "./profiles.ts";
+import { LostRecords } from "./lost_records.ts";
+import { type AimedAt, type Profile, type ProfileData, PROFILES } from "./profiles.ts";
 import { type Moment, RecordObserver } from "./record_observer.ts";
 import { pick } from "./senders.ts";
 import { Troubles } from "./troubles.ts";
@@ -100,7 +101,7 @@ class Simulation {
     const rates = isCalm ? CALM : randomRates(random, this.#profile);
     history.isCalm = isCalm;
     history.outlivesMs = lease.safeMs;
-    history.hearsLateMs = this.#profile.slowWatchMs;
+    history.allowances.hearsLateMs = this.#profile.slowWatchMs;
     this.#random = random;
     this.#history = history;
     this.#faults = new Faults(rates, seededRandom(seed + 2_000_003), (line) => history.note(line));
@@ -124,7 +125,7 @@ class Simulation {
     this.#bank = bank;
     const lives = new Lives({
       ...{ workload, bank, cluster, history, random, hooks, pace: this.#profile },
-      ...{ faulty, sending, straggles: this.#profile.aims },
+      ...{ faulty, sending, straggles: this.#profile.aims === "changes" },
       generationOf: (name) => observer.generationOf(name),
     });
     this.#lives = lives;
@@ -142,12 +143,14 @@ class Simulation {
         }
         observer.wiped();
       },
+      loseRecord: () => void new LostRecords(bucket, stored, observer).lose(random),
     });
-    const isAiming = () => this.#profile.aims && this.#faults.on;
+    const isAiming = (at: AimedAt) => this.#profile.aims === at && this.#faults.on;
     const aim = new Aim(this.#troubles, lives, this.#faults, seededRandom(seed + 3_000_017), isAiming);
     const actorsOf = (kind: string, shard: number) =>
       kind === Account.kind ? accountsOf(shard) : workload.ofShard(kind, shard);
     const bucket = cluster.network.bucket(bucketOf(CLUSTER));
+    const stored = cluster.network.bucket(`${bucketOf(CLUSTER)}-stored`);
     const observer = new RecordObserver(bucket, history, actorsOf, (moment) => this.#moment(moment, aim));
   }
 

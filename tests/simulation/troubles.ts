@@ -16,6 +16,8 @@ export interface TroublesOptions {
   readonly leaseMs: number;
   /** Removes all records, and makes an empty bucket for them if `anew`; else whoever opens it next does. */
   wipe(anew: boolean): void;
+  /** Removes the record of one shard. */
+  loseRecord(): void;
 }
 
 /** So long after its beginning a join is disturbed at most: by then it has been given its first shards. */
@@ -87,6 +89,9 @@ export class Troubles {
         return this.#stepWall(life);
       case "wipe":
         return this.#wipe();
+      case "lose-record":
+        this.#note("records", "*")();
+        return this.#options.loseRecord();
     }
   }
 
@@ -162,7 +167,9 @@ export class Troubles {
     const { cluster, random } = this.#options;
     const others = up.filter((each) => each !== life);
     const some = others.filter(() => random.next() < 0.5).map(({ process }) => process);
-    const reaching = others.filter(({ process }) => !some.includes(process));
+    // from whom it was hidden before it still is
+    const before = this.#reaching.get(life.name) ?? others;
+    const reaching = others.filter((each) => before.includes(each) && !some.includes(each.process));
     cluster.network.hide(some, [life.process]);
     this.#reaching.set(life.name, reaching);
     if (random.next() < 0.5) this.#loseRecords(life.process, life.name); // else its renewals show that it lives

@@ -1,0 +1,32 @@
+/**
+ * What a history's judges must allow for, because of what was done to the network and to the records.
+ *
+ * @module
+ */
+
+/** So long after a record was written a node with nothing wrong has heard of it, in milliseconds. */
+const UNHEARD_MS = 200;
+
+/** See the module's text. */
+export class Allowances {
+  /** How late nodes hear of what others have written, in milliseconds, at most. */
+  hearsLateMs = 0;
+  /** By actor: next owners while the one before lived and had not heard of them, for its record had been removed. */
+  readonly #superseded = new Map<string, { readonly epoch: number; readonly at: number }[]>();
+
+  /** Another owner took an actor's shard under that epoch. */
+  superseded(actor: string, epoch: number, at: number): void {
+    this.#superseded.set(actor, [...(this.#superseded.get(actor) ?? []), { epoch, at }]);
+  }
+
+  /** Whether the owner of an actor under that epoch was superseded while it lived: what it still does has no effect. */
+  wasSuperseded(actor: string, epoch: number): boolean {
+    return this.#superseded.get(actor)?.some((each) => each.epoch > epoch) ?? false;
+  }
+
+  /** Whether an actor may still begin under an epoch, at that time, because its owner cannot know of the next one yet. */
+  isUnheard(actor: string, epoch: number, at: number): boolean {
+    const next = this.#superseded.get(actor)?.find((each) => each.epoch > epoch);
+    return next !== undefined && at <= next.at + UNHEARD_MS + this.hearsLateMs;
+  }
+}
