@@ -24,6 +24,12 @@ export class Allowances {
     return this.#superseded.get(actor)?.some((each) => each.epoch > epoch) ?? false;
   }
 
+  /** Whether a message sent at that time may have been taken, and lost, by an owner that was superseded just before. */
+  mayBeTakenInVain(actor: string, sentAt: number): boolean {
+    const untilMs = UNHEARD_MS + this.hearsLateMs;
+    return this.#superseded.get(actor)?.some(({ at }) => at <= sentAt && sentAt <= at + untilMs) ?? false;
+  }
+
   /** Whether an actor may still begin under an epoch, at that time, because its owner cannot know of the next one yet. */
   isUnheard(actor: string, epoch: number, at: number): boolean {
     const next = this.#superseded.get(actor)?.find((each) => each.epoch > epoch);

@@ -80,7 +80,7 @@ function* faultsOf(history: History, call: Call, times: number): Iterable<string
   if (outcome === "refused" && times > 0) yield `${nameOf(call)} was refused (${code}) and handled`;
   if (outcome === "done" && times === 0 && call.hasEffect) {
     if (type === "ask") yield `${nameOf(call)} was answered and not handled`;
-    else if (!call.held && !history.hasLost(to, sentAt))
+    else if (!call.held && !history.hasLost(to, sentAt) && !history.allowances.mayBeTakenInVain(to, sentAt))
       yield `${nameOf(call)} was acknowledged and not handled`;
   }
   if (outcome === "unknown") yield* faultsOfUnknown(history, call);

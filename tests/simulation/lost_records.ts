@@ -6,6 +6,9 @@ import type { MemoryBucket } from "../../transport/memory_bucket.ts";
 import type { RecordObserver } from "./record_observer.ts";
 import { pick } from "./senders.ts";
 
+/** Others may still try to claim a shard that was claimed just before, with what they read before that, in milliseconds. */
+const REST_MS = 1_000;
+
 /** See the module's text. */
 export class LostRecords {
   readonly #records: MemoryBucket;
@@ -25,7 +28,9 @@ export class LostRecords {
    * @returns whether there was one
    */
   lose(random: Random): boolean {
-    const able = [...this.#observer.shards].filter(([key, record]) => this.#isToldOf(key, record));
+    const able = [...this.#observer.shards].filter(
+      ([key, record]) => this.#observer.restsForMs(key) > REST_MS && this.#isToldOf(key, record),
+    );
     if (able.length === 0) return false;
     const [key] = pick(able, random);
     this.#records.write(this.#observer.keyInside(key), undefined, () => true);

@@ -42,6 +42,8 @@ export class RecordObserver {
   readonly #shards = new Map<string, ShardRecord>();
   /** Shards whose record was removed, and has not been made anew. */
   readonly #removed = new Set<string>();
+  /** When each shard's record was written last. */
+  readonly #writtenAt = new Map<string, number>();
   /** In which generation of the records each incarnation began, and which one a name had last. */
   readonly #began = new Map<string, number>();
   readonly #latest = new Map<string, string>();
@@ -73,6 +75,11 @@ export class RecordObserver {
   /** The records of shards that are there, by key. */
   get shards(): Iterable<[string, ShardRecord]> {
     return [...this.#shards].filter(([key]) => !this.#removed.has(key));
+  }
+
+  /** For how long nobody has written the record of that shard. */
+  restsForMs(key: string): number {
+    return this.#history.now - (this.#writtenAt.get(key) ?? 0);
   }
 
   /** The key of a record of this generation as the bucket has it. */
@@ -145,6 +152,7 @@ export class RecordObserver {
   #shard(key: string, next: ShardRecord): void {
     const before = this.#shards.get(key);
     this.#shards.set(key, next);
+    this.#writtenAt.set(key, this.#history.now);
     this.#places.sawShard(key, next);
     const { owner, epoch, floor, state } = next;
     this.#history.note(`record of ${key} ${owner.node} ${epoch} ${floor} ${state}`);
