@@ -7,7 +7,8 @@ import { ConfigurationError, FencedError } from "../errors.ts";
 import type { Random } from "../platform/random.ts";
 import { keys } from "../transport/subjects.ts";
 import type { ClusterBucket } from "./bucket.ts";
-import { type HostedKind, isShardCount, SHARDS_MAX } from "./protocol.ts";
+import { type GenerationRecord, type HostedKind, isShardCount, SHARDS_MAX } from "./protocol.ts";
+import type { Entry } from "./record_table.ts";
 import type { Patience } from "./settle.ts";
 
 /**
@@ -23,6 +24,25 @@ export async function agreeOnGeneration(
   const change = await bucket.generation.change(keys.generation, undefined, chosen, patience);
   if (change.entry) return change.entry.record.generation;
   throw new ConfigurationError("Cannot join the cluster: current records are being removed by somebody");
+}
+
+/**
+ * Ends a generation whose records have gone back to an older copy: there is another one afterwards. All nodes of it are
+ * fenced then, for what they know of the records may be newer than what is there.
+ *
+ * @throws {RecordsUnavailableError} if `patience` ends before that
+ */
+export async function endGeneration(
+  generation: string,
+  bucket: ClusterBucket,
+  random: Random,
+  patience: Patience,
+): Promise<void> {
+  const next = { generation: random.id() };
+  const changed = (from?: Entry<GenerationRecord>) =>
+    bucket.generation.change(keys.generation, from, next, patience);
+  let change = await changed();
+  while (!change.won && change.entry?.record.generation === generation) change = await changed(change.entry);
 }
 
 /**

@@ -22,6 +22,7 @@ import {
   type ShardRecord,
 } from "./protocol.ts";
 import { type Entry, RecordTable, type TableListener, type TablePorts } from "./record_table.ts";
+import { NewestRevision } from "./revisions.ts";
 import { Settler } from "./settle.ts";
 
 /** What a bucket is made of. */
@@ -54,6 +55,7 @@ export class ClusterBucket {
   readonly #onGeneration = new Set<(record: GenerationRecord) => void>();
   readonly #codec: RecordCodec;
   readonly #log: Log;
+  readonly #onWentBack = new Set<() => void>();
   #watch: Watch | undefined;
   #stopped = false;
 
@@ -62,15 +64,24 @@ export class ClusterBucket {
     this.#codec = codec;
     this.#log = log;
     const settler = new Settler(own, clock, random, defects);
-    const common = { records: own, settler, log, nonce: () => random.id() };
+    const newest = new NewestRevision();
+    const common = { records: own, settler, log, newest, nonce: () => random.id() };
+    const tell = () => [...this.#onWentBack].forEach((listener) => void listener());
+    const onWentBack = defects?.has("older-copy-ignored") ? undefined : tell;
     const table = <T extends { readonly nonce: string }>(
       encode: TablePorts<T>["encode"],
       decode: TablePorts<T>["decode"],
-    ) => new RecordTable<T>({ ...common, encode, decode });
+    ) => new RecordTable<T>({ ...common, encode, decode, onWentBack });
     this.nodes = table(codec.encodeNode, codec.decodeNode);
     this.kinds = table(codec.encodeKind, codec.decodeKind);
     this.shards = table(codec.encodeShard, codec.decodeShard);
-    this.generation = table(codec.encodeGeneration, codec.decodeGeneration);
+    // it is what has to be changed in a store that went back
+    this.generation = new RecordTable<GenerationRecord>({
+      ...common,
+      encode: codec.encodeGeneration,
+      decode: codec.decodeGeneration,
+      onWentBack: undefined,
+    });
     this.retired = table(codec.encodeRetired, codec.decodeRetired);
   }
 
@@ -130,6 +141,12 @@ export class ClusterBucket {
   onGeneration(listener: (record: GenerationRecord) => void): () => void {
     this.#onGeneration.add(listener);
     return () => void this.#onGeneration.delete(listener);
+  }
+
+  /** Calls back when a change has shown that the store went back. Returns a function that stops it. */
+  onWentBack(listener: () => void): () => void {
+    this.#onWentBack.add(listener);
+    return () => void this.#onWentBack.delete(listener);
   }
 
   #dispatch(entry: RecordEntry): void {

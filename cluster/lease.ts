@@ -15,10 +15,13 @@
  * through, and *when the one that did was sent*: only that instant counts for the gate. All writes to the record by its
  * own node go through here, also those that say that it leaves; two writers would fence each other.
  *
+ * The renewals also tell whether the store has gone back: see `revisions.ts`.
+ *
  * @module
  */
 import type { LeaseTimes } from "./lease_times.ts";
 import { incarnationCount, type NodeState } from "./protocol.ts";
+import { type KnownRevisions, wentBack } from "./revisions.ts";
 
 /** What a node may say of itself. */
 export type OwnState = Exclude<NodeState, "dead">;
@@ -29,6 +32,9 @@ export interface Attempt {
   readonly sentAt: number;
   readonly mark: number;
   readonly state: OwnState;
+  /** Revision that it builds upon. */
+  readonly revision: number;
+  readonly known: KnownRevisions;
 }
 
 /** The lease between two events. */
@@ -63,25 +69,28 @@ export interface SeenLease {
  * What happens to a lease. `mark` counts the disturbances (reconnects, suspensions): a renewal proves nothing about the
  * time after a disturbance that it was sent before.
  */
-export type LeaseEvent = { readonly now: number; readonly mark: number } & (
-  | { readonly type: "due" } //     the time of `dueAt` has come
-  | { readonly type: "wanted" } //  a renewal is needed now
-  | { readonly type: "set"; readonly state: OwnState }
-  | { readonly type: "written"; readonly number: number; readonly revision: number }
-  | { readonly type: "conflict"; readonly number: number }
-  | { readonly type: "doubt"; readonly number: number } // no answer; or none at all could be sent
-  | { readonly type: "read"; readonly seen: SeenLease | undefined } // from the leader, generation unchanged
-  | { readonly type: "unread" } //  the read got no answer
-  | { readonly type: "seen"; readonly seen: SeenLease } // by the watch
-  | { readonly type: "fence"; readonly reason: string }
-  | { readonly type: "stop" }
-);
+export type LeaseEvent = Now &
+  (
+    | { readonly type: "due" } //     the time of `dueAt` has come
+    | { readonly type: "wanted" } //  a renewal is needed now
+    | { readonly type: "set"; readonly state: OwnState }
+    | { readonly type: "written"; readonly number: number; readonly revision: number }
+    | { readonly type: "conflict"; readonly number: number }
+    | { readonly type: "doubt"; readonly number: number } // no answer; or none at all could be sent
+    | { readonly type: "read"; readonly seen: SeenLease | undefined } // from the leader, generation unchanged
+    | { readonly type: "unread" } //  the read got no answer
+    | { readonly type: "seen"; readonly seen: SeenLease } // by the watch
+    | { readonly type: "went-back" } // another write has shown it
+    | { readonly type: "fence"; readonly reason: string }
+    | { readonly type: "stop" }
+  );
 
 /** What is to be done. */
 export type LeaseEffect =
   | { readonly type: "write"; readonly number: number; readonly state: OwnState; readonly revision: number }
   | { readonly type: "read" }
   | { readonly type: "acked"; readonly attempt: Attempt; readonly tookMs: number }
+  | { readonly type: "went-back" } // the store has forgotten what it had acknowledged
   | { readonly type: "left" } // the record says "gone", or did: its answer was lost
   | { readonly type: "fenced"; readonly reason: string };
 
@@ -142,6 +151,8 @@ export function stepLease(state: LeaseState, event: LeaseEvent, times: LeaseTime
       return state.at === "reading" ? [backedOff(state, event.now)] : [state];
     case "seen":
       return onSeen(state, event.seen);
+    case "went-back":
+      return [{ ...state, at: "ended" }, { type: "went-back" }];
     case "fence":
       return end(state, event.reason);
     case "stop":
@@ -149,7 +160,11 @@ export function stepLease(state: LeaseState, event: LeaseEvent, times: LeaseTime
   }
 }
 
-type Now = { readonly now: number; readonly mark: number };
+interface Now {
+  readonly now: number;
+  readonly mark: number;
+  readonly known: KnownRevisions;
+}
 
 function onDue(state: LeaseState, event: Now, times: LeaseTimes): Step {
   return state.at === "reading" ? read(state, event, times) : send(state, event, times);
@@ -164,14 +179,15 @@ function onSet(state: LeaseState, event: Now, times: LeaseTimes): Step {
   return state.at === "waiting" ? send(state, event, times) : [state];
 }
 
-function send(state: LeaseState, { now, mark }: Now, times: LeaseTimes): Step {
+function send(state: LeaseState, { now, mark, known }: Now, times: LeaseTimes): Step {
   const number = state.latest + 1;
-  const attempt: Attempt = { number, sentAt: now, mark, state: state.wanted };
+  const { wanted, revision } = state;
+  const attempt: Attempt = { number, sentAt: now, mark, state: wanted, revision, known };
   const attempts = [...state.attempts, attempt].slice(-ATTEMPTS_MAX);
   const dueAt = now + times.renewTimeoutMs;
   return [
     { ...state, at: "writing", latest: number, attempts, dueAt },
-    { type: "write", number, state: state.wanted, revision: state.revision },
+    { type: "write", number, state: wanted, revision },
   ];
 }
 
@@ -199,6 +215,9 @@ function onWritten(
  * This attempt was applied. Those before it were not, and those after it will not be: they build upon the same revision.
  */
 function acked(state: LeaseState, attempt: Attempt, revision: number, event: Now, times: LeaseTimes): Step {
+  // who has gone needs nothing of the store any more
+  if (attempt.state !== "gone" && wentBack(attempt.known, attempt.revision, revision))
+    return [{ ...state, at: "ended" }, { type: "went-back" }];
   const tookMs = event.now - attempt.sentAt;
   const next: LeaseState = {
     ...state,

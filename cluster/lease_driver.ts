@@ -6,7 +6,9 @@
 import { FencedError, NodeStoppedError, RecordsUnavailableError } from "../errors.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
 import type { Log } from "../platform/log.ts";
+import type { Random } from "../platform/random.ts";
 import { keys } from "../transport/subjects.ts";
+import { endGeneration } from "./agreement.ts";
 import type { ClusterBucket } from "./bucket.ts";
 import type { Gate } from "./gate.ts";
 import {
@@ -26,6 +28,7 @@ import type { Entry } from "./record_table.ts";
 export interface LeasePorts {
   readonly bucket: ClusterBucket;
   readonly clock: Clock;
+  readonly random: Random;
   readonly gate: Gate;
   readonly log: Log;
   readonly times: LeaseTimes;
@@ -38,8 +41,11 @@ export interface LeasePorts {
   readonly onFenced: (reason: string) => void;
 }
 
+/** Why a node is fenced whose records are not those in which it began. */
+export const OTHER_GENERATION = "the records are of another generation";
+
 /** An event without what the driver itself adds. */
-type Happened<E = LeaseEvent> = E extends LeaseEvent ? Omit<E, "now" | "mark"> : never;
+type Happened<E = LeaseEvent> = E extends LeaseEvent ? Omit<E, "now" | "mark" | "known"> : never;
 
 interface Waiter {
   readonly state: OwnState;
@@ -56,6 +62,7 @@ export class LeaseDriver {
   #waiters: Waiter[] = [];
   /** Since when there is no bucket; `undefined` while there is, and while nobody needs to know. */
   #missingSince: number | undefined;
+  #stopped = false;
 
   /** Starts renewing the record as it was written, by a write that was sent at `sentAt`. */
   constructor(ports: LeasePorts, { record, revision }: Entry<NodeRecord>, sentAt: number) {
@@ -105,15 +112,22 @@ export class LeaseDriver {
     this.#handle({ type: "fence", reason });
   }
 
+  /** A change of another record has shown that the store went back. */
+  wentBack(): void {
+    this.#handle({ type: "went-back" });
+  }
+
   /** Ends renewing without writing anything. */
   stop(): void {
+    this.#stopped = true;
     this.#handle({ type: "stop" });
     this.#rejectWaiters(stoppedError);
   }
 
   #handle(happened: Happened): void {
-    const { clock, gate, times } = this.#ports;
-    const event = { ...happened, now: clock.now(), mark: gate.mark } as LeaseEvent;
+    const { bucket, clock, gate, times } = this.#ports;
+    const known = bucket.nodes.known(keys.node(this.#record.node));
+    const event = { ...happened, now: clock.now(), mark: gate.mark, known } as LeaseEvent;
     const [state, ...effects] = stepLease(this.#state, event, times);
     const dueAt = this.#state.dueAt;
     this.#state = state;
@@ -136,6 +150,7 @@ export class LeaseDriver {
     else if (effect.type === "read") void this.#read();
     else if (effect.type === "acked") this.#acked(effect);
     else if (effect.type === "left") this.#left();
+    else if (effect.type === "went-back") void this.#wentBack();
     else this.#fenced(effect.reason);
   }
 
@@ -144,7 +159,8 @@ export class LeaseDriver {
     const record = { ...this.#record, state, renewal: number, nonce };
     const key = keys.node(record.node);
     try {
-      const result = await this.#ports.bucket.nodes.write(key, revision || undefined, record);
+      const writing = this.#ports.bucket.nodes.write(key, revision || undefined, record);
+      const [result] = await Promise.all([writing, this.#checkGeneration()]);
       if (result.ok) this.#handle({ type: "written", number, revision: result.revision });
       else this.#handle({ type: "conflict", number });
     } catch (error) {
@@ -152,6 +168,18 @@ export class LeaseDriver {
       this.#handle({ type: "doubt", number });
       await this.#lookForBucket();
     }
+  }
+
+  /**
+   * A watch may miss that there is another generation, if the store went back; and whoever was away finds his record as
+   * he left it. So a renewal counts only if the records are still of the generation in which he began.
+   */
+  async #checkGeneration(): Promise<void> {
+    const { bucket, generation, defects } = this.#ports;
+    if (defects?.has("generation-unread")) return;
+    const now = await bucket.generation.refresh(keys.generation);
+    if (now?.record.generation !== generation && !defects?.has("generation-ignored"))
+      this.fence(OTHER_GENERATION);
   }
 
   /**
@@ -197,7 +225,7 @@ export class LeaseDriver {
     const { bucket, generation, defects } = this.#ports;
     const now = await bucket.generation.refresh(keys.generation);
     const blind = defects?.has("generation-ignored");
-    if (now?.record.generation !== generation && !blind) return "the records are of another generation";
+    if (now?.record.generation !== generation && !blind) return OTHER_GENERATION;
     const retired = (await bucket.retired.refresh(keys.retired))?.record.count ?? 0;
     return retired < incarnationCount(this.#record.incarnation) ? undefined : "its record has been removed";
   }
@@ -214,6 +242,24 @@ export class LeaseDriver {
     this.#waiters = this.#waiters.filter((waiter) => waiter.state !== state);
     for (const waiter of done) waiter.resolve();
     if (this.#state.at === "ended") this.#rejectWaiters(stoppedError);
+  }
+
+  /**
+   * From now on nothing has an effect here. There is another generation before this life ends, for those who have not
+   * noticed, and for the next life to begin in.
+   */
+  async #wentBack(): Promise<void> {
+    const { bucket, clock, gate, generation, log, random, times } = this.#ports;
+    const reason = "the records went back to an older copy";
+    gate.end(reason);
+    const endAt = clock.now() + times.leaseMs;
+    const giveUp = () => this.#stopped || clock.now() >= endAt;
+    try {
+      await endGeneration(generation, bucket, random, { giveUp });
+    } catch (error) {
+      log.warn("The generation of records that went back cannot be ended yet", { generation, error });
+    }
+    if (!this.#stopped) this.#fenced(reason);
   }
 
   #left(): void {

@@ -20,7 +20,7 @@ import { agreeOnGeneration, agreeOnKind, confirmGeneration, retiredCount } from 
 import type { ClusterBucket } from "./bucket.ts";
 import { DeathWatch } from "./death_watch.ts";
 import { Gate } from "./gate.ts";
-import { LeaseDriver } from "./lease_driver.ts";
+import { LeaseDriver, OTHER_GENERATION } from "./lease_driver.ts";
 import { type MembershipEvent, membershipEvents } from "./membership_events.ts";
 import { type NodeInfo, ownRecord } from "./node_info.ts";
 import { takeName } from "./predecessor.ts";
@@ -84,6 +84,7 @@ export class Membership {
         else this.#view = this.#view.without(name); // who is over concerns nobody any more
       }),
       bucket.onGeneration(({ generation }) => this.#sawGeneration(generation)),
+      bucket.onWentBack(() => this.#lease?.wentBack()),
     );
   }
 
@@ -260,11 +261,12 @@ export class Membership {
   }
 
   #leaseOf(entry: Entry<NodeRecord>, sentAt: number): LeaseDriver {
-    const { bucket, clock } = this.#ports;
+    const { bucket, clock, random } = this.#ports;
     return new LeaseDriver(
       {
         bucket,
         clock,
+        random,
         gate: this.gate,
         log: this.#log,
         times: this.#times,
@@ -297,9 +299,8 @@ export class Membership {
   #sawGeneration(generation: string): void {
     if (this.#generation === undefined || this.#generation === generation) return;
     if (this.#ports.defects?.has("generation-ignored")) return;
-    const reason = "the records are of another generation";
-    if (this.#lease) this.#lease.fence(reason);
-    else this.#fenced(reason);
+    if (this.#lease) this.#lease.fence(OTHER_GENERATION);
+    else this.#fenced(OTHER_GENERATION);
   }
 
   #fenced(reason: string): void {

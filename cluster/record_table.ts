@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { type ActorError, DecodeError } from "../errors.ts";
+import { type ActorError, DecodeError, RecordsUnavailableError } from "../errors.ts";
 import type { Log } from "../platform/log.ts";
 import type { CasResult, RecordEntry, Records } from "../transport/records.ts";
+import { type KnownRevisions, type NewestRevision, NOTHING_KNOWN, wentBack } from "./revisions.ts";
 import type { Patience, Settler } from "./settle.ts";
 
 /** A record and the revision at which it was seen. */
@@ -34,6 +35,10 @@ export interface TablePorts<T> {
   readonly encode: (record: T) => Uint8Array;
   readonly decode: (bytes: Uint8Array) => T;
   readonly nonce: () => string;
+  /** Of all tables of the bucket. */
+  readonly newest: NewestRevision;
+  /** A change has shown that the store went back. Without it none is looked at for that. */
+  readonly onWentBack: (() => void) | undefined;
 }
 
 /**
@@ -83,7 +88,8 @@ export class RecordTable<T extends { readonly nonce: string }> {
    * Changes a record that is still as `from` (`undefined`: that must not exist), with a fresh nonce, and settles the
    * outcome.
    *
-   * @throws {RecordsUnavailableError} if `patience` ends before the outcome is known
+   * @throws {RecordsUnavailableError} if `patience` ends before the outcome is known, or if the store has gone back: what
+   *   it says is worth nothing then
    * @throws {DecodeError} if the change was lost to something that is not such a record
    */
   async change(
@@ -92,6 +98,7 @@ export class RecordTable<T extends { readonly nonce: string }> {
     next: Omit<T, "nonce">,
     patience?: Patience,
   ): Promise<Change<T>> {
+    const known = this.known(key);
     const nonce = this.#ports.nonce();
     const record = { ...next, nonce } as T;
     const cas = {
@@ -102,9 +109,22 @@ export class RecordTable<T extends { readonly nonce: string }> {
     };
     const settled = await this.#ports.settler.settle(cas, patience);
     if (!settled.won) return { won: false, entry: this.#learn(settled.entry) };
+    this.#checkStore(key, known, from?.revision ?? 0, settled.revision);
     const entry = { record, revision: settled.revision };
     this.#accept(key, entry, entry.revision);
     return { won: true, entry };
+  }
+
+  /** What the store has told of so far; nothing, if this table's changes are not looked at for that. */
+  known(key: string): KnownRevisions {
+    if (!this.#ports.onWentBack) return NOTHING_KNOWN;
+    return { own: this.#revisions.get(key) ?? 0, any: this.#ports.newest.value };
+  }
+
+  #checkStore(key: string, known: KnownRevisions, from: number, revision: number): void {
+    if (!wentBack(known, from, revision)) return;
+    this.#ports.onWentBack?.();
+    throw new RecordsUnavailableError(`Cannot change "${key}": current records went back to an older copy`);
   }
 
   /**
@@ -151,6 +171,7 @@ export class RecordTable<T extends { readonly nonce: string }> {
   }
 
   #accept(key: string, entry: Entry<T> | undefined, revision: number): void {
+    this.#ports.newest.note(revision);
     if (revision <= (this.#revisions.get(key) ?? 0)) return;
     const previous = this.#entries.get(key);
     this.#revisions.set(key, revision);

@@ -5,6 +5,12 @@
  */
 import type { CasResult, RecordEntry } from "./records.ts";
 
+/** All that a bucket held at one moment. */
+export interface BucketCopy {
+  readonly revision: number;
+  readonly entries: readonly RecordEntry[];
+}
+
 /** What is stored, and who is told. */
 export class MemoryBucket {
   isThere = false;
@@ -24,6 +30,23 @@ export class MemoryBucket {
     this.#entries.clear();
     this.#watchers.clear();
     this.#revision = 0;
+  }
+
+  /** Of the latest change; 0 if there was none. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** All that it holds now. */
+  copy(): BucketCopy {
+    return { revision: this.#revision, entries: this.entries() };
+  }
+
+  /** Forgets all that came after the copy. Its watches hear nothing of that, nor of revisions that they know. */
+  restore({ revision, entries }: BucketCopy): void {
+    this.#revision = revision;
+    this.#entries.clear();
+    for (const entry of entries) this.#entries.set(entry.key, entry);
   }
 
   /** The record as it is now; `value` is `undefined` once it was removed. */

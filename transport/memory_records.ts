@@ -220,8 +220,9 @@ class MemoryWatch implements Watch {
     return promise;
   }
 
-  /** Delivers again what changed since the last entry that arrived. */
+  /** Delivers again what changed since the last entry that arrived; all, if the bucket has gone back behind that. */
   catchUp(): void {
+    if (this.#bucket.revision < this.#seen) this.#seen = 0;
     const seen = this.#seen;
     for (const entry of this.#bucket.entries()) {
       if (entry.revision > seen) this.#push(entry);

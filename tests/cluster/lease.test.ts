@@ -8,12 +8,13 @@ import {
   type LeaseState,
   stepLease,
 } from "../../cluster/lease.ts";
+import type { KnownRevisions } from "../../cluster/revisions.ts";
 import { LEASE_TIMES, leaseTimes, outageMs } from "../../cluster/lease_times.ts";
 import { ConfigurationError } from "../../errors.ts";
 
 const OWN = "2-own";
 type Input<E = LeaseEvent> = E extends LeaseEvent
-  ? Omit<E, "now" | "mark"> & { now?: number; mark?: number }
+  ? Omit<E, "now" | "mark" | "known"> & { now?: number; mark?: number; known?: KnownRevisions }
   : never;
 
 /** A lease held since 0 at revision 10, after these events; what the last one made it do. */
@@ -21,7 +22,11 @@ function after(...events: Input[]): { state: LeaseState; effects: LeaseEffect[] 
   let state = heldLease(OWN, 10, 0, 5, LEASE_TIMES);
   let effects: LeaseEffect[] = [];
   for (const event of events)
-    [state, ...effects] = stepLease(state, { now: 0, mark: 1, ...event } as LeaseEvent, LEASE_TIMES);
+    [state, ...effects] = stepLease(
+      state,
+      { now: 0, mark: 1, known: { own: 0, any: 0 }, ...event } as LeaseEvent,
+      LEASE_TIMES,
+    );
   return { state, effects };
 }
 
@@ -176,6 +181,50 @@ describe("stepLease()", () => {
     expect(after(...gone, due(99_999)).effects).toEqual([]);
   });
 
+  describe("ends for records that went back", () => {
+    const wentBack = { state: { at: "ended" }, effects: [{ type: "went-back" }] };
+    const due3 = due(1_500);
+    const known = (own: number, any: number) => ({ ...due3, known: { own, any } });
+
+    test("when a renewal is given a revision that was known before it was sent", () => {
+      const written = (revision: number): Input => ({ type: "written", number: 1, revision });
+      for (const revision of [11, 12])
+        expect(after(known(10, 12), written(revision))).toMatchObject(wentBack);
+      expect(after(known(10, 12), written(13)).effects).toMatchObject([{ type: "acked" }]);
+      const laterKnown = { ...written(13), known: { own: 10, any: 20 } };
+      expect(after(known(10, 12), laterKnown).effects).toMatchObject([{ type: "acked" }]);
+    });
+
+    test("when a renewal replaces an older record of its own than it knows, whatever is known of others", () => {
+      const forgotten: Input[] = [
+        due(1_500),
+        { type: "conflict", number: 1 },
+        { type: "read", seen: { ...seen(0, 7), nonce: "before" }, known: { own: 10, any: 10 } },
+      ];
+      expect(after(...forgotten).effects).toEqual([{ type: "write", number: 2, state: "up", revision: 7 }]);
+      expect(after(...forgotten, { type: "written", number: 2, revision: 99 })).toMatchObject(wentBack);
+    });
+
+    test("when it reads that a renewal without an answer was one of these", () => {
+      const conflict: Input = { type: "conflict", number: 1 };
+      const read: Input = { type: "read", seen: seen(1, 11) };
+      expect(after(known(10, 12), conflict, read)).toMatchObject(wentBack);
+    });
+
+    test("and not for a record that is missing, nor when all that it has to say is that it has gone", () => {
+      const missing: Input[] = [
+        due(1_500),
+        { type: "conflict", number: 1 },
+        { type: "read", seen: undefined },
+      ];
+      const anew: Input[] = [...missing, { type: "written", number: 2, revision: 11 }];
+      expect(after(...anew).effects).toMatchObject([{ type: "acked" }]);
+      const gone: Input = { type: "set", state: "gone", known: { own: 10, any: 12 } };
+      const left = after(gone, { type: "written", number: 1, revision: 11 });
+      expect(left.effects).toMatchObject([{ type: "acked", attempt: { state: "gone" } }]);
+    });
+  });
+
   test("never writes at a revision below one it knows, and remembers a bounded number of attempts, whatever comes", () => {
     const event = fc.oneof(
       fc.constant({ type: "due" }),
@@ -194,7 +243,8 @@ describe("stepLease()", () => {
           for (const { event, waitMs } of inputs) {
             now += waitMs;
             // What the store answers is always newer than all it answered before.
-            const answer: Record<string, unknown> = { ...event, now, mark: 1, revision: ++revision };
+            const known = { own: 0, any: revision };
+            const answer: Record<string, unknown> = { ...event, now, mark: 1, known, revision: ++revision };
             if (event.type === "read") answer.seen = { ...(event as { seen: object }).seen, revision };
             const before = state;
             let effects: LeaseEffect[];

@@ -113,7 +113,7 @@ describe("Membership start()", () => {
       "while it looks whether its name is free",
       "create",
       keys.node("c"),
-      "current records were replaced meanwhile",
+      "current records went back to an older copy",
     ],
   ])(
     "does not join a bucket that was made anew %s: what it knows is of the former",

@@ -17,9 +17,12 @@ export class TestCluster {
   readonly clock = new ManualClock();
   readonly random = seededRandom(7);
   fault: Fault = () => undefined;
+  /** How late every watch tells what has changed. */
+  watchDelayMs = 0;
   readonly network = new MemoryNetwork({
     clock: this.clock,
     recordLatencyMs: () => 1,
+    watchDelayMs: () => this.watchDelayMs,
     recordFilter: (client, operation, _, key) => this.fault(client, operation, key) ?? "answer",
   });
 

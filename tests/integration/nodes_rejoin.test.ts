@@ -195,6 +195,28 @@ describe("a node that was fenced", () => {
     expect(await cluster.ends(b.ref(Ledger, "x").read())).toEqual(["one"]);
   });
 
+  test("joins again when the records went back to an older copy, as all nodes do", async () => {
+    newCluster();
+    const records = cluster.network.bucket(bucketOf("test"));
+    const a = await cluster.start("a", { hosts: [hostLedger()] });
+    const b = await cluster.start("b", { hosts: [hostLedger()] });
+    await cluster.settled("ledger", "a", "b");
+    const copy = records.copy();
+    const { generation } = codec.decodeGeneration(records.entry(keys.generation)?.value ?? new Uint8Array());
+    const c = await cluster.start("c", { hosts: [hostLedger()] });
+    await cluster.settled("ledger", "a", "b", "c");
+    await cluster.clock.advance(20_000);
+    records.restore(copy);
+    await lives(a, 2);
+    await lives(b, 2);
+    await lives(c, 2);
+    await cluster.settled("ledger", "a", "b", "c");
+    expect(await cluster.ends(a.ref(Ledger, "x").add("one"))).toBe(1);
+    expect(await cluster.ends(c.ref(Ledger, "x").read())).toEqual(["one"]);
+    const now = codec.decodeGeneration(records.entry(keys.generation)?.value ?? new Uint8Array());
+    expect(now.generation).not.toBe(generation);
+  });
+
   test("makes the records anew when they were deleted, as all nodes do, and serves again", async () => {
     newCluster();
     const a = await cluster.start("a", { hosts: [hostLedger()] });

@@ -40,8 +40,11 @@ export interface NatsServer {
   stop(): Promise<void>;
   /** SIGKILL at once; port and directory stay, for `restart`. */
   kill(): void;
-  /** Ends it (SIGTERM unless `kill`) and starts it on the same port and directory. */
-  restart(how?: { kill?: boolean }): Promise<void>;
+  /**
+   * Ends it (SIGTERM unless `kill`) and starts it on the same port and directory; `between` is called with the directory
+   * of its file store while it is down.
+   */
+  restart(how?: { kill?: boolean; between?: (store: string) => void }): Promise<void>;
   /** Replaces the configuration file, and lets the server read it as it runs. */
   configure(config: string | ((directory: string) => string)): void;
   /** Stops it as SIGSTOP does: connections stay open and nothing answers. `resume` lets it go on. */
@@ -135,9 +138,10 @@ class Server implements NatsServer {
     this.#signal("SIGKILL");
   }
 
-  async restart(how: { kill?: boolean } = {}): Promise<void> {
+  async restart(how: { kill?: boolean; between?: (store: string) => void } = {}): Promise<void> {
     if (this.#removed) throw new Error("Cannot restart: the server was stopped and its directory is gone");
     await this.#end(how.kill ? "SIGKILL" : "SIGTERM");
+    how.between?.(this.#store);
     await this.start();
   }
 
@@ -166,6 +170,10 @@ class Server implements NatsServer {
     return join(this.#directory, "server.conf");
   }
 
+  get #store(): string {
+    return join(this.#directory, "store");
+  }
+
   get logFile(): string {
     return join(this.#directory, "server.log");
   }
@@ -178,7 +186,7 @@ class Server implements NatsServer {
     const { jetstream = true, config } = this.#options;
     const args = ["-a", "127.0.0.1", "-p", String(this.#port ?? -1), "-l", this.logFile];
     args.push("--ports_file_dir", this.#directory);
-    if (jetstream) args.push("-js", "-sd", join(this.#directory, "store"));
+    if (jetstream) args.push("-js", "-sd", this.#store);
     if (config !== undefined) args.push("-c", this.#configFile);
     return args;
   }
