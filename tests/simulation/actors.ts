@@ -33,8 +33,8 @@ export interface Surroundings {
   readonly random: Random;
   /** The node in this life, by a name that no other life has. */
   readonly node: string;
-  /** Which generation of the records it is of by now, counted from 0. */
-  generation(): number;
+  /** Begins to follow which generation of the records its incarnation of now is of, counted from 0. */
+  generation(): () => number;
   /** Time is the cluster's. */
   sleep(ms: number): Promise<void>;
   /** False once the node was killed: nothing it still does is real. */
@@ -118,7 +118,7 @@ function ledgerClass(of: AnyLedger, around: Surroundings): ActorClass<AnyLedger>
 
     /** For a history. */
     get #epoch(): number {
-      return epochIn(this.#generation, this.epoch);
+      return epochIn(this.#generation(), this.epoch);
     }
 
     override async onActivate(why: string): Promise<void> {

@@ -38,8 +38,8 @@ export interface LivesOptions {
   readonly hooks: Random;
   readonly pace: Pace;
   readonly straggles: boolean;
-  /** Which generation of the records the node of that name is of, counted from 0. */
-  generationOf(name: string): number;
+  /** Follows which generation of the records the latest incarnation of that name is of, counted from 0. */
+  generationOf(name: string): () => number;
   /** Whether hooks misbehave now. */
   faulty(): boolean;
   /** Whether clients send now. */
@@ -62,6 +62,15 @@ export class Lives {
   /** Lives that are up and have not begun to leave. */
   get up(): Life[] {
     return [...this.#byProcess.values()].filter(({ sending, node }) => sending && node !== undefined);
+  }
+
+  /** Those that have joined and live, and whether they may have effects now. */
+  get joined(): { readonly name: string; readonly isWell: boolean }[] {
+    const { nodes } = this.#options.cluster;
+    return [...this.#byProcess.values()].flatMap(({ name, process, clock }) => {
+      const node = nodes.get(process);
+      return node ? [{ name, isWell: clock?.isRunning === true && node.inspect().gateOpen }] : [];
+    });
   }
 
   /** The latest life of a process. */

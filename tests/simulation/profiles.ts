@@ -23,6 +23,8 @@ export type TroubleName =
   | "wipe"
   /** The record of one shard of stored actors is removed, though it is served. */
   | "lose-record"
+  /** The store forgets what it was told lately, or an older copy of the records is put back. */
+  | "restore"
   /** A second process is started under its name. */
   | "twin";
 
@@ -208,6 +210,16 @@ export const PROFILES = {
     "records of shards that are served are removed, and stored actors go on from what is stored",
     ["lose-record"],
     { troubleShare: 0.6, workload: "stored", blinks: false, lateWrites: 0, betweenMs: 700 },
+  ),
+  restored: troubled(
+    "the records go back to an older copy, while nodes are killed, frozen or cut off",
+    ["restore", "restore", "crash", "freeze", "cut", "records"],
+    { troubleShare: 0.4, slowWatchMs: 3_000, lease: VERGE_LEASE, faultyMs: 12_000 },
+  ),
+  "restored-stored": troubled(
+    "the same with stored actors, whose states stay",
+    ["restore", "restore", "crash", "freeze", "cut", "records"],
+    { troubleShare: 0.4, workload: "stored" },
   ),
   clocks: troubled(
     "wall clocks differ by seconds and are set, while nodes are killed and machines sleep",

@@ -47,6 +47,8 @@ export class RecordObserver {
   /** In which generation of the records each incarnation began, and which one a name had last. */
   readonly #began = new Map<string, number>();
   readonly #latest = new Map<string, string>();
+  /** Incarnations that were over once: no copy of the records brings one back. */
+  readonly #ended = new Set<string>();
 
   constructor(
     bucket: MemoryBucket,
@@ -67,9 +69,10 @@ export class RecordObserver {
     return this.#history.generations.length;
   }
 
-  /** In which a node's latest incarnation began. */
-  generationOf(name: string): number {
-    return this.#began.get(this.#latest.get(name) ?? "") ?? 0;
+  /** Of which a node's latest incarnation is: that in which it began, unless a later one has taken it up again. */
+  generationOf(name: string): () => number {
+    const incarnation = this.#latest.get(name) ?? "";
+    return () => this.#began.get(incarnation) ?? 0;
   }
 
   /** The records of shards that are there, by key. */
@@ -91,23 +94,68 @@ export class RecordObserver {
   wiped(): void {
     const history = this.#history;
     history.note("the records are wiped");
+    this.#begin();
+    this.#listen();
+  }
+
+  /**
+   * The records are what they were at some time. Who joins now believes them, so it is as if they were others, and as if
+   * those who have been away since then were of these. Names of those, and of all who have joined.
+   */
+  restored(away: readonly string[], joined: readonly string[]): void {
+    this.#history.note("the records are restored");
+    const value = this.#bucket.entry(keys.generation)?.value;
+    this.#prefix = value && prefixOf(this.#codec.decodeGeneration(value).generation);
+    const entries = this.#bucket.entries().flatMap(({ key: inside, value }) => {
+      const key = this.#inner(inside);
+      return key === undefined || value === undefined ? [] : [{ key, value }];
+    });
+    const of = (sort: string) => entries.filter(({ key }) => key.startsWith(sort));
+    const nodes = of("nodes.").map(({ value }) => this.#codec.decodeNode(value));
+    // their records say that they live, and they have to be found dead once more
+    for (const node of nodes)
+      if (this.#over(node) || !joined.includes(node.node)) this.#history.disturbed("records", node.node)();
+    this.#begin();
+    for (const name of away) this.#began.set(this.#latest.get(name) ?? "", this.generation);
+    for (const node of nodes) this.#nodes.set(node.node, node);
+    for (const node of nodes) this.#places.sawNode(node);
+    for (const { key, value } of of("shards.")) {
+      const shard = this.#codec.decodeShard(value);
+      this.#shards.set(key, shard);
+      this.#places.sawShard(key, shard);
+    }
+  }
+
+  /** Another generation, or what is as good as one. */
+  #begin(): void {
+    const history = this.#history;
     history.generations.push(history.now);
     history.lossesUnseen = true; // each node finds out by itself
     this.#nodes.clear();
     this.#shards.clear();
     this.#removed.clear();
     this.#places = new Places(history, this.#actorsOf);
-    this.#listen();
+  }
+
+  /** A generation's record was written: not the first one in that bucket, if somebody has ended another. */
+  #entered(prefix: string): void {
+    if (this.#prefix !== undefined && this.#prefix !== prefix) this.#begin();
+    this.#prefix = prefix;
+  }
+
+  /** What a key is called within the generation; what nodes still write that know another concerns nobody of this one. */
+  #inner(inside: string): string | undefined {
+    if (this.#prefix === undefined || !inside.startsWith(this.#prefix)) return undefined;
+    return inside.slice(this.#prefix.length);
   }
 
   #listen(): void {
     this.#prefix = undefined;
     this.#bucket.onChange(({ key: inside, value }) => {
       if (value === undefined) return this.#gone(inside);
-      if (inside === keys.generation) this.#prefix = prefixOf(this.#codec.decodeGeneration(value).generation);
-      // what nodes still write that know another generation concerns nobody of this one
-      if (this.#prefix === undefined || !inside.startsWith(this.#prefix)) return;
-      const key = inside.slice(this.#prefix.length);
+      if (inside === keys.generation) this.#entered(prefixOf(this.#codec.decodeGeneration(value).generation));
+      const key = this.#inner(inside);
+      if (key === undefined) return;
       if (key.startsWith("nodes.")) this.#node(this.#codec.decodeNode(value));
       else if (key.startsWith("shards.")) this.#shard(key, this.#codec.decodeShard(value));
     });
@@ -126,6 +174,7 @@ export class RecordObserver {
   #node(next: NodeRecord): void {
     const before = this.#nodes.get(next.node);
     this.#nodes.set(next.node, next);
+    if (isOver(next)) this.#ended.add(next.incarnation);
     this.#latest.set(next.node, next.incarnation);
     if (!this.#began.has(next.incarnation)) this.#began.set(next.incarnation, this.generation);
     this.#places.sawNode(next);
@@ -135,7 +184,7 @@ export class RecordObserver {
     if (next.state === "dead") this.#died(next.node);
     if (!before) return;
     const newer = incarnationCount(next.incarnation) > incarnationCount(before.incarnation);
-    if (newer && !isOver(before))
+    if (newer && !this.#over(before))
       this.#history.violate("I1", `${next.node} ${next.incarnation} took the name of one who lives`);
     if (!newer && isOver(before))
       this.#history.violate(
@@ -225,6 +274,7 @@ export class RecordObserver {
   }
 
   #over(id: NodeId): boolean {
+    if (this.#ended.has(id.incarnation)) return true;
     const record = this.#nodes.get(id.node);
     if (record === undefined) return false;
     return record.incarnation === id.incarnation

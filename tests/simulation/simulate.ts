@@ -87,6 +87,7 @@ class Simulation {
   readonly #troubles: Troubles;
   readonly #renewedAt = new Map<string, number>();
   readonly #bank: Bank | undefined;
+  readonly #lost: LostRecords;
   #sending = true;
   #starting = false;
   #tally = { moves: 0, late: 0, parked: 0, kept: 0, claims: 0 };
@@ -136,22 +137,19 @@ class Simulation {
       lives,
       random,
       leaseMs: lease.leaseMs,
-      wipe: (anew) => {
-        for (const name of [bucketOf(CLUSTER), `${bucketOf(CLUSTER)}-parked`]) {
-          cluster.network.bucket(name).remove();
-          if (anew) cluster.network.bucket(name).made();
-        }
-        observer.wiped();
-      },
-      loseRecord: () => void new LostRecords(bucket, stored, observer).lose(random),
+      records: () => lost,
     });
     const isAiming = (at: AimedAt) => this.#profile.aims === at && this.#faults.on;
     const aim = new Aim(this.#troubles, lives, this.#faults, seededRandom(seed + 3_000_017), isAiming);
     const actorsOf = (kind: string, shard: number) =>
       kind === Account.kind ? accountsOf(shard) : workload.ofShard(kind, shard);
     const bucket = cluster.network.bucket(bucketOf(CLUSTER));
-    const stored = cluster.network.bucket(`${bucketOf(CLUSTER)}-stored`);
     const observer = new RecordObserver(bucket, history, actorsOf, (moment) => this.#moment(moment, aim));
+    const lost = (this.#lost = new LostRecords({
+      ...{ name: CLUSTER, network: cluster.network, clock: cluster.clock },
+      ...{ lives, observer, history, random, leaseMs: lease.leaseMs },
+      keepsStates: workload.stored.length > 0,
+    }));
   }
 
   async run(): Promise<SimulationResult> {
@@ -200,6 +198,7 @@ class Simulation {
     const first = 1 + Math.floor(this.#random.next() * 3) + (this.#profile.troubleShare > 0 ? 1 : 0);
     for (let i = 0; i < first; i++) this.#lives.start(this.#lives.freeName());
     this.#lives.flow(this.#schedule());
+    if (this.#profile.troubles.includes("restore")) this.#lost.keepCopies();
     await cluster.advance(this.#profile.faultyMs);
     cluster.phase = "heal";
     this.#faults.on = false;
@@ -343,7 +342,7 @@ class Simulation {
 
   /** Nothing runs or waits, and nothing will come. */
   #isQuiet(): boolean {
-    if (this.#lives.running > 0) return false;
+    if (this.#lives.running > 0 || this.#openCalls() !== "") return false; // a handler may end with a call
     for (const node of this.#cluster.nodes.values()) {
       if (node.inspect().actors.some(({ mailbox }) => mailbox > 0)) return false;
     }

@@ -4,6 +4,7 @@ import type { SimulatedCluster } from "../../testing/cluster.ts";
 import type { Disturbance, History } from "../../testing/history.ts";
 import type { Faults } from "./faults.ts";
 import type { Life, Lives } from "./lives.ts";
+import type { LostRecords } from "./lost_records.ts";
 import type { TroubleName } from "./profiles.ts";
 import { pick } from "./senders.ts";
 
@@ -14,10 +15,7 @@ export interface TroublesOptions {
   readonly lives: Lives;
   readonly random: Random;
   readonly leaseMs: number;
-  /** Removes all records, and makes an empty bucket for them if `anew`; else whoever opens it next does. */
-  wipe(anew: boolean): void;
-  /** Removes the record of one shard. */
-  loseRecord(): void;
+  readonly records: () => LostRecords;
 }
 
 /** So long after its beginning a join is disturbed at most: by then it has been given its first shards. */
@@ -91,7 +89,9 @@ export class Troubles {
         return this.#wipe();
       case "lose-record":
         this.#note("records", "*")();
-        return this.#options.loseRecord();
+        return this.#options.records().loseOne();
+      case "restore":
+        return this.#restore(up);
     }
   }
 
@@ -237,9 +237,25 @@ export class Troubles {
 
   /** Every node finds that out when it renews its lease, or when its lease is over. */
   #wipe(): void {
-    const { random, leaseMs, wipe } = this.#options;
-    wipe(random.next() < 0.5);
+    const { random, leaseMs, records } = this.#options;
+    records().wipe(random.next() < 0.5);
     this.after(2 * leaseMs, this.#note("records", "*"));
+  }
+
+  /** As after a wipe. The servers may have been started anew for it, and then everybody connects again. */
+  #restore(up: readonly Life[]): void {
+    const { cluster, random, leaseMs, records } = this.#options;
+    if (!records().restore()) return;
+    this.after(2 * leaseMs, this.#note("records", "*"));
+    if (random.next() < 0.5) return;
+    for (const { process, name } of up) {
+      const back = this.#options.history.blinked(name);
+      cluster.cut(process);
+      this.after(20 + random.next() * 200, () => {
+        cluster.heal(process);
+        back();
+      });
+    }
   }
 
   /** For one it may cost the lease; for all, `*`, it must not. */
