@@ -3,7 +3,9 @@
  * entry is there as a whole or not at all.
  *
  * Which chunks there may be stands in a record of its own, written before the first of them: whatever a failed or
- * interrupted write has left is found and removed by the next one.
+ * interrupted write has left is found and removed by a later one. Only what was listed before that write was applied:
+ * none of it can become an entry any more, while what is listed later may be the next owner's, however late the former
+ * one comes to tidying.
  *
  * @module
  */
@@ -35,13 +37,18 @@ export class Chunks {
     return { count: this.count(bytes), bytes: bytes.byteLength, hash: sha256(bytes) };
   }
 
-  /** Makes known that there will be chunks of this write. */
-  async announce(key: StoreKey, own: ChunkSet): Promise<void> {
+  /** Makes known that there will be chunks of this write. @returns those of others that were listed before */
+  async announce(key: StoreKey, own: ChunkSet): Promise<ChunkSet[]> {
     for (;;) {
-      const found = await this.#records.get(storeKeys.chunkSets(key));
-      const others = decodeChunkSets(found?.value).filter(({ nonce }) => nonce !== own.nonce);
-      if ((await this.#writeSets(key, [...others, own], found?.revision)).ok) return;
+      const { sets, revision } = await this.#listed(key);
+      const others = sets.filter(({ nonce }) => nonce !== own.nonce);
+      if ((await this.#writeSets(key, [...others, own], revision)).ok) return others;
     }
+  }
+
+  /** Those that are listed. */
+  async look(key: StoreKey): Promise<ChunkSet[]> {
+    return (await this.#listed(key)).sets;
   }
 
   /** Writes all chunks. The key holds the nonce, so whoever finds one written has written it himself. */
@@ -71,14 +78,19 @@ export class Chunks {
     return bytes;
   }
 
-  /** Removes what there may be of others, once an entry of this actor was written; `kept` are its own. */
-  async removeOthers(key: StoreKey, kept: ChunkSet | undefined): Promise<void> {
+  /** Removes those, which were listed before the write that has replaced them was applied, and strikes them off. */
+  async clear(key: StoreKey, replaced: readonly ChunkSet[]): Promise<void> {
+    if (replaced.length === 0) return;
+    for (const set of replaced) await this.remove(key, set);
+    const { sets, revision } = await this.#listed(key);
+    const left = sets.filter(({ nonce }) => !replaced.some((set) => set.nonce === nonce));
+    if (left.length > 0) await this.#writeSets(key, left, revision);
+    else if (revision !== undefined) await this.#records.remove(storeKeys.chunkSets(key), revision);
+  }
+
+  async #listed(key: StoreKey): Promise<{ sets: ChunkSet[]; revision: number | undefined }> {
     const found = await this.#records.get(storeKeys.chunkSets(key));
-    if (found === undefined) return;
-    const sets = decodeChunkSets(found.value).filter(({ nonce }) => nonce !== kept?.nonce);
-    for (const set of sets) await this.remove(key, set);
-    if (kept) await this.#writeSets(key, [kept], found.revision);
-    else await this.#records.remove(storeKeys.chunkSets(key), found.revision);
+    return { sets: decodeChunkSets(found?.value), revision: found?.revision };
   }
 
   /** Removes the chunks of one write. */

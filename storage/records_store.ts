@@ -50,6 +50,12 @@ export function recordsStore(records: Records, options: RecordsStoreOptions = {}
   return new RecordsStore(records, recordBytesMax - HEAD_ROOM_BYTES, bytesMax, defects);
 }
 
+/** What a write replaces, once it is applied. */
+interface Replaced {
+  readonly mark: number | undefined;
+  readonly replaced: readonly ChunkSet[];
+}
+
 class RecordsStore implements Store {
   readonly bytesMax: number;
   readonly #records: Records;
@@ -58,6 +64,8 @@ class RecordsStore implements Store {
   readonly #marks: TimerMarks;
   readonly #stamps: EpochStamps;
   readonly #defects: ReadonlySet<string>;
+  /** By writes that have not ended. */
+  readonly #replaced = new WeakMap<StoreWrite, Replaced>();
 
   constructor(records: Records, inlineBytesMax: number, bytesMax: number, defects: ReadonlySet<string>) {
     this.#records = records;
@@ -105,18 +113,27 @@ class RecordsStore implements Store {
   }
 
   async #write(write: StoreWrite): Promise<StoreOutcome> {
-    const { timers, hadTimers, afterLoss = false } = write;
-    const clears = !timers && (hadTimers || afterLoss);
-    const [mark] = await Promise.all([
-      clears ? this.#marks.look(write) : undefined,
-      this.#stamps.raise(write),
-    ]);
-    if (timers && !hadTimers) await this.#marks.set(write);
+    const [{ mark, replaced }] = await Promise.all([this.#replacedBy(write), this.#stamps.raise(write)]);
+    if (write.timers && !write.hadTimers) await this.#marks.set(write);
     const outcome = await this.#writeEntry(write);
     if (!outcome.ok) return outcome;
     await tidied(this.#marks.clear(write, mark));
-    await tidied(this.#removeChunks(write));
+    await tidied(this.#chunks.clear(write, replaced));
     return outcome;
+  }
+
+  /** Looked at once, before the first try of a write: after that it may be applied, and what is there the next owner's. */
+  async #replacedBy(write: StoreWrite): Promise<Replaced> {
+    const known = this.#replaced.get(write);
+    if (known) return known;
+    const { timers, hadTimers, afterLoss } = write;
+    const clears = !timers && (hadTimers || afterLoss);
+    const [mark, replaced] = await Promise.all([
+      clears ? this.#marks.look(write) : undefined,
+      this.#lookAtChunks(write),
+    ]);
+    this.#replaced.set(write, { mark, replaced });
+    return { mark, replaced };
   }
 
   async #writeEntry(write: StoreWrite): Promise<StoreOutcome> {
@@ -124,10 +141,17 @@ class RecordsStore implements Store {
     return outcome.ok ? outcome : await this.#refused(write);
   }
 
+  /** Its own chunks are announced before any of them is there. */
+  async #lookAtChunks(write: StoreWrite): Promise<ChunkSet[]> {
+    if (this.#isLong(write)) return await this.#chunks.announce(write, this.#setOf(write));
+    return write.afterLoss || write.replacesBytes > this.#inlineBytesMax
+      ? await this.#chunks.look(write)
+      : [];
+  }
+
   async #writeLong(write: StoreWrite): Promise<StoreOutcome> {
     const { nonce, bytes } = write;
     const sum = this.#chunks.sum(bytes);
-    await this.#chunks.announce(write, { nonce, count: sum.count });
     const headFirst = this.#defects.has("chunks-after-head") ? await this.#writeHead(write, sum) : undefined;
     await this.#chunks.put(write, nonce, bytes);
     return headFirst ?? (await this.#writeHead(write, sum));
@@ -140,13 +164,6 @@ class RecordsStore implements Store {
     const lost = (head?.revision ?? 0) !== write.revision;
     if (lost && this.#isLong(write)) await this.#chunks.remove(write, this.#setOf(write));
     return { ok: false };
-  }
-
-  /** Of all writes but this one, once it was applied. */
-  async #removeChunks(write: StoreWrite): Promise<void> {
-    const long = this.#isLong(write);
-    if (!long && !write.afterLoss && write.replacesBytes <= this.#inlineBytesMax) return;
-    await this.#chunks.removeOthers(write, long ? this.#setOf(write) : undefined);
   }
 
   #isLong({ bytes }: StoreWrite): boolean {
@@ -170,11 +187,11 @@ class RecordsStore implements Store {
   }
 
   async remove(key: StoreKey, revision: number): Promise<StoreOutcome> {
-    const mark = await this.#marks.look(key);
+    const [mark, replaced] = await Promise.all([this.#marks.look(key), this.#chunks.look(key)]);
     const outcome = await this.#records.remove(storeKeys.head(key), revision);
     if (!outcome.ok) return outcome;
     await tidied(this.#marks.clear(key, mark));
-    await tidied(this.#chunks.removeOthers(key, undefined));
+    await tidied(this.#chunks.clear(key, replaced));
     return outcome;
   }
 
