@@ -74,10 +74,16 @@ export type LeaseEvent = Now &
     | { readonly type: "due" } //     the time of `dueAt` has come
     | { readonly type: "wanted" } //  a renewal is needed now
     | { readonly type: "set"; readonly state: OwnState }
-    | { readonly type: "written"; readonly number: number; readonly revision: number }
+    | {
+        readonly type: "written";
+        readonly number: number;
+        readonly revision: number;
+        /** Whether the records were found to be of the lease's generation, by a reading sent with the write or after it. */
+        readonly checked: boolean;
+      }
     | { readonly type: "conflict"; readonly number: number }
     | { readonly type: "doubt"; readonly number: number } // no answer; or none at all could be sent
-    | { readonly type: "read"; readonly seen: SeenLease | undefined } // from the leader, generation unchanged
+    | { readonly type: "read"; readonly seen: SeenLease | undefined; readonly checked: boolean } // from the leader
     | { readonly type: "unread" } //  the read got no answer
     | { readonly type: "seen"; readonly seen: SeenLease } // by the watch
     | { readonly type: "went-back" } // another write has shown it
@@ -166,6 +172,8 @@ interface Now {
   readonly known: KnownRevisions;
 }
 
+type Checked = Now & { readonly checked: boolean };
+
 function onDue(state: LeaseState, event: Now, times: LeaseTimes): Step {
   return state.at === "reading" ? read(state, event, times) : send(state, event, times);
 }
@@ -204,7 +212,7 @@ function backedOff(state: LeaseState, now: number): LeaseState {
 
 function onWritten(
   state: LeaseState,
-  event: Now & { readonly number: number; readonly revision: number },
+  event: Checked & { readonly number: number; readonly revision: number },
   times: LeaseTimes,
 ): Step {
   const attempt = state.attempts.find(({ number }) => number === event.number);
@@ -214,10 +222,18 @@ function onWritten(
 /**
  * This attempt was applied. Those before it were not, and those after it will not be: they build upon the same revision.
  */
-function acked(state: LeaseState, attempt: Attempt, revision: number, event: Now, times: LeaseTimes): Step {
+function acked(
+  state: LeaseState,
+  attempt: Attempt,
+  revision: number,
+  event: Checked,
+  times: LeaseTimes,
+): Step {
   // who has gone needs nothing of the store any more
   if (attempt.state !== "gone" && wentBack(attempt.known, attempt.revision, revision))
     return [{ ...state, at: "ended" }, { type: "went-back" }];
+  // the others see that this node lives; it must not conclude from that that it may have effects
+  if (!event.checked) return [backedOff({ ...state, revision, attempts: [attempt] }, event.now)];
   const tookMs = event.now - attempt.sentAt;
   const next: LeaseState = {
     ...state,
@@ -243,7 +259,7 @@ function onConflict(state: LeaseState, event: Now & { readonly number: number },
 
 function onRead(
   state: LeaseState,
-  event: Now & { readonly seen: SeenLease | undefined },
+  event: Checked & { readonly seen: SeenLease | undefined },
   times: LeaseTimes,
 ): Step {
   const { seen } = event;

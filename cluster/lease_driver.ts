@@ -160,8 +160,8 @@ export class LeaseDriver {
     const key = keys.node(record.node);
     try {
       const writing = this.#ports.bucket.nodes.write(key, revision || undefined, record);
-      const [result] = await Promise.all([writing, this.#checkGeneration()]);
-      if (result.ok) this.#handle({ type: "written", number, revision: result.revision });
+      const [result, checked] = await Promise.all([writing, this.#checkGeneration()]);
+      if (result.ok) this.#handle({ type: "written", number, revision: result.revision, checked });
       else this.#handle({ type: "conflict", number });
     } catch (error) {
       this.#unlessUnavailable(error);
@@ -173,13 +173,20 @@ export class LeaseDriver {
   /**
    * A watch may miss that there is another generation, if the store went back; and whoever was away finds his record as
    * he left it. So a renewal counts only if the records are still of the generation in which he began.
+   *
+   * @returns whether they were found to be; if not, that is not known
    */
-  async #checkGeneration(): Promise<void> {
+  async #checkGeneration(): Promise<boolean> {
     const { bucket, generation, defects } = this.#ports;
-    if (defects?.has("generation-unread")) return;
-    const now = await bucket.generation.refresh(keys.generation);
-    if (now?.record.generation !== generation && !defects?.has("generation-ignored"))
-      this.fence(OTHER_GENERATION);
+    if (defects?.has("generation-unread") || defects?.has("generation-ignored")) return true;
+    try {
+      const now = await bucket.generation.refresh(keys.generation);
+      if (now && now.record.generation !== generation) this.fence(OTHER_GENERATION);
+      return now !== undefined;
+    } catch (error) {
+      this.#unlessUnavailable(error);
+      return false;
+    }
   }
 
   /**
@@ -207,10 +214,12 @@ export class LeaseDriver {
 
   async #read(): Promise<void> {
     try {
-      const entry = await this.#ports.bucket.nodes.refresh(keys.node(this.#record.node));
+      const reading = this.#ports.bucket.nodes.refresh(keys.node(this.#record.node));
+      const [entry, checked] = await Promise.all([reading, this.#checkGeneration()]);
       const reason = entry ? undefined : await this.#lossWithoutRecord();
+      const seen = entry && { ...entry.record, revision: entry.revision };
       if (reason !== undefined) this.fence(reason);
-      else this.#handle({ type: "read", seen: entry && { ...entry.record, revision: entry.revision } });
+      else this.#handle({ type: "read", seen, checked });
     } catch (error) {
       this.#unlessUnavailable(error);
       this.#handle({ type: "unread" });
@@ -246,18 +255,16 @@ export class LeaseDriver {
 
   /**
    * From now on nothing has an effect here. There is another generation before this life ends, for those who have not
-   * noticed, and for the next life to begin in.
+   * noticed, and for the next life to begin in: without a store that answers it could not begin anyway.
    */
   async #wentBack(): Promise<void> {
-    const { bucket, clock, gate, generation, log, random, times } = this.#ports;
+    const { bucket, gate, generation, log, random } = this.#ports;
     const reason = "the records went back to an older copy";
-    gate.end(reason);
-    const endAt = clock.now() + times.leaseMs;
-    const giveUp = () => this.#stopped || clock.now() >= endAt;
     try {
-      await endGeneration(generation, bucket, random, { giveUp });
+      gate.end(reason);
+      await endGeneration(generation, bucket, random, { giveUp: () => this.#stopped });
     } catch (error) {
-      log.warn("The generation of records that went back cannot be ended yet", { generation, error });
+      if (!this.#stopped) log.error("A generation whose records went back was not ended", { error });
     }
     if (!this.#stopped) this.#fenced(reason);
   }

@@ -8,6 +8,7 @@ import { FencedError } from "../errors.ts";
 import { sameNode } from "../cluster/protocol.ts";
 import type { Ownership } from "../cluster/ownership.ts";
 import { raised } from "../cluster/shard_changes.ts";
+import { pause } from "../cluster/settle.ts";
 import type { Shard } from "../delivery/shard.ts";
 import type { ShardTable } from "../delivery/shard_table.ts";
 import type { HandoffPorts } from "./ports.ts";
@@ -15,6 +16,8 @@ import type { HandoffPorts } from "./ports.ts";
 /** Actors of one shard with timers that load at once, and the pause between two looks at them, in milliseconds. */
 const STARTS_AT_ONCE = 32;
 const STARTS_PAUSE_MS = 5;
+/** Before a shard is raised again whose record was another than is known, in milliseconds. */
+const RAISE_PAUSE_MS = 100;
 
 /**
  * Starts the actors of a claimed shard whose stored timers must go on. Until that is done the shard must not be given
@@ -36,7 +39,7 @@ export async function startTimed(ports: Pick<HandoffPorts, "stored" | "clock">, 
 }
 
 /** What raising a shard takes. */
-export interface RaisePorts extends Pick<HandoffPorts, "self" | "hasEnded"> {
+export interface RaisePorts extends Pick<HandoffPorts, "self" | "clock" | "hasEnded"> {
   readonly ownership: Ownership;
   readonly table: ShardTable;
 }
@@ -55,7 +58,7 @@ export async function raiseShard(
   above: number,
   own: () => number,
 ): Promise<void> {
-  const { ownership, table, self, hasEnded } = ports;
+  const { ownership, table, self, clock, hasEnded } = ports;
   for (;;) {
     const shard = table.get(kind, number);
     const entry = ownership.entry(kind, number) ?? (await ownership.refresh(kind, number));
@@ -67,6 +70,9 @@ export async function raiseShard(
       return table.changed(kind, number);
     }
     shard.isRaising = true;
-    await ownership.change(kind, number, entry, raised(entry.record, above), { giveUp: hasEnded });
+    const change = await ownership.change(kind, number, entry, raised(entry.record, above), {
+      giveUp: hasEnded,
+    });
+    if (!change.won) await pause(clock, RAISE_PAUSE_MS); // what is known may be newer than what is there
   }
 }

@@ -53,7 +53,7 @@ export async function superviseNode(options: SupervisorOptions): Promise<NodeSup
       name,
       child: { command, args, env },
       tagVariable: TAG_VARIABLE,
-      bucket: new ClusterBucket({ records, clock, random }),
+      bucket: () => new ClusterBucket({ records, clock, random }),
       clock,
       random,
       restart,

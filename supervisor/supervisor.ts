@@ -31,7 +31,8 @@ export interface SupervisorPorts {
   readonly child: ChildCommand;
   /** The environment variable that carries the tag. */
   readonly tagVariable: string;
-  readonly bucket: ClusterBucket;
+  /** Makes one for each end: what was known of a bucket is worth nothing when that is made anew. */
+  readonly bucket: () => ClusterBucket;
   readonly clock: Clock;
   readonly random: Random;
   readonly restart: RestartTimes;
@@ -175,7 +176,7 @@ export class Supervisor implements NodeSupervisor {
     const exitedAt = clock.now();
     try {
       const patience = { signal: this.#giveUp.signal };
-      const fence = await fenceExited(name, tag, { bucket, clock, patience });
+      const fence = await fenceExited(name, tag, { bucket: bucket(), clock, patience });
       if (fence.end === "fenced")
         tell({ type: "fenced", incarnation: fence.id.incarnation, tookMs: clock.now() - exitedAt });
       else

@@ -14,7 +14,12 @@ import { ConfigurationError } from "../../errors.ts";
 
 const OWN = "2-own";
 type Input<E = LeaseEvent> = E extends LeaseEvent
-  ? Omit<E, "now" | "mark" | "known"> & { now?: number; mark?: number; known?: KnownRevisions }
+  ? Omit<E, "now" | "mark" | "known" | "checked"> & {
+      now?: number;
+      mark?: number;
+      known?: KnownRevisions;
+      checked?: boolean;
+    }
   : never;
 
 /** A lease held since 0 at revision 10, after these events; what the last one made it do. */
@@ -24,7 +29,7 @@ function after(...events: Input[]): { state: LeaseState; effects: LeaseEffect[] 
   for (const event of events)
     [state, ...effects] = stepLease(
       state,
-      { now: 0, mark: 1, known: { own: 0, any: 0 }, ...event } as LeaseEvent,
+      { now: 0, mark: 1, known: { own: 0, any: 0 }, checked: true, ...event } as LeaseEvent,
       LEASE_TIMES,
     );
   return { state, effects };
@@ -181,6 +186,19 @@ describe("stepLease()", () => {
     expect(after(...gone, due(99_999)).effects).toEqual([]);
   });
 
+  test("renews again, and does not count one after which nobody could tell which generation there is", () => {
+    const unchecked: Input = { type: "written", number: 1, revision: 11, now: 1_600, checked: false };
+    const { state, effects } = after(due(1_500), unchecked);
+    expect(effects).toEqual([]);
+    expect(state).toMatchObject({ at: "waiting", revision: 11, lastAckedSentAt: 0, dueAt: 1_750 });
+    expect(after(due(1_500), unchecked, due(1_750)).effects).toEqual([
+      { type: "write", number: 2, state: "up", revision: 11 },
+    ]);
+    const read: Input = { type: "read", seen: seen(1, 11), now: 1_700, checked: false };
+    const doubt = after(due(1_500), { type: "conflict", number: 1, now: 1_600 }, read);
+    expect([doubt.effects, doubt.state.revision, doubt.state.lastAckedSentAt]).toEqual([[], 11, 0]);
+  });
+
   describe("ends for records that went back", () => {
     const wentBack = { state: { at: "ended" }, effects: [{ type: "went-back" }] };
     const due3 = due(1_500);
@@ -236,15 +254,25 @@ describe("stepLease()", () => {
     );
     fc.assert(
       fc.property(
-        fc.array(fc.record({ event, waitMs: fc.nat(2_000) }), { minLength: 50, maxLength: 200 }),
+        fc.array(fc.record({ event, checked: fc.boolean(), waitMs: fc.nat(2_000) }), {
+          minLength: 50,
+          maxLength: 200,
+        }),
         (inputs) => {
           let state = heldLease(OWN, 10, 0, 0, LEASE_TIMES);
           let [now, revision] = [0, 10];
-          for (const { event, waitMs } of inputs) {
+          for (const { event, checked, waitMs } of inputs) {
             now += waitMs;
             // What the store answers is always newer than all it answered before.
             const known = { own: 0, any: revision };
-            const answer: Record<string, unknown> = { ...event, now, mark: 1, known, revision: ++revision };
+            const answer: Record<string, unknown> = {
+              ...event,
+              now,
+              mark: 1,
+              known,
+              checked,
+              revision: ++revision,
+            };
             if (event.type === "read") answer.seen = { ...(event as { seen: object }).seen, revision };
             const before = state;
             let effects: LeaseEffect[];

@@ -51,15 +51,19 @@ describe("a store that went back", () => {
     expect([a.membership.fencedFor, generationIn(cluster) === before]).toEqual([OLDER, false]);
   });
 
-  test("fences without another generation when the store is away again, and stays closed meanwhile", async () => {
+  test("fences nobody while the store is away again, and ends the generation when it is back", async () => {
     const { cluster, bucket, copy, nodes } = await aged();
     const [a] = nodes as [TestNode];
+    const before = generationIn(cluster);
     for (const name of ["b", "c"]) cluster.network.cut(name);
     bucket.restore(copy);
     await cluster.until("a closed gate", () => !a.membership.gate.isOpen, 2_000, 1);
     cluster.network.loseRecords("*");
-    await cluster.until("a to be fenced", () => a.membership.fencedFor !== undefined, 20_000);
-    expect([a.membership.fencedFor, a.membership.gate.isOpen]).toEqual([OLDER, false]);
+    await cluster.clock.advance(60_000);
+    expect([a.membership.fencedFor, a.membership.gate.isOpen]).toEqual([undefined, false]);
+    cluster.network.returnRecords("*");
+    await cluster.until("a to be fenced", () => a.membership.fencedFor !== undefined, 3_000);
+    expect([a.membership.fencedFor, generationIn(cluster) === before]).toEqual([OLDER, false]);
   });
 
   test("lets nobody go on who was away meanwhile and finds his record as he left it, whatever his watch has told", async () => {
@@ -90,5 +94,21 @@ describe("a store that went back", () => {
     };
     const start = cluster.ends(membership.start(infoOf("d")), 10_000);
     await expect(start).rejects.toThrow("current records went back to an older copy");
+  });
+
+  test("is not seen in a reading that finds no generation, or is not answered: who cannot tell pauses", async () => {
+    const { cluster, nodes } = await aged();
+    const [a] = nodes as [TestNode];
+    cluster.fault = (client, operation, key) =>
+      client === "a" && operation === "get" && key === keys.generation ? "lose-request" : undefined;
+    await cluster.clock.advance(30_000);
+    expect([a.membership.gate.isOpen, ...reasonsOf(nodes)]).toEqual([false, undefined, undefined, undefined]);
+    cluster.fault = () => undefined;
+    await cluster.until("an open gate", () => a.membership.gate.isOpen, 3_000);
+    const get = a.bucket.generation.refresh.bind(a.bucket.generation);
+    a.bucket.generation.refresh = () => Promise.resolve(undefined);
+    await cluster.clock.advance(5_000);
+    a.bucket.generation.refresh = get;
+    expect(a.membership.fencedFor).toBeUndefined();
   });
 });

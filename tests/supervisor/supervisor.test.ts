@@ -60,11 +60,12 @@ async function scene(fails = (_attempt: number): boolean => false): Promise<Scen
   const random = seededRandom(1);
   let attempts = 0;
   let closed = false;
+  const records = await connection.records(bucketOf("test"));
   const supervisor = new Supervisor({
     name: "a",
     child: { command: "node", args: [], env: {} },
     tagVariable: "TAG",
-    bucket: new ClusterBucket({ records: await connection.records(bucketOf("test")), clock, random }),
+    bucket: () => new ClusterBucket({ records, clock, random }),
     clock,
     random,
     restart: { minMs: 100, maxMs: 10_000 },
