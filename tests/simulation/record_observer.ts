@@ -114,7 +114,8 @@ export class RecordObserver {
     const nodes = of("nodes.").map(({ value }) => this.#codec.decodeNode(value));
     // their records say that they live, and they have to be found dead once more
     for (const node of nodes)
-      if (this.#over(node) || !joined.includes(node.node)) this.#history.disturbed("records", node.node)();
+      if (!joined.includes(node.node) || this.#latest.get(node.node) !== node.incarnation)
+        this.#history.disturbed("records", node.node)();
     this.#begin();
     for (const name of away) this.#began.set(this.#latest.get(name) ?? "", this.generation);
     for (const node of nodes) this.#nodes.set(node.node, node);
