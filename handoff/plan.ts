@@ -36,11 +36,13 @@ export type Step =
 
 /**
  * Whether a shard that `self` serves under `epoch` is somebody else's by its record: it must stop being served at once.
- * A missing record says nothing.
+ * A missing record says nothing. The epoch of another owner does not matter: what is known of records never goes back, so
+ * a lower one is of a record that was removed and made anew.
  */
 export function isSuperseded(self: NodeId, epoch: number, record: ShardRecord | undefined): boolean {
-  if (record === undefined || record.epoch < epoch) return false;
-  return record.epoch > epoch || record.state === "parked" || !sameNode(record.owner, self);
+  if (record === undefined) return false;
+  if (!sameNode(record.owner, self)) return true;
+  return record.epoch > epoch || (record.epoch === epoch && record.state === "parked");
 }
 
 const NOTHING: Step = { do: "nothing" };

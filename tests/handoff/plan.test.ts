@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { sameNode, type NodeId, type ShardRecord } from "../../cluster/protocol.ts";
 import { mayClaim } from "../../cluster/shard_changes.ts";
-import { planShard, type Situation } from "../../handoff/plan.ts";
+import { isSuperseded, planShard, type Situation } from "../../handoff/plan.ts";
 import { id, shardRecord } from "../cluster/support.ts";
 
 const [A, B, C] = [id("a"), id("b"), id("c")];
@@ -22,6 +22,23 @@ function plan(given: Partial<Situation>): string {
 }
 
 const moving = (to: NodeId | "bucket"): Partial<ShardRecord> => ({ state: "moving", to, moveId: "m" });
+
+describe("isSuperseded()", () => {
+  test("says so of whatever another owner has, also under a lower epoch: his record was made anew", () => {
+    for (const epoch of [1, 5, 6]) expect(isSuperseded(A, 5, shardRecord({ owner: B, epoch }))).toBe(true);
+  });
+
+  test("says so of the own record only if it is parked, or a later one", () => {
+    const own = (epoch: number, more: Partial<ShardRecord> = {}) =>
+      isSuperseded(A, 5, shardRecord({ owner: A, epoch, ...more }));
+    expect([own(4), own(5), own(5, moving(B)), own(6)]).toEqual([false, false, false, true]);
+    expect([own(5, { state: "parked" }), own(4, { state: "parked" })]).toEqual([true, false]);
+  });
+
+  test("says nothing of a record that is missing", () => {
+    expect(isSuperseded(A, 5, undefined)).toBe(false);
+  });
+});
 
 describe("planShard()", () => {
   test("claims what nobody has, if it is wanted here", () => {
