@@ -9,6 +9,10 @@ export type TroubleName =
   | "half"
   /** Some do not find one whom the others find. */
   | "hide"
+  /** The only one left neither sees nor is found by one who joins. */
+  | "visit"
+  /** Only one finds one whom the others do not, and that one leaves. */
+  | "last-witness"
   /** Messages get lost on their way in one direction only. */
   | "mute"
   /** A node that has just begun to join is killed, or cut off. */
@@ -140,6 +144,14 @@ export const PROFILES = {
     {
       ...{ troubleShare: 0.6, aims: "questions", pauseMs: 40, blinks: false, betweenMs: 1_600 },
       ...{ faultyMs: 16_000, lease: DOUBT_LEASE },
+    },
+  ),
+  unwitnessed: troubled(
+    "nobody is left who finds a node that those who are there, or come, do not find",
+    ["visit", "last-witness"],
+    {
+      ...{ troubleShare: 0.8, pauseMs: 40, blinks: false, betweenMs: 4_500 },
+      ...{ faultyMs: 18_000, lease: DOUBT_LEASE },
     },
   ),
   aimed: troubled(

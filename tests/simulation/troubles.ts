@@ -21,6 +21,10 @@ export interface TroublesOptions {
 /** So long after its beginning a join is disturbed at most: by then it has been given its first shards. */
 const JOIN_MS = 400;
 
+/** So long it is alone before one joins, more or less: until the others have left. */
+const VISIT_MS = 1_500;
+/** A witness leaves so soon, at most: a grace and the time that a suspicion takes. */
+const WITNESS_MS = 1_800;
 /** A trouble of a node is felt for so long after its end, in milliseconds. */
 const WELL_AFTER_MS = 2_000;
 /** The wall clock is set forward or back by half of it at most, in milliseconds. */
@@ -71,6 +75,10 @@ export class Troubles {
         return this.#halve(life);
       case "hide":
         return this.#hide(life, up);
+      case "visit":
+        return this.#visit(life, up);
+      case "last-witness":
+        return this.#loseWitness(life, up);
       case "cut-blind":
         return this.#cut(life, true);
       case "freeze-blind":
@@ -176,6 +184,41 @@ export class Troubles {
     this.#during(this.#note("partition", life.name), () => {
       this.#reaching.delete(life.name);
       cluster.network.mend();
+    });
+  }
+
+  /** All others leave, and a while later somebody comes. */
+  #visit(life: Life, up: readonly Life[]): void {
+    const { lives, random } = this.#options;
+    for (const each of up) if (each !== life) lives.leave(each);
+    this.#later(VISIT_MS * (0.5 + random.next()), () => {
+      if (this.#over || !life.sending) return;
+      const visitor = lives.freeName();
+      this.#hideFrom([visitor], life, []);
+      lives.start(visitor);
+    });
+  }
+
+  /** While the grace runs that those who do not find a node give it. */
+  #loseWitness(life: Life, up: readonly Life[]): void {
+    const { lives, random } = this.#options;
+    const others = up.filter((each) => each !== life);
+    const [witness, ...rest] = others;
+    if (witness === undefined || rest.length === 0) return;
+    this.#hideFrom(rest.map(processOf), life, [witness]);
+    this.#later(random.next() * WITNESS_MS, () => {
+      if (!this.#over) lives.leave(witness);
+    });
+  }
+
+  /** Without the records that would show that it lives. */
+  #hideFrom(some: readonly string[], life: Life, reaching: readonly Life[]): void {
+    this.#options.cluster.network.hide(some, [life.process]);
+    this.#reaching.set(life.name, reaching);
+    this.#loseRecords(life.process, life.name);
+    this.#during(this.#note("partition", life.name), () => {
+      this.#reaching.delete(life.name);
+      this.#options.cluster.network.mend();
     });
   }
 
