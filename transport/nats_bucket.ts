@@ -27,6 +27,8 @@ const OPEN_TIMEOUT_MS = 5000;
 /** Opening goes on for so many time-outs: servers that were started this moment have to find their leader first. */
 const OPEN_TIMEOUTS = 3;
 const OPEN_PAUSE_MS = 250;
+/** "no suitable peers for placement" */
+const NO_SUITABLE_PEERS = 10_005;
 
 /**
  * Opens a bucket, and makes it if it is missing: an administrator may have made it, and then this user need not be
@@ -70,7 +72,12 @@ async function openOnce(client: NatsConnection, bucket: string, options: NatsBuc
 /** Whether a later attempt may end otherwise: no answer, or none for now. Who has no JetStream has none later either. */
 function mayPass(cause: unknown): boolean {
   if (refusalOf(cause) || cause instanceof ConfigurationError || isWithoutJetStream(cause)) return false;
-  return !(cause instanceof JetStreamApiError) || cause.status >= 500;
+  return !(cause instanceof JetStreamApiError) || isForNow(cause);
+}
+
+/** By HTTP's numbers, from 500 on; and servers that were started this moment do not all know one another yet. */
+function isForNow({ status, code }: JetStreamApiError): boolean {
+  return status >= 500 || code === NO_SUITABLE_PEERS;
 }
 
 function isWithoutJetStream(cause: unknown): boolean {
@@ -124,8 +131,7 @@ function openError(bucket: string, cause: unknown): Error {
     });
   }
   const words = `Cannot open the bucket "${bucket}": the server answered "${reason}"`;
-  // what a server cannot do now, such as for want of others of its cluster, it can do later: as by HTTP, from 500 on
-  const isOurs = cause instanceof JetStreamApiError && cause.status < 500;
+  const isOurs = cause instanceof JetStreamApiError && !isForNow(cause);
   if (isOurs) return new ConfigurationError(words, { cause });
   if (cause instanceof JetStreamApiError) return new ServerError(words, { cause });
   return new ServerError(`Cannot open the bucket "${bucket}": ${reason}`, { cause });

@@ -114,6 +114,7 @@ describe("natsTransport() refuses with clear words", () => {
     ["JetStream system temporarily unavailable", ServerError, 503, 10008],
     ["insufficient resources", ServerError, 503, 10023],
     ["unexpected error", ServerError, 500, 10000],
+    ["no suitable peers for placement", ServerError, 400, 10005],
     ["stream name already in use with a different configuration", ConfigurationError, 400, 10058],
   ];
   test.each(troubles)("when JetStream answers %s", async (description, type, code, err_code) => {
@@ -125,24 +126,30 @@ describe("natsTransport() refuses with clear words", () => {
     expect(error).toBeInstanceOf(type);
   });
 
-  test("but not when JetStream can serve a moment later: servers that were just started have no leader yet", async () => {
-    const server = await startNatsServer({ jetstream: false });
-    ends.push(() => server.stop());
-    const { client, close } = await natsTransport({ servers: server.url });
-    ends.push(close);
-    const config = { name: "KV_shop", subjects: ["$KV.shop.>"], storage: "file", max_age: 0 };
-    const away = { error: { code: 503, err_code: 10008, description: "temporarily unavailable" } };
-    let asked = 0;
-    client.subscribe("$JS.API.>", {
-      callback: (_, message) =>
-        void message.respond(JSON.stringify(++asked < 4 ? away : { config, state: {} })),
-    });
-    await client.flush();
-    const connection = await natsTransport({ servers: server.url });
-    ends.push(() => connection.close());
-    await within(connection.records("shop"), TIMEOUT_MS);
-    expect(asked).toBeGreaterThanOrEqual(4);
-  });
+  test.each([
+    [503, 10008, "no leader yet"],
+    [400, 10005, "no peers yet"],
+  ])(
+    "but not when JetStream can serve a moment later: servers that were just started answer %d (%d): %s",
+    async (code, err_code, description) => {
+      const server = await startNatsServer({ jetstream: false });
+      ends.push(() => server.stop());
+      const { client, close } = await natsTransport({ servers: server.url });
+      ends.push(close);
+      const config = { name: "KV_shop", subjects: ["$KV.shop.>"], storage: "file", max_age: 0 };
+      const away = { error: { code, err_code, description } };
+      let asked = 0;
+      client.subscribe("$JS.API.>", {
+        callback: (_, message) =>
+          void message.respond(JSON.stringify(++asked < 4 ? away : { config, state: {} })),
+      });
+      await client.flush();
+      const connection = await natsTransport({ servers: server.url });
+      ends.push(() => connection.close());
+      await within(connection.records("shop"), TIMEOUT_MS);
+      expect(asked).toBeGreaterThanOrEqual(4);
+    },
+  );
 
   test("but not when another has just made the bucket, with other settings", async () => {
     const server = await startNatsServer({ jetstream: false });
