@@ -1,38 +1,24 @@
 // Nodes on Bun and on Deno, as processes, in one cluster on a real nats-server.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { type ActorNode, natsTransport, startNode } from "../../mod.ts";
 import { until, within } from "../support/conditions.ts";
 import { ledger } from "../support/ledger.ts";
-import { type NatsServer, startNatsServer } from "../support/nats_server.ts";
-import { NodeProcess, type Runtime } from "../support/node_processes.ts";
+import { ProcessCluster } from "../support/process_cluster.ts";
 
 const ACTORS = 40;
 const Wide = ledger({ shards: 16 });
 
-let server: NatsServer;
-let caller: ActorNode;
-const processes: NodeProcess[] = [];
+let cluster: ProcessCluster;
 
 beforeEach(async () => {
-  server = await startNatsServer();
-  const transport = await natsTransport({ servers: server.url, name: "caller" });
-  caller = await startNode({ name: "caller", cluster: "test", transport, signals: false });
+  cluster = await ProcessCluster.begin();
 });
 
-afterEach(async () => {
-  await Promise.all(processes.splice(0).map((each) => each.end("SIGKILL")));
-  await within(caller.stop(), 10_000, "the caller's end");
-  await server.stop();
-});
-
-async function start(runtime: Runtime, name: string): Promise<NodeProcess> {
-  const started = new NodeProcess(runtime, name, "test", server);
-  processes.push(started);
-  return await started.up();
-}
+afterEach(() => cluster.end());
 
 function owners(): string[] {
-  return caller.inspect().shards.map(({ owner, state }) => (state === "owned" ? owner : `${owner} ${state}`));
+  return cluster.caller
+    .inspect()
+    .shards.map(({ owner, state }) => (state === "owned" ? owner : `${owner} ${state}`));
 }
 
 /** Every shard is with one of these nodes, and each of them has some. */
@@ -50,14 +36,14 @@ async function settled(...nodes: string[]): Promise<void> {
 
 async function word(text: string): Promise<Set<string>> {
   const answers = Array.from({ length: ACTORS }, (_, i) =>
-    caller.ref(Wide, `n${i}`).run({ word: text }, { timeoutMs: 20_000 }),
+    cluster.caller.ref(Wide, `n${i}`).run({ word: text }, { timeoutMs: 20_000 }),
   );
   return new Set(await within(Promise.all(answers), 25_000, `an answer of ${ACTORS} actors to "${text}"`));
 }
 
 async function words(): Promise<string[][]> {
   const answers = Array.from({ length: ACTORS }, (_, i) =>
-    caller.ref(Wide, `n${i}`).read(undefined, { timeoutMs: 20_000 }),
+    cluster.caller.ref(Wide, `n${i}`).read(undefined, { timeoutMs: 20_000 }),
   );
   return await within(Promise.all(answers), 25_000, "what the actors know");
 }
@@ -68,14 +54,14 @@ for (const [from, to] of [
 ] as const) {
   describe(`from ${from} to ${to}`, () => {
     test("actors move with state, waiting mail, running handlers and timers; SIGTERM ends with status 0", async () => {
-      const first = await start(from, "first");
+      const first = await cluster.start(from, "first");
       await settled("first");
       expect(await word("one")).toEqual(new Set([from]));
-      await caller.ref(Wide, "n1").run({ remindInMs: 4_000, word: "remember" });
-      const second = await start(to, "second");
+      await cluster.caller.ref(Wide, "n1").run({ remindInMs: 4_000, word: "remember" });
+      const second = await cluster.start(to, "second");
       await settled("first", "second");
       const slow = Array.from({ length: 5 }, (_, i) =>
-        caller.ref(Wide, `n${i}`).run({ waitMs: 700, word: "slow" }, { timeoutMs: 20_000 }),
+        cluster.caller.ref(Wide, `n${i}`).run({ waitMs: 700, word: "slow" }, { timeoutMs: 20_000 }),
       );
       const after = word("after");
       const ended = await first.end("SIGTERM");
@@ -99,11 +85,11 @@ for (const [from, to] of [
 
 describe("the last node", () => {
   test("parks what it has; one on the other runtime takes it up", async () => {
-    const first = await start("deno", "first");
+    const first = await cluster.start("deno", "first");
     await settled("first");
     await word("one");
     expect(await first.end("SIGTERM")).toMatchObject({ status: 0 });
-    await start("bun", "second");
+    await cluster.start("bun", "second");
     await settled("second");
     expect(await words()).toEqual(Array.from({ length: ACTORS }, () => ["one"]));
   }, 60_000);

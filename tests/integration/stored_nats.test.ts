@@ -1,43 +1,25 @@
 // Stored actors on a real nats-server: owners that are killed while they store, and a server that does not answer.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { type ActorNode, natsTransport, startNode } from "../../mod.ts";
 import { until, within } from "../support/conditions.ts";
 import { ledger } from "../support/ledger.ts";
-import { type NatsServer, startNatsServer } from "../support/nats_server.ts";
-import { NodeProcess, type Runtime } from "../support/node_processes.ts";
+import { ProcessCluster } from "../support/process_cluster.ts";
 
 const Stored = ledger({ shards: 16, durability: "stored" });
 const SETTINGS = { leaseMs: 4_000, renewMs: 400, renewTimeoutMs: 400, safeMs: 3_000 };
 const NAMES = Array.from({ length: 8 }, (_, i) => `n${i}`);
 const TIMEOUT_MS = 60_000;
 
-let server: NatsServer;
-let caller: ActorNode;
-const processes: NodeProcess[] = [];
+let cluster: ProcessCluster;
 
 beforeEach(async () => {
-  server = await startNatsServer();
-  const transport = await natsTransport({ servers: server.url, name: "caller" });
-  const options = { name: "caller", cluster: "test", transport, signals: false, settings: SETTINGS };
-  caller = await startNode(options);
+  cluster = await ProcessCluster.begin(SETTINGS);
 });
 
-afterEach(async () => {
-  server.resume();
-  await Promise.all(processes.splice(0).map((each) => each.end("SIGKILL")));
-  await within(caller.stop(), 10_000, "the caller's end");
-  await server.stop();
-});
-
-async function start(runtime: Runtime, name: string): Promise<NodeProcess> {
-  const started = new NodeProcess(runtime, name, "test", server, SETTINGS, "stored");
-  processes.push(started);
-  return await started.up();
-}
+afterEach(() => cluster.end());
 
 async function ownedBy(...nodes: readonly string[]): Promise<void> {
   const owned = () => {
-    const shards = caller.inspect().shards.filter(({ state }) => state === "owned");
+    const shards = cluster.caller.inspect().shards.filter(({ state }) => state === "owned");
     return shards.length === 16 && shards.every(({ owner }) => nodes.includes(owner));
   };
   await until(`16 shards at ${nodes.join(" and ")}`, owned, { timeoutMs: 30_000 });
@@ -46,7 +28,7 @@ async function ownedBy(...nodes: readonly string[]): Promise<void> {
 /** One word after the other, until one is not answered with its number. @returns how many were */
 async function write(name: string): Promise<number> {
   for (let count = 1; ; count++) {
-    const answer = await caller
+    const answer = await cluster.caller
       .ref(Stored, name)
       .add(`${name} ${count}`)
       .catch(() => undefined);
@@ -55,7 +37,7 @@ async function write(name: string): Promise<number> {
 }
 
 async function read(name: string): Promise<readonly string[]> {
-  return await caller.ref(Stored, name).read(undefined, { timeoutMs: 20_000 });
+  return await cluster.caller.ref(Stored, name).read(undefined, { timeoutMs: 20_000 });
 }
 
 describe("stored actors over NATS", () => {
@@ -66,12 +48,12 @@ describe("stored actors over NATS", () => {
     test(
       `have every word that was answered when their owner on ${owner} is killed while it stores`,
       async () => {
-        const doomed = await start(owner, "a");
+        const doomed = await cluster.start(owner, "a", "stored");
         await ownedBy("a");
         const writers = NAMES.map(write);
         await until("some words", async () => (await read("n7")).length > 20);
         await doomed.end("SIGKILL");
-        await start(heir, "b");
+        await cluster.start(heir, "b", "stored");
         const answered = await within(Promise.all(writers), 40_000, "an end of every writer");
         await ownedBy("b");
         for (const [i, name] of NAMES.entries()) {
@@ -90,14 +72,14 @@ describe("stored actors over NATS", () => {
   test(
     "answer nothing while the server stores nothing, and everything once when it goes on",
     async () => {
-      await start("bun", "a");
+      await cluster.start("bun", "a", "stored");
       await ownedBy("a");
-      const x = caller.ref(Stored, "x");
+      const x = cluster.caller.ref(Stored, "x");
       expect(await x.add("first")).toBe(1);
-      server.freeze();
+      cluster.server.freeze();
       const call = x.add("second", { timeoutMs: 20_000 });
       const early = await within(call, 1_500).catch(() => "nothing");
-      server.resume();
+      cluster.server.resume();
       expect(early).toBe("nothing");
       expect(await within(call, 20_000)).toBe(2);
       expect(await read("x")).toEqual(["first", "second"]);

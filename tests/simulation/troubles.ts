@@ -172,19 +172,14 @@ export class Troubles {
 
   /** Some are refused by NATS when they write to one whom the others reach. */
   #hide(life: Life, up: readonly Life[]): void {
-    const { cluster, random } = this.#options;
+    const { random } = this.#options;
     const others = up.filter((each) => each !== life);
     const some = others.filter(() => random.next() < 0.5).map(({ process }) => process);
     // from whom it was hidden before it still is
     const before = this.#reaching.get(life.name) ?? others;
     const reaching = others.filter((each) => before.includes(each) && !some.includes(each.process));
-    cluster.network.hide(some, [life.process]);
-    this.#reaching.set(life.name, reaching);
-    if (random.next() < 0.5) this.#loseRecords(life.process, life.name); // else its renewals show that it lives
-    this.#during(this.#note("partition", life.name), () => {
-      this.#reaching.delete(life.name);
-      cluster.network.mend();
-    });
+    // else its renewals show that it lives
+    this.#hideFrom(some, life, reaching, random.next() < 0.5);
   }
 
   /** All others leave, and a while later somebody comes. */
@@ -211,11 +206,11 @@ export class Troubles {
     });
   }
 
-  /** Without the records that would show that it lives. */
-  #hideFrom(some: readonly string[], life: Life, reaching: readonly Life[]): void {
+  /** Blind: without the records, in which its renewals would show that it lives. */
+  #hideFrom(some: readonly string[], life: Life, reaching: readonly Life[], isBlind = true): void {
     this.#options.cluster.network.hide(some, [life.process]);
     this.#reaching.set(life.name, reaching);
-    this.#loseRecords(life.process, life.name);
+    if (isBlind) this.#loseRecords(life.process, life.name);
     this.#during(this.#note("partition", life.name), () => {
       this.#reaching.delete(life.name);
       this.#options.cluster.network.mend();
