@@ -6,8 +6,6 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { codeOf, importsOf, lineOf } from "./source_text.mjs";
 
-const LINES_MAX = 320;
-
 /** Imports point to a lower number, or stay in their own folder. */
 const RANKS = {
   errors: 0,
@@ -101,8 +99,6 @@ export function checkFiles(files) {
 function checkSource(file, text, report) {
   const code = codeOf(text);
   for (const { what, pattern } of MUTABLE) matches(file, code, pattern, `keeps state: ${what}`, report);
-  const lines = text.split("\n").length - 1;
-  if (lines > LINES_MAX) report(file, 0, `has ${lines} lines, more than ${LINES_MAX}`);
   if (folderOf(file) === "platform") return;
   for (const { what, pattern } of FORBIDDEN)
     matches(file, code, pattern, `uses ${what} outside platform/`, report);

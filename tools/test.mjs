@@ -33,7 +33,7 @@ const STEPS = [
     title: "format and lint (biome)",
     commands: () => [nodeScript(BIOME, "ci", "--colors=off", "--error-on-warnings", ".")],
   },
-  { name: "layers", title: "layers, sizes and habits", commands: () => [nodeScript("tools/layers.mjs")] },
+  { name: "layers", title: "layers and habits", commands: () => [nodeScript("tools/layers.mjs")] },
   { name: "types", title: "types (tsc, deno check)", commands: typeCommands },
   { name: "docs", title: "documents: links and examples", commands: docsCommands },
   { name: "simulate", title: "a thousand simulations", commands: simulationCommands, live: true },
