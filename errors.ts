@@ -16,7 +16,7 @@ export interface ErrorData {
   readonly retryAfterMs?: number;
   /** Where in an argument or a state the schema disagreed. Never the value itself. */
   readonly path?: string;
-  /** `code` of the error that a handler threw, if it had one. */
+  /** `code` of the error that a handler threw, if it had one, or the number that a server gave for its refusal. */
   readonly causeCode?: string;
   /** `name` of the error that a handler threw. */
   readonly causeName?: string;
@@ -196,11 +196,25 @@ export class PermissionError extends ActorError {
   readonly retryable = false;
 }
 
-/** A compare-and-set or a read got no answer in time: it may have been applied. Settle it by repeating. */
+/**
+ * A change or a reading of records, or of a store, got no answer: none came in time, or the server cannot serve for now.
+ * A change may have been applied or not. Settle it by repeating.
+ */
 export class RecordsUnavailableError extends ActorError {
   override readonly name = "RecordsUnavailableError";
   readonly code = "records-unavailable";
   readonly retryable = true;
+}
+
+/**
+ * The server has refused a change or a reading of records, or of a store: its storage is full, a limit is reached, a
+ * stream is sealed. Nothing was applied, and the same will be refused again until somebody has changed that. The message
+ * has the server's words, and `causeCode` its number where it gave one.
+ */
+export class RecordsRefusedError extends ActorError {
+  override readonly name = "RecordsRefusedError";
+  readonly code = "records-refused";
+  readonly retryable = false;
 }
 
 /** The node has stopped; start another. */
@@ -245,6 +259,7 @@ const CLASSES = [
   ServerError,
   PermissionError,
   RecordsUnavailableError,
+  RecordsRefusedError,
   NodeStoppedError,
 ] as const;
 
@@ -310,7 +325,7 @@ const STATUSES: readonly (readonly [number, string])[] = [
   [409, "call-cycle invalid-state"],
   [413, "too-large"],
   [429, "busy"],
-  [503, "unavailable aborted node-stopped server-unsuitable records-unavailable"],
+  [503, "unavailable aborted node-stopped server-unsuitable records-unavailable records-refused"],
   [504, "deadline-exceeded outcome-unknown"],
 ];
 

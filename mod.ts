@@ -87,6 +87,7 @@ export {
   OutcomeUnknownError,
   PermissionError,
   ProtocolError,
+  RecordsRefusedError,
   RecordsUnavailableError,
   RemoteError,
   ServerError,

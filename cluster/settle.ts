@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { RecordsUnavailableError } from "../errors.ts";
+import { RecordsRefusedError, RecordsUnavailableError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Random } from "../platform/random.ts";
 import type { CasResult, RecordEntry, Records } from "../transport/records.ts";
@@ -68,7 +68,7 @@ export class Settler {
         const settled = await this.#once(cas);
         if (settled) return settled;
       } catch (error) {
-        if (!(error instanceof RecordsUnavailableError)) throw error;
+        if (!(error instanceof RecordsUnavailableError || error instanceof RecordsRefusedError)) throw error;
         if (this.#defects.has("silence-is-success")) return { won: true, revision: (cas.revision ?? 0) + 1 };
         if (this.#defects.has("silence-is-failure")) return { won: false, entry: undefined };
       }

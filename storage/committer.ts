@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { NodeStoppedError, RecordsUnavailableError } from "../errors.ts";
+import { NodeStoppedError, RecordsRefusedError, RecordsUnavailableError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Random } from "../platform/random.ts";
 import type { Store, StoreOutcome, StoreWrite } from "./store.ts";
@@ -88,7 +88,7 @@ export class Committer {
         const outcome = this.#ports.mayWrite() ? await this.#once(write) : undefined;
         if (outcome) return outcome;
       } catch (error) {
-        if (!(error instanceof RecordsUnavailableError)) throw error;
+        if (!(error instanceof RecordsUnavailableError || error instanceof RecordsRefusedError)) throw error;
       }
       await this.#pause(tries);
     }

@@ -54,8 +54,13 @@ export type StoreOutcome = { readonly ok: true; readonly revision: number } | { 
 /**
  * Where stored actors are kept.
  *
- * Every method rejects with `RecordsUnavailableError` when no answer comes in time; a write may then have been applied
- * or not. An entry that is there and cannot be read rejects with `DecodeError`.
+ * Every method rejects with one of these:
+ *
+ * - `RecordsUnavailableError`: no answer came in time, or the store cannot serve for now. A write may have been applied or
+ *   not.
+ * - `RecordsRefusedError`, `PermissionError` or `TooLargeError`: the store has said no, and will say it again until
+ *   somebody has changed something there. Nothing was applied.
+ * - `DecodeError`: the entry is there and cannot be read.
  */
 export interface Store {
   /** Largest entry, in bytes. */

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { DecodeError, NodeStoppedError, RecordsUnavailableError } from "../errors.ts";
+import { NodeStoppedError, RecordsRefusedError, RecordsUnavailableError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Random } from "../platform/random.ts";
 import type { Committer } from "./committer.ts";
@@ -215,7 +215,7 @@ export async function patiently<T>(
     try {
       return await ask();
     } catch (error) {
-      if (error instanceof DecodeError || !(error instanceof RecordsUnavailableError)) throw error;
+      if (!(error instanceof RecordsUnavailableError || error instanceof RecordsRefusedError)) throw error;
     }
     await new Promise<void>((resolve) => void clock.after(PAUSE_MS * (0.5 + random.next() / 2), resolve));
   }

@@ -15,7 +15,7 @@ import { Kvm } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { ConfigurationError, PermissionError, ServerError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
-import { refusalOf } from "./nats_core.ts";
+import { isForNow, refusalOf } from "./nats_errors.ts";
 
 /** What a bucket needs to know of the connection's options. */
 export interface NatsBucketOptions {
@@ -27,8 +27,6 @@ const OPEN_TIMEOUT_MS = 5000;
 /** Opening goes on for so many time-outs: servers that were started this moment have to find their leader first. */
 const OPEN_TIMEOUTS = 3;
 const OPEN_PAUSE_MS = 250;
-/** "no suitable peers for placement" */
-const NO_SUITABLE_PEERS = 10_005;
 
 /**
  * Opens a bucket, and makes it if it is missing: an administrator may have made it, and then this user need not be
@@ -73,11 +71,6 @@ async function openOnce(client: NatsConnection, bucket: string, options: NatsBuc
 function mayPass(cause: unknown): boolean {
   if (refusalOf(cause) || cause instanceof ConfigurationError || isWithoutJetStream(cause)) return false;
   return !(cause instanceof JetStreamApiError) || isForNow(cause);
-}
-
-/** By HTTP's numbers, from 500 on; and servers that were started this moment do not all know one another yet. */
-function isForNow({ status, code }: JetStreamApiError): boolean {
-  return status >= 500 || code === NO_SUITABLE_PEERS;
 }
 
 function isWithoutJetStream(cause: unknown): boolean {

@@ -14,12 +14,13 @@ import {
 import {
   BusyError,
   ConfigurationError,
-  PermissionError,
+  type PermissionError,
   TooLargeError,
   UnavailableError,
 } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import { headerLine } from "./headers.ts";
+import { refusalOf } from "./nats_errors.ts";
 import type { Incoming, PublishOptions, Subscription, Transport, TransportStatus } from "./transport.ts";
 
 /** What the messages need to know of the connection's options. */
@@ -242,17 +243,6 @@ class NatsIncoming implements Incoming {
     const all = this.#message.headers;
     return all?.has(name) ? all.get(name) : undefined;
   }
-}
-
-/** What the server means when it refuses a subject, wherever in the error that stands; `undefined` for other errors. */
-export function refusalOf(error: unknown): PermissionError | undefined {
-  if (!(error instanceof Error)) return undefined;
-  if (!(error instanceof errors.PermissionViolationError)) return refusalOf(error.cause);
-  const verb = error.operation === "publish" ? "publish to" : "subscribe to";
-  return new PermissionError(
-    `Cannot ${verb} "${error.subject}": current permissions of this connection's user do not allow it`,
-    { cause: error },
-  );
 }
 
 function clientOptions(options: PublishOptions): { reply?: string; headers?: MsgHdrs } {

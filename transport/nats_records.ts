@@ -14,12 +14,12 @@ import {
   jetstream,
 } from "@nats-io/jetstream";
 import { headers, type MsgHdrs, type NatsConnection } from "@nats-io/nats-core";
-import { PermissionError, RecordsUnavailableError, TooLargeError } from "../errors.ts";
+import { TooLargeError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import { configOf, type NatsBucketOptions, openNatsBucket } from "./nats_bucket.ts";
-import { refusalOf } from "./nats_core.ts";
+import { recordsError } from "./nats_errors.ts";
 import { OPERATION_HEADER, NatsWatch } from "./nats_watch.ts";
-import type { CasResult, RecordEntry, Records, Watch } from "./records.ts";
+import { type CasResult, isRecordsError, type RecordEntry, type Records, type Watch } from "./records.ts";
 
 /** What records need to know of the connection's options. */
 export interface NatsRecordsOptions extends NatsBucketOptions {
@@ -101,7 +101,7 @@ class NatsRecords implements Records {
     try {
       return (await configOf(this.#manager, this.#stream)) !== undefined;
     } catch (error) {
-      throw refusalOf(error) ?? unavailable("find the bucket of", this.#prefix, error);
+      throw recordsError("find the bucket of", this.#prefix, error);
     }
   }
 
@@ -122,7 +122,7 @@ class NatsRecords implements Records {
       return watch;
     } catch (error) {
       watch.stop();
-      throw error;
+      throw isRecordsError(error) ? error : recordsError("watch", prefix, error);
     }
   }
 
@@ -138,7 +138,7 @@ class NatsRecords implements Records {
       const answer = await this.#send(what, key, value, revision, endsAt);
       if (answer !== "in-flight") return answer;
       if (revision !== undefined && (await this.#revisionOf(what, key)) > revision) return { ok: false };
-      if (this.#clock.now() >= endsAt) throw unavailable(what, key, "another write of it is in flight");
+      if (this.#clock.now() >= endsAt) throw recordsError(what, key, "another write of it is in flight");
       await this.#pause();
     }
   }
@@ -167,15 +167,13 @@ class NatsRecords implements Records {
   }
 
   #failure(what: string, key: string, value: Uint8Array | undefined, cause: unknown): Error {
-    const refusal = refusalOf(cause); // not applied, and never will be
-    if (refusal) return new PermissionError(`Cannot ${what} "${key}": ${refusal.message}`, { cause });
     const most = this.#client.info?.max_payload ?? Number.POSITIVE_INFINITY;
     if (value !== undefined && value.length > most) {
       return new TooLargeError(
         `Cannot store more than ${most} bytes: current value is ${value.length} bytes`,
       );
     }
-    return unavailable(what, key, cause);
+    return recordsError(what, key, cause);
   }
 
   async #revisionOf(what: string, key: string): Promise<number> {
@@ -191,14 +189,14 @@ class NatsRecords implements Records {
       const removed = found.header.has(OPERATION_HEADER);
       return { key, value: removed ? undefined : found.data, revision: found.seq };
     } catch (error) {
-      throw refusalOf(error) ?? unavailable(what, key, error);
+      throw recordsError(what, key, error);
     }
   }
 
   async #inTime(what: string, key: string, work: Promise<void>): Promise<void> {
     const { promise: late, reject } = Promise.withResolvers<never>();
     const timer = this.#clock.after(WATCH_TIMEOUT_MS, () =>
-      reject(unavailable(what, key, "no answer in time")),
+      reject(recordsError(what, key, "no answer in time")),
     );
     try {
       await Promise.race([work, late]);
@@ -216,9 +214,4 @@ function removalHeaders(): MsgHdrs {
   const all = headers();
   all.set(OPERATION_HEADER, "DEL");
   return all;
-}
-
-function unavailable(what: string, key: string, cause: unknown): RecordsUnavailableError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new RecordsUnavailableError(`Cannot ${what} "${key}": ${reason}`, { cause });
 }

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { PermissionError, RecordsRefusedError, RecordsUnavailableError, TooLargeError } from "../errors.ts";
+
 /** A record as it was at one revision. */
 export interface RecordEntry {
   readonly key: string;
@@ -24,9 +26,15 @@ export interface Watch {
 /**
  * One bucket of records. Keys are made of `[A-Za-z0-9_=-]` tokens joined by dots.
  *
- * Every method throws {@link RecordsUnavailableError} when no answer comes in time; a change may then have been
- * applied or not. Whoever writes puts a fresh nonce into the value, and settles the doubt by repeating the call and,
- * on a conflict, reading.
+ * Every method rejects with one of these, and with nothing else; {@link isRecordsError} tells them from the rest:
+ *
+ * - `RecordsUnavailableError`: no answer came in time, or the server cannot serve for now. A change may have been applied
+ *   or not. Whoever writes puts a fresh nonce into the value, and settles the doubt by repeating the call and, on a
+ *   conflict, reading. A bucket that somebody has removed gives no answer either: `exists` tells.
+ * - `RecordsRefusedError`: the server has said no, and will say it again until somebody has changed something there.
+ *   Nothing was applied.
+ * - `PermissionError`: this user may not. Nothing was applied.
+ * - `TooLargeError`: the value is longer than a record may be. Nothing was applied.
  */
 export interface Records {
   /** Writes a record that must not exist (or was removed). */
@@ -45,4 +53,17 @@ export interface Records {
    * disconnections: after one, at least the newest value of every changed record is delivered.
    */
   watch(prefix: string, onEntry: (entry: RecordEntry) => void): Promise<Watch>;
+}
+
+/** What the methods of {@link Records} may reject with. */
+export type RecordsError = RecordsUnavailableError | RecordsRefusedError | PermissionError | TooLargeError;
+
+/** Whether an error is one that {@link Records} documents. */
+export function isRecordsError(error: unknown): error is RecordsError {
+  return (
+    error instanceof RecordsUnavailableError ||
+    error instanceof RecordsRefusedError ||
+    error instanceof PermissionError ||
+    error instanceof TooLargeError
+  );
 }
