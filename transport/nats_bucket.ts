@@ -8,14 +8,15 @@ import {
   JetStreamApiError,
   jetstream,
   type JetStreamManager,
-  StorageType,
   type StreamConfig,
 } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { ConfigurationError, PermissionError, ServerError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
-import { isForNow, refusalOf } from "./nats_errors.ts";
+import { unfitIn } from "./nats_bucket_config.ts";
+import { isForNow, isForWantOfRoom, refusalOf } from "./nats_errors.ts";
+import { CONSUMER_IDLE_MS } from "./nats_watch.ts";
 
 /** What a bucket needs to know of the connection's options. */
 export interface NatsBucketOptions {
@@ -23,6 +24,8 @@ export interface NatsBucketOptions {
   readonly replicas?: number;
 }
 
+/** Longest value that anybody here writes into a bucket, in bytes, unless a message holds less than twice that. */
+const VALUE_BYTES = 524_288;
 const OPEN_TIMEOUT_MS = 5000;
 /** Opening goes on for so many time-outs: servers that were started this moment have to find their leader first. */
 const OPEN_TIMEOUTS = 3;
@@ -58,12 +61,12 @@ async function openOnce(client: NatsConnection, bucket: string, options: NatsBuc
   const opening = jetstream(client, { timeout: options.connectTimeoutMs ?? OPEN_TIMEOUT_MS });
   const manager = await opening.jetstreamManager(false);
   const found = await configOf(manager, `KV_${bucket}`);
-  if (found) checkConfig(bucket, found);
+  if (found) checkConfig(client, bucket, found);
   else
     await makeBucket(client, bucket, options).catch(async (error: unknown) => {
       const others = await configOf(manager, `KV_${bucket}`);
       if (!others) throw error;
-      checkConfig(bucket, others); // made meanwhile, maybe with another number of copies
+      checkConfig(client, bucket, others); // made meanwhile, maybe with another number of copies
     });
 }
 
@@ -96,18 +99,17 @@ async function makeBucket(client: NatsConnection, bucket: string, options: NatsB
   await new Kvm(opening).create(bucket, how);
 }
 
-/** Records that vanish by themselves, or with the server, are no records. */
-function checkConfig(bucket: string, { max_age, storage, subjects }: StreamConfig): void {
-  const fault =
-    max_age > 0
-      ? `an age of at most ${max_age / 1e9} s`
-      : storage !== StorageType.File
-        ? `a storage of "${storage}"`
-        : subjects?.includes(`$KV.${bucket}.>`)
-          ? undefined
-          : "subjects of something else";
+function checkConfig(client: NatsConnection, bucket: string, config: StreamConfig): void {
+  const fault = unfitFor(client, bucket, config);
   if (fault === undefined) return;
   throw new ConfigurationError(`Cannot use the bucket "${bucket}" for records: current stream has ${fault}`);
+}
+
+/** What of a stream's settings does not fit, for people; `undefined` if all do. */
+function unfitFor(client: NatsConnection, bucket: string, config: StreamConfig): string | undefined {
+  const most = client.info?.max_payload ?? Number.POSITIVE_INFINITY;
+  const valueBytes = Math.min(VALUE_BYTES, Math.floor(most / 2));
+  return unfitIn(config, { valueBytes, consumerIdleMs: CONSUMER_IDLE_MS }, bucket);
 }
 
 function openError(bucket: string, cause: unknown): Error {
@@ -124,7 +126,7 @@ function openError(bucket: string, cause: unknown): Error {
     });
   }
   const words = `Cannot open the bucket "${bucket}": the server answered "${reason}"`;
-  const isOurs = cause instanceof JetStreamApiError && !isForNow(cause);
+  const isOurs = cause instanceof JetStreamApiError && !isForNow(cause) && !isForWantOfRoom(cause);
   if (isOurs) return new ConfigurationError(words, { cause });
   if (cause instanceof JetStreamApiError) return new ServerError(words, { cause });
   return new ServerError(`Cannot open the bucket "${bucket}": ${reason}`, { cause });

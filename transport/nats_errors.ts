@@ -11,6 +11,7 @@ import { PermissionError, RecordsRefusedError, RecordsUnavailableError, TooLarge
 import type { RecordsError } from "./records.ts";
 
 /** JetStream's numbers, in its own words. */
+const ACCOUNT_EXCEEDED = 10_002;
 const NO_SUITABLE_PEERS = 10_005;
 const INSUFFICIENT_RESOURCES = 10_023;
 const MEMORY_EXCEEDED = 10_028;
@@ -20,6 +21,7 @@ const STORE_FAILED = 10_077;
 
 /** Among what passes by HTTP's numbers; yet somebody has to make room first. */
 const NO_ROOM: ReadonlySet<number> = new Set([
+  ACCOUNT_EXCEEDED,
   INSUFFICIENT_RESOURCES,
   MEMORY_EXCEEDED,
   STORAGE_EXCEEDED,
@@ -35,6 +37,11 @@ export function refusalOf(error: unknown): PermissionError | undefined {
     `Cannot ${verb} "${error.subject}": current permissions of this connection's user do not allow it`,
     { cause: error },
   );
+}
+
+/** Whether JetStream would do it, if there were room: no setting is wrong. */
+export function isForWantOfRoom({ code }: JetStreamApiError): boolean {
+  return NO_ROOM.has(code);
 }
 
 /** By HTTP's numbers, from 500 on; and servers that were started this moment do not all know one another yet. */
@@ -63,7 +70,7 @@ function ofJetStream(what: string, of: string, cause: JetStreamApiError): Record
   const words = `Cannot ${what} "${of}": the server answered "${message}"`;
   if (code === MESSAGE_TOO_LARGE) return new TooLargeError(words, { cause });
   // no answer: whether it is gone, or not there yet after a restart, is asked otherwise
-  if (code === JetStreamApiCodes.StreamNotFound || (isForNow(cause) && !NO_ROOM.has(code)))
+  if (code === JetStreamApiCodes.StreamNotFound || (isForNow(cause) && !isForWantOfRoom(cause)))
     return new RecordsUnavailableError(words, { cause });
   return new RecordsRefusedError(words, { cause, causeCode: `${code}` });
 }

@@ -33,8 +33,8 @@ const HEARTBEAT_MS = 2000;
 /** So much silence means that the consumer is gone. */
 const SILENCE_MAX_MS = 3 * HEARTBEAT_MS;
 const RETRY_MS = 250;
-/** The server forgets a consumer that nobody listens to. */
-const INACTIVE_MS = 60_000;
+/** After so long the server forgets a consumer that nobody listens to, in milliseconds. */
+export const CONSUMER_IDLE_MS = 60_000;
 const STATUS_CONTROL = 100;
 const LAST_CONSUMER_HEADER = "Nats-Last-Consumer";
 const STALLED_HEADER = "Nats-Consumer-Stalled";
@@ -137,7 +137,7 @@ export class NatsWatch implements Watch {
       num_replicas: 1,
       flow_control: true,
       idle_heartbeat: nanos(HEARTBEAT_MS),
-      inactive_threshold: nanos(INACTIVE_MS),
+      inactive_threshold: nanos(CONSUMER_IDLE_MS),
       deliver_policy: behind ? DeliverPolicy.StartSequence : DeliverPolicy.LastPerSubject,
       ...(behind ? { opt_start_seq: this.#lastRevision + 1 } : {}),
     };

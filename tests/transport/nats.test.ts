@@ -136,7 +136,13 @@ describe("natsTransport() refuses with clear words", () => {
       ends.push(() => server.stop());
       const { client, close } = await natsTransport({ servers: server.url });
       ends.push(close);
-      const config = { name: "KV_shop", subjects: ["$KV.shop.>"], storage: "file", max_age: 0 };
+      const config = {
+        name: "KV_shop",
+        subjects: ["$KV.shop.>"],
+        storage: "file",
+        max_msgs_per_subject: 1,
+        max_age: 0,
+      };
       const away = { error: { code, err_code, description } };
       let asked = 0;
       client.subscribe("$JS.API.>", {
@@ -161,6 +167,7 @@ describe("natsTransport() refuses with clear words", () => {
       subjects: ["$KV.shop.>"],
       storage: "file",
       max_age: 0,
+      max_msgs_per_subject: 1,
       num_replicas: 3,
     };
     const asked: string[] = [];
