@@ -308,6 +308,12 @@ export class Activation implements StartOwner, EndingOwner, TurnOwner, Runnable,
     return this.#turn.chain;
   }
 
+  /** Of the message that it handles; while it begins, the latest of those that wait for that. */
+  get deadlineAt(): number {
+    if (this.#status !== "activating" || this.mailbox.size === 0) return this.#turn.deadlineAt;
+    return Math.max(...this.mailbox.rest().map(({ deadlineAt }) => deadlineAt));
+  }
+
   sent(): void {
     this.assertLive();
     this.#conversation.sent();

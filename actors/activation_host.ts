@@ -23,6 +23,8 @@ import type { Vault } from "./vault.ts";
 export interface Caller {
   /** The actors that wait for the running message, and this one. */
   readonly chain: readonly string[];
+  /** When nobody waits any more for what this activation does now, on the node's clock; `Infinity` for never. */
+  readonly deadlineAt: number;
   /** Counts a message as on its way. @throws {FencedError} when this activation may not speak any more */
   sent(): void;
   /** The message was admitted (tell) or has ended (ask). */

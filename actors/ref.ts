@@ -10,8 +10,13 @@ import type { ArgumentOf, Contract, ResultOf } from "./contract.ts";
 
 /** Settings of one call. */
 export interface CallOptions {
-  /** Milliseconds after which an answer is worthless: the call ends by then, with the error that is true. Default 5,000. */
+  /**
+   * Milliseconds after which an answer is worthless: the call ends by then, with the error that is true. Default 5,000. An
+   * ask of a handler has at most the time that is left to the message being handled.
+   */
   readonly timeoutMs?: number;
+  /** An ask of a handler goes on although nobody may wait for that handler any more: it has all of `timeoutMs`. */
+  readonly detached?: boolean;
   /** Ends the call early, with `AbortedError` if it was not sent and `OutcomeUnknownError` if it was. */
   readonly signal?: AbortSignal;
 }

@@ -65,9 +65,14 @@ export class Turn {
     return this.#chain;
   }
 
+  /** Of what is handled now; `Infinity` if nothing is, or nobody waits for it. */
+  get deadlineAt(): number {
+    return this.#running?.deadlineAt ?? Infinity;
+  }
+
   /** The signal of what is handled now. */
   get signal(): AbortSignal {
-    return this.#signal.get(this.#running?.deadlineAt ?? Infinity);
+    return this.#signal.get(this.deadlineAt);
   }
 
   abort(reason: Error): void {

@@ -7,7 +7,7 @@ import { CallCycleError, InvalidArgumentError } from "../errors.ts";
 import { unfitArgument } from "../actors/argument.ts";
 import { validate } from "../actors/schema.ts";
 import { DELAY_MAX_MS } from "../platform/clock.ts";
-import { tooLarge } from "./ends.ts";
+import { callerIsLate, tooLarge } from "./ends.ts";
 import { CHAIN_MAX } from "./frame.ts";
 import type { Outgoing, Request } from "./outgoing.ts";
 import { excessOf, type Scale, weight } from "../transport/weight.ts";
@@ -43,11 +43,27 @@ const CHAIN_BYTES_MAX = 49_152;
 export const TIMEOUT_MAX_MS: number = DELAY_MAX_MS;
 
 /** @throws {InvalidArgumentError} */
-export function checkTimeout(timeoutMs: number): void {
+function checkTimeout(timeoutMs: number): void {
   if (typeof timeoutMs === "number" && timeoutMs > 0 && timeoutMs <= TIMEOUT_MAX_MS) return;
   throw new InvalidArgumentError(
     `Cannot send with a timeout that is not above 0 and up to ${TIMEOUT_MAX_MS} ms: current value is ${String(timeoutMs)}`,
   );
+}
+
+/**
+ * When a call ends at the latest. An ask of a handler has no more time than whoever waits for that handler.
+ *
+ * @throws {InvalidArgumentError} for a time that is none
+ * @throws {DeadlineError} if that time is over
+ */
+export function deadlineFor(request: Request, now: number, callTimeoutMs: number): number {
+  const { type, options, caller } = request;
+  if (options?.timeoutMs !== undefined) checkTimeout(options.timeoutMs);
+  const own = now + (options?.timeoutMs ?? callTimeoutMs);
+  if (caller === undefined || type === "tell" || options?.detached) return own;
+  const { deadlineAt } = caller;
+  if (deadlineAt <= now) throw callerIsLate(request);
+  return Math.min(own, deadlineAt);
 }
 
 /** Actors that call one another ever deeper are stopped, as those that call in a circle are. */

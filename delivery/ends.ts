@@ -42,6 +42,12 @@ function neverSent({ kind, name, message }: Unanswered, shard: string): Deadline
   return new DeadlineError(`Cannot deliver "${message}" to ${kind}/${name} in time: current ${shard}`);
 }
 
+/** Nobody waits any more for the handler that sends it. */
+export function callerIsLate({ kind, name, message }: Unanswered): DeadlineError {
+  const words = `Cannot send "${message}" to ${kind}/${name}`;
+  return new DeadlineError(`${words}: current time is past the deadline of the message being handled`);
+}
+
 /** Its deadline passed before it was known whether its kind is hosted at all. */
 export function kindNotKnown({ kind, name, message }: Unanswered): DeadlineError {
   const words = `Cannot deliver "${message}" to ${kind}/${name} in time`;

@@ -8,7 +8,7 @@
 import { UnknownKindError } from "../errors.ts";
 import { copyArgument } from "../actors/argument.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
-import { checkTimeout } from "./checks.ts";
+import { deadlineFor } from "./checks.ts";
 import { aborted, kindNotKnown, nodeIsBusy } from "./ends.ts";
 import type { Request } from "./outgoing.ts";
 import type { SendingRooms } from "./sender_ports.ts";
@@ -61,15 +61,16 @@ export class NewKinds {
   /** Sends one as soon as its kind is known. Whatever it ends by comes through the promise. */
   async send(given: Request): Promise<unknown> {
     const { message, options, caller } = given;
-    const { rooms, settings } = this.#ports;
-    if (options?.timeoutMs !== undefined) checkTimeout(options.timeoutMs);
+    const { clock, rooms, settings } = this.#ports;
+    const now = clock.now();
+    const timeoutMs = deadlineFor(given, now, settings.callTimeoutMs) - now;
     const request = { ...given, argument: copyArgument(message, given.argument) };
     const weight = this.#ports.weigh(request);
     if (options?.signal?.aborted) throw aborted(request);
     if (rooms.areFull) throw nodeIsBusy(request, "messages waiting");
     caller?.sent();
     return await new Promise((resolve, reject) =>
-      this.#wait({ request, weight, resolve, reject }, options?.timeoutMs ?? settings.callTimeoutMs),
+      this.#wait({ request, weight, resolve, reject }, timeoutMs),
     );
   }
 
@@ -112,7 +113,8 @@ export class NewKinds {
     }
     const timeoutMs = deadlineAt - this.#ports.clock.now();
     if (timeoutMs <= 0) return this.#refuse(line, waiting, kindNotKnown(request));
-    const options = { ...request.options, timeoutMs };
+    // its caller may handle another message by now: the time was set when it was sent
+    const options = { ...request.options, timeoutMs, detached: true };
     waiting.resolve(this.#ports.submit({ ...request, options }, shards));
     this.#left(line, waiting);
   }

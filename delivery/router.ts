@@ -14,7 +14,7 @@ import { sameNode } from "../cluster/protocol.ts";
 import type { Codec } from "../transport/codec.ts";
 import { checkName } from "../transport/subjects.ts";
 import { Alarm, restFor } from "./alarm.ts";
-import { checkDepth, checkSize, checkTell, checkTimeout } from "./checks.ts";
+import { checkDepth, checkSize, checkTell, deadlineFor } from "./checks.ts";
 import { SenderLink } from "./link_sender.ts";
 import { NewKinds } from "./new_kinds.ts";
 import { Exit } from "./exit.ts";
@@ -160,18 +160,11 @@ export class Router {
     const end = new Promise((resolve, reject) => {
       const { clock, settings } = this.#ports;
       const now = clock.now();
-      if (options?.timeoutMs !== undefined) checkTimeout(options.timeoutMs);
+      const deadlineAt = deadlineFor(request, now, settings.callTimeoutMs);
       if (caller && request.type === "ask") checkDepth(request, caller.chain);
       const argument = copyArgument(request.message, request.argument);
       const weight = checkSize(request, argument, this.#ports);
-      const outgoing = new Outgoing(
-        request,
-        argument,
-        now + (options?.timeoutMs ?? settings.callTimeoutMs),
-        this.#outgoingPorts,
-        resolve,
-        reject,
-      );
+      const outgoing = new Outgoing(request, argument, deadlineAt, this.#outgoingPorts, resolve, reject);
       outgoing.weight = weight;
       try {
         if (request.type === "tell") checkTell(request, outgoing);

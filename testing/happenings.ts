@@ -40,6 +40,8 @@ export interface Call {
   senderEpoch?: number;
   /** Declared so in its contract: it may be handled once more after each loss of its actor. */
   idempotent?: boolean;
+  /** Of an ask that a handler makes: when whoever waits for that handler stops. It has no more time than that. */
+  servesUntil?: number;
   /** A stored actor's tell. It is done when it waits for its sender's state to be stored. */
   held?: boolean;
 }

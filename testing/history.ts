@@ -313,6 +313,11 @@ function listOf<T>(lists: Map<string, T[]>, key: string): T[] {
   return list;
 }
 
+/** Before that time nobody needs to give it up. */
+export function patienceOf({ deadlineAt, servesUntil = Infinity }: Call): number {
+  return Math.min(deadlineAt, servesUntil);
+}
+
 /** A call in words. */
 export function nameOf({ type, sender, to, n }: Pick<Call, "type" | "sender" | "to" | "n">): string {
   return `${type} ${n} of ${sender} to ${to}`;

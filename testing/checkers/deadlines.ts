@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Call, type History, nameOf } from "../history.ts";
+import { type Call, type History, nameOf, patienceOf } from "../history.ts";
 import { type Checker, checker } from "./checker.ts";
 
 /** What is on its way does not age: a message may be handled this much after its deadline, in milliseconds. */
@@ -13,10 +13,14 @@ const ON_THE_WAY_MS = 2_000;
 export const ownDeadlines: Checker = checker("I2", "deadlines are the caller's", function* (history) {
   const asks = new Map<string, Call>();
   for (const call of history.calls) {
-    const { type, code, sender, to, n, deadlineAt, endedAt } = call;
+    const { type, code, sender, to, n, sentAt, endedAt, servesUntil } = call;
+    const patientUntil = patienceOf(call);
     if (type === "ask") asks.set(`${n} of ${sender} to ${to}`, call);
-    if (code === "deadline-exceeded" && endedAt < deadlineAt - 1)
-      yield `${nameOf(call)} ended as expired ${deadlineAt - endedAt} ms before its deadline`;
+    if (code === "deadline-exceeded" && endedAt < patientUntil - 1)
+      yield `${nameOf(call)} ended as expired ${patientUntil - endedAt} ms before its deadline`;
+    if (servesUntil === undefined) continue;
+    const lateMs = endedAt - servesUntil - frozenMs(history, sentAt, endedAt);
+    if (lateMs > ON_THE_WAY_MS) yield `${nameOf(call)} ended ${lateMs} ms after nobody waited for its sender`;
   }
   for (const { actor, sender, n, at } of history.starts) {
     const call = asks.get(`${n} of ${sender} to ${actor}`);

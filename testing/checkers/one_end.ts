@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Call, type History, nameOf, type Started } from "../history.ts";
+import { type Call, type History, nameOf, patienceOf, type Started } from "../history.ts";
 import { type Checker, checker } from "./checker.ts";
 
 /** A call may end this much after its deadline, in milliseconds. */
@@ -88,11 +88,12 @@ function* faultsOf(history: History, call: Call, times: number): Iterable<string
 
 /** Nobody needs to doubt before the deadline, unless somebody was lost. */
 function* faultsOfUnknown(history: History, call: Call): Iterable<string> {
-  const { code, type, to, origin, sentAt, endedAt, deadlineAt } = call;
+  const { code, type, to, origin, sentAt, endedAt } = call;
+  const patientUntil = patienceOf(call);
   if (history.hasLost(to, sentAt - lagMs(history, call), endedAt)) return;
   if (history.fenced.get(origin)?.some((at) => at >= sentAt && at <= endedAt)) return;
-  if (endedAt < deadlineAt - 1)
-    yield `${nameOf(call)} ended as unknown (${code}) ${deadlineAt - endedAt} ms before its deadline, without a loss`;
+  if (endedAt < patientUntil - 1)
+    yield `${nameOf(call)} ended as unknown (${code}) ${patientUntil - endedAt} ms before its deadline, without a loss`;
   // the end of a tell is an acknowledgement, for which no owner waits before it parks a shard and leaves
   const waitedMs = endedAt - (history.endings.get(keyOf(call)) ?? Infinity);
   // a stored actor's answer waits for a store that may lose as many requests as it likes

@@ -6,7 +6,7 @@ import { Actor } from "../../actors/actor.ts";
 import { type ActorClass, host, type Hosted } from "../../actors/host.ts";
 import { ActorError } from "../../errors.ts";
 import type { Random } from "../../platform/random.ts";
-import { type Call, type Fold, fold, type History, type Outcome } from "../../testing/history.ts";
+import { type Call, type Fold, fold, type History, type Outcome, patienceOf } from "../../testing/history.ts";
 import { epochIn } from "../../testing/generations.ts";
 import { nextState } from "../../testing/lineage.ts";
 import {
@@ -137,7 +137,7 @@ function ledgerClass(of: AnyLedger, around: Surroundings): ActorClass<AnyLedger>
         const call = history.sent(`${this.address}#hook`, to, n, "ask", HOOK_ASK_MS, false, node);
         const ended = (...how: [Outcome, string?]) => alive() && history.ended(call, ...how);
         await this.ref(contract, name)
-          .dump(null, { timeoutMs: HOOK_ASK_MS })
+          .dump(null, { timeoutMs: HOOK_ASK_MS, detached: true })
           .then(
             () => ended("done"),
             (error: unknown) => ended(...outcomeOf(error)),
@@ -241,7 +241,7 @@ function ledgerClass(of: AnyLedger, around: Surroundings): ActorClass<AnyLedger>
       if (op.timer && this.kind !== "brittle") this.#setTimer(op.timer);
       if (op.cancels) this.#cancel();
       if (op.fails === "late") throw onPurpose();
-      for (const send of op.sends) await this.#send(send);
+      for (const send of op.sends) await this.#send(send, op.until ?? undefined);
       if (op.afterMs > 0) await sleep(op.afterMs);
     }
 
@@ -293,7 +293,7 @@ function ledgerClass(of: AnyLedger, around: Surroundings): ActorClass<AnyLedger>
       return { sender: name(), n: 1 };
     }
 
-    async #send({ to, type: wanted, wait, timeoutMs, beforeMs }: Send): Promise<void> {
+    async #send({ to, type: wanted, wait, timeoutMs, beforeMs }: Send, servesUntil?: number): Promise<void> {
       const type = silent ? "note" : wanted;
       const { sender, n } = this.#numbered(to);
       const { contract, name } = contractOf(to);
@@ -302,8 +302,10 @@ function ledgerClass(of: AnyLedger, around: Surroundings): ActorClass<AnyLedger>
       const call = history.sent(sender, to, n, how, timeoutMs, hasEffect(to), node);
       call.held = stored && how === "tell";
       call.senderEpoch = this.#epoch;
+      if (how === "ask" && servesUntil !== undefined) call.servesUntil = servesUntil;
+      const until = how === "ask" ? patienceOf(call) : null;
       const news = silent ? { actor: this.address, state: this.#fold, epoch: this.#epoch } : null;
-      const op = { ...plainOp(sender, n, beforeMs), news };
+      const op = { ...plainOp(sender, n, beforeMs), until, news };
       const work = recorded(history, call, () => ref[type](op, { timeoutMs }), alive);
       if (wait) await work;
     }

@@ -77,7 +77,9 @@ function sendOne(
   const call = history.sent(id, to, n, type, timeoutMs, op.fails !== "early" && hasEffect(to), life);
   call.idempotent = workload.repeats && random.next() < 0.15;
   const [add, note] = call.idempotent ? (["addAgain", "noteAgain"] as const) : (["add", "note"] as const);
-  const work = () => (type === "ask" ? ref[add](op, { timeoutMs }) : ref[note](op, { timeoutMs }));
+  const until = call.deadlineAt;
+  const work = () =>
+    type === "ask" ? ref[add]({ ...op, until }, { timeoutMs }) : ref[note](op, { timeoutMs });
   return recorded(history, call, work, alive);
 }
 

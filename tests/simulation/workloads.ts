@@ -32,6 +32,8 @@ export const Op = z.strictObject({
   padding: z.string(),
   /** Leaves a state that stricter nodes cannot read. */
   spoils: z.boolean(),
+  /** Of an ask: when its caller stops waiting, in the cluster's time. */
+  until: z.number().nullable(),
   /** What its sender's own state was. */
   news: News.nullable(),
 });
@@ -194,7 +196,7 @@ export function hasEffect(address: string): boolean {
 
 export function plainOp(from: string, n: number, beforeMs = 0): Op {
   return {
-    ...{ from, n, beforeMs, afterMs: 0, fails: "no", sends: [], news: null },
+    ...{ from, n, beforeMs, afterMs: 0, fails: "no", sends: [], until: null, news: null },
     ...{ timer: null, cancels: false, padding: "", spoils: false },
   };
 }

@@ -204,6 +204,18 @@ describe("CHECKERS", () => {
     expect(answered("n1.1", "cut")).toContain("I1"); // its own node need not wait with it
   });
 
+  test("check() finds an ask of a handler that goes on when nobody waits for that handler, or ends before", () => {
+    const asked = (servesUntil: number | undefined, afterMs: number) =>
+      found((r) => {
+        const call = r.history.sent("s", ACTOR, 1, "ask", 5_000, false);
+        if (servesUntil !== undefined) call.servesUntil = servesUntil;
+        r.now += afterMs;
+        r.history.ended(call, "unknown", "outcome-unknown");
+      });
+    expect([asked(undefined, 5_000), asked(500, 500), asked(500, 2_000)]).toEqual([[], [], []]);
+    expect([asked(undefined, 500), asked(500, 400), asked(500, 3_000)]).toEqual([["I2"], ["I2"], ["I2"]]);
+  });
+
   test("check() finds an answer from a lost time after one from a later", () => {
     const answers = (first: number, second: number) =>
       found((r) => {
