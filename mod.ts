@@ -62,7 +62,7 @@ export type {
 export { recordsStore } from "./storage/records_store.ts";
 export type { RecordsStoreOptions } from "./storage/records_store.ts";
 export { sqliteStore } from "./storage/sqlite_store.ts";
-export type { SqliteStoreOptions } from "./storage/sqlite_store.ts";
+export type { SqliteStore, SqliteStoreOptions } from "./storage/sqlite_store.ts";
 export type { Store, StoreEntry, StoreHead, StoreKey, StoreOutcome, StoreWrite } from "./storage/store.ts";
 
 // events and errors

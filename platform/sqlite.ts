@@ -16,10 +16,18 @@ export interface SqliteStatement {
 export interface Sqlite {
   exec(sql: string): void;
   prepare(sql: string): SqliteStatement;
+  /** Whether a transaction has begun that has not ended. */
+  readonly inTransaction: boolean;
   close(): void;
 }
 
-type Opener = new (path: string) => Sqlite;
+/** As the runtimes have it: each has a word of its own for one thing. */
+interface Database extends Omit<Sqlite, "inTransaction"> {
+  readonly inTransaction?: boolean;
+  readonly isTransaction?: boolean;
+}
+
+type Opener = new (path: string) => Database;
 type Finalizable = SqliteStatement & { finalize?(): void };
 
 /**
@@ -39,11 +47,15 @@ export async function openSqlite(path: string): Promise<Sqlite> {
 
 /** Bun lets a file go only when the last of its statements is ended. */
 class OpenFile implements Sqlite {
-  readonly #database: Sqlite;
+  readonly #database: Database;
   readonly #statements: Finalizable[] = [];
 
-  constructor(database: Sqlite) {
+  constructor(database: Database) {
     this.#database = database;
+  }
+
+  get inTransaction(): boolean {
+    return this.#database.inTransaction ?? this.#database.isTransaction ?? false;
   }
 
   exec(sql: string): void {

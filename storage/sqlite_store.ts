@@ -1,13 +1,14 @@
 /**
  * A store in one SQLite file, for a single machine: one transaction for each group, on the disk when it is acknowledged.
  *
- * One process has the file at a time, for as long as it runs. Its writes block the event loop, which is what one group
- * for each tick is for.
+ * One process has the file at a time, for as long as it runs (`sqlite_file.ts`). Its writes block the event loop, which is
+ * what one group for each tick is for.
  *
  * @module
  */
-import { ConfigurationError, RecordsUnavailableError } from "../errors.ts";
-import { openSqlite, type Sqlite, type SqliteStatement } from "../platform/sqlite.ts";
+import { ActorError, RecordsUnavailableError } from "../errors.ts";
+import type { Sqlite, SqliteStatement } from "../platform/sqlite.ts";
+import { openStoreFile, type StoreFile } from "./sqlite_file.ts";
 import {
   STORED_BYTES_MAX,
   type Store,
@@ -20,13 +21,28 @@ import {
 
 /** Where the file is, and its bounds. */
 export interface SqliteStoreOptions {
-  /** Made if it is missing; its folder must be there. */
+  /** Of a file, made if it is missing; its folder must be there. Neither `:memory:` nor a URI. */
   readonly path: string;
   /** Largest entry in bytes. Default 16 MiB. */
   readonly bytesMax?: number;
 }
 
-const SCHEMA_VERSION = 1;
+/** A store in a file of its own. */
+export interface SqliteStore extends Store {
+  /**
+   * Copies the whole store, as it is at this moment, into a new file, on the disk when it resolves. Opened in place of this
+   * one, it is the same store. Commits go on meanwhile. Deno needs `--allow-read` and `--allow-write` for `path` and for
+   * `<path>.unfinished`.
+   *
+   * Copy the file in no other way while it is open: what was committed last is beside it, and SQLite's own lock on it would
+   * end.
+   *
+   * @throws {ConfigurationError} if there is something at `path`, or another copy is being made
+   * @throws {RecordsUnavailableError} if the copy cannot be written, or the store is closed meanwhile
+   */
+  backup(path: string): Promise<void>;
+}
+
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS entries (
     kind TEXT NOT NULL, shard INTEGER NOT NULL, name TEXT NOT NULL,
@@ -45,46 +61,18 @@ const THIS = "WHERE kind = ? AND shard = ? AND name = ?";
 /**
  * Opens a store. Deno needs `--allow-read` and `--allow-write` for the file.
  *
- * @throws {ConfigurationError} if the file cannot be used, or another process (or store of this one) has it
+ * @throws {ConfigurationError} if the path names no file, the file cannot be used, or another process (or store of this
+ *   one) has it
  */
-export async function sqliteStore(options: SqliteStoreOptions): Promise<Store> {
+export async function sqliteStore(options: SqliteStoreOptions): Promise<SqliteStore> {
   const { path, bytesMax = STORED_BYTES_MAX } = options;
-  const database = await openSqlite(path);
-  try {
-    prepare(database);
-    return new SqliteStore(database, bytesMax);
-  } catch (cause) {
-    database.close();
-    throw unusable(path, cause);
-  }
+  const file = await openStoreFile(path, SCHEMA);
+  return new FileStore(file, bytesMax);
 }
 
-function prepare(database: Sqlite): void {
-  database.exec("PRAGMA busy_timeout = 0");
-  database.exec("PRAGMA locking_mode = EXCLUSIVE");
-  database.exec("PRAGMA journal_mode = WAL");
-  database.exec("PRAGMA synchronous = FULL");
-  database.exec("BEGIN EXCLUSIVE"); // from here on the file is ours until it is closed
-  const version = database.prepare("PRAGMA user_version").get()?.user_version;
-  if (version !== 0 && version !== SCHEMA_VERSION)
-    throw new ConfigurationError(
-      `Cannot use a store of another release: current version is ${String(version)}`,
-    );
-  database.exec(SCHEMA);
-  database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
-  database.exec("COMMIT");
-}
-
-function unusable(path: string, cause: unknown): Error {
-  if (cause instanceof ConfigurationError) return cause;
-  const words = cause instanceof Error ? cause.message : String(cause);
-  const taken = /locked|busy/i.test(words);
-  const now = taken ? "current file is in use, and only one process can have it" : words;
-  return new ConfigurationError(`Cannot use the store "${path}": ${now}`, { cause });
-}
-
-class SqliteStore implements Store {
+class FileStore implements SqliteStore {
   readonly bytesMax: number;
+  readonly #file: StoreFile;
   readonly #database: Sqlite;
   readonly #load: SqliteStatement;
   readonly #head: SqliteStatement;
@@ -96,7 +84,9 @@ class SqliteStore implements Store {
   readonly #count: SqliteStatement;
   #closed = false;
 
-  constructor(database: Sqlite, bytesMax: number) {
+  constructor(file: StoreFile, bytesMax: number) {
+    const { database } = file;
+    this.#file = file;
     this.#database = database;
     this.bytesMax = bytesMax;
     this.#load = database.prepare(`SELECT revision, nonce, bytes FROM entries ${THIS}`);
@@ -167,8 +157,12 @@ class SqliteStore implements Store {
     return this.#answer("read", () => Number(this.#epoch.get(kind, shard)?.epoch ?? 0));
   }
 
+  backup(path: string): Promise<void> {
+    return this.#answer("back up", () => this.#file.copyTo(path));
+  }
+
   close(): Promise<void> {
-    if (!this.#closed) this.#database.close();
+    if (!this.#closed) this.#file.close();
     this.#closed = true;
     return Promise.resolve();
   }
@@ -187,19 +181,22 @@ class SqliteStore implements Store {
     try {
       const result = work();
       this.#database.exec("COMMIT");
+      this.#file.check(); // what is acknowledged is in the file of that name
       return result;
     } catch (error) {
-      this.#database.exec("ROLLBACK");
+      if (this.#database.inTransaction) this.#database.exec("ROLLBACK");
       throw error;
     }
   }
 
   /** A full or failing disk is a store that gives no answer: whoever waits tries again. */
-  async #answer<T>(what: string, work: () => T): Promise<T> {
+  async #answer<T>(what: string, work: () => T | Promise<T>): Promise<T> {
     try {
       if (this.#closed) throw new Error("it is closed");
-      return work();
+      this.#file.check();
+      return await work();
     } catch (cause) {
+      if (cause instanceof ActorError) throw cause;
       const words = cause instanceof Error ? cause.message : String(cause);
       throw new RecordsUnavailableError(`Cannot ${what} in the store: ${words}`, { cause });
     }

@@ -6,7 +6,7 @@ import * as path from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { sqliteStore } from "../../storage/sqlite_store.ts";
-import type { StoreWrite } from "../../storage/store.ts";
+import type { Store, StoreWrite } from "../../storage/store.ts";
 import { within } from "../support/conditions.ts";
 
 let folder: string;
@@ -62,7 +62,95 @@ function startWriter(): {
   };
 }
 
+/** What another process hears that opens the file under that path. */
+async function elsewhere(at: string): Promise<string> {
+  const script = fileURLToPath(new URL("./sqlite_opener.ts", import.meta.url));
+  const flags = "deno" in process.versions ? ["run", "--no-check", "--no-prompt", "-A"] : [];
+  const child = spawn(process.execPath, [...flags, script, at], { stdio: ["ignore", "pipe", "inherit"] });
+  let said = "";
+  child.stdout.on("data", (bytes: Uint8Array) => void (said += new TextDecoder().decode(bytes)));
+  await within(new Promise<void>((resolve) => child.once("close", () => resolve())), 20_000, "its end");
+  return said.trim();
+}
+
+const code = (promise: Promise<unknown> | undefined) =>
+  (promise ?? Promise.resolve()).then(
+    () => "no error",
+    (error: { code?: string }) => error.code ?? String(error),
+  );
+
+async function acknowledged(store: Store, ...names: string[]): Promise<void> {
+  for (const outcome of await Promise.all(store.commit(names.map((name) => write(name, `value of ${name}`)))))
+    expect(outcome.ok).toBe(true);
+}
+
+async function texts(store: Store, ...names: string[]): Promise<(string | undefined)[]> {
+  const entries = await Promise.all(names.map((name) => store.load({ kind: "cart", shard: 0, name })));
+  return entries.map((entry) => entry && new TextDecoder().decode(entry.bytes));
+}
+
 describe("sqliteStore()", () => {
+  test("is refused for names of databases that are no file", async () => {
+    for (const name of [
+      "",
+      ":memory:",
+      "file:tills",
+      "file:tills?mode=memory",
+      "FILE::memory:?cache=shared",
+    ]) {
+      const refused = await sqliteStore({ path: name }).catch((error: unknown) => error);
+      expect([name, (refused as { code?: string }).code]).toEqual([name, "invalid-configuration"]);
+    }
+    expect(fs.existsSync("tills")).toBe(false);
+  });
+
+  test("keeps other processes out after its own has copied the file, alone and with its folder", async () => {
+    const store = await sqliteStore({ path: file });
+    await acknowledged(store, "a");
+    fs.copyFileSync(file, path.join(folder, "copy.db"));
+    fs.cpSync(folder, `${folder}.copy`, { recursive: true });
+    fs.closeSync(fs.openSync(file, "r+"));
+    fs.rmSync(`${folder}.copy`, { recursive: true });
+    expect(await elsewhere(file)).toBe("invalid-configuration");
+    await acknowledged(store, "b");
+    expect(await elsewhere(file)).toBe("invalid-configuration");
+    await store.close();
+    expect(await elsewhere(file)).toBe("let in");
+    const again = await sqliteStore({ path: file });
+    expect(await texts(again, "a", "b")).toEqual(["value of a", "value of b"]);
+    await again.close();
+  });
+
+  test("keeps them out under every name of the file, also after it was moved", async () => {
+    const store = await sqliteStore({ path: file });
+    const [link, moved] = [path.join(folder, "link.db"), path.join(folder, "moved.db")];
+    fs.symlinkSync(file, link);
+    expect(await elsewhere(link)).toBe("invalid-configuration");
+    fs.renameSync(file, moved);
+    expect(await elsewhere(moved)).toBe("invalid-configuration");
+    await store.close();
+    fs.linkSync(moved, file);
+    const second = await sqliteStore({ path: file }).catch((error: unknown) => error);
+    expect((second as Error).message).toMatch(/current file has 2 names/);
+  });
+
+  test("acknowledges nothing while its file or its log is gone or another, and goes on when they are back", async () => {
+    const store = await sqliteStore({ path: file });
+    await acknowledged(store, "a");
+    for (const name of [file, `${file}-wal`]) {
+      const away = `${name}.away`;
+      fs.renameSync(name, away);
+      expect(await code(store.commit([write("b", "lost")])[0])).toBe("records-refused");
+      fs.copyFileSync(away, name);
+      expect(await code(store.commit([write("b", "lost")])[0])).toBe("records-refused");
+      expect(await code(store.load({ kind: "cart", shard: 0, name: "a" }))).toBe("records-refused");
+      fs.renameSync(away, name);
+      expect(await texts(store, "a", "b")).toEqual(["value of a", undefined]);
+    }
+    await acknowledged(store, "b");
+    await store.close();
+  });
+
   test("is refused when another store has the file, until that one is closed", async () => {
     const first = await sqliteStore({ path: file });
     const refused = await sqliteStore({ path: file }).catch((error: unknown) => error);
@@ -106,5 +194,46 @@ describe("sqliteStore()", () => {
       expect(new TextDecoder().decode(entry?.bytes)).toBe(`value of ${name}`);
     }
     await store.close();
+  });
+
+  test("backup() copies all that was acknowledged before, while commits go on", async () => {
+    const [store, at] = [await sqliteStore({ path: file }), path.join(folder, "it's a copy.db")];
+    const before = Array.from({ length: 500 }, (_, i) => `before-${i}`);
+    await acknowledged(store, ...before);
+    let isDone = false;
+    const copied = store.backup(at).finally(() => void (isDone = true));
+    let meanwhile = 0;
+    for (; !isDone || meanwhile < 50; meanwhile++) {
+      await acknowledged(store, `meanwhile-${meanwhile}`);
+      await new Promise<void>((resolve) => void setImmediate(resolve));
+    }
+    await copied;
+    await acknowledged(store, "after");
+    const copy = await sqliteStore({ path: at });
+    const found = await texts(copy, ...before, "after");
+    expect(found).toEqual([...before.map((name) => `value of ${name}`), undefined]);
+    await copy.close();
+    expect(fs.readdirSync(folder).filter((name) => name.endsWith(".unfinished"))).toEqual([]);
+    await store.close();
+    const again = await sqliteStore({ path: file });
+    const last = [`meanwhile-${meanwhile - 1}`, "after"];
+    expect(await texts(again, ...last)).toEqual(last.map((name) => `value of ${name}`));
+    await again.close();
+  });
+
+  test("backup() is refused where there is a file, one at a time, and leaves nothing when the store is closed", async () => {
+    const [store, at] = [await sqliteStore({ path: file }), path.join(folder, "copy.db")];
+    await acknowledged(store, "a");
+    fs.writeFileSync(at, "somebody's");
+    expect(await code(store.backup(at))).toBe("invalid-configuration");
+    expect(await code(store.backup(file))).toBe("invalid-configuration");
+    expect(await code(store.backup(":memory:"))).toBe("invalid-configuration");
+    expect(fs.readFileSync(at, "utf8")).toBe("somebody's");
+    fs.rmSync(at);
+    const first = code(store.backup(at));
+    expect(await code(store.backup(`${at}.2`))).toBe("invalid-configuration");
+    await store.close();
+    expect(await first).toBe("records-unavailable");
+    expect(fs.readdirSync(folder).filter((name) => name.startsWith("copy"))).toEqual([]);
   });
 });
