@@ -77,6 +77,15 @@ export type NodeEventBody =
     }
   /** What is stored of an actor was changed by another: what it had not stored is lost, and it begins anew from there. */
   | { readonly type: "commit-refused"; readonly kind: string; readonly name: string }
+  /** A tell was refused, and nobody had attached to its promise by the end of that turn of the event loop. */
+  | {
+      readonly type: "tell-refused";
+      readonly kind: string;
+      readonly name: string;
+      readonly message: string;
+      /** Of the error with which the promise is rejected. */
+      readonly code: string;
+    }
   /** A message that nobody can receive any more. */
   | {
       readonly type: "dead-letter";

@@ -8,6 +8,7 @@ import { EventBus, type NodeEvent } from "./events.ts";
 import type { Contract } from "./actors/contract.ts";
 import { type Hosted, hostTable } from "./actors/host.ts";
 import { type CallOptions, type Ref, RefFactory } from "./actors/ref.ts";
+import { RefusedTells, type ToldOf } from "./actors/told.ts";
 import { type NodeId, WEIGHT_MAX } from "./cluster/protocol.ts";
 import { checkDoor } from "./delivery/door_options.ts";
 import type { Router } from "./delivery/router.ts";
@@ -61,6 +62,7 @@ export async function startNode(options: NodeOptions = {}): Promise<ActorNode> {
 function lifePorts(options: NodeOptions, connection: Connection): LifePorts {
   const random = options.random ?? systemRandom();
   const clock = options.clock ?? systemClock();
+  const events = new EventBus(() => clock.wall());
   const name = options.name ?? `node-${random.id().slice(0, 8)}`;
   const cluster = options.cluster ?? "baton";
   checkIdentifier("node name", name);
@@ -83,7 +85,8 @@ function lifePorts(options: NodeOptions, connection: Connection): LifePorts {
     door: options.door ?? true,
     defects: new Set(options.defects),
     refs: new RefFactory(),
-    events: new EventBus(() => clock.wall()),
+    events,
+    refusedTells: new RefusedTells(clock, events),
   };
 }
 
@@ -194,8 +197,9 @@ class Node implements ActorNode, Routing {
     return this.#refusal === undefined ? this.#parts?.router : undefined;
   }
 
-  refusal(): Error {
-    return this.#refusal ?? stoppedError(this.name);
+  refused(type: "ask" | "tell", of: ToldOf): Promise<unknown> {
+    const error = this.#refusal ?? stoppedError(this.name);
+    return type === "tell" ? this.#ports.refusedTells.rejected(of, error) : Promise.reject(error);
   }
 
   ref<C extends Contract>(contract: C, name: string): Ref<C> {
@@ -206,7 +210,7 @@ class Node implements ActorNode, Routing {
     return this.hosts.get(kind)?.contract;
   }
 
-  async call(
+  call(
     kind: string,
     name: string,
     message: string,
@@ -214,8 +218,10 @@ class Node implements ActorNode, Routing {
     options?: CallOptions,
   ): Promise<unknown> {
     const { router } = this;
-    if (router === undefined) throw this.refusal();
-    return await router.call(this.contract(kind), kind, name, message, argument, options);
+    const contract = this.contract(kind);
+    if (router) return router.call(contract, kind, name, message, argument, options);
+    const declared = contract && Object.hasOwn(contract.messages, message) && contract.messages[message];
+    return this.refused(declared ? declared.type : "ask", { kind, name, message });
   }
 
   events(): AsyncIterableIterator<NodeEvent> {

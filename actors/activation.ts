@@ -53,7 +53,7 @@ export class Activation implements StartOwner, EndingOwner, TurnOwner, Runnable,
 
   constructor(host: ActivationHost<Activation>, beginning: Beginning) {
     const { hosted, runtime, vault } = host;
-    const { clock, codec, events, defects } = runtime;
+    const { clock, codec, events, refusedTells, defects } = runtime;
     this.#host = host;
     this.name = beginning.name;
     this.#why = beginning.why;
@@ -69,7 +69,7 @@ export class Activation implements StartOwner, EndingOwner, TurnOwner, Runnable,
     this.#conversation = new Conversation(() => this.#tellRest());
     this.#code = new UserCode(() => this.onProgress());
     const [timers, state, code, conversation] = [this.timers, this.#state, this.#code, this.#conversation];
-    const ports = { state, timers, events, defects, scales: host.outputScales };
+    const ports = { state, timers, events, refusedTells, defects, scales: host.outputScales };
     this.outputs = vault ? new OutputGate(this, { ...ports, vault }) : DIRECT;
     this.#ending = new Ending(this, { host, state, code, conversation });
     this.#start = new Start(this, { hosted, runtime, state, code });

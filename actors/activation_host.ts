@@ -16,6 +16,7 @@ import type { Scales } from "./mailbox.ts";
 import type { Channel, RefFactory } from "./ref.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { Snapshot, StoredMark } from "./snapshot.ts";
+import type { RefusedTells } from "./told.ts";
 import type { TimerData } from "./timers.ts";
 import type { Vault } from "./vault.ts";
 
@@ -37,6 +38,7 @@ export interface ActorRuntime {
   readonly codec: Codec;
   readonly scheduler: Scheduler;
   readonly refs: RefFactory;
+  readonly refusedTells: RefusedTells;
   readonly events: EventBus;
   /** For tests: rules to break on purpose. */
   readonly defects?: ReadonlySet<string>;

@@ -22,6 +22,7 @@ import type { CallOptions, Channel } from "./ref.ts";
 import type { Snapshot, StoredMark } from "./snapshot.ts";
 import type { StateCell } from "./state_cell.ts";
 import type { ActorTimers, SettledTimer } from "./timers.ts";
+import type { RefusedTells } from "./told.ts";
 import { NOTHING_STORED, type Vault } from "./vault.ts";
 
 /** Whose gate it is. */
@@ -44,6 +45,7 @@ export interface GatePorts {
   readonly state: StateCell;
   readonly timers: ActorTimers;
   readonly events: EventBus;
+  readonly refusedTells: RefusedTells;
   /** What waits behind all gates of the node. */
   readonly scales: OutputScales;
   /** For tests: rules to break on purpose. */
@@ -215,19 +217,24 @@ export class OutputGate implements Outputs {
   }
 
   /** Resolves when it waits here: its handler would otherwise wait for its own end. */
-  async #hold(
+  #hold(
     contract: Contract,
     name: string,
     channel: Channel,
     message: string,
     argument: unknown,
     options: CallOptions | undefined,
-  ): Promise<void> {
-    this.#owner.assertLive();
-    const copy = validTell(contract, message, argument);
-    if (this.#tells.length >= TELLS_MAX || this.#ports.scales.isFull) throw this.#full(message);
+  ): Promise<unknown> {
     const to = { kind: contract.kind, name };
-    this.#took(new HeldTell(this.#ports.events, to, channel, message, copy, options));
+    try {
+      this.#owner.assertLive();
+      const copy = validTell(contract, message, argument);
+      if (this.#tells.length >= TELLS_MAX || this.#ports.scales.isFull) throw this.#full(message);
+      this.#took(new HeldTell(this.#ports.events, to, channel, message, copy, options));
+    } catch (error) {
+      return this.#ports.refusedTells.rejected({ ...to, message }, error);
+    }
+    return Promise.resolve();
   }
 
   #full(message: string): BusyError {

@@ -56,12 +56,12 @@ export function kindNotKnown({ kind, name, message }: Unanswered): DeadlineError
 
 /** Its deadline passed: what is true depends on how far it came. */
 export function pastDeadline(
-  about: Unanswered,
-  { maybeAdmitted, acked }: { readonly maybeAdmitted: boolean; readonly acked: boolean },
+  about: Unanswered & { readonly maybeAdmitted: boolean; readonly acked: boolean },
   shard: number,
   isOwned: boolean,
 ): Error {
   const owner = isOwned ? "is owned, and it could not be sent" : "has no known owner";
+  const { maybeAdmitted, acked } = about;
   if (!maybeAdmitted) return neverSent(about, `shard ${shard} ${owner}`);
   return outcomeUnknown(about, acked ? "admitted, without an answer" : "sent, without an acknowledgement");
 }

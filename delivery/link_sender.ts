@@ -11,7 +11,7 @@
  * @module
  */
 import type { OwnedEntry } from "../cluster/ownership.ts";
-import { aborted, outcomeUnknown, pastDeadline, type Unanswered } from "./ends.ts";
+import { aborted, outcomeUnknown, pastDeadline } from "./ends.ts";
 import { Line } from "./line.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { Owners } from "./owners.ts";
@@ -262,24 +262,20 @@ export class SenderLink implements Starved {
   /** The caller does not want to wait any longer. */
   abandon(outgoing: Outgoing): void {
     this.#waiting.takeAll((other) => other === outgoing);
-    const unknown = outcomeUnknown(this.#about(outgoing), "sent, and given up by its caller");
-    outgoing.endBadly(outgoing.maybeAdmitted ? unknown : aborted(this.#about(outgoing)));
+    const unknown = outcomeUnknown(outgoing, "sent, and given up by its caller");
+    outgoing.endBadly(outgoing.maybeAdmitted ? unknown : aborted(outgoing));
   }
 
   /** The node ends: so does everything that has not. */
   close(error: Error): void {
     for (const outgoing of [...this.#waiting.takeAll(() => true), ...this.#sent()]) {
-      const unknown = outcomeUnknown(this.#about(outgoing), "sent, and the node stopped");
+      const unknown = outcomeUnknown(outgoing, "sent, and the node stopped");
       outgoing.endBadly(outgoing.maybeAdmitted ? unknown : error);
     }
   }
 
   #pastDeadline(outgoing: Outgoing): Error {
-    return pastDeadline(this.#about(outgoing), outgoing, this.shard, this.#route.to !== "nobody");
-  }
-
-  #about({ name, message }: Outgoing): Unanswered {
-    return { kind: this.kind, name, message };
+    return pastDeadline(outgoing, this.shard, this.#route.to !== "nobody");
   }
 
   /** The owner changed, or became known, or admits again. What is unacknowledged goes to it at once. */
@@ -305,7 +301,7 @@ export class SenderLink implements Starved {
     for (const outgoing of [...this.#sent()]) {
       if (!outgoing.maybeAdmitted || outgoing.oldestEpoch >= floor) continue;
       if (outgoing.idempotent) anew.push(this.#renew(outgoing));
-      else outgoing.endBadly(outcomeUnknown(this.#about(outgoing), "sent, and its owner was lost"));
+      else outgoing.endBadly(outcomeUnknown(outgoing, "sent, and its owner was lost"));
     }
     this.#window.trim();
     this.#waiting.pushFirst(anew);
@@ -314,7 +310,7 @@ export class SenderLink implements Starved {
   /** The same message under a new number; its old place becomes a `skip`. */
   #renew(outgoing: Outgoing): Outgoing {
     this.#pending.delete(outgoing.seq);
-    this.#window.replace(outgoing, outgoing.renew(this.kind));
+    this.#window.replace(outgoing, outgoing.renew());
     return outgoing;
   }
 }

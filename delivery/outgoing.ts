@@ -7,9 +7,10 @@ import { type ErrorData, fromErrorData, InvalidResultError } from "../errors.ts"
 import type { Caller } from "../actors/activation_host.ts";
 import type { AskMessage, TellMessage } from "../actors/contract.ts";
 import type { CallOptions } from "../actors/ref.ts";
+import { type RefusedTells, Told, type ToldOf } from "../actors/told.ts";
 import type { NodeId } from "../cluster/protocol.ts";
 import { copyValue } from "../transport/value.ts";
-import { endAfterLoss, tooLarge, type Unanswered } from "./ends.ts";
+import { endAfterLoss, tooLarge } from "./ends.ts";
 import type { PackableMail, PackedMail } from "./remote_mail.ts";
 import type { Peer } from "./peer.ts";
 import type { Exit } from "./exit.ts";
@@ -32,6 +33,7 @@ export interface Request {
 
 /** What every message of a node works with. */
 export interface OutgoingPorts extends Scale, TimeOrigin {
+  readonly refusedTells: RefusedTells;
   readonly exit: Exit;
   readonly rooms: SendingRooms;
 }
@@ -42,7 +44,8 @@ export interface Ending {
 }
 
 /** See the module's text. To an actor on the same node it is the mail itself. */
-export class Outgoing implements PackableMail {
+export class Outgoing implements PackableMail, ToldOf {
+  readonly kind: string;
   readonly type: "ask" | "tell";
   readonly name: string;
   readonly message: string;
@@ -53,8 +56,15 @@ export class Outgoing implements PackableMail {
   readonly #ports: OutgoingPorts;
   readonly #value: unknown;
   #bytes: Uint8Array | undefined;
-  #resolve: (value: unknown) => void;
-  #reject: (error: unknown) => void;
+  #resolve: ((value: unknown) => void) | undefined;
+  #reject: ((error: unknown) => void) | undefined;
+  /** Its promise, if it is a tell that has not ended when that is asked for. */
+  #told: Told | undefined;
+  /** How it ended before its promise was asked for. */
+  #result: unknown;
+  #error: unknown;
+  /** Called once it has ended. */
+  whenEnded: (() => void) | undefined;
   /** The link that keeps it, once it has a number there. */
   keeper: Ending | undefined;
   checkedBy: unknown;
@@ -74,8 +84,8 @@ export class Outgoing implements PackableMail {
   #copies: (Peer | undefined)[] | undefined;
   /** Its promise has ended while a copy might still arrive: its sender is not done with it. */
   #owed = false;
-  /** What it is, once an owner was lost who may have handled it, and it goes to the next. */
-  #resent: Unanswered | undefined;
+  /** An owner was lost who may have handled it, and it goes to the next. */
+  #resent = false;
   /** The lowest epoch under which a copy was sent that may have been admitted. */
   oldestEpoch: number = Infinity;
   #newestEpoch = 0;
@@ -86,15 +96,9 @@ export class Outgoing implements PackableMail {
    * @param argument a copy that nobody else holds; a tell's was validated, for nobody answers it
    * @throws {FencedError} if the caller may not speak any more
    */
-  constructor(
-    request: Request,
-    argument: unknown,
-    deadlineAt: number,
-    ports: OutgoingPorts,
-    resolve: (value: unknown) => void,
-    reject: (error: unknown) => void,
-  ) {
-    const { type, caller, declared } = request;
+  constructor(request: Request, argument: unknown, deadlineAt: number, ports: OutgoingPorts) {
+    const { kind, type, caller, declared } = request;
+    this.kind = kind;
     this.type = type;
     this.name = request.name;
     this.message = request.message;
@@ -104,9 +108,22 @@ export class Outgoing implements PackableMail {
     this.chain = type === "ask" && caller ? caller.chain : NO_CHAIN;
     this.#ports = ports;
     this.#value = argument;
-    this.#resolve = resolve;
-    this.#reject = reject;
     caller?.sent();
+  }
+
+  /** The promise of its end: to be asked for once, when it has been submitted. A tell that was taken at once needs no more than a plain one. */
+  promise(): Promise<unknown> {
+    const isTell = this.type === "tell";
+    if (this.ended && this.#error === undefined) return Promise.resolve(this.#result);
+    if (this.ended && isTell) return this.#ports.refusedTells.rejected(this, this.#error);
+    if (this.ended) return Promise.reject(this.#error);
+    const follow = (resolve: (value: unknown) => void, reject: (error: unknown) => void) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    };
+    if (!isTell) return new Promise(follow);
+    this.#told = new Told(follow);
+    return this.#told;
   }
 
   /** A tell, once admitted, is handled however late. */
@@ -116,7 +133,7 @@ export class Outgoing implements PackableMail {
 
   /** Whether an owner may have admitted it, a lost one included. */
   get maybeAdmitted(): boolean {
-    return this.#resent !== undefined || this.#mayBeThere;
+    return this.#resent || this.#mayBeThere;
   }
 
   /** Whether an owner since the last loss may have admitted it. */
@@ -195,11 +212,10 @@ export class Outgoing implements PackableMail {
   /**
    * Makes it as if it had never been sent, but for one thing: nobody can say any more that it was not handled.
    *
-   * @param kind of the actor that it is for
    * @returns what stands at its old number instead
    */
-  renew(kind: string): Outgoing {
-    const { type, name, message, callDeadlineAt, seq } = this;
+  renew(): Outgoing {
+    const { kind, type, name, message, callDeadlineAt, seq } = this;
     const request = {
       kind,
       name,
@@ -210,11 +226,11 @@ export class Outgoing implements PackableMail {
       options: undefined,
       caller: undefined,
     };
-    const place = new Outgoing(request, undefined, callDeadlineAt, this.#ports, ignore, ignore);
+    const place = new Outgoing(request, undefined, callDeadlineAt, this.#ports);
     place.ended = true;
     place.seq = seq;
     this.seq = 0;
-    this.#resent = { kind, name, message };
+    this.#resent = true;
     this.#copies = undefined;
     this.oldestEpoch = Infinity;
     this.#newestEpoch = 0;
@@ -224,11 +240,17 @@ export class Outgoing implements PackableMail {
   }
 
   end(value: unknown): void {
-    if (this.#finish()) this.#resolve(value);
+    if (!this.#finish()) return;
+    if (this.#resolve === undefined) this.#result = value;
+    else this.#resolve(value);
   }
 
-  endBadly(error: unknown): void {
-    if (this.#finish()) this.#reject(this.#resent ? endAfterLoss(this.#resent, error) : error);
+  endBadly(given: unknown): void {
+    if (!this.#finish()) return;
+    const error = this.#resent ? endAfterLoss(this, given) : given;
+    if (this.#reject === undefined) this.#error = error;
+    else this.#reject(error);
+    if (this.#told) this.#ports.refusedTells.add(this.#told, this, error);
   }
 
   #finish(): boolean {
@@ -236,6 +258,7 @@ export class Outgoing implements PackableMail {
     this.ended = true;
     if (this.counted) this.#ports.rooms.pending.give(1);
     this.keeper?.ended(this);
+    this.whenEnded?.();
     this.#owed = true;
     this.recheck();
     return true;
@@ -283,7 +306,5 @@ export class Outgoing implements PackableMail {
     return { from: self, seq, type, name, message, chain, remainingMs, argument: this.bytes };
   }
 }
-
-function ignore(): void {}
 
 const NO_CHAIN: readonly string[] = Object.freeze([]);

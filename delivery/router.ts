@@ -7,6 +7,7 @@ import type { Caller } from "../actors/activation_host.ts";
 import { copyArgument, declaredMessage } from "../actors/argument.ts";
 import type { AskMessage, Contract, TellMessage } from "../actors/contract.ts";
 import type { CallOptions, Channel } from "../actors/ref.ts";
+import type { RefusedTells } from "../actors/told.ts";
 import type { Membership } from "../cluster/membership.ts";
 import type { OwnedEntry, Ownership } from "../cluster/ownership.ts";
 import { shardOf } from "../cluster/placement.ts";
@@ -31,6 +32,7 @@ export interface RouterPorts extends Omit<SenderPorts, "wakeBy" | "rooms"> {
   readonly table: ShardTable;
   readonly peers: Peers;
   readonly codec: Codec;
+  readonly refusedTells: RefusedTells;
   /** Largest argument or result, in bytes of CBOR. */
   readonly bytesMax: number;
 }
@@ -53,8 +55,9 @@ export class Router {
     this.#ports = ports;
     this.#exit = new Exit(ports.gate, ports.defects);
     this.rooms = new SendingRooms(ports.settings);
-    const { clock, codec, bytesMax, defects } = ports;
-    this.#outgoingPorts = { clock, codec, bytesMax, exit: this.#exit, rooms: this.rooms, defects };
+    const { clock, codec, refusedTells, bytesMax, defects } = ports;
+    const { rooms } = this;
+    this.#outgoingPorts = { clock, codec, refusedTells, bytesMax, exit: this.#exit, rooms, defects };
     this.#alarm = new Alarm(
       ports.clock,
       (now) => this.#tick(now),
@@ -120,7 +123,7 @@ export class Router {
   }
 
   /** Sends by words, for callers that may not know the contract. */
-  async call(
+  call(
     contract: Contract | undefined,
     kind: string,
     name: string,
@@ -128,10 +131,20 @@ export class Router {
     argument: unknown,
     options: CallOptions | undefined,
   ): Promise<unknown> {
-    checkName(name);
-    const declared = contract && declaredMessage(contract, message);
+    let declared: AskMessage | TellMessage | undefined;
+    try {
+      declared = contract && declaredMessage(contract, message);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     const type = declared?.type ?? "ask";
-    return await this.send({ kind, name, type, message, declared, argument, options, caller: undefined });
+    const request = { kind, name, type, message, declared, argument, options, caller: undefined };
+    try {
+      checkName(name);
+    } catch (error) {
+      return this.#refuse(request, error);
+    }
+    return this.send(request);
   }
 
   /**
@@ -141,8 +154,14 @@ export class Router {
   send(request: Request): Promise<unknown> {
     const link = this.linkTo(request.kind, request.name);
     if (link) return this.submit(link, request);
-    if (this.#refusal && request.caller === undefined) return Promise.reject(this.#refusal);
-    return this.#newKinds.send(request);
+    if (this.#refusal && request.caller === undefined) return this.#refuse(request, this.#refusal);
+    const end = this.#newKinds.send(request);
+    return request.type === "tell" ? this.#ports.refusedTells.following(request, end) : end;
+  }
+
+  #refuse(request: Request, error: unknown): Promise<unknown> {
+    if (request.type === "ask") return Promise.reject(error);
+    return this.#ports.refusedTells.rejected(request, error);
   }
 
   /** The link to an actor's shard; `undefined` as long as the kind is unknown here. */
@@ -154,28 +173,34 @@ export class Router {
 
   /** Sends by a link that was found before. */
   submit(link: SenderLink, request: Request): Promise<unknown> {
-    const { options, caller } = request;
-    if (this.#refusal && caller === undefined) return Promise.reject(this.#refusal);
-    let abandon: (() => void) | undefined;
-    const end = new Promise((resolve, reject) => {
-      const { clock, settings } = this.#ports;
-      const now = clock.now();
-      const deadlineAt = deadlineFor(request, now, settings.callTimeoutMs);
-      if (caller && request.type === "ask") checkDepth(request, caller.chain);
-      const argument = copyArgument(request.message, request.argument);
-      const weight = checkSize(request, argument, this.#ports);
-      const outgoing = new Outgoing(request, argument, deadlineAt, this.#outgoingPorts, resolve, reject);
-      outgoing.weight = weight;
-      try {
-        if (request.type === "tell") checkTell(request, outgoing);
-        if (options?.signal) abandon = heed(options.signal, () => link.abandon(outgoing));
-        if (!outgoing.ended) link.submit(outgoing, now);
-      } catch (error) {
-        outgoing.endBadly(error); // a schema threw: its caller counts it as sent, so it must end
-      }
-    });
-    if (options?.signal && abandon) forgetAfter(end, options.signal, abandon);
-    return end;
+    if (this.#refusal && request.caller === undefined) return this.#refuse(request, this.#refusal);
+    let outgoing: Outgoing;
+    const now = this.#ports.clock.now();
+    try {
+      outgoing = this.#outgoing(request, now);
+    } catch (error) {
+      return this.#refuse(request, error);
+    }
+    try {
+      if (request.type === "tell") checkTell(request, outgoing);
+      if (request.options?.signal) heed(request.options.signal, outgoing, () => link.abandon(outgoing));
+      if (!outgoing.ended) link.submit(outgoing, now);
+    } catch (error) {
+      outgoing.endBadly(error); // a schema threw: its caller counts it as sent, so it must end
+    }
+    return outgoing.promise();
+  }
+
+  /** @throws {ActorError} what cannot be sent is not counted as sent */
+  #outgoing(request: Request, now: number): Outgoing {
+    const { caller } = request;
+    const deadlineAt = deadlineFor(request, now, this.#ports.settings.callTimeoutMs);
+    if (caller && request.type === "ask") checkDepth(request, caller.chain);
+    const argument = copyArgument(request.message, request.argument);
+    const weight = checkSize(request, argument, this.#ports);
+    const outgoing = new Outgoing(request, argument, deadlineAt, this.#outgoingPorts);
+    outgoing.weight = weight;
+    return outgoing;
   }
 
   #reroute(kind: string, shard: number): void {
@@ -269,14 +294,9 @@ class ActorChannel implements Channel {
   }
 }
 
-function heed(signal: AbortSignal, abandon: () => void): () => void {
-  if (signal.aborted) abandon();
-  else signal.addEventListener("abort", abandon, { once: true });
-  return abandon;
-}
-
 /** A signal may outlive many calls: none of them stays with it. */
-function forgetAfter(end: Promise<unknown>, signal: AbortSignal, abandon: () => void): void {
-  const forget = () => signal.removeEventListener("abort", abandon);
-  end.then(forget, forget);
+function heed(signal: AbortSignal, outgoing: Outgoing, abandon: () => void): void {
+  if (signal.aborted) return abandon();
+  signal.addEventListener("abort", abandon, { once: true });
+  outgoing.whenEnded = () => signal.removeEventListener("abort", abandon);
 }

@@ -6,6 +6,7 @@
 import { Budget } from "../actors/budget.ts";
 import type { Hosted } from "../actors/host.ts";
 import type { RefFactory } from "../actors/ref.ts";
+import type { RefusedTells } from "../actors/told.ts";
 import { Room } from "../actors/room.ts";
 import { Scheduler } from "../actors/scheduler.ts";
 import type { Gate } from "../cluster/gate.ts";
@@ -46,6 +47,7 @@ export interface Ground {
   readonly store: Store;
   readonly events: EventBus;
   readonly refs: RefFactory;
+  readonly refusedTells: RefusedTells;
   readonly hosts: ReadonlyMap<string, Hosted>;
   readonly membership: Membership;
   readonly ownership: Ownership;
@@ -93,7 +95,19 @@ function fitted(settings: Settings, bytesMax: number): Settings {
 }
 
 export function assemble(ground: Ground): Parts {
-  const { clock, random, cluster, connection, events, membership, ownership, hosts, refs, defects } = ground;
+  const {
+    clock,
+    random,
+    cluster,
+    connection,
+    events,
+    membership,
+    ownership,
+    hosts,
+    refs,
+    refusedTells,
+    defects,
+  } = ground;
   const { transport } = connection;
   const { self, gate } = membership;
   const codec = createCodec();
@@ -116,6 +130,7 @@ export function assemble(ground: Ground): Parts {
     table,
     peers,
     codec,
+    refusedTells,
     bytesMax,
     defects,
   });
@@ -147,6 +162,7 @@ export function assemble(ground: Ground): Parts {
     codec,
     scheduler,
     refs,
+    refusedTells,
     events,
     defects,
     open: router.open.bind(router),

@@ -6,6 +6,7 @@
  */
 import type { Contract } from "../actors/contract.ts";
 import type { CallOptions, Channel } from "../actors/ref.ts";
+import type { ToldOf } from "../actors/told.ts";
 import type { Router } from "../delivery/router.ts";
 import { checkName } from "../transport/subjects.ts";
 
@@ -13,8 +14,8 @@ import { checkName } from "../transport/subjects.ts";
 export interface Routing {
   /** `undefined` between two lives, and after the last. */
   readonly router: Router | undefined;
-  /** Why there is none. */
-  refusal(): Error;
+  /** The end of a call when there is none. */
+  refused(type: "ask" | "tell", of: ToldOf): Promise<unknown>;
 }
 
 /** See the module's text. */
@@ -44,7 +45,10 @@ export class LastingChannel implements Channel {
       this.#router = router;
       this.#channel = router?.open(this.#contract, this.#name, undefined);
     }
-    if (this.#channel === undefined) return Promise.reject(this.#routing.refusal());
+    if (this.#channel === undefined) {
+      const { kind } = this.#contract;
+      return this.#routing.refused(type, { kind, name: this.#name, message });
+    }
     return this.#channel.send(type, message, argument, options);
   }
 }

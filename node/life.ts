@@ -41,6 +41,7 @@ export interface LifePorts
     | "connection"
     | "events"
     | "refs"
+    | "refusedTells"
     | "hosts"
     | "door"
     | "defects"
