@@ -21,7 +21,7 @@ import {
   stepLease,
 } from "./lease.ts";
 import { type LeaseTimes, missingMs } from "./lease_times.ts";
-import { incarnationCount, type NodeRecord } from "./protocol.ts";
+import { type Heard, incarnationCount, type NodeRecord } from "./protocol.ts";
 import type { Entry } from "./record_table.ts";
 
 /** What a lease needs around it. */
@@ -35,6 +35,8 @@ export interface LeasePorts {
   readonly generation: string;
   /** For tests: rules to break on purpose. */
   readonly defects?: ReadonlySet<string> | undefined;
+  /** Whom this node has heard, for its last record. */
+  readonly heard: () => readonly Heard[] | undefined;
   /** A renewal is acknowledged. */
   readonly onAcked: () => void;
   /** The lease is lost, for ever. Called once. */
@@ -156,7 +158,8 @@ export class LeaseDriver {
 
   async #write({ number, state, revision }: Extract<LeaseEffect, { type: "write" }>): Promise<void> {
     const nonce = attemptNonce(this.#record.incarnation, number);
-    const record = { ...this.#record, state, renewal: number, nonce };
+    const heard = state === "gone" ? this.#ports.heard() : undefined;
+    const record = { ...this.#record, state, renewal: number, nonce, ...(heard && { heard }) };
     const key = keys.node(record.node);
     try {
       const writing = this.#ports.bucket.nodes.write(key, revision || undefined, record);

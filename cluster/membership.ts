@@ -29,6 +29,7 @@ import { incarnationAfter, type NodeId, nodeId, type NodeRecord } from "./protoc
 import type { Entry } from "./record_table.ts";
 import type { Patience } from "./settle.ts";
 import { isFinal, View } from "./view.ts";
+import { Witness } from "./witness.ts";
 
 export type { NodeInfo } from "./node_info.ts";
 export type { MembershipEvent } from "./membership_events.ts";
@@ -55,6 +56,8 @@ const START_LEASES_MAX = 4;
 export class Membership {
   /** Whether this node may have effects right now. */
   readonly gate: Gate;
+  /** Whose gates this node may have kept open. */
+  readonly witness: Witness;
   readonly #ports: MembershipPorts;
   readonly #log: Log;
   readonly #times: ClusterTimes;
@@ -62,6 +65,8 @@ export class Membership {
   readonly #onView = new Set<(view: View, previous: View) => void>();
   readonly #onFenced = new Set<(reason: string) => void>();
   readonly #ending: (() => void)[] = [];
+  /** When each incarnation of the view was first seen. */
+  readonly #knownSince = new Map<string, { readonly incarnation: string; readonly at: number }>();
   #view: View = new View();
   #self: NodeId | undefined;
   #generation: string | undefined;
@@ -76,12 +81,13 @@ export class Membership {
     const { clock, transport, bucket, defects } = ports;
     const times = (this.#times = clusterTimes(ports.times));
     this.gate = new Gate({ ...times, clock, connected: transport.connected, defects });
+    this.witness = new Witness(times.graceMs);
     const assume = (record: NodeRecord) => this.#sawRecord(record);
     this.#deaths = new DeathWatch({ bucket, clock, log: this.#log, times, gate: this.gate, defects, assume });
     this.#ending.push(
       bucket.onNode((name, entry) => {
         if (entry) this.#sawNode(entry);
-        else this.#view = this.#view.without(name); // who is over concerns nobody any more
+        else this.#forget(name);
       }),
       bucket.onGeneration(({ generation }) => this.#sawGeneration(generation)),
       bucket.onWentBack(() => this.#lease?.wentBack()),
@@ -188,6 +194,12 @@ export class Membership {
     return this.#view.isUp(id);
   }
 
+  /** Since when that incarnation is known here, on the own monotonic clock; as of now if it is not. */
+  knownSince(id: NodeId): number {
+    const known = this.#knownSince.get(id.node);
+    return known?.incarnation === id.incarnation ? known.at : this.#ports.clock.now();
+  }
+
   /** Calls back at each change of the view. Returns a function that stops it. */
   onView(listener: (view: View, previous: View) => void): () => void {
     this.#onView.add(listener);
@@ -201,8 +213,8 @@ export class Membership {
   }
 
   /**
-   * Tells the cluster that this node is leaving, or has gone; resolves when that is written. After "gone" the gate is
-   * closed for ever and the lease is renewed no more.
+   * Tells the cluster that this node is leaving, or has gone; resolves when that is written. From "gone" on no probe is
+   * answered, and once it is written the gate is closed for ever and the lease is renewed no more.
    *
    * @throws {FencedError} if the lease is lost before
    * @throws {NodeStoppedError} if the membership is stopped before
@@ -210,6 +222,7 @@ export class Membership {
   async setState(state: "leaving" | "gone"): Promise<void> {
     if (!this.#lease)
       throw new TypeError(`Cannot set the state to "${state}": current membership has not joined`);
+    if (state === "gone") this.witness.close();
     await this.#lease.setState(state);
     if (state === "gone") this.gate.end("the node has gone");
   }
@@ -272,6 +285,7 @@ export class Membership {
         times: this.#times,
         generation: this.#generation ?? "",
         defects: this.#ports.defects,
+        heard: () => this.witness.lastWords(clock.now()),
         onAcked: () => this.#deaths.renewed(),
         onFenced: (reason) => this.#fenced(reason),
       },
@@ -292,8 +306,17 @@ export class Membership {
     const view = previous.with(record);
     if (view === previous) return;
     this.#view = view;
-    for (const event of membershipEvents(previous.get(record.node), record)) this.#ports.onEvent?.(event);
+    const { node, incarnation } = record;
+    if (previous.get(node)?.incarnation !== incarnation)
+      this.#knownSince.set(node, { incarnation, at: this.#ports.clock.now() });
+    for (const event of membershipEvents(previous.get(node), record)) this.#ports.onEvent?.(event);
     for (const listener of [...this.#onView]) listener(view, previous);
+  }
+
+  /** Its record was removed: who is over concerns nobody any more. */
+  #forget(name: string): void {
+    this.#view = this.#view.without(name);
+    if (this.#view.get(name) === undefined) this.#knownSince.delete(name);
   }
 
   #sawGeneration(generation: string): void {

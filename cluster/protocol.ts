@@ -16,6 +16,9 @@ export const SHARDS_MAX = 4_096;
 /** Most late actors that one shard may have. */
 export const LATE_MAX = 10_000;
 
+/** Most nodes that one that goes tells to have heard. */
+export const HEARD_MAX = 256;
+
 /** A node as owners, links and subjects name it: one that restarts under its name is somebody else. */
 export interface NodeId {
   readonly node: string;
@@ -47,7 +50,17 @@ export interface NodeRecord extends NodeId {
   readonly runtime: string;
   /** Grows with each write by the node itself. */
   readonly renewal: number;
+  /**
+   * Only of one that has gone: whose probes it has heard within the last grace. Afterwards it answered none. At most
+   * {@link HEARD_MAX}; missing if that is not known.
+   */
+  readonly heard?: readonly Heard[];
   readonly nonce: string;
+}
+
+/** A node whose probe another has heard, and so many milliseconds ago. */
+export interface Heard extends NodeId {
+  readonly agoMs: number;
 }
 
 /** How many shards a kind has: the same for the whole cluster, for ever. A power of two. */
@@ -139,6 +152,11 @@ export function incarnationCount(incarnation: string): number {
   return Number.parseInt(incarnation, 10);
 }
 
+/** True if records can name it: what came in with a message may be anything. */
+export function isNodeId(given: NodeId): boolean {
+  return id.safeParse(given).success;
+}
+
 /** True for a shard count that a kind may have: a power of two from 1 to {@link SHARDS_MAX}. */
 export function isShardCount(shards: number): boolean {
   return Number.isInteger(shards) && shards >= 1 && shards <= SHARDS_MAX && (shards & (shards - 1)) === 0;
@@ -171,6 +189,10 @@ const nodeSchema = z.object({
   protocol: z.array(z.int().min(1)).max(64),
   runtime: z.string().max(255),
   renewal: count,
+  heard: z
+    .array(z.object({ ...id.shape, agoMs: count }))
+    .max(HEARD_MAX)
+    .exactOptional(),
   nonce: word,
 });
 const kindSchema = z.object({ kind: word, shards, nonce: word });

@@ -12,7 +12,7 @@ import type { Clock, Timer } from "../platform/clock.ts";
 import { isPublishable, type NodeAddress, type Subjects } from "../transport/subjects.ts";
 import type { Incoming, Transport } from "../transport/transport.ts";
 import type { Membership } from "./membership.ts";
-import { type NodeId, nodeId, nodeKey } from "./protocol.ts";
+import { type NodeId, nodeId, nodeKey, sameNode } from "./protocol.ts";
 import {
   freshAt,
   neighboursOf,
@@ -45,7 +45,7 @@ export interface PulsePorts {
   readonly defects?: ReadonlySet<string>;
 }
 
-/** Most neighbours that one node probes with each beat. */
+/** Most neighbours that one node probes with each beat, and as many more while others come and go. */
 const NEIGHBOURS_MAX = 3;
 /** Most nodes' questions about one another that wait at once; more are not answered. */
 const FAVOURS_MAX = 64;
@@ -70,8 +70,6 @@ export class Pulse {
   readonly #ports: PulsePorts;
   readonly #suspicions = new Map<string, Suspicion>();
   readonly #questions = new Map<string, Question>();
-  /** When a probe of a node came in last, by its key: our answer may keep its gate open. */
-  readonly #heardAt = new Map<string, number>();
   #favours: Favour[] = [];
   #state: PulseState = STILL;
   #asked = 0;
@@ -120,21 +118,32 @@ export class Pulse {
 
   #beat(): void {
     const { membership, clock } = this.#ports;
-    const { freshMs, pulseMs, suspectMs, graceMs } = membership.times;
+    const { freshMs, pulseMs, suspectMs } = membership.times;
     const now = clock.now();
     this.#beatAt = now + pulseMs;
-    for (const [key, heardAt] of this.#heardAt) if (now - heardAt >= graceMs) this.#heardAt.delete(key);
+    membership.witness.forgetOld(now);
     this.#favours = this.#favours.filter(({ askedAt }) => now - askedAt < suspectMs);
     for (const [token, { askedAt }] of this.#questions)
       if (now - askedAt >= suspectMs) this.#questions.delete(token);
     for (const [key, { suspect }] of this.#suspicions)
       if (!membership.isMember(suspect)) this.#suspicions.delete(key);
-    const neighbours = neighboursOf(membership.self, membership.living, NEIGHBOURS_MAX).map(nodeId);
-    this.#handle({ type: "beat", now, neighbours });
+    this.#handle({ type: "beat", now, neighbours: this.#neighbours(now) });
     // in good time: what shows nothing may still be replaced by a renewal
     const aged = now - Math.max(freshAt(this.#state), membership.lastAckedSentAt) >= freshMs / 2;
     if (aged) membership.renewNow();
     this.#arm();
+  }
+
+  /**
+   * Those that come next by name; and those of them that would, if nobody had come lately: else many who come and go
+   * could stand between two nodes, and none of them stays for a grace.
+   */
+  #neighbours(now: number): NodeId[] {
+    const { membership } = this.#ports;
+    const { self, living, times } = membership;
+    const lasting = living.filter((one) => now - membership.knownSince(one) >= times.graceMs);
+    const next = neighboursOf(self, living, NEIGHBOURS_MAX);
+    return [...new Set([...next, ...neighboursOf(self, lasting, NEIGHBOURS_MAX)])].map(nodeId);
   }
 
   /** One timer: for the next beat, or for the end of a grace before it. */
@@ -167,9 +176,22 @@ export class Pulse {
     if (connected) this.#beat();
   }
 
-  /** Who has just gone is asked no more, and may have answered a suspect just before: every grace begins anew. */
+  /** Who has left is asked no more, and may have answered a suspect just before. */
   #viewChanged(view: View, previous: View): void {
-    if (view.hasGoneSince(previous) && !this.#ports.defects?.has("gone-forgotten")) this.#suspicions.clear();
+    if (this.#suspicions.size === 0 || this.#ports.defects?.has("gone-forgotten")) return;
+    for (const who of view.leftSince(previous)) {
+      for (const { suspect } of [...this.#suspicions.values()])
+        this.#suspect(suspect, { type: "left", who, heardAt: this.#heardAtLast(view, who, suspect) });
+    }
+  }
+
+  /** When one who has left heard the suspect last, on the own clock: at the latest. Who did not say it may have done so now. */
+  #heardAtLast(view: View, who: NodeId, suspect: NodeId): number | undefined {
+    const now = this.#ports.clock.now();
+    const record = view.get(who.node);
+    if (record?.incarnation !== who.incarnation || record.heard === undefined) return now;
+    const heard = record.heard.find((one) => sameNode(one, suspect));
+    return heard && now - heard.agoMs;
   }
 
   #handle(event: PulseEvent): void {
@@ -218,8 +240,7 @@ export class Pulse {
     const from = subjects.parseNode(reply);
     if (from?.channel !== "pulse") return;
     if (rest === "") {
-      this.#heard(from);
-      if (this.#mayVouch) transport.publish(reply, NOTHING);
+      if (this.#heard(from) && this.#mayVouch) transport.publish(reply, NOTHING);
       return;
     }
     const [node = "", incarnation = ""] = rest.split(".");
@@ -234,23 +255,18 @@ export class Pulse {
   get #mayVouch(): boolean {
     const { membership, clock, defects } = this.#ports;
     const sinceMs = clock.now() - membership.lastAckedSentAt;
+    if (membership.witness.isClosed) return false;
     return sinceMs < vouchesForMs(membership.times) || defects?.has("lapsed-vouches") === true;
   }
 
-  /** What we answer may reach it, though nothing that we send first does. */
-  #heard(from: NodeId): void {
+  /** What we answer may reach it, though nothing that we send first does. @returns whether it may be answered */
+  #heard(from: NodeId): boolean {
     const { membership, clock, defects } = this.#ports;
-    if (!membership.isMember(from)) return;
-    if (defects?.has("confirmed-by-one-503") || defects?.has("fence-on-one-503")) return;
-    this.#heardAt.set(nodeKey(from), clock.now());
+    if (!membership.isMember(from)) return membership.witness.heardStranger(from, clock.now());
+    if (defects?.has("confirmed-by-one-503") || defects?.has("fence-on-one-503")) return true;
+    membership.witness.heard(from, clock.now());
     this.#suspicions.delete(nodeKey(from));
-  }
-
-  /** Its gate counts from when it sent what we have answered, which was before we heard it. */
-  #mayBeOpen(id: NodeId): boolean {
-    const { membership, clock } = this.#ports;
-    const heardAt = this.#heardAt.get(nodeKey(id)) ?? Number.NEGATIVE_INFINITY;
-    return clock.now() - heardAt < membership.times.graceMs;
+    return true;
   }
 
   #favoursOf(about: NodeId, word: "answered" | "refused", sentAt: number): void {
@@ -259,7 +275,8 @@ export class Pulse {
       (one) => nodeKey(one.about) === nodeKey(about) && one.askedAt <= sentAt,
     );
     this.#favours = this.#favours.filter((one) => !ripe.includes(one));
-    if (word === "refused" && this.#mayBeOpen(about)) return; // silence is a veto: we are asked again
+    const { membership, clock } = this.#ports;
+    if (word === "refused" && membership.witness.mayKeepOpen(about, clock.now())) return; // silence is a veto: we are asked again
     for (const { answerTo } of ripe) this.#ports.transport.publish(`${answerTo}.${word}`, NOTHING);
   }
 

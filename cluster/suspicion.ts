@@ -4,7 +4,8 @@
  * That NATS knows no connection of a node is fast evidence, and weak: after a reset the node is back in a moment, still
  * owning its actors. So it counts only if it is seen at both ends of a grace, with no answer and no renewal in between,
  * and if every other living node sees it too, and has answered no probe of its for a grace: such an answer keeps a gate
- * open. Silence is a veto. What follows is still a compare-and-set, against
+ * open. Silence is a veto. Who leaves can be asked no more, and says instead whom it has heard within the last grace: of a
+ * suspect among them the grace counts from then. What follows is still a compare-and-set, against
  * the revision that was known before the grace began.
  *
  * ```text
@@ -24,7 +25,7 @@ export interface Suspicion {
   readonly suspect: NodeId;
   /** Of its record, before the first refusal was seen. */
   readonly revision: number;
-  /** When the first refusal was seen. */
+  /** When the first refusal was seen, or, if that was later, the last answer of one who has left since. */
   readonly sinceAt: number;
   /** When the latest refusal was seen. */
   readonly seenAt: number;
@@ -48,7 +49,12 @@ export type SuspicionEvent =
   /** Another node's own probe was refused too. */
   | { readonly type: "confirmed"; readonly by: NodeId }
   /** Another node was answered by the suspect. */
-  | { readonly type: "denied" };
+  | { readonly type: "denied" }
+  /**
+   * Another node has left. It may have answered the suspect until `heardAt`, on the own clock; `undefined`: not within the
+   * grace before it left.
+   */
+  | { readonly type: "left"; readonly who: NodeId; readonly heardAt: number | undefined };
 
 /** What is to be done. */
 export type SuspicionEffect =
@@ -66,11 +72,23 @@ export function stepSuspicion(
 ): Step {
   if (event.type === "refused") return onRefused(state, event, times, defects);
   if (!state || event.type === "denied") return [undefined];
-  const by = nodeKey(event.by);
-  if (!state.waiting.has(by)) return [state];
-  const waiting = new Set([...state.waiting].filter((one) => one !== by));
+  if (event.type === "confirmed") return settledWith(state, event.by);
+  const { who, heardAt = state.sinceAt } = event;
+  return heardAt > state.sinceAt ? [anew(state, heardAt)] : settledWith(state, who);
+}
+
+/** Nothing more has to be heard from that node. */
+function settledWith(state: Suspicion, id: NodeId): Step {
+  const key = nodeKey(id);
+  if (!state.waiting.has(key)) return [state];
+  const waiting = new Set([...state.waiting].filter((one) => one !== key));
   const next = { ...state, waiting };
   return waiting.size > 0 ? [next] : [next, { type: "fence", revision: state.revision }];
+}
+
+/** The grace counts from then, and who has confirmed before its end is asked again. */
+function anew(state: Suspicion, sinceAt: number): Suspicion {
+  return { ...state, sinceAt, askedAt: undefined, waiting: new Set() };
 }
 
 /** When the grace ends, and a probe is worth sending. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { incarnationCount, type NodeId, type NodeRecord } from "./protocol.ts";
+import { incarnationCount, type NodeId, nodeId, type NodeRecord } from "./protocol.ts";
 
 /**
  * One state of the member list. `version` grows with each change that means something to others than the lease, and
@@ -41,9 +41,16 @@ export class View {
     return record?.incarnation === id.incarnation && record.state === "up";
   }
 
-  /** Whether a node has left in order since that earlier view. */
-  hasGoneSince(earlier: View): boolean {
-    return this.nodes.some(({ node, state }) => state === "gone" && earlier.get(node)?.state !== "gone");
+  /** Incarnations that have left in order since that earlier view, or were followed by another before that was seen. */
+  leftSince(earlier: View): NodeId[] {
+    const left = this.nodes.flatMap((record) => {
+      const former = earlier.get(record.node);
+      if (former?.incarnation === record.incarnation && isFinal(former)) return [];
+      const followed =
+        former && !isFinal(former) && former.incarnation !== record.incarnation ? [former] : [];
+      return record.state === "gone" ? [...followed, record] : followed;
+    });
+    return left.map(nodeId);
   }
 
   /**

@@ -1,6 +1,6 @@
 /**
  * How long a shard is left alone after something about it has failed: doubled each time, and never the same twice, so
- * that nodes that disagree do not meet again and again.
+ * that nodes that disagree do not meet again and again. What failed with one target delays nothing with another.
  *
  * @module
  */
@@ -8,13 +8,20 @@ import type { Clock } from "../platform/clock.ts";
 import type { Random } from "../platform/random.ts";
 import type { HandoffSettings } from "./settings.ts";
 
+interface Pause {
+  readonly notBefore: number;
+  readonly delayMs: number;
+  /** With whom it failed; empty for what concerns nobody else. */
+  readonly target: string;
+}
+
 /** See the module's text. Times are milliseconds on the clock. */
 export class Backoff {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #settings: HandoffSettings;
   readonly #once: boolean;
-  readonly #byKey = new Map<string, { readonly notBefore: number; readonly delayMs: number }>();
+  readonly #byKey = new Map<string, Pause>();
 
   /** @param defects for tests: rules to break on purpose */
   constructor(
@@ -30,19 +37,25 @@ export class Backoff {
   }
 
   /** Whether it may be tried. */
-  isOver(key: string): boolean {
-    return (this.#byKey.get(key)?.notBefore ?? 0) <= this.#clock.now();
+  isOver(key: string, target = ""): boolean {
+    return (this.#of(key, target)?.notBefore ?? 0) <= this.#clock.now();
   }
 
   /** It failed. */
-  more(key: string): void {
+  more(key: string, target = ""): void {
     const { retryMinMs, retryMaxMs } = this.#settings;
-    const former = this.#byKey.get(key)?.delayMs ?? retryMinMs / 2;
+    const former = this.#of(key, target)?.delayMs ?? retryMinMs / 2;
     const delayMs = Math.min(retryMaxMs, former * 2);
     this.#byKey.set(key, {
+      target,
       delayMs,
       notBefore: this.#once ? Infinity : this.#clock.now() + delayMs * (0.75 + this.#random.next() / 2),
     });
+  }
+
+  #of(key: string, target: string): Pause | undefined {
+    const pause = this.#byKey.get(key);
+    return pause?.target === target ? pause : undefined;
   }
 
   /** It went well. */

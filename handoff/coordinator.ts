@@ -6,7 +6,7 @@
  */
 import { Room } from "../actors/room.ts";
 import { AbortedError } from "../errors.ts";
-import { type NodeId, sameNode, type ShardRecord } from "../cluster/protocol.ts";
+import { type NodeId, nodeKey, sameNode, type ShardRecord } from "../cluster/protocol.ts";
 import type { IsOver } from "../cluster/shard_changes.ts";
 import type { ShardMoved } from "../events.ts";
 import { Backoff } from "./backoff.ts";
@@ -19,6 +19,7 @@ import { ParkingPlace } from "./parking.ts";
 import { Placements } from "./placements.ts";
 import { planShard, type Step } from "./plan.ts";
 import type { HandoffPorts } from "./ports.ts";
+import { type Proposal, settlesAt } from "./proposal.ts";
 import { Reception } from "./reception.ts";
 import { ReconcileLoop } from "./reconcile_loop.ts";
 import type { MoveEnd } from "./move.ts";
@@ -56,7 +57,7 @@ export class Coordinator {
     this.#chunks = new Chunks(ports);
     this.#parking = new ParkingPlace(ports, this.#chunks);
     this.#claims = new Claims(ports, this.#parking);
-    this.#placements = new Placements(ports.membership);
+    this.#placements = new Placements(ports.membership, ports.clock, ports.settings);
     this.#backoff = new Backoff(ports.clock, ports.random, ports.settings, ports.defects);
     this.#loop = new ReconcileLoop(ports.clock, ports.settings, () => this.#reconcile());
     this.#reception = new Reception(ports, incoming, () => this.soon());
@@ -123,7 +124,6 @@ export class Coordinator {
   }
 
   #viewChanged(): void {
-    this.#loop.viewChanged();
     for (const move of this.#sources.values()) move.look();
     this.#reception.lookAll();
     this.soon();
@@ -144,12 +144,13 @@ export class Coordinator {
     for (const [kind, hosted] of this.#ports.hosts) {
       const plan = this.#placements.of(hosted.contract);
       for (let shard = 0; shard < hosted.contract.shards; shard++)
-        this.#reconcileShard(kind, shard, plan[shard]);
+        this.#reconcileShard(kind, shard, plan[shard] as Proposal);
     }
     this.arrivals.look();
   }
 
-  #reconcileShard(kind: string, shard: number, desired: NodeId | undefined): void {
+  #reconcileShard(kind: string, shard: number, proposal: Proposal): void {
+    const { owner: desired } = proposal;
     const key = keyOf(kind, shard);
     if (this.#sources.has(key) || this.#reception.has(kind, shard) || this.#claiming.has(key)) return;
     const { self, ownership, membership, table, hosts } = this.#ports;
@@ -163,20 +164,42 @@ export class Coordinator {
       redirects && wanted && !served
         ? ({ do: "claim" } as const)
         : planShard({ self, record, desired, isOver, stateVersion, served, leaving: this.#leaving });
-    if (step.do !== "nothing" && this.#mayAct(step, kind, key)) this.#act(step, kind, shard);
+    if (step.do !== "nothing" && this.#mayAct(step, kind, key, proposal)) this.#act(step, kind, shard);
   }
 
-  /** Paced, and not before the view has settled: ten nodes that join are one plan. */
-  #mayAct(step: Step, kind: string, key: string): boolean {
+  /** Paced, and not before the proposal has settled. */
+  #mayAct(step: Step, kind: string, key: string, proposal: Proposal): boolean {
     const { settings, membership } = this.#ports;
-    if (!this.#backoff.isOver(key)) return false;
+    if (!this.#backoff.isOver(key, targetOf(step))) return false;
     if (step.do === "reclaim") return true;
     if (step.do === "move" || step.do === "park") {
-      const settled = this.#leaving || this.#loop.isSettledFor(settings.settleMs);
-      const mayMove = this.#sources.size < settings.movesAtOnce;
-      return settled && mayMove && membership.lastRenewalTookMs < settings.renewalMaxMs;
+      const settled = this.#leaving || this.#isSettled(proposal, settings.settleMs);
+      return (
+        settled && this.#mayMoveTo(targetOf(step)) && membership.lastRenewalTookMs < settings.renewalMaxMs
+      );
     }
-    return this.#loop.isSettledFor(settings.claimSettleMs) && this.#claimsOf(kind) < CLAIMS_AT_ONCE;
+    return this.#isSettled(proposal, settings.claimSettleMs) && this.#claimsOf(kind) < CLAIMS_AT_ONCE;
+  }
+
+  /** A target that does not answer holds up the moves to itself only. */
+  #mayMoveTo(target: string): boolean {
+    let underWay = 0;
+    for (const { plan, isUnanswered } of this.#sources.values()) {
+      if (!isUnanswered) underWay++;
+      else if (nameOf(plan.to) === target) return false;
+    }
+    return underWay < this.#ports.settings.movesAtOnce;
+  }
+
+  /** If it is not settled yet, it is looked at again as soon as it is. */
+  #isSettled(proposal: Proposal, calmMs: number): boolean {
+    const { clock, membership, settings } = this.#ports;
+    const { owner } = proposal;
+    const knownAt = owner === undefined ? 0 : membership.knownSince(owner);
+    const dueAt = settlesAt(proposal, calmMs, knownAt, settings);
+    if (clock.now() >= dueAt) return true;
+    this.#loop.at(dueAt);
+    return false;
   }
 
   #claimsOf(kind: string): number {
@@ -252,7 +275,7 @@ export class Coordinator {
       this.#ports.events.emit(end.report);
     } else {
       this.journal.kept++;
-      this.#backoff.more(key);
+      this.#backoff.more(key, nameOf(to));
       const { kind, shard: number } = shard;
       const target = to === "bucket" ? "parked" : to.node;
       this.#ports.events.emit({ type: "move-kept", kind, shard: number, to: target, reason: end.reason });
@@ -264,6 +287,16 @@ export class Coordinator {
 /** Only under defects: whether a third node takes a moving shard. */
 function isRedirected({ owner }: ShardRecord, isOver: IsOver, defects: ReadonlySet<string>): boolean {
   return defects.has("moves-redirected") || (defects.has("third-node-claims") && isOver(owner));
+}
+
+/** Whom a step needs, for the pauses after it has failed; empty for what needs nobody. */
+function targetOf(step: Step): string {
+  if (step.do === "park") return nameOf("bucket");
+  return step.do === "move" ? nameOf(step.to) : "";
+}
+
+function nameOf(to: NodeId | "bucket"): string {
+  return to === "bucket" ? to : nodeKey(to);
 }
 
 function keyOf(kind: string, shard: number): string {

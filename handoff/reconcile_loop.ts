@@ -1,5 +1,5 @@
 /**
- * When a coordinator looks: at a steady beat, shortly after a change, and as soon as the view counts as settled.
+ * When a coordinator looks: at a steady beat, shortly after a change, and when something that it waits for is due.
  *
  * @module
  */
@@ -14,22 +14,20 @@ export class ReconcileLoop {
   readonly #clock: Clock;
   readonly #settings: HandoffSettings;
   readonly #reconcile: () => void;
-  #viewAt: number;
   #beat: Timer | undefined;
   #gather: Timer | undefined;
-  #settled: Timer[] = [];
+  #due: Timer | undefined;
+  #dueAt: number = Infinity;
   #stopped = false;
 
   constructor(clock: Clock, settings: HandoffSettings, reconcile: () => void) {
     this.#clock = clock;
     this.#settings = settings;
     this.#reconcile = reconcile;
-    this.#viewAt = clock.now();
   }
 
   start(): void {
     this.#armBeat();
-    this.#armSettled();
     this.soon();
   }
 
@@ -41,7 +39,7 @@ export class ReconcileLoop {
     this.#stopped = true;
     this.#beat?.cancel();
     this.#gather?.cancel();
-    for (const timer of this.#settled) timer.cancel();
+    this.#due?.cancel();
   }
 
   /** Looks shortly. */
@@ -53,15 +51,15 @@ export class ReconcileLoop {
     });
   }
 
-  /** The view is another one: it has to settle anew. */
-  viewChanged(): void {
-    this.#viewAt = this.#clock.now();
-    this.#armSettled();
-  }
-
-  /** Whether the view has been the same for so many milliseconds. */
-  isSettledFor(ms: number): boolean {
-    return this.#clock.now() - this.#viewAt >= ms;
+  /** Looks at that time too, and not only at the next beat. */
+  at(time: number): void {
+    if (this.#stopped || time >= this.#dueAt) return;
+    this.#due?.cancel();
+    this.#dueAt = time;
+    this.#due = this.#clock.after(Math.max(0, time - this.#clock.now()), () => {
+      this.#dueAt = Infinity;
+      this.soon();
+    });
   }
 
   #armBeat(): void {
@@ -69,13 +67,5 @@ export class ReconcileLoop {
       this.#reconcile();
       if (!this.#stopped) this.#armBeat();
     });
-  }
-
-  /** Looks as soon as the view counts as settled, and not only at the next beat. */
-  #armSettled(): void {
-    if (this.#stopped) return;
-    for (const timer of this.#settled) timer.cancel();
-    const waitsMs = [this.#settings.claimSettleMs, this.#settings.settleMs];
-    this.#settled = waitsMs.map((ms) => this.#clock.after(ms, () => this.soon()));
   }
 }

@@ -6,10 +6,12 @@
 
 /** See {@link HANDOFF_DEFAULTS} for the values. */
 export interface HandoffSettings {
-  /** Milliseconds without a change of the view before shards move towards it: ten nodes that join are one plan. */
+  /** Milliseconds for which a shard is proposed to the same node before it moves there: ten nodes that join are one plan. */
   readonly settleMs: number;
-  /** The same before shards that nobody owns are claimed. */
+  /** The same before a shard that nobody owns is claimed. */
   readonly claimSettleMs: number;
+  /** Milliseconds after which a shard whose proposal does not hold still moves all the same, to a node known for `settleMs`. */
+  readonly settleMaxMs: number;
   /** Milliseconds that running handlers get to end before their actors become late. */
   readonly drainMs: number;
   /** Moves that one node gives away at once, and that it accepts at once. */
@@ -44,6 +46,7 @@ export interface HandoffSettings {
 export const HANDOFF_DEFAULTS: HandoffSettings = {
   settleMs: 1_000,
   claimSettleMs: 50,
+  settleMaxMs: 3_000,
   drainMs: 50,
   movesAtOnce: 4,
   repeatMs: 250,

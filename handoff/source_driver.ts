@@ -59,6 +59,12 @@ export class SourceMove {
     return this.#state;
   }
 
+  /** Whether the target was asked a while ago and has said nothing. Nothing has stopped for that. */
+  get isUnanswered(): boolean {
+    const { clock, settings } = this.#ports;
+    return this.#state.at === "offering" && clock.now() - this.#startedAt >= settings.repeatMs;
+  }
+
   start(): void {
     this.#arm();
     this.#enter(begin(this.plan.to === "bucket" ? "bucket" : "node"));

@@ -58,6 +58,26 @@ class Cluster extends SimulatedCluster {
       .map(({ node }) => node);
   }
 
+  /** So many callers at once, which host nothing, join and leave in order, over and over, until this is disposed. */
+  comeAndGo(
+    names: readonly string[],
+    livesMs: number,
+    pauseMs: number,
+  ): Disposable & { readonly lives: number } {
+    const churn = { lives: 0, over: false, [Symbol.dispose]: () => void (churn.over = true) };
+    const run = async (name: string) => {
+      for (let i = 0; !churn.over; i++) {
+        await this.starting(`${name}-${i}`, []);
+        await this.sleep(livesMs);
+        await this.leaving(`${name}-${i}`);
+        churn.lives++;
+        await this.sleep(pauseMs);
+      }
+    };
+    for (const name of names) void run(name);
+    return churn;
+  }
+
   /** Every actor answers; one whose owner was lost with the question is asked again. */
   async answers(from: string): Promise<void> {
     const asked = NAMES.map(async (name) => {
@@ -111,6 +131,30 @@ describe("a node that is killed", () => {
     await cluster.answers("a");
     expect(cluster.clock.now() - killedAt).toBeLessThan(3_000);
   });
+
+  for (const [words, names, livesMs] of [
+    ["a caller comes and goes", ["job"], 100],
+    ["a caller comes and goes that stays for a while", ["job"], 900],
+    ["callers come and go that stand between it and those who stay", ["u", "v", "w", "x", "y"], 1_200],
+  ] as const) {
+    test(`is replaced within 3 s also while ${words}`, async () => {
+      await using cluster = new Cluster(21);
+      await cluster.up("a", "b", "z");
+      using churn = cluster.comeAndGo(names, livesMs, 600);
+      await cluster.advance(3_000);
+      for (const round of [1, 2, 3]) {
+        cluster.events.length = 0;
+        const lives = churn.lives;
+        const killedAt = cluster.clock.now();
+        cluster.crash("z");
+        await cluster.until(`death ${round}`, () => cluster.told("node-lost").includes("a"), 3_400);
+        expect(cluster.clock.now() - killedAt).toBeGreaterThan(2_400);
+        expect(churn.lives).toBeGreaterThan(lives);
+        await cluster.start("z", [hostLedger(steering(), ledger({ shards: SHARDS }))]);
+        await cluster.advance(3_000);
+      }
+    });
+  }
 
   test("is replaced only when its lease has run out, if one of the others does not confirm", async () => {
     await using cluster = new Cluster(4);

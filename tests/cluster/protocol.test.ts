@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import {
+  HEARD_MAX,
   incarnationAfter,
   incarnationCount,
   LATE_MAX,
@@ -20,6 +21,13 @@ describe("recordCodec()", () => {
     const record = nodeRecord(id("a"));
     expect(codec.decodeNode(values.encode({ ...record, later: 1 }))).toEqual(record);
     expect(codec.decodeNode(codec.encodeNode(record))).toEqual(record);
+  });
+
+  test("decodeNode() gives back whom one that has gone has heard, and refuses more than may be told", () => {
+    const heard = (count: number) => Array.from({ length: count }, (_, i) => ({ ...id(`n${i}`), agoMs: i }));
+    const gone = (count: number) => ({ ...nodeRecord(id("a"), "gone"), heard: heard(count) });
+    expect(codec.decodeNode(codec.encodeNode(gone(HEARD_MAX)))).toEqual(gone(HEARD_MAX));
+    expect(() => codec.decodeNode(codec.encodeNode(gone(HEARD_MAX + 1)))).toThrow(DecodeError);
   });
 
   test("decodeShard() gives back the record when it is owned, moving or parked", () => {

@@ -80,6 +80,44 @@ describe("stepSuspicion()", () => {
     expect(observer.step({ type: "confirmed", by: B })).toEqual([]);
   });
 
+  describe("when another leaves", () => {
+    const left = (heardAt: number | undefined) => ({ type: "left", who: B, heardAt }) as const;
+
+    test("waits no more for its word, if it has not heard the suspect", () => {
+      const observer = new Observer();
+      observer.refusedUntil(2_501);
+      expect(observer.refused(2_501)).toEqual(["ask b", "ask c"]);
+      expect(observer.step({ type: "confirmed", by: C })).toEqual([]);
+      expect(observer.step(left(undefined))).toEqual(["fence at 9"]);
+    });
+
+    test("goes on as before, if what it heard was before the first refusal", () => {
+      const observer = new Observer();
+      observer.refusedUntil(2_000, {}, 500);
+      expect(observer.step(left(400))).toEqual([]);
+      observer.refusedUntil(3_001, { others: [C] }, 2_000);
+      expect(observer.refused(3_001, { others: [C] })).toEqual(["ask c"]);
+    });
+
+    test("counts the grace from what it heard last, and asks those again who have confirmed before", () => {
+      const observer = new Observer();
+      observer.refusedUntil(2_501);
+      expect(observer.refused(2_501)).toEqual(["ask b", "ask c"]);
+      expect(observer.step({ type: "confirmed", by: C })).toEqual([]);
+      expect(observer.step(left(2_000))).toEqual([]);
+      expect(observer.step({ type: "confirmed", by: C })).toEqual([]);
+      expect(observer.refusedUntil(4_501, { others: [C] }, 2_600)).toEqual([]);
+      expect(observer.refused(4_501, { others: [C] })).toEqual(["ask c"]);
+      expect(observer.step({ type: "confirmed", by: C })).toEqual(["fence at 9"]);
+    });
+
+    test("says nothing of one who is not suspected", () => {
+      const observer = new Observer();
+      expect(observer.step(left(5))).toEqual([]);
+      expect(observer.state).toBeUndefined();
+    });
+  });
+
   test("with the defect of each rule breaks that rule", () => {
     expect(new Observer("fence-on-one-503").refused(1, { others: [] })).toEqual(["fence at 9"]);
     const alone = new Observer("fence-without-confirmation");

@@ -36,6 +36,29 @@ describe("View", () => {
   });
 });
 
+describe("leftSince()", () => {
+  const names = (earlier: View, later: View) =>
+    later.leftSince(earlier).map(({ incarnation }) => incarnation);
+  const of = (...records: Parameters<View["with"]>[0][]) =>
+    records.reduce((view, record) => view.with(record), new View());
+
+  test("gives those who have gone, and those who are followed by another without having been seen to go", () => {
+    const before = of(nodeRecord(id("a")), nodeRecord(id("b")), nodeRecord(id("c"), "gone"));
+    expect(names(before, before)).toEqual([]);
+    expect(names(before, before.with(nodeRecord(id("a"), "leaving")))).toEqual([]);
+    expect(names(before, before.with(nodeRecord(id("a"), "gone")))).toEqual(["1-a"]);
+    expect(names(before, before.with(nodeRecord(id("b", 2))))).toEqual(["1-b"]);
+    expect(names(before, before.with(nodeRecord(id("b", 2), "gone")))).toEqual(["1-b", "2-b"]);
+    expect(names(before, before.with(nodeRecord(id("c", 2))))).toEqual([]);
+    expect(names(before, before.with(nodeRecord(id("d"), "gone")))).toEqual(["1-d"]);
+  });
+
+  test("gives none whose death is proven: nobody is answered by the dead", () => {
+    const before = of(nodeRecord(id("a")));
+    expect(names(before, before.with(nodeRecord(id("a"), "dead")))).toEqual([]);
+  });
+});
+
 describe("membershipEvents()", () => {
   const types = (...records: Parameters<typeof membershipEvents>) =>
     membershipEvents(...records).map(({ type, incarnation }) => `${type} ${incarnation}`);

@@ -210,8 +210,8 @@ const TABLE: readonly (readonly [rule: string, ...rows: Row[]])[] = [
     [
       "gone-forgotten",
       "unwitnessed",
-      40,
-      "a node that has answered the suspect, and left, is not thought of any more when the others are asked",
+      174,
+      "what a node that leaves says of whom it has heard is not heeded when the others are asked about one of those",
     ],
     [
       "confirmed-by-one-503",
