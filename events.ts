@@ -98,6 +98,8 @@ export type NodeEventBody =
   | { readonly type: "rejected-input"; readonly subject: string; readonly error: ErrorData }
   /** The server refused a subject for want of a permission; told once a second at most, `permissionsRefused` counts all. */
   | { readonly type: "permission-denied"; readonly error: ErrorData }
+  /** The process that started this one has ended: signals that are sent to it do not come here. Told where signals are followed. */
+  | { readonly type: "parent-ended"; readonly pid: number }
   /** A listener was too slow: this many events were dropped before the next one. */
   | { readonly type: "events-dropped"; readonly count: number };
 

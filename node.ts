@@ -23,8 +23,9 @@ import { checkOption, settingsWith } from "./node/settings.ts";
 import { systemClock } from "./platform/clock.ts";
 import { silentLog } from "./platform/log.ts";
 import { systemRandom } from "./platform/random.ts";
+import { watchParent } from "./platform/parent.ts";
 import { exitProcess, processTag } from "./platform/runtime.ts";
-import { onShutdownSignal } from "./platform/signals.ts";
+import { followShutdown, hearsSignals, SIGNAL_STATUS } from "./platform/signals.ts";
 import { memoryTransport } from "./transport/memory.ts";
 import { checkIdentifier } from "./transport/subjects.ts";
 import type { Connection } from "./transport/transport.ts";
@@ -100,6 +101,10 @@ class Node implements ActorNode, Routing {
   #parts: Parts | undefined;
   #rejoin: Rejoin | undefined;
   #leaving: Promise<LeaveReport> | undefined;
+  /** Its first life is joining; never rejects. */
+  #starting: Promise<void> | undefined;
+  /** The process ends as soon as it has left. */
+  #signalled = false;
   #stopping: Promise<void> | undefined;
   #unfollowSignals: () => void = () => {};
   /** Why nothing can be sent; `undefined` while a life is joined. */
@@ -126,8 +131,20 @@ class Node implements ActorNode, Routing {
   }
 
   async start(): Promise<void> {
-    this.#parts = await this.#life.start();
     if (this.#options.signals ?? this.#ports.connection.type !== "memory") this.#followSignals();
+    const starting = this.#life.start();
+    this.#starting = starting.then(
+      () => {},
+      () => {},
+    );
+    try {
+      this.#parts = await starting;
+    } catch (error) {
+      await this.#leaving; // by a signal: it ends the process
+      throw error;
+    } finally {
+      this.#starting = undefined;
+    }
   }
 
   #newLife(): Life {
@@ -136,14 +153,33 @@ class Node implements ActorNode, Routing {
   }
 
   #followSignals(): void {
-    const { log } = this.#ports;
-    this.#unfollowSignals = onShutdownSignal((signal) => {
-      log.info("leaving the cluster", { node: this.name, signal });
-      void this.leave().then((report) => {
-        log.info("left the cluster", { node: this.name, ...report });
-        exitProcess(0);
+    const { log, clock, events } = this.#ports;
+    if (!hearsSignals())
+      log.warn("A node in a worker hears no signals under Bun: listen in the main thread, and let it leave", {
+        node: this.name,
       });
+    const unwatch = watchParent(clock, (pid) => {
+      log.warn("The process that started this one has ended: signals sent to it do not come here", { pid });
+      events.emit({ type: "parent-ended", pid });
     });
+    const unfollow = followShutdown(clock, {
+      leave: (signal) => {
+        log.info("leaving the cluster", { node: this.name, signal });
+        this.#signalled = true;
+        void this.leave().then((report) => {
+          log.info("left the cluster", { node: this.name, ...report });
+          exitProcess(0);
+        });
+      },
+      atOnce: (signal) => {
+        log.warn("ending at once: a second signal", { node: this.name, signal });
+        exitProcess(SIGNAL_STATUS[signal] ?? 1);
+      },
+    });
+    this.#unfollowSignals = () => {
+      unwatch();
+      unfollow();
+    };
   }
 
   get #joined(): Parts {
@@ -241,6 +277,7 @@ class Node implements ActorNode, Routing {
     const { clock } = this.#ports;
     const startedAt = clock.now();
     let report: LeaveReport = { moved: 0, parked: 0, late: 0, recovered: 0, leftOver: 0, durationMs: 0 };
+    if (this.#starting) await this.#startEnds(this.#starting, deadlineMs);
     if (this.#rejoin) await this.#rejoinEnds(this.#rejoin, deadlineMs);
     if (this.router !== undefined)
       report = await leaveCluster(this.#joined, clock, Math.max(0, startedAt + deadlineMs - clock.now()));
@@ -248,12 +285,22 @@ class Node implements ActorNode, Routing {
     return report;
   }
 
+  /** Nobody waits for a name any more. What is written already is carried through. */
+  async #startEnds(starting: Promise<void>, withinMs: number): Promise<void> {
+    this.#life.giveUpJoining();
+    await this.#inTime(starting, withinMs);
+  }
+
   /** A life that is just joining must not be left behind in the records as one that is up. */
   async #rejoinEnds(rejoin: Rejoin, withinMs: number): Promise<void> {
+    rejoin.stop();
+    await this.#inTime(rejoin.ended, withinMs);
+  }
+
+  async #inTime(end: Promise<unknown>, withinMs: number): Promise<void> {
     const { promise: late, resolve } = Promise.withResolvers<void>();
     const timer = this.#ports.clock.after(withinMs, resolve);
-    rejoin.stop();
-    await Promise.race([rejoin.ended, late]);
+    await Promise.race([end, late]);
     timer.cancel();
   }
 
@@ -270,13 +317,13 @@ class Node implements ActorNode, Routing {
     this.#refusal = refusal;
     this.#rejoin?.stop();
     this.#life.end(refusal);
-    this.#unfollowSignals();
     this.#ports.events.close();
     try {
       await this.#ports.connection.close();
     } catch (error) {
       this.#ports.log.error("The connection did not close in order", { node: this.name, error });
     }
+    if (!this.#signalled) this.#unfollowSignals();
     this.#stopped.resolve();
   }
 

@@ -72,6 +72,8 @@ export class Membership {
   #generation: string | undefined;
   #lease: LeaseDriver | undefined;
   #fencedFor: string | undefined;
+  /** Nobody wants it to join any more. */
+  #unwanted = false;
   #stopped = false;
 
   /** @throws {ConfigurationError} for times that contradict one another */
@@ -107,13 +109,15 @@ export class Membership {
     const endAt = clock.now() + this.#times.leaseMs * START_LEASES_MAX;
     const over = () => this.#stopped || this.#fencedFor !== undefined || clock.now() >= endAt;
     const patience = { giveUp: over };
+    /** Until the own record is on its way: what may be written is carried through. */
+    const waiting = { giveUp: () => this.#unwanted || over() };
     try {
-      this.#generation = await agreeOnGeneration(bucket, random, patience);
+      this.#generation = await agreeOnGeneration(bucket, random, waiting);
       bucket.enter(this.#generation);
       await bucket.start();
-      for (const kind of info.kinds) await agreeOnKind(bucket, kind, patience);
+      for (const kind of info.kinds) await agreeOnKind(bucket, kind, waiting);
       this.#followTransport();
-      const ports = { bucket, clock, times: this.#times, patience, defects };
+      const ports = { bucket, clock, times: this.#times, patience: waiting, defects };
       await takeName(info.name, info.former, ports, (former) => this.#join(info, former, patience));
       // after the own record was written: from now on the lease tells if it is missing
       await confirmGeneration(this.#generation, bucket, random, patience);
@@ -123,6 +127,11 @@ export class Membership {
       this.stop();
       throw error;
     }
+  }
+
+  /** Waits for no name and no answer any more, unless its own record is on its way: then the start is carried through. */
+  giveUpJoining(): void {
+    this.#unwanted = true;
   }
 
   /** Who this node is. @throws {TypeError} before it has joined */

@@ -39,7 +39,10 @@ export interface NodeOptions {
    * connection, or stop. Default "rejoin".
    */
   readonly onFenced?: "rejoin" | "stop";
-  /** Whether SIGTERM and SIGINT make it leave and then end the process. Default: true but in memory. */
+  /**
+   * Whether SIGTERM, SIGINT and SIGHUP make it leave and then end the process, from the beginning of its start on. A further
+   * one within 2 s is the same wish; a later one ends the process at once. Default: true but in memory.
+   */
   readonly signals?: boolean;
   /** Milliseconds that a leave may take unless it says otherwise. Default 25,000: Kubernetes gives 30 s. */
   readonly leaveDeadlineMs?: number;

@@ -66,6 +66,8 @@ export class Life {
   #parts: Parts | undefined;
   #membership: Membership | undefined;
   #sweep: Timer | undefined;
+  /** Nobody wants it to join any more. */
+  #unwanted = false;
   #over = false;
 
   constructor(ports: LifePorts, onFenced: (reason: string) => void) {
@@ -100,7 +102,7 @@ export class Life {
     const records = await connection.records(bucketOf(cluster));
     const parking = await connection.records(`${bucketOf(cluster)}-parked`);
     const store = await this.#store();
-    if (this.#over) throw overError();
+    if (this.#over || this.#unwanted) throw overError();
     const bucket = new ClusterBucket({ records, clock, random, log, defects });
     const ownership = new Ownership(bucket);
     const membership = new Membership({
@@ -138,6 +140,12 @@ export class Life {
     cleaner.start();
     this.#begin(this.#parts, new LostPeers(this.#parts, bucket, log));
     return this.#parts;
+  }
+
+  /** Joins only if that is written already; else `start` rejects soon. */
+  giveUpJoining(): void {
+    this.#unwanted = true;
+    this.#membership?.giveUpJoining();
   }
 
   /** A bucket of its own, which is made only where something is stored. */

@@ -9,10 +9,10 @@
 import { ConfigurationError } from "../errors.ts";
 import { ClusterBucket } from "../cluster/bucket.ts";
 import { startChild } from "../platform/child.ts";
-import { systemClock } from "../platform/clock.ts";
+import { type Clock, systemClock } from "../platform/clock.ts";
 import { systemRandom } from "../platform/random.ts";
 import { exitProcess, TAG_VARIABLE } from "../platform/runtime.ts";
-import { onEverySignal } from "../platform/signals.ts";
+import { followShutdown } from "../platform/signals.ts";
 import { bucketOf, checkIdentifier } from "../transport/subjects.ts";
 import type { NodeSupervisor, SupervisorOptions } from "./options.ts";
 import type { RestartTimes } from "./restarts.ts";
@@ -66,8 +66,13 @@ export async function superviseNode(options: SupervisorOptions): Promise<NodeSup
     await connection.close();
     throw error;
   }
-  await supervisor.start();
-  if (options.signals ?? true) followSignals(supervisor);
+  const unfollow = options.signals === false ? () => {} : followSignals(supervisor, clock);
+  try {
+    await supervisor.start();
+  } catch (error) {
+    unfollow();
+    throw error;
+  }
   return supervisor;
 }
 
@@ -89,11 +94,15 @@ function tell(
   }
 }
 
-/** The first is passed on, and so is every further one: a node that hangs in its leave ends by the second. */
-function followSignals(supervisor: Supervisor): void {
-  const stop = onEverySignal(["SIGTERM", "SIGINT", "SIGHUP"], (signal) => {
-    supervisor.signal(signal === "SIGHUP" ? "SIGTERM" : signal);
-    void supervisor.whenEnded.then(exitProcess);
+/** The first wish is passed on, and a later one ends the child at once, also one that hangs. */
+function followSignals(supervisor: Supervisor, clock: Clock): () => void {
+  const unfollow = followShutdown(clock, {
+    leave(signal) {
+      supervisor.signal(signal === "SIGHUP" ? "SIGTERM" : signal);
+      void supervisor.whenEnded.then(exitProcess);
+    },
+    atOnce: () => supervisor.kill(),
   });
-  void supervisor.whenEnded.then(stop);
+  void supervisor.whenEnded.then(unfollow);
+  return unfollow;
 }

@@ -26,7 +26,7 @@ export interface SupervisorOptions {
   readonly killAfterMs?: number;
   /**
    * Whether SIGTERM, SIGINT and SIGHUP are passed on to the child (the last as SIGTERM), and this process ends with it,
-   * with its status. Default true.
+   * with its status. A further one within 2 s is the same wish; a later one kills the child. Default true.
    */
   readonly signals?: boolean;
   /** Told of everything that happens, at once. What it throws is ignored. */

@@ -21,7 +21,7 @@ import { pause } from "../cluster/settle.ts";
 import type { Child, ChildCommand, ChildExit } from "../platform/child.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Random } from "../platform/random.ts";
-import type { ShutdownSignal } from "../platform/signals.ts";
+import { type ShutdownSignal, SIGNAL_STATUS } from "../platform/signals.ts";
 import type { NodeSupervisor, SupervisorEvent } from "./options.ts";
 import { restartDelayMs, type RestartTimes } from "./restarts.ts";
 
@@ -45,14 +45,6 @@ export interface SupervisorPorts {
 
 /** A restart waits this long at most for the fence of the former child: its name is free when that is written. */
 const FENCE_WAIT_MS = 2_000;
-/** By the numbers of a shell: a process that was ended by a signal has 128 and the signal's. */
-const SIGNAL_STATUS: Readonly<Record<string, number>> = {
-  SIGHUP: 129,
-  SIGINT: 130,
-  SIGKILL: 137,
-  SIGTERM: 143,
-};
-
 interface Running {
   readonly child: Child;
   readonly tag: string;
@@ -104,6 +96,12 @@ export class Supervisor implements NodeSupervisor {
     if (this.#told === this.#running) return;
     this.#told = this.#running;
     void this.#killIfItStays(this.#running);
+  }
+
+  /** Ends the child at once; there will be no further one. */
+  kill(): void {
+    this.#stop.abort();
+    this.#running?.child.signal("SIGKILL");
   }
 
   stop(): Promise<number> {

@@ -72,6 +72,10 @@ class SupervisorProcess {
     if (this.#process.pid !== undefined && this.#isRunning) process.kill(this.#process.pid, name);
   }
 
+  signalChild(name: NodeJS.Signals): void {
+    process.kill(this.childPid, name);
+  }
+
   get #isRunning(): boolean {
     return this.#process.exitCode === null && this.#process.signalCode === null;
   }
@@ -166,6 +170,46 @@ function testsWith(childRuntime: string): void {
       expect(await actor.read()).toEqual(["before"]); // it was handed over
       expect(supervised.seen("fenced")).toEqual([]);
       expect(supervised.seen("ended")).toEqual([{ type: "ended", status: 0 }]);
+    },
+    TIMEOUT_MS,
+  );
+
+  test.each([
+    [
+      "a whole group is told",
+      (top: SupervisorProcess) => [top.signalChild("SIGTERM"), top.signal("SIGTERM")],
+    ],
+    [
+      "the supervisor is told twice",
+      (top: SupervisorProcess) => [top.signal("SIGINT"), top.signal("SIGTERM")],
+    ],
+    ["the child alone is told", (top: SupervisorProcess) => [top.signalChild("SIGTERM")]],
+    ["a terminal is closed", (top: SupervisorProcess) => [top.signal("SIGHUP"), top.signalChild("SIGHUP")]],
+  ] as [string, (top: SupervisorProcess) => void][])(
+    "leaves in order when %s",
+    async (_, tell) => {
+      const { node, supervised } = await pair(childRuntime);
+      const actor = await refAt(node, "child");
+      tell(supervised);
+      await until("its end", () => supervised.seen("ended").length > 0, { timeoutMs: 30_000 });
+      expect(supervised.seen("ended")).toEqual([{ type: "ended", status: 0 }]);
+      expect(stateOf(node, "child")).toBe("gone");
+      expect(await actor.read()).toEqual(["before"]);
+      expect(supervised.seen("fenced")).toEqual([]);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "kills a child that is told a second time, later, also one that hangs",
+    async () => {
+      const { node, supervised } = await pair(childRuntime);
+      supervised.signalChild("SIGSTOP");
+      supervised.signal("SIGTERM");
+      await new Promise((resolve) => setTimeout(resolve, 2_500)); // the time is what this is about
+      supervised.signal("SIGTERM");
+      expect(await supervised.status()).toBe(137);
+      await until("its death", () => stateOf(node, "child") === "dead");
     },
     TIMEOUT_MS,
   );

@@ -34,19 +34,26 @@ export class NodeProcess {
     server: NatsServer,
     settings: Partial<Settings> = {},
     durability: Durability = "memory",
+    { mayAll = false, ignoring = "" }: { mayAll?: boolean; ignoring?: string } = {},
   ) {
     const executable = findRuntimes().get(runtime);
     if (executable === undefined) throw new Error(`Cannot start a node on ${runtime}: it was not found`);
-    const how =
-      runtime === "bun" ? ["run"] : ["run", "--no-prompt", "--quiet", `--allow-net=127.0.0.1:${server.port}`];
+    const allowed = mayAll ? "-A" : `--allow-net=127.0.0.1:${server.port}`;
+    const how = runtime === "bun" ? ["run"] : ["run", "--no-prompt", "--quiet", allowed];
     this.name = name;
-    this.#child = spawn(
+    const program = [
       executable,
-      [...how, PROGRAM, name, cluster, server.url, JSON.stringify(settings), durability],
-      {
-        stdio: ["pipe", "pipe", "pipe"],
-      },
-    );
+      ...how,
+      PROGRAM,
+      name,
+      cluster,
+      server.url,
+      JSON.stringify(settings),
+      durability,
+    ];
+    const [command = "", ...args] =
+      ignoring === "" ? program : ["/bin/sh", "-c", `trap '' ${ignoring}; exec "$@"`, "sh", ...program];
+    this.#child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"] });
     this.#child.stdin?.on("error", () => {});
     this.#child.stdout?.on("data", (data) => {
       this.#printed += String(data);
@@ -66,15 +73,24 @@ export class NodeProcess {
     return this;
   }
 
+  get pid(): number {
+    return this.#child.pid ?? -1;
+  }
+
   /** SIGSTOP freezes it, and SIGCONT lets it go on. */
-  signal(signal: "SIGTERM" | "SIGINT" | "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {
+  signal(signal: "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {
     const { pid, exitCode, signalCode } = this.#child;
     if (pid !== undefined && exitCode === null && signalCode === null) process.kill(pid, signal);
   }
 
-  /** By number: on Deno, `ChildProcess.kill` also closes the child's standard input. */
-  async end(signal: "SIGTERM" | "SIGINT" | "SIGKILL"): Promise<Ended> {
-    this.signal(signal);
+  /** Waits for its end. */
+  async ended(): Promise<Ended> {
     return await within(this.#ended, END_TIMEOUT_MS, `the end of "${this.name}", which said "${this.#said}"`);
+  }
+
+  /** By number: on Deno, `ChildProcess.kill` also closes the child's standard input. */
+  async end(signal: "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGKILL"): Promise<Ended> {
+    this.signal(signal);
+    return await this.ended();
   }
 }
