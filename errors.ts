@@ -28,7 +28,8 @@ export interface ErrorData {
 export type ErrorDetail = Omit<ErrorData, "code" | "message" | "retryable"> & ErrorOptions;
 
 /** Beside its message and code an error has only those of these that say something, so that a log shows no others. */
-const DETAILS = ["retryAfterMs", "path", "causeCode", "causeName", "remoteStack"] as const;
+const TEXTS = ["path", "causeCode", "causeName", "remoteStack"] as const;
+const DETAILS = ["retryAfterMs", ...TEXTS] as const;
 
 /** Base of all errors of this package. Catch this one, or compare `code`. */
 export abstract class ActorError extends Error {
@@ -270,14 +271,56 @@ const BY_CODE: ReadonlyMap<string, (typeof CLASSES)[number]> = new Map(
 /** Every code this release knows, in the order of the classes above. */
 export const ERROR_CODES: readonly string[] = [...BY_CODE.keys()];
 
-/** The data form of any thrown value. What is not an `ActorError` becomes a `handler-error`. */
+/**
+ * The data form of any thrown value. What is not an `ActorError` becomes a `handler-error`. Never throws: a value may be
+ * anything, a revoked proxy or an error whose getters throw among them.
+ */
 export function toErrorData(thrown: unknown): ErrorData {
-  if (!(thrown instanceof ActorError)) return foreignErrorData(thrown);
-  const { code, retryable, message } = thrown;
-  const data: Record<string, unknown> = { code, message: carried(message), retryable };
-  for (const key of DETAILS) {
-    const value = thrown[key];
-    if (value !== undefined) data[key] = typeof value === "number" ? value : carried(value);
+  return (
+    read(() => (thrown instanceof ActorError ? ownErrorData(thrown) : foreignErrorData(thrown))) ?? UNREADABLE
+  );
+}
+
+/** Whether a thrown value is an error of this package. Never throws. */
+export function isActorError(thrown: unknown): thrown is ActorError {
+  return read(() => thrown instanceof ActorError) ?? false;
+}
+
+/** What can be said of a thrown value in one sentence; `otherwise` if it says nothing. Never throws. */
+export function wordsOf(thrown: unknown, otherwise: string): string {
+  return read(() => (thrown instanceof Error ? carried(thrown.message) : otherwise)) ?? otherwise;
+}
+
+/** The name of a thrown error; "Error" if it has none. Never throws. */
+export function nameOf(thrown: unknown): string {
+  return read(() => (thrown instanceof Error ? carried(thrown.name) : "Error")) ?? "Error";
+}
+
+const UNREADABLE: ErrorData = Object.freeze({
+  code: "handler-error",
+  retryable: false,
+  message: "A handler threw something that cannot be read",
+});
+
+function read<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch {
+    return undefined; // a getter or a trap of it threw
+  }
+}
+
+function ownErrorData(thrown: ActorError): ErrorData {
+  const { code, retryable, message, retryAfterMs } = thrown;
+  const data: Record<string, unknown> = {
+    code: carried(code),
+    message: carried(message),
+    retryable: retryable === true,
+  };
+  if (typeof retryAfterMs === "number" && Number.isFinite(retryAfterMs)) data.retryAfterMs = retryAfterMs;
+  for (const key of TEXTS) {
+    const value: unknown = thrown[key];
+    if (value !== undefined) data[key] = carried(value);
   }
   return data as unknown as ErrorData;
 }
@@ -286,18 +329,14 @@ function foreignErrorData(thrown: unknown): ErrorData {
   const base = { code: "handler-error", retryable: false };
   if (!(thrown instanceof Error))
     return { ...base, message: "A handler threw something that is not an Error" };
-  try {
-    const { message, name, stack, code } = thrown as Error & { code?: unknown };
-    return {
-      ...base,
-      message: carried(message),
-      causeName: carried(name),
-      ...(typeof code === "string" ? { causeCode: carried(code) } : {}),
-      ...(typeof stack === "string" ? { remoteStack: carried(stack) } : {}),
-    };
-  } catch {
-    return { ...base, message: "A handler threw an error that cannot be read" }; // its getters throw
-  }
+  const { message, name, stack, code } = thrown as Error & { code?: unknown };
+  return {
+    ...base,
+    message: carried(message),
+    causeName: carried(name),
+    ...(typeof code === "string" ? { causeCode: carried(code) } : {}),
+    ...(typeof stack === "string" ? { remoteStack: carried(stack) } : {}),
+  };
 }
 
 /** A text that can travel: well-formed, and not so long that it would fill a frame. */

@@ -20,8 +20,9 @@ import { LastingChannel, type Routing } from "./node/lasting_channel.ts";
 import { Life, type LifePorts } from "./node/life.ts";
 import { Rejoin } from "./node/rejoin.ts";
 import { checkOption, settingsWith } from "./node/settings.ts";
+import { cleanClock, inCleanContext } from "./platform/async_context.ts";
 import { systemClock } from "./platform/clock.ts";
-import { silentLog } from "./platform/log.ts";
+import { guardedLog, silentLog } from "./platform/log.ts";
 import { systemRandom } from "./platform/random.ts";
 import { watchParent } from "./platform/parent.ts";
 import { exitProcess, processTag } from "./platform/runtime.ts";
@@ -41,7 +42,11 @@ import type { Connection } from "./transport/transport.ts";
  * await using node = await startNode({ name: "a" });
  * for (const { owner, shard } of node.inspect().shards) console.log(shard, owner);
  */
-export async function startNode(options: NodeOptions = {}): Promise<ActorNode> {
+export function startNode(options: NodeOptions = {}): Promise<ActorNode> {
+  return inCleanContext(() => started(options)); // it outlives whatever it is started in
+}
+
+async function started(options: NodeOptions): Promise<ActorNode> {
   const connection = options.transport ?? memoryTransport();
   let node: Node;
   try {
@@ -62,7 +67,7 @@ export async function startNode(options: NodeOptions = {}): Promise<ActorNode> {
 
 function lifePorts(options: NodeOptions, connection: Connection): LifePorts {
   const random = options.random ?? systemRandom();
-  const clock = options.clock ?? systemClock();
+  const clock = cleanClock(options.clock ?? systemClock());
   const events = new EventBus(() => clock.wall());
   const name = options.name ?? `node-${random.id().slice(0, 8)}`;
   const cluster = options.cluster ?? "baton";
@@ -79,7 +84,7 @@ function lifePorts(options: NodeOptions, connection: Connection): LifePorts {
     random,
     hosts: hostTable(options.hosts ?? []),
     settings: settingsWith(options.settings ?? {}),
-    log: options.log ?? silentLog,
+    log: guardedLog(options.log ?? silentLog),
     store: options.store,
     weight: options.weight,
     tag: processTag(),
@@ -269,7 +274,7 @@ class Node implements ActorNode, Routing {
   }
 
   leave(options: LeaveOptions = {}): Promise<LeaveReport> {
-    this.#leaving ??= this.#leave(options);
+    this.#leaving ??= inCleanContext(() => this.#leave(options));
     return this.#leaving;
   }
 
@@ -309,7 +314,7 @@ class Node implements ActorNode, Routing {
   }
 
   #end(refusal: Error): Promise<void> {
-    this.#stopping ??= this.#close(refusal);
+    this.#stopping ??= inCleanContext(() => this.#close(refusal));
     return this.#stopping;
   }
 

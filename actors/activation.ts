@@ -67,9 +67,10 @@ export class Activation implements StartOwner, EndingOwner, TurnOwner, Runnable,
     const packing = vault && { codec, bytesMax: vault.bytesMax };
     this.#state = new StateCell(hosted, this.name, beginning.state, packing);
     this.#conversation = new Conversation(() => this.#tellRest());
-    this.#code = new UserCode(() => this.onProgress());
+    this.#code = new UserCode(() => this.onProgress(), runtime.onThrow);
     const [timers, state, code, conversation] = [this.timers, this.#state, this.#code, this.#conversation];
-    const ports = { state, timers, events, refusedTells, defects, scales: host.outputScales };
+    const { onThrow } = runtime;
+    const ports = { state, timers, events, refusedTells, defects, onThrow, scales: host.outputScales };
     this.outputs = vault ? new OutputGate(this, { ...ports, vault }) : DIRECT;
     this.#ending = new Ending(this, { host, state, code, conversation });
     this.#start = new Start(this, { hosted, runtime, state, code });
@@ -138,16 +139,19 @@ export class Activation implements StartOwner, EndingOwner, TurnOwner, Runnable,
     if (!this.#host.runsAt(now)) return 0; // it is woken when the gate opens
     this.lastActiveAt = now;
     let count = 0;
-    while (count < budget && this.#mayStart()) {
-      if (this.#status === "activating") this.#start.run();
-      else {
-        const mail = this.mailbox.take();
-        if (mail === undefined) break;
-        this.#turn.handle(mail, now);
+    try {
+      while (count < budget && this.#mayStart()) {
+        if (this.#status === "activating") this.#start.run();
+        else {
+          const mail = this.mailbox.take();
+          if (mail === undefined) break;
+          this.#turn.handle(mail, now);
+        }
+        count++;
       }
-      count++;
+    } finally {
+      this.onProgress();
     }
-    this.onProgress();
     return count;
   }
 

@@ -42,6 +42,8 @@ export interface ActorRuntime {
   readonly events: EventBus;
   /** For tests: rules to break on purpose. */
   readonly defects?: ReadonlySet<string>;
+  /** Told what a step of an actor threw beyond its own code, which none should. It must not throw itself. */
+  readonly onThrow: (error: unknown) => void;
   open(contract: Contract, name: string, caller: Caller): Channel;
 }
 

@@ -6,7 +6,8 @@
  *
  * @module
  */
-import { type ErrorData, toErrorData } from "../errors.ts";
+import { type ErrorData, toErrorData, wordsOf } from "../errors.ts";
+import { inCleanContext } from "../platform/async_context.ts";
 import { Activation } from "./activation.ts";
 import type { ActivationHost, ActorRuntime, Beginning } from "./activation_host.ts";
 import type { Budget, MailScales, OutputScales } from "./budget.ts";
@@ -116,7 +117,7 @@ export class Catalog implements ActivationHost<Activation> {
     }
     if (!this.#host.budget.mayActivate()) return mail.refuse(noRoom());
     if (this.mailScales.isFull) return mail.refuse(mailboxFull(name, 0, this.mailScales.bytes));
-    const started = this.#wakeOrBegin(name);
+    const started = inCleanContext(() => this.#wakeOrBegin(name)); // whose message it is does not matter to it
     if (started) started.offer(mail);
     else this.#admitElsewhere(name, mail); // what slept could not be read: it is quarantined now
   }
@@ -150,7 +151,7 @@ export class Catalog implements ActivationHost<Activation> {
 
   /** Its state cannot be read here: it answers that, and is never started fresh. */
   quarantine(actor: SealedActor, error: unknown): void {
-    const reason = error instanceof Error ? error.message : "it cannot be read";
+    const reason = wordsOf(error, "it cannot be read");
     const { kind } = this;
     this.residents.quarantined.set(actor.name, { ...actor, status: "quarantined", reason, backlog: [] });
     this.runtime.events.emit({ type: "actor-quarantined", kind, name: actor.name, reason });
@@ -171,15 +172,25 @@ export class Catalog implements ActivationHost<Activation> {
   ): void {
     const { name } = activation;
     const waiting = this.#remove(activation);
-    if (timers) {
-      const state = snapshot && unpackState(this.hosted, snapshot, this.runtime.codec);
-      this.begin({ name, why: "restarted", state, timers, stored: snapshot?.stored });
-    } else {
+    if (timers) this.#beginWith(snapshot, { name, why: "restarted", timers, stored: snapshot?.stored });
+    else {
       if (snapshot && !this.vault) this.residents.sleep(name, snapshot);
       this.runtime.events.emit({ type: "actor-passivated", kind: this.kind, name });
     }
     for (const mail of waiting) this.#readmit(name, mail);
     this.onRest(activation);
+  }
+
+  /** Begins an actor with what a snapshot of it holds. The schema by which that is read is the user's: it may throw. */
+  #beginWith(snapshot: Snapshot | undefined, beginning: Beginning): void {
+    let state: unknown;
+    try {
+      state = snapshot && unpackState(this.hosted, snapshot, this.runtime.codec);
+    } catch (error) {
+      const { name, timers = [] } = beginning;
+      return this.quarantine({ ...bare(name, "quarantined"), snapshot, timers }, error);
+    }
+    this.begin({ ...beginning, state });
   }
 
   /** What was admitted once is not refused: its sender knows that it is here. */
@@ -219,8 +230,12 @@ export class Catalog implements ActivationHost<Activation> {
 
   onFailedStart(activation: Activation, error: ErrorData): void {
     const { name } = activation;
-    const snapshot = activation.snapshot();
-    const kept = activation.mustKeep ? snapshot : undefined; // not a state that was only begun with
+    let kept: Snapshot | undefined;
+    try {
+      if (activation.mustKeep) kept = activation.snapshot(); // not a state that was only begun with
+    } catch (unfit) {
+      return this.onUnreadable(activation, unfit);
+    }
     const timers = activation.timers.pause().map(notAtOnce);
     const waiting = this.#remove(activation);
     activation.end();
@@ -232,10 +247,7 @@ export class Catalog implements ActivationHost<Activation> {
 
   /** It could not begin and has timers: the next message or timer lets it try again. */
   #rest({ name, why, outputs }: Activation, kept: Snapshot | undefined, timers: readonly TimerData[]): void {
-    const state = kept && unpackState(this.hosted, kept, this.runtime.codec);
-    const reason = kept ? "woken" : why;
-    const beginning = { name, why: reason, state, timers, dormant: true, stored: outputs.mark };
-    this.residents.add(new Activation(this, beginning));
+    this.#beginWith(kept, { name, why: kept ? "woken" : why, timers, dormant: true, stored: outputs.mark });
   }
 
   #remove(activation: Activation): Mail[] {

@@ -34,8 +34,11 @@ export class Conversation {
     if (this.#underWay > 0) return;
     const last = this.#last;
     this.#last = undefined;
-    last?.();
-    this.#onQuiet();
+    try {
+      last?.();
+    } finally {
+      this.#onQuiet();
+    }
   }
 
   /** Runs once nothing is under way; at once if nothing is. */

@@ -8,6 +8,7 @@ import {
   type ErrorData,
   InvalidArgumentError,
   InvalidResultError,
+  nameOf,
   toErrorData,
   UnknownMessageError,
 } from "../errors.ts";
@@ -36,8 +37,13 @@ export function handledErrorData(thrown: unknown): ErrorData {
   const data = toErrorData(thrown);
   if (!data.retryable) return data;
   const { retryAfterMs: _, ...rest } = data;
-  const causeName = thrown instanceof Error ? thrown.name : "Error";
-  return { ...rest, code: "handler-error", retryable: false, causeCode: data.code, causeName };
+  return {
+    ...rest,
+    code: "handler-error",
+    retryable: false,
+    causeCode: data.code,
+    causeName: nameOf(thrown),
+  };
 }
 
 /** @throws {InvalidArgumentError} with the path, never with the value */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { DecodeError, InvalidStateError } from "../errors.ts";
+import { isActorError } from "../errors.ts";
 import type { StoredActor, Vault } from "./vault.ts";
 
 /** Whom it is for. */
@@ -15,6 +15,9 @@ export interface LoadingOwner {
   /** It was not read and will not be. */
   onNotLoaded(error: unknown): void;
 }
+
+/** Codes of what was found and cannot be used. */
+const DAMAGED: ReadonlySet<string> = new Set(["decode-failed", "invalid-state"]);
 
 /** See the module's text. */
 export class Loading {
@@ -30,12 +33,15 @@ export class Loading {
       this.#isPending = false;
       tell();
     };
-    vault.load(owner.name, fence).then(
-      (stored) => end(() => owner.onLoaded(stored)),
-      (error: unknown) => {
-        const damaged = error instanceof DecodeError || error instanceof InvalidStateError;
-        end(() => (damaged ? owner.onUnreadable(error) : owner.onNotLoaded(error)));
-      },
-    );
+    vault
+      .load(owner.name, fence)
+      .then(
+        (stored) => end(() => owner.onLoaded(stored)),
+        (error: unknown) => {
+          const damaged = isActorError(error) && DAMAGED.has(error.code);
+          end(() => (damaged ? owner.onUnreadable(error) : owner.onNotLoaded(error)));
+        },
+      )
+      .catch((error: unknown) => owner.onNotLoaded(error));
   }
 }

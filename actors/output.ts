@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type ErrorData, InvalidResultError, OutcomeUnknownError, toErrorData } from "../errors.ts";
+import { type ErrorData, InvalidResultError, OutcomeUnknownError, toErrorData, wordsOf } from "../errors.ts";
 import type { EventBus } from "../events.ts";
 import { copyValue } from "../transport/value.ts";
 import { weight } from "../transport/weight.ts";
@@ -49,7 +49,7 @@ export class HeldEnd implements Output {
       this.#value = copyValue(value);
       this.#error = error;
     } catch (cause) {
-      const words = cause instanceof Error ? cause.message : "it cannot travel";
+      const words = wordsOf(cause, "it cannot travel");
       this.#error = toErrorData(new InvalidResultError(`Cannot answer "${mail.message}": ${words}`));
     }
     this.weight = BARE_WEIGHT + weight(this.#value);

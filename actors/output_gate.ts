@@ -50,6 +50,8 @@ export interface GatePorts {
   readonly scales: OutputScales;
   /** For tests: rules to break on purpose. */
   readonly defects?: ReadonlySet<string> | undefined;
+  /** Told what an output threw on its way out, which none should. */
+  readonly onThrow: (error: unknown) => void;
 }
 
 /** Outputs that may wait before no further handler starts. */
@@ -151,9 +153,18 @@ export class OutputGate implements Outputs {
   }
 
   #release(outputs: readonly Output[]): void {
-    for (const output of outputs) {
-      output.release();
-      this.#ports.scales.give(output.weight);
+    for (const output of outputs) this.#letGo(output, () => output.release());
+  }
+
+  /** One that cannot go must not keep the others. */
+  #letGo({ weight }: Output, go: () => void): void {
+    const { scales, onThrow } = this.#ports;
+    try {
+      go();
+    } catch (error) {
+      onThrow(error);
+    } finally {
+      scales.give(weight);
     }
   }
 
@@ -164,10 +175,13 @@ export class OutputGate implements Outputs {
     const [state, timers] = [this.#state, this.#timers];
     this.#committing = true;
     this.#covered = this.#queue.length;
-    this.#ports.vault.commit({ name: this.#owner.name, state, timers }, this.#mark).then(
-      (mark) => this.#settled(mark, state, timers),
-      () => this.#refused(),
-    );
+    this.#ports.vault
+      .commit({ name: this.#owner.name, state, timers }, this.#mark)
+      .then(
+        (mark) => this.#settled(mark, state, timers),
+        () => this.#refused(),
+      )
+      .catch(this.#ports.onThrow);
   }
 
   #settled(mark: StoredMark | undefined, state: Snapshot | undefined, timers: readonly SettledTimer[]): void {
@@ -197,10 +211,8 @@ export class OutputGate implements Outputs {
     this.#committing = false;
     const { scales } = this.#ports;
     scales.forget(this.#owner);
-    for (const output of [...this.#queue.splice(0), ...this.#tells.splice(0)]) {
-      output.drop();
-      scales.give(output.weight);
-    }
+    for (const output of [...this.#queue.splice(0), ...this.#tells.splice(0)])
+      this.#letGo(output, () => output.drop());
   }
 
   // ---- what handlers send

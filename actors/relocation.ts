@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type ErrorData, InvalidStateError } from "../errors.ts";
+import { type ErrorData, InvalidStateError, wordsOf } from "../errors.ts";
 import type { Activation } from "./activation.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Mail } from "./mail.ts";
@@ -74,7 +74,7 @@ export class Relocation {
         ...base,
         snapshot: activation.rawSnapshot(),
         status: "quarantined",
-        reason: error instanceof Error ? error.message : "it cannot be sealed",
+        reason: wordsOf(error, "it cannot be sealed"),
       };
     }
   }
@@ -135,7 +135,7 @@ export class Relocation {
     } catch (error) {
       if (this.#catalog.runtime.defects?.has("fresh-when-unreadable"))
         return { sealed: { ...sealed, snapshot: undefined }, state: undefined };
-      const reason = error instanceof Error ? error.message : "it cannot be read";
+      const reason = wordsOf(error, "it cannot be read");
       return { sealed: { ...sealed, status: "quarantined", reason }, state: undefined };
     }
   }

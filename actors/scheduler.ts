@@ -2,8 +2,12 @@
  * Runs what is ready, in turn: each activation gets a slice of messages, then goes to the back of the line. After
  * a burst the event loop gets its turn, so that no flood of local messages starves I/O and timers.
  *
+ * Whoever schedules something may do so in an async context of its own, such as a request's. A drain runs for many: it
+ * enters the clean context, once.
+ *
  * @module
  */
+import { inCleanContext } from "../platform/async_context.ts";
 import type { Clock } from "../platform/clock.ts";
 
 /** Something that can be given a slice of work. */
@@ -21,20 +25,25 @@ const BURST = 128;
 export class Scheduler {
   readonly #clock: Clock;
   readonly #onDrain: () => void;
+  readonly #onThrow: (error: unknown) => void;
   #ready: Runnable[] = [];
   #draining = false;
   #armed = false;
   #sinceYield = 0;
-  readonly #drainNow = (): void => this.#drain();
+  readonly #drainNow = (): void => inCleanContext(this.#drain);
   readonly #drainAfterYield = (): void => {
     this.#sinceYield = 0;
-    this.#drain();
+    inCleanContext(this.#drain);
   };
 
-  /** @param onDrain told each time before what is ready is run */
-  constructor(clock: Clock, onDrain: () => void = () => {}) {
+  /**
+   * @param onDrain told each time before what is ready is run
+   * @param onThrow told what a slice threw, which none should: the others have their turn all the same
+   */
+  constructor(clock: Clock, onDrain: () => void = () => {}, onThrow: (error: unknown) => void = () => {}) {
     this.#clock = clock;
     this.#onDrain = onDrain;
+    this.#onThrow = onThrow;
   }
 
   /** Puts a runnable at the end of the line. The caller sees to it that it stands there once. */
@@ -49,16 +58,27 @@ export class Scheduler {
     else queueMicrotask(this.#drainNow);
   }
 
-  #drain(): void {
+  readonly #drain = (): void => {
     this.#armed = false;
     this.#draining = true;
-    this.#onDrain();
     let next = 0;
-    while (next < this.#ready.length && this.#sinceYield < BURST) {
-      this.#sinceYield += (this.#ready[next++] as Runnable).runSlice(SLICE);
+    try {
+      this.#onDrain();
+      while (next < this.#ready.length && this.#sinceYield < BURST)
+        this.#sinceYield += this.#slice(this.#ready[next++] as Runnable);
+    } finally {
+      this.#ready = next < this.#ready.length ? this.#ready.slice(next) : [];
+      this.#draining = false;
+      if (this.#ready.length > 0) this.#arm();
     }
-    this.#ready = next < this.#ready.length ? this.#ready.slice(next) : [];
-    this.#draining = false;
-    if (this.#ready.length > 0) this.#arm();
+  };
+
+  #slice(runnable: Runnable): number {
+    try {
+      return runnable.runSlice(SLICE);
+    } catch (error) {
+      this.#onThrow(error);
+      return 1;
+    }
   }
 }

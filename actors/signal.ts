@@ -5,6 +5,7 @@
  * @module
  */
 import { DeadlineError } from "../errors.ts";
+import { inCleanContext } from "../platform/async_context.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
 
 /** See the module's text. */
@@ -27,7 +28,10 @@ export class RunningSignal {
       if (this.#aborted) controller.abort(this.#aborted);
       else if (deadlineAt !== Infinity) {
         const late = () =>
-          controller.abort(new DeadlineError("Cannot go on: current time is past the message's deadline"));
+          abortCleanly(
+            controller,
+            new DeadlineError("Cannot go on: current time is past the message's deadline"),
+          );
         this.#alarm = this.#clock.after(Math.max(0, deadlineAt - this.#clock.now()), late);
       }
     }
@@ -36,7 +40,7 @@ export class RunningSignal {
 
   abort(reason: Error): void {
     this.#aborted = reason;
-    this.#controller?.abort(reason);
+    if (this.#controller) abortCleanly(this.#controller, reason);
   }
 
   /** The message has ended; the next one gets a signal of its own. */
@@ -47,4 +51,9 @@ export class RunningSignal {
     this.#alarm = undefined;
     this.#controller = undefined;
   }
+}
+
+/** Who listens to a signal hears it in nobody's context, whoever aborts it. */
+function abortCleanly(controller: AbortController, reason: Error): void {
+  inCleanContext(() => controller.abort(reason));
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { ActorError, InvalidStateError } from "../errors.ts";
+import { InvalidStateError, isActorError, toErrorData, wordsOf } from "../errors.ts";
 import type { Codec } from "../transport/codec.ts";
 import { firstDifference } from "../transport/difference.ts";
 import { copyValue } from "../transport/value.ts";
@@ -79,10 +79,7 @@ function upgraded(hosted: Hosted, fromVersion: number, old: unknown): unknown {
     if (!(state instanceof Promise)) return state;
   } catch (cause) {
     const words = `Cannot upgrade a state of kind "${kind}" from version ${fromVersion}`;
-    throw new InvalidStateError(
-      `${words}: current upgrade threw "${cause instanceof Error ? cause.message : "?"}"`,
-      { cause },
-    );
+    throw new InvalidStateError(`${words}: current upgrade threw "${wordsOf(cause, "?")}"`, { cause });
   }
   throw new InvalidStateError(`Cannot upgrade a state of kind "${kind}": current upgrade is asynchronous`);
 }
@@ -104,7 +101,8 @@ function guarded<T>(kind: string, work: () => T): T {
 }
 
 function uncarriable(kind: string, cause: unknown): unknown {
-  if (!(cause instanceof ActorError)) return cause;
-  const detail = cause.path === undefined ? { cause } : { cause, path: cause.path };
-  return new InvalidStateError(`Cannot carry a state of kind "${kind}": ${cause.message}`, detail);
+  if (!isActorError(cause)) return cause;
+  const { message, path } = toErrorData(cause);
+  const detail = path === undefined ? { cause } : { cause, path };
+  return new InvalidStateError(`Cannot carry a state of kind "${kind}": ${message}`, detail);
 }

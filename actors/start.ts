@@ -63,10 +63,10 @@ export class Start {
   #ended(): void {
     try {
       this.#ports.state.settle();
+      this.#owner.outputs.hookEnded();
     } catch (error) {
       return this.#failed(error);
     }
-    this.#owner.outputs.hookEnded();
     this.#timersBefore = undefined;
     this.#isDone = true;
     this.#owner.onStarted();

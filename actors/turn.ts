@@ -79,7 +79,16 @@ export class Turn {
     this.#signal.abort(reason);
   }
 
+  /** Never throws: whatever comes of a message stays with it. */
   handle(mail: Mail, now: number): void {
+    try {
+      this.#begin(mail, now);
+    } catch (error) {
+      this.#broke(mail, error);
+    }
+  }
+
+  #begin(mail: Mail, now: number): void {
     const hosted = this.#hosted;
     const { timers, kind } = this.#owner;
     if (mail instanceof TimerMail && !timers.begin(mail.timer)) return;
@@ -116,9 +125,25 @@ export class Turn {
     if (!later) return this.#succeeded(mail, message, result);
     this.#code.wait(
       result,
-      (value) => this.#succeeded(mail, message, value),
-      (error) => this.#failed(mail, error),
+      (value) => this.#contained(mail, () => this.#succeeded(mail, message, value)),
+      (error) => this.#contained(mail, () => this.#failed(mail, error)),
     );
+  }
+
+  #contained(mail: Mail, end: () => void): void {
+    try {
+      end();
+    } catch (error) {
+      this.#broke(mail, error);
+    }
+  }
+
+  /** What came of it cannot be told as it is: its state is undone, and who asked hears that it failed. */
+  #broke(mail: Mail, error: unknown): void {
+    this.release();
+    this.#state.undo();
+    reportFailure(this.#events, this.#owner, mail.message, error);
+    mail.fail(handledErrorData(error));
   }
 
   #succeeded(mail: Mail, message: HostedMessage, value: unknown): void {

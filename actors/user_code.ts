@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { inCleanContext } from "../platform/async_context.ts";
 import { Actor, type ActorContext } from "./actor.ts";
 import type { Contract } from "./contract.ts";
 import type { Hosted, HostedMessage } from "./host.ts";
@@ -11,12 +12,17 @@ import type { ActivationReason, DeactivationReason } from "./lifecycle.ts";
 /** See the module's text. */
 export class UserCode {
   readonly #onRest: () => void;
+  readonly #onThrow: (error: unknown) => void;
   #instance: Actor<Contract> | undefined;
   #busy = false;
 
-  /** @param onRest called after each end of a call that was not synchronous */
-  constructor(onRest: () => void) {
+  /**
+   * @param onRest called after each end of a call that was not synchronous
+   * @param onThrow told what those who heard such an end threw, which none should
+   */
+  constructor(onRest: () => void, onThrow: (error: unknown) => void) {
     this.#onRest = onRest;
+    this.#onThrow = onThrow;
   }
 
   /** Whether a handler or hook is running. */
@@ -48,15 +54,33 @@ export class UserCode {
   /** Something it returned ends later: until then it is busy. */
   wait<T>(result: unknown, done: (value: T) => void, failed: (error: unknown) => void): void {
     this.#busy = true;
-    const after = (end: () => void) => {
-      this.#busy = false;
-      end();
-      this.#onRest();
-    };
-    Promise.resolve(result as PromiseLike<T>).then(
-      (value) => after(() => done(value)),
-      (error) => after(() => failed(error)),
-    );
+    void this.#settle(result, done, failed);
+  }
+
+  /** By `await`, which neither calls a `then` of the user's at once nor lets one end twice. */
+  async #settle<T>(
+    result: unknown,
+    done: (value: T) => void,
+    failed: (error: unknown) => void,
+  ): Promise<void> {
+    let end: () => void;
+    try {
+      const value = (await result) as T;
+      end = () => done(value);
+    } catch (error) {
+      end = () => failed(error);
+    }
+    this.#busy = false;
+    this.#contain(end);
+    this.#contain(this.#onRest);
+  }
+
+  #contain(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#onThrow(error);
+    }
   }
 
   onActivate(why: ActivationReason, done: () => void, failed: (error: unknown) => void): void {
@@ -71,8 +95,7 @@ export class UserCode {
   /** Runs the hook, if the class has one and nothing else is running. A throw of it or of `settle` rejects the promise. */
   onDrain(signal: AbortSignal, settle: () => void): Promise<void> | undefined {
     const instance = this.#instance;
-    if (instance === undefined || this.#busy || instance.onDrain === Actor.prototype.onDrain)
-      return undefined;
+    if (instance === undefined || this.#busy || !drains(instance)) return undefined;
     return new Promise((resolve, reject) => {
       const end = (tell: () => void) => {
         try {
@@ -94,13 +117,13 @@ export class UserCode {
     this.#run(() => this.#instance?.onDeactivate(why), done, failed);
   }
 
-  /** Its end comes in the same turn if the code is synchronous. */
+  /** A hook, whoever asks for it. Its end comes in the same turn if the code is synchronous. */
   #run<T>(work: () => T | Promise<T>, done: (value: T) => void, failed: (error: unknown) => void): void {
     this.#busy = true;
     let result: T | Promise<T>;
     let later: boolean;
     try {
-      result = work();
+      result = inCleanContext(work);
       later = isThenable(result);
     } catch (error) {
       this.#busy = false;
@@ -109,6 +132,15 @@ export class UserCode {
     this.#busy = false;
     if (later) this.wait(result, done, failed);
     else done(result as T);
+  }
+}
+
+/** Whether its class has the hook; also if to look it up throws, which is then the hook's failure. */
+function drains(instance: Actor<Contract>): boolean {
+  try {
+    return instance.onDrain !== Actor.prototype.onDrain;
+  } catch {
+    return true;
   }
 }
 

@@ -4,10 +4,10 @@
  * @module
  */
 import {
-  ActorError,
   AbortedError,
   BusyError,
   DeadlineError,
+  isActorError,
   OutcomeUnknownError,
   TooLargeError,
 } from "../errors.ts";
@@ -78,8 +78,7 @@ const NOT_HANDLED: ReadonlySet<string> = new Set(["aborted", "call-cycle", "node
 
 /** The end of a message that was sent again after a loss: a refusal of its copy is no word about the one before. */
 export function endAfterLoss(about: Unanswered, error: unknown): unknown {
-  const denied = error instanceof ActorError && (error.retryable || NOT_HANDLED.has(error.code));
-  if (!denied) return error;
+  if (!isActorError(error) || !(error.retryable || NOT_HANDLED.has(error.code))) return error;
   return outcomeUnknown(about, `sent again after its owner was lost, and then refused with "${error.code}"`);
 }
 

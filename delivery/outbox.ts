@@ -7,6 +7,7 @@
  */
 import type { Gate } from "../cluster/gate.ts";
 import type { NodeId } from "../cluster/protocol.ts";
+import { inCleanContext } from "../platform/async_context.ts";
 import type { Clock } from "../platform/clock.ts";
 import { ByteWriter } from "../transport/bytes.ts";
 import type { Subjects } from "../transport/subjects.ts";
@@ -28,6 +29,8 @@ export interface OutboxPorts {
   readonly settings: DeliverySettings;
   /** For tests: rules to break on purpose. */
   readonly defects?: ReadonlySet<string>;
+  /** Told what a frame to one peer threw: those to the others leave all the same. */
+  readonly onThrow: (error: unknown) => void;
 }
 
 /** See the module's text. */
@@ -151,8 +154,10 @@ export class Outbox {
     if (this.#armed || this.#queue.length === 0) return;
     this.#armed = true;
     // two microtasks: what the messages of this turn set off still comes along
-    queueMicrotask(() => queueMicrotask(() => this.flush()));
+    queueMicrotask(() => queueMicrotask(this.#flushCleanly));
   }
+
+  readonly #flushCleanly = (): void => inCleanContext(() => this.flush());
 
   /** Sends what waits, now. */
   flush(): void {
@@ -160,7 +165,13 @@ export class Outbox {
     if (!this.#ports.gate.isOpen && !this.#ports.defects?.has("closed-gate-speaks")) return;
     const queue = this.#queue;
     this.#queue = [];
-    for (const peer of queue) this.#flushPeer(peer);
+    for (const peer of queue) {
+      try {
+        this.#flushPeer(peer);
+      } catch (error) {
+        this.#ports.onThrow(error); // what was lost of it is said again
+      }
+    }
   }
 
   #flushPeer(peer: Peer): void {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type ErrorData, fromErrorData, InvalidResultError } from "../errors.ts";
+import { type ErrorData, fromErrorData, InvalidResultError, wordsOf } from "../errors.ts";
 import type { Caller } from "../actors/activation_host.ts";
 import type { AskMessage, TellMessage } from "../actors/contract.ts";
 import type { CallOptions } from "../actors/ref.ts";
@@ -280,7 +280,7 @@ export class Outgoing implements PackableMail, ToldOf {
     try {
       copy = copyValue(value);
     } catch (cause) {
-      const words = cause instanceof Error ? cause.message : "it cannot travel";
+      const words = wordsOf(cause, "it cannot travel");
       return this.#fail(new InvalidResultError(`Cannot answer "${this.message}": ${words}`, { cause }));
     }
     const { exit, bytesMax } = this.#ports;

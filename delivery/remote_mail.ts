@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type ErrorData, InvalidResultError, TooLargeError, toErrorData } from "../errors.ts";
+import { type ErrorData, InvalidResultError, TooLargeError, toErrorData, wordsOf } from "../errors.ts";
 import type { Mail } from "../actors/mail.ts";
 import type { NodeId } from "../cluster/protocol.ts";
 import type { Peer } from "./peer.ts";
@@ -70,7 +70,7 @@ export class RemoteMail implements PackableMail {
     try {
       body = this.#ports.codec.encode(value);
     } catch (cause) {
-      const words = cause instanceof Error ? cause.message : "it cannot travel";
+      const words = wordsOf(cause, "it cannot travel");
       return this.fail(toErrorData(new InvalidResultError(`Cannot answer "${this.message}": ${words}`)));
     }
     if (body.byteLength > this.#ports.replyBytesMax) {

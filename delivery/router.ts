@@ -35,6 +35,8 @@ export interface RouterPorts extends Omit<SenderPorts, "wakeBy" | "rooms"> {
   readonly refusedTells: RefusedTells;
   /** Largest argument or result, in bytes of CBOR. */
   readonly bytesMax: number;
+  /** Told what a link threw, which none should. */
+  readonly onThrow: (error: unknown) => void;
 }
 
 /** See the module's text. */
@@ -232,7 +234,13 @@ export class Router {
   }
 
   #tick(now: number): void {
-    for (const link of this.#each()) if (link.size > 0) link.tick(now);
+    for (const link of this.#each()) {
+      try {
+        if (link.size > 0) link.tick(now);
+      } catch (error) {
+        this.#ports.onThrow(error); // the deadlines of the others come all the same
+      }
+    }
   }
 
   *#each(): Iterable<SenderLink> {

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { wordsOf } from "../errors.ts";
 import type { Activation } from "../actors/activation.ts";
 import type { Shard } from "../delivery/shard.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
@@ -77,7 +78,7 @@ export class Drain {
   #tell(activation: Activation): void {
     this.#told.add(activation);
     const failed = (error: unknown) => {
-      const words = error instanceof Error ? error.message : "no error";
+      const words = wordsOf(error, "no error");
       this.#end(() => this.#onFailed(`onDrain of ${activation.address} threw: ${words}`));
     };
     const ended = () => {

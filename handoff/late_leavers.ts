@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { wordsOf } from "../errors.ts";
 import type { Activation } from "../actors/activation.ts";
 import { TimerMail } from "../actors/timers.ts";
 import { type NodeId, sameNode } from "../cluster/protocol.ts";
@@ -123,7 +124,7 @@ export class LateLeavers {
       activation.become("sealed");
       return encodeActor(packActor(actor, this.#ports, now));
     } catch (error) {
-      const reason = error instanceof Error ? error.message : "it cannot be sealed";
+      const reason = wordsOf(error, "it cannot be sealed");
       const snapshot = activation.rawSnapshot();
       activation.become("sealed");
       return encodeActor(

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { wordsOf } from "../errors.ts";
 import { parked } from "../actors/refusals.ts";
 import type { Activation } from "../actors/activation.ts";
 import type { OwnedEntry } from "../cluster/ownership.ts";
@@ -184,7 +185,7 @@ export class SourceMove {
     try {
       this.#sealed = sealShard(this.#ports, shard, to === "bucket");
     } catch (error) {
-      const words = error instanceof Error ? error.message : "no error";
+      const words = wordsOf(error, "no error");
       return this.dispatch({ type: "failed", reason: `it could not be sealed: ${words}` });
     }
     this.#giving = new Giving(this.#sealed.bytes, settings.chunkBytes);
@@ -196,7 +197,7 @@ export class SourceMove {
       .catch((error: unknown) => {
         this.dispatch({
           type: "failed",
-          reason: error instanceof Error ? error.message : "it could not be parked",
+          reason: wordsOf(error, "it could not be parked"),
         });
       });
   }

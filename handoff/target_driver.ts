@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { wordsOf } from "../errors.ts";
 import type { Hosted } from "../actors/host.ts";
 import type { Room } from "../actors/room.ts";
 import type { OwnedEntry } from "../cluster/ownership.ts";
@@ -163,7 +164,7 @@ export class TargetMove {
       this.#bytes = undefined;
       this.dispatch({ type: "staged" });
     } catch (error) {
-      const reason = error instanceof Error ? error.message : "it could not be staged";
+      const reason = wordsOf(error, "it could not be staged");
       this.#say({ type: "decline", reason: reason.slice(0, 200) });
       this.dispatch({ type: "failed", reason });
     }

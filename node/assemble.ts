@@ -56,6 +56,8 @@ export interface Ground {
   readonly defects: ReadonlySet<string>;
   /** Whether the node has ended. */
   hasEnded(): boolean;
+  /** Told what a step of some part threw, which none should: all others go on. */
+  readonly onThrow: (error: unknown) => void;
 }
 
 /** The parts of a running node. */
@@ -107,6 +109,7 @@ export function assemble(ground: Ground): Parts {
     refs,
     refusedTells,
     defects,
+    onThrow,
   } = ground;
   const { transport } = connection;
   const { self, gate } = membership;
@@ -116,7 +119,17 @@ export function assemble(ground: Ground): Parts {
   const bytesMax = bodyBytesMax(transport.maxPayloadBytes);
   const settings = fitted(ground.settings, bytesMax);
   const budget = new Budget(settings);
-  const outbox = new Outbox({ self, cluster, clock, transport, subjects: names, gate, settings, defects });
+  const outbox = new Outbox({
+    self,
+    cluster,
+    clock,
+    transport,
+    subjects: names,
+    gate,
+    settings,
+    defects,
+    onThrow,
+  });
   const keeper = new ReplyKeeper({ clock, random, outbox, settings });
   const table = new ShardTable({ self, clock, ownership, outbox, settings });
   const router = new Router({
@@ -133,6 +146,7 @@ export function assemble(ground: Ground): Parts {
     refusedTells,
     bytesMax,
     defects,
+    onThrow,
   });
   const talk = new Talk({ cluster, self, codec, gate, membership, transport, subjects: names });
   const onMove = (moveId: string, payload: Uint8Array) => talk.incoming(moveId, payload);
@@ -156,7 +170,7 @@ export function assemble(ground: Ground): Parts {
     onMove,
     onPulse,
   });
-  const scheduler = new Scheduler(clock, () => gate.compareAnew());
+  const scheduler = new Scheduler(clock, () => gate.compareAnew(), onThrow);
   const runtime = {
     clock,
     codec,
@@ -165,6 +179,7 @@ export function assemble(ground: Ground): Parts {
     refusedTells,
     events,
     defects,
+    onThrow,
     open: router.open.bind(router),
   };
   const gaps = new Room(settings.gapBytesMax);

@@ -134,6 +134,7 @@ export class Life {
       membership,
       ownership,
       hasEnded: () => this.#over,
+      onThrow: (error) => log.error("A step of the node threw, and was given up", { node: name, error }),
     });
     const cleaner = new Cleaner({ bucket, membership, clock, log, keepOverMs: settings.keepOverMs });
     this.#stops.push(() => cleaner.stop());
@@ -200,10 +201,10 @@ export class Life {
   #armSweep(parts: Parts, lost: LostPeers): void {
     const { clock, settings } = this.#ports;
     this.#sweep = clock.after(settings.sweepMs, () => {
+      this.#armSweep(parts, lost);
       for (const shard of parts.table) if (shard.phase === "serving") shard.catalog.sweep(clock.now());
       if (lost.forget()) parts.router.recheck();
       void lost.forgetRemoved();
-      this.#armSweep(parts, lost);
     });
   }
 

@@ -7,6 +7,7 @@
  * @module
  */
 import { NodeStoppedError, RecordsRefusedError, RecordsUnavailableError } from "../errors.ts";
+import { inCleanContext } from "../platform/async_context.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Random } from "../platform/random.ts";
 import type { Store, StoreOutcome, StoreWrite } from "./store.ts";
@@ -114,7 +115,7 @@ export class Committer {
   #flushSoon(): void {
     if (this.#willFlush || this.#underWay >= AT_ONCE) return;
     this.#willFlush = true;
-    queueMicrotask(() => this.#flush());
+    queueMicrotask(() => inCleanContext(() => this.#flush()));
   }
 
   #flush(): void {
@@ -124,16 +125,16 @@ export class Committer {
     this.#underWay += group.length;
     const outcomes = this.#outcomesOf(group);
     for (const [i, { resolve }] of group.entries()) {
-      const outcome = outcomes[i] ?? Promise.reject(new TypeError(TOO_FEW));
+      const outcome = Promise.resolve(outcomes[i] ?? Promise.reject(new TypeError(TOO_FEW)));
       resolve(outcome);
       outcome.then(this.#over, this.#over);
     }
   }
 
-  /** A store may be anybody's: one that throws at once is as one whose promises reject. */
+  /** A store may be anybody's: one that throws at once, or gives no list, is as one whose promises reject. */
   #outcomesOf(group: readonly Waiting[]): readonly Promise<StoreOutcome>[] {
     try {
-      return this.#ports.store.commit(group.map(({ write }) => write));
+      return [...this.#ports.store.commit(group.map(({ write }) => write))];
     } catch (error) {
       return group.map(() => Promise.reject(error));
     }

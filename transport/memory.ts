@@ -6,6 +6,8 @@
  *
  * @module
  */
+import { cleanClock } from "../platform/async_context.ts";
+import { guarded } from "../platform/guarded.ts";
 import { type Clock, systemClock } from "../platform/clock.ts";
 import type { Random } from "../platform/random.ts";
 import { Lane } from "./lane.ts";
@@ -54,13 +56,15 @@ export class MemoryNetwork implements Broker {
 
   constructor(options: MemoryNetworkOptions = {}) {
     this.options = options;
-    this.clock = options.clock ?? systemClock();
+    this.clock = cleanClock(options.clock ?? systemClock());
     this.maxPayloadBytes = options.maxPayloadBytes ?? MAX_PAYLOAD_BYTES;
   }
 
   /** A new connection. Faults are aimed at its name, which several connections may share. */
   connect(name: string, options: MemoryConnectOptions = {}): Connection {
-    const connection = new MemoryConnection(this, name, options);
+    const { onError } = options;
+    const given = onError ? { ...options, onError: guarded(onError) } : options;
+    const connection = new MemoryConnection(this, name, given);
     this.#connections.add(connection);
     return connection;
   }

@@ -13,7 +13,9 @@ import {
   nkeyAuthenticator,
 } from "@nats-io/nats-core";
 import { ConfigurationError, ServerError } from "../errors.ts";
+import { cleanClock, inCleanContext } from "../platform/async_context.ts";
 import { type Clock, systemClock } from "../platform/clock.ts";
+import { guarded } from "../platform/guarded.ts";
 import { expectUncaught } from "../platform/uncaught.ts";
 import { checkOptions } from "./nats_checks.ts";
 import { NatsTransport } from "./nats_core.ts";
@@ -95,8 +97,14 @@ const VERSION_MIN = [2, 9, 10] as const;
  * @throws {ServerError} if none answers in time, or if it is too old
  * @throws {ConfigurationError} for options that cannot work, or if the server refuses the credentials
  */
-export async function natsTransport(options: NatsOptions = {}): Promise<NatsTransportConnection> {
-  const clock = options.clock ?? systemClock();
+export function natsTransport(options: NatsOptions = {}): Promise<NatsTransportConnection> {
+  const { onError } = options;
+  const given = onError ? { ...options, onError: guarded(onError) } : options;
+  return inCleanContext(() => connected(given)); // what comes in has nothing to do with whoever connects
+}
+
+async function connected(options: NatsOptions): Promise<NatsTransportConnection> {
+  const clock = cleanClock(options.clock ?? systemClock());
   checkOptions(options);
   const settle = options.tls === undefined ? () => {} : expectAlerts(clock);
   let client: NatsConnection;

@@ -129,6 +129,9 @@ describe("an outbox", () => {
       subjects: subjects("test"),
       gate,
       settings: { ...DELIVERY_DEFAULTS, ...settings },
+      onThrow: (error) => {
+        throw error;
+      },
     });
     const peer = new Peers().of(b.node, b.incarnation);
     const items = () => frames.splice(0).flatMap((frame) => readFrame(frame, "test").items);
