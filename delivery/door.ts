@@ -57,7 +57,7 @@ export class Door {
   readonly #options: DoorSettings;
   #subscription: Subscription | undefined;
   #calls = 0;
-  /** Requests whose reply subject was not to be trusted. */
+  /** Requests without an answer: their reply subject was not to be trusted, or the server takes none of that length. */
   dropped = 0;
 
   constructor(ports: DoorPorts, options: DoorOptions) {
@@ -185,6 +185,10 @@ export class Door {
       "Nats-Service-Error": data.message.replace(/[^ -~]/g, "?").slice(0, 512), // a header is one line of ASCII
       ...(cbor ? { "Content-Type": CBOR } : {}),
     };
-    this.#ports.transport.publish(reply, body, { headers });
+    try {
+      this.#ports.transport.publish(reply, body, { headers });
+    } catch {
+      this.dropped++; // not even that fits into a message of this server
+    }
   }
 }

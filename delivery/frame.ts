@@ -18,7 +18,7 @@ import type { Envelope, FrameItem, Item, Reply, ShardRef } from "./items.ts";
 
 const MAGIC = 0xba;
 /** The frame version written here. */
-export const FRAME_VERSION = 1;
+export const FRAME_VERSION = 2;
 /** Waiting actors in one chain of calls. */
 export const CHAIN_MAX = 64;
 const SHARD_MAX = 4_096;
@@ -42,6 +42,7 @@ const TYPES = {
   seen: 11,
 } as const;
 const URGENT = 0x40;
+const OVERSIZE = 0x20;
 
 export function writeHeader(writer: ByteWriter, cluster: string, from: NodeId): void {
   writer.u8(MAGIC);
@@ -58,7 +59,9 @@ function writeStart(writer: ByteWriter, type: number, { kind, shard }: ShardRef)
 }
 
 export function writeEnvelope(writer: ByteWriter, envelope: Omit<Envelope, "item">): void {
-  writeStart(writer, TYPES[envelope.type] | (envelope.urgent ? URGENT : 0), envelope);
+  const { oversize } = envelope;
+  const flags = (envelope.urgent ? URGENT : 0) | (oversize ? OVERSIZE : 0);
+  writeStart(writer, TYPES[envelope.type] | flags, envelope);
   writer.varint(envelope.epoch);
   writer.varint(envelope.seq);
   writer.varint(envelope.copy);
@@ -69,7 +72,9 @@ export function writeEnvelope(writer: ByteWriter, envelope: Omit<Envelope, "item
   writer.string(envelope.message);
   writer.varint(envelope.chain.length);
   for (const address of envelope.chain) writer.string(address);
-  writer.bytes(envelope.argument);
+  if (oversize === undefined) return writer.bytes(envelope.argument);
+  writer.varint(oversize.bytes);
+  writer.varint(oversize.bytesMax);
 }
 
 export function writeReply(writer: ByteWriter, reply: Omit<Reply, "item">): void {
@@ -146,7 +151,7 @@ export function readFrame(bytes: Uint8Array, cluster: string): Frame {
 
 function readItem(reader: ByteReader): Item {
   const head = reader.u8();
-  const type = head & ~URGENT;
+  const type = head & ~(URGENT | OVERSIZE);
   const kind = reader.string();
   const shard = reader.varint();
   if (shard >= SHARD_MAX) throw new DecodeError(`Cannot read an item: current shard is ${shard}`);
@@ -154,7 +159,7 @@ function readItem(reader: ByteReader): Item {
     case TYPES.ask:
     case TYPES.tell:
     case TYPES.skip:
-      return readEnvelope(reader, type, (head & URGENT) !== 0, kind, shard);
+      return readEnvelope(reader, head, kind, shard);
     case TYPES.reply:
     case TYPES.error:
       return {
@@ -189,13 +194,9 @@ function readItem(reader: ByteReader): Item {
   }
 }
 
-function readEnvelope(
-  reader: ByteReader,
-  type: number,
-  urgent: boolean,
-  kind: string,
-  shard: number,
-): Envelope {
+function readEnvelope(reader: ByteReader, head: number, kind: string, shard: number): Envelope {
+  const type = head & ~(URGENT | OVERSIZE);
+  const urgent = (head & URGENT) !== 0;
   const [epoch, seq, copy, first] = [reader.varint(), reader.varint(), reader.varint(), reader.varint()];
   if (seq > SEQ_MAX || first > SEQ_MAX)
     throw new DecodeError(`Cannot read an envelope: current number is ${seq}`);
@@ -208,13 +209,15 @@ function readEnvelope(
       name: "",
       message: "",
       chain: [],
-      argument: new Uint8Array(),
+      argument: NOTHING,
+      oversize: undefined,
     };
   }
   const remainingMs = reader.varint();
   const name = reader.string();
   const message = reader.string();
   const chain = readList(reader, CHAIN_MAX, () => reader.string());
+  const isOversize = (head & OVERSIZE) !== 0;
   return {
     ...base,
     type: type === TYPES.ask ? "ask" : "tell",
@@ -222,9 +225,12 @@ function readEnvelope(
     name,
     message,
     chain,
-    argument: reader.bytes(),
+    argument: isOversize ? NOTHING : reader.bytes(),
+    oversize: isOversize ? { bytes: reader.varint(), bytesMax: reader.varint() } : undefined,
   };
 }
+
+const NOTHING: Uint8Array = new Uint8Array();
 
 function readList<T>(reader: ByteReader, max: number, read: () => T): T[] {
   const length = reader.varint();

@@ -8,6 +8,11 @@ import type { ByteWriter } from "../transport/bytes.ts";
 /** Something that can write itself into a frame, at the moment the frame is made. */
 export interface FrameItem {
   write(writer: ByteWriter): void;
+  /**
+   * Writes what says so to the other side, when a message of the server is at most `bytesMax` long and this is longer.
+   * Left out where it may be lost: it is small, and said again.
+   */
+  writeOversize?(writer: ByteWriter, bytesMax: number): void;
   /** The actor it is for: a frame with nothing else shows its name in the subject. */
   readonly address?: { readonly kind: string; readonly name: string };
   /** Bytes of what may be large in it; the rest is small. A large item begins a frame of its own. */
@@ -18,6 +23,12 @@ export interface FrameItem {
 export interface ShardRef {
   readonly kind: string;
   readonly shard: number;
+}
+
+/** By how much something is too long for a message of its server, in bytes. */
+export interface Oversize {
+  readonly bytes: number;
+  readonly bytesMax: number;
 }
 
 /** One message for one actor. `skip` fills the place of one that its sender gave up. */
@@ -39,6 +50,11 @@ export interface Envelope extends ShardRef {
   readonly chain: readonly string[];
   /** CBOR. A view into the frame: copy what is kept. */
   readonly argument: Uint8Array;
+  /**
+   * It cannot travel, and stands here without its argument: to be refused, unless an earlier copy was admitted. So its
+   * sender hears what is true, whatever the server's limit was before.
+   */
+  readonly oversize?: Oversize | undefined;
 }
 
 /** The end of an ask, or the refusal of a tell. */

@@ -4,6 +4,7 @@
  * @module
  */
 import { BusyError, type ErrorData, toErrorData } from "../errors.ts";
+import { tooLarge } from "./ends.ts";
 import { numbers } from "./frame.ts";
 import type { Envelope, FrameItem } from "./items.ts";
 import type { AckSource, Peer } from "./peer.ts";
@@ -111,7 +112,9 @@ export class LinkReceiver implements AckSource {
       remainingMs,
       argument,
     });
-    if (type === "ask" && this.#hasTooManyReplies) mail.refuse(tooManyReplies());
+    const { oversize } = envelope;
+    if (oversize) mail.refuse(toErrorData(tooLarge("send", message, oversize.bytes, oversize.bytesMax)));
+    else if (type === "ask" && this.#hasTooManyReplies) mail.refuse(tooManyReplies());
     else this.#shard.admit(name, mail);
   }
 

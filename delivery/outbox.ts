@@ -228,15 +228,31 @@ export class Outbox {
     this.#askLater();
   }
 
+  /** The server's limit is asked for each time: it may have become smaller while the items waited. */
   #sendFrame(peer: Peer, items: readonly FrameItem[], from: number): number {
     const { cluster, self, transport, subjects, settings } = this.#ports;
-    writeHeader(this.#writer, cluster, self);
+    const bytesMax = transport.maxPayloadBytes;
+    const closeAt = Math.min(settings.frameBytes, bytesMax);
+    const writer = this.#writer;
+    writeHeader(writer, cluster, self);
+    const headBytes = writer.length;
     let next = from;
     while (next < items.length) {
       const item = items[next] as FrameItem;
-      if (next > from && this.#writer.length + (item.size ?? 0) >= settings.frameBytes) break;
-      item.write(this.#writer);
+      const { length } = writer;
+      if (length > headBytes && length + (item.size ?? 0) >= closeAt) break;
+      item.write(writer);
+      if (writer.length > bytesMax) {
+        writer.cut(length);
+        if (length > headBytes) break; // it has the next frame to itself
+        item.writeOversize?.(writer, bytesMax);
+        if (writer.length > bytesMax) writer.cut(length);
+      }
       next++;
+    }
+    if (writer.length === headBytes) {
+      writer.reset();
+      return next;
     }
     this.frames++;
     this.items += next - from;
@@ -245,7 +261,7 @@ export class Outbox {
     const subject = alone
       ? subjects.actor(node, incarnation, alone.kind, alone.name)
       : subjects.batch(node, incarnation);
-    transport.publish(subject, this.#writer.finish());
+    transport.publish(subject, writer.finish());
     return next;
   }
 }

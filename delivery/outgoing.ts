@@ -32,7 +32,8 @@ export interface Request {
 }
 
 /** What every message of a node works with. */
-export interface OutgoingPorts extends Scale, TimeOrigin {
+export interface OutgoingPorts extends TimeOrigin {
+  readonly scale: Scale;
   readonly refusedTells: RefusedTells;
   readonly exit: Exit;
   readonly rooms: SendingRooms;
@@ -190,7 +191,7 @@ export class Outgoing implements PackableMail, ToldOf {
   }
 
   get bytes(): Uint8Array {
-    this.#bytes ??= this.#ports.codec.encode(this.#value);
+    this.#bytes ??= this.#ports.scale.codec.encode(this.#value);
     return this.#bytes;
   }
 
@@ -283,9 +284,9 @@ export class Outgoing implements PackableMail, ToldOf {
       const words = wordsOf(cause, "it cannot travel");
       return this.#fail(new InvalidResultError(`Cannot answer "${this.message}": ${words}`, { cause }));
     }
-    const { exit, bytesMax } = this.#ports;
-    const bytes = excess(copy, this.#ports);
-    if (bytes !== undefined) this.#fail(tooLarge("answer", this.message, bytes, bytesMax));
+    const { exit, scale } = this.#ports;
+    const bytes = excess(copy, scale);
+    if (bytes !== undefined) this.#fail(tooLarge("answer", this.message, bytes, scale.bytesMax));
     else if (exit.isOpen) this.end(copy);
     else exit.hold(() => this.end(copy));
   }

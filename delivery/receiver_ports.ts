@@ -7,6 +7,7 @@ import type { Mail } from "../actors/mail.ts";
 import type { Room } from "../actors/room.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Codec } from "../transport/codec.ts";
+import type { Scale } from "../transport/weight.ts";
 import type { Outbox } from "./outbox.ts";
 import type { ReplyKeeper } from "./reply_keeper.ts";
 import type { DeliverySettings } from "./settings.ts";
@@ -20,8 +21,8 @@ export interface ReceiverPorts {
   readonly settings: DeliverySettings;
   /** Bytes that may be held on the node for gaps before them. */
   readonly gaps: Room;
-  /** Largest body of a reply, in bytes. */
-  readonly replyBytesMax: number;
+  /** How large the body of a reply may be. */
+  readonly scale: Scale;
   /** For tests: rules to break on purpose. */
   readonly defects?: ReadonlySet<string>;
 }

@@ -73,8 +73,9 @@ export class RemoteMail implements PackableMail {
       const words = wordsOf(cause, "it cannot travel");
       return this.fail(toErrorData(new InvalidResultError(`Cannot answer "${this.message}": ${words}`)));
     }
-    if (body.byteLength > this.#ports.replyBytesMax) {
-      const words = `current result has ${body.byteLength} bytes, the bound is ${this.#ports.replyBytesMax}`;
+    const { bytesMax } = this.#ports.scale;
+    if (body.byteLength > bytesMax) {
+      const words = `current result has ${body.byteLength} bytes, the bound is ${bytesMax}`;
       return this.fail(toErrorData(new TooLargeError(`Cannot answer "${this.message}": ${words}`)));
     }
     this.#reply(true, body);
@@ -93,7 +94,8 @@ export class RemoteMail implements PackableMail {
   #reply(ok: boolean, body: Uint8Array): void {
     const { kind, shard, epoch } = this.#shard;
     const reply = { kind, shard, epoch, seq: this.#seq, ok, body };
-    this.#ports.keeper.keep(new KeptReply(this.#peer, reply, this.type === "tell"));
+    const { keeper, codec } = this.#ports;
+    keeper.keep(new KeptReply(codec, this.#peer, reply, this.type === "tell"));
   }
 
   pack(_self: NodeId, now: number): PackedMail {

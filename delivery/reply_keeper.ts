@@ -4,9 +4,11 @@
  *
  * @module
  */
+import { TooLargeError, toErrorData } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Random } from "../platform/random.ts";
 import type { ByteWriter } from "../transport/bytes.ts";
+import type { Codec } from "../transport/codec.ts";
 import { Alarm, restFor } from "./alarm.ts";
 import { writeReply } from "./frame.ts";
 import type { FrameItem, Reply } from "./items.ts";
@@ -18,6 +20,7 @@ import type { DeliverySettings } from "./settings.ts";
 export class KeptReply implements FrameItem {
   readonly peer: Peer;
   readonly reply: Omit<Reply, "item">;
+  readonly #codec: Codec;
   /** It refuses a tell: the acknowledgement must not arrive without it. */
   readonly refusesTell: boolean;
   dueAt = 0;
@@ -25,7 +28,8 @@ export class KeptReply implements FrameItem {
   /** It waits in the outbox: a closed gate must not heap up copies. */
   queued = false;
 
-  constructor(peer: Peer, reply: Omit<Reply, "item">, refusesTell: boolean) {
+  constructor(codec: Codec, peer: Peer, reply: Omit<Reply, "item">, refusesTell: boolean) {
+    this.#codec = codec;
     this.peer = peer;
     this.reply = reply;
     this.refusesTell = refusesTell;
@@ -38,6 +42,14 @@ export class KeptReply implements FrameItem {
   write(writer: ByteWriter): void {
     this.queued = false;
     writeReply(writer, this.reply);
+  }
+
+  /** Its asker hears that, and not silence. What is kept stays what it is: another server may let it through. */
+  writeOversize(writer: ByteWriter, bytesMax: number): void {
+    this.queued = false;
+    const words = `current result has ${this.size} bytes, the bound is ${bytesMax}`;
+    const error = toErrorData(new TooLargeError(`Cannot answer a message: ${words}`));
+    writeReply(writer, { ...this.reply, ok: false, body: this.#codec.encode(error) });
   }
 }
 

@@ -12,8 +12,8 @@ import type { Membership } from "../cluster/membership.ts";
 import type { OwnedEntry, Ownership } from "../cluster/ownership.ts";
 import { shardOf } from "../cluster/placement.ts";
 import { sameNode } from "../cluster/protocol.ts";
-import type { Codec } from "../transport/codec.ts";
 import { checkName } from "../transport/subjects.ts";
+import type { Scale } from "../transport/weight.ts";
 import { Alarm, restFor } from "./alarm.ts";
 import { checkDepth, checkSize, checkTell, deadlineFor } from "./checks.ts";
 import { SenderLink } from "./link_sender.ts";
@@ -31,10 +31,9 @@ export interface RouterPorts extends Omit<SenderPorts, "wakeBy" | "rooms"> {
   readonly ownership: Ownership;
   readonly table: ShardTable;
   readonly peers: Peers;
-  readonly codec: Codec;
   readonly refusedTells: RefusedTells;
-  /** Largest argument or result, in bytes of CBOR. */
-  readonly bytesMax: number;
+  /** How large an argument or a result may be. */
+  readonly scale: Scale;
   /** Told what a link threw, which none should. */
   readonly onThrow: (error: unknown) => void;
 }
@@ -57,9 +56,9 @@ export class Router {
     this.#ports = ports;
     this.#exit = new Exit(ports.gate, ports.defects);
     this.rooms = new SendingRooms(ports.settings);
-    const { clock, codec, refusedTells, bytesMax, defects } = ports;
+    const { clock, refusedTells, scale, defects } = ports;
     const { rooms } = this;
-    this.#outgoingPorts = { clock, codec, refusedTells, bytesMax, exit: this.#exit, rooms, defects };
+    this.#outgoingPorts = { clock, refusedTells, scale, exit: this.#exit, rooms, defects };
     this.#alarm = new Alarm(
       ports.clock,
       (now) => this.#tick(now),
@@ -69,7 +68,7 @@ export class Router {
       ...ports,
       rooms: this.rooms,
       ask: (kind) => ports.ownership.refreshShards(kind),
-      weigh: (request) => checkSize(request, request.argument, ports),
+      weigh: (request) => checkSize(request, request.argument, ports.scale),
       submit: (request, shards) =>
         this.submit(this.link(request.kind, shardOf(request.kind, request.name, shards)), request),
     });
@@ -199,7 +198,7 @@ export class Router {
     const deadlineAt = deadlineFor(request, now, this.#ports.settings.callTimeoutMs);
     if (caller && request.type === "ask") checkDepth(request, caller.chain);
     const argument = copyArgument(request.message, request.argument);
-    const weight = checkSize(request, argument, this.#ports);
+    const weight = checkSize(request, argument, this.#ports.scale);
     const outgoing = new Outgoing(request, argument, deadlineAt, this.#outgoingPorts);
     outgoing.weight = weight;
     return outgoing;

@@ -6,7 +6,7 @@
  */
 import type { ByteWriter } from "../transport/bytes.ts";
 import { writeEnvelope } from "./frame.ts";
-import type { FrameItem, ShardRef } from "./items.ts";
+import type { FrameItem, Oversize, ShardRef } from "./items.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { type TimeOrigin, timeLeft } from "./time_left.ts";
 
@@ -41,6 +41,18 @@ export class Transmission implements FrameItem {
   }
 
   write(writer: ByteWriter): void {
+    this.#write(writer, undefined);
+  }
+
+  /**
+   * An earlier copy may have been admitted, when more was allowed. So the owner is asked: it answers that one, or refuses
+   * this one.
+   */
+  writeOversize(writer: ByteWriter, bytesMax: number): void {
+    this.#write(writer, { bytes: this.#outgoing.travelBytes, bytesMax });
+  }
+
+  #write(writer: ByteWriter, oversize: Oversize | undefined): void {
     const { kind, shard, first, last } = this.#link;
     const { seq, name, message, chain, type, ended, acked, deadlineAt } = this.#outgoing;
     const skip = ended || acked; // never handled again, also by an owner that lost its table
@@ -56,11 +68,13 @@ export class Transmission implements FrameItem {
       urgent: type === "tell" && seq === last,
       name,
       message,
-      chain,
-      argument: skip ? EMPTY : this.#outgoing.bytes,
+      chain: oversize ? NO_CHAIN : chain,
+      argument: skip || oversize ? EMPTY : this.#outgoing.bytes,
+      oversize: skip ? undefined : oversize,
     });
     this.#outgoing.published();
   }
 }
 
 const EMPTY = new Uint8Array();
+const NO_CHAIN: readonly string[] = Object.freeze([]);

@@ -17,13 +17,14 @@ import { encodeActor } from "./batch.ts";
 import type { HandoffPorts } from "./ports.ts";
 import type { MoveMessage } from "./protocol.ts";
 import { packActor } from "./seal.ts";
-import { Giving } from "./transfer.ts";
+import { chunkBytesOf, Giving } from "./transfer.ts";
 
 /** One late actor at its old node. */
 interface Leaving {
   readonly activation: Activation;
   readonly shard: Shard;
-  readonly moveId: string;
+  /** Of the transfer as it is announced. */
+  moveId: string;
   bytes: Uint8Array | undefined;
   giving: Giving | undefined;
   unlisten: () => void;
@@ -107,10 +108,15 @@ export class LateLeavers {
     const leaving = this.#leaving.get(keyOf(shard, activation.name));
     if (leaving?.activation !== activation || leaving.giving !== undefined || !activation.atRest) return;
     leaving.bytes = this.#seal(leaving);
-    leaving.giving = new Giving(leaving.bytes, this.#ports.settings.chunkBytes);
-    leaving.unlisten = this.#ports.talk.listen(leaving.moveId, (message) => this.#hear(leaving, message));
+    this.#offer(leaving, leaving.bytes);
     this.#announce(leaving);
     this.#arm();
+  }
+
+  #offer(leaving: Leaving, bytes: Uint8Array): void {
+    leaving.unlisten();
+    leaving.giving = new Giving(bytes, chunkBytesOf(this.#ports));
+    leaving.unlisten = this.#ports.talk.listen(leaving.moveId, (message) => this.#hear(leaving, message));
   }
 
   #seal({ activation, shard }: Leaving): Uint8Array {
@@ -158,8 +164,17 @@ export class LateLeavers {
 
   #hear(leaving: Leaving, message: MoveMessage): void {
     if (message.type !== "pull" || !this.#isOwner(leaving, message.from)) return;
-    leaving.giving?.answer(this.#ports.talk, message.from, message);
+    const fits = leaving.giving?.answer(this.#ports.talk, message.from, message);
+    if (fits === false) this.#cutAgain(leaving);
     if (this.#ports.defects.has("late-dropped-early")) this.#forget(leaving);
+  }
+
+  /** The server allows less than when its chunks were cut: another transfer, with shorter ones. */
+  #cutAgain(leaving: Leaving): void {
+    if (leaving.bytes === undefined) return;
+    leaving.moveId = this.#ports.random.id();
+    this.#offer(leaving, leaving.bytes);
+    this.#announce(leaving);
   }
 
   /** Nobody else gets a state. */

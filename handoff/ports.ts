@@ -16,6 +16,7 @@ import type { Clock } from "../platform/clock.ts";
 import type { Random } from "../platform/random.ts";
 import type { Codec } from "../transport/codec.ts";
 import type { Records } from "../transport/records.ts";
+import type { Scale } from "../transport/weight.ts";
 import type { HandoffSettings } from "./settings.ts";
 import type { Talk } from "./talk.ts";
 
@@ -44,6 +45,8 @@ export interface HandoffPorts {
   /** The bucket for what is parked. */
   readonly parking: Records;
   readonly stored: StoredShards;
+  /** How large a chunk may be at most. */
+  readonly scale: Scale;
   readonly events: EventBus;
   readonly settings: HandoffSettings;
   /** Whether the node has ended: whatever is still being tried is given up. */

@@ -51,11 +51,11 @@ export class Reception {
     const { kind, shard, epoch, from, moveId } = offer;
     const { talk, hosts, table } = this.#ports;
     const hosted = hosts.get(kind);
-    if (hosted === undefined) return talk.say(from, moveId, { type: "decline", reason: "unknown kind" });
+    if (hosted === undefined) return void talk.say(from, moveId, { type: "decline", reason: "unknown kind" });
     if (shard >= hosted.contract.shards) return;
     if (!this.#isOwner(offer)) return table.look(kind, shard); // by the record as it is known: it is offered again
     const reason = this.#reasonAgainst(offer, hosted.contract.stateVersion);
-    if (reason !== undefined) return talk.say(from, moveId, { type: "decline", reason });
+    if (reason !== undefined) return void talk.say(from, moveId, { type: "decline", reason });
     const accepted = { moveId, from, hosted, shard, epoch };
     const move = new TargetMove(this.#ports, accepted, this.#bytes, (served) =>
       this.#ended(accepted, served),

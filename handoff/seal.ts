@@ -56,13 +56,23 @@ function lateEntry({ status, name, at }: SealedActor): LateActor[] {
 }
 
 /** Late actors stand in the ownership record, which must stay small enough for any server. */
-export const LATE_BYTES_MAX = 262_144;
+const LATE_BYTES_MAX = 262_144;
+
+/** Bytes of names that may be late together, with the server as it is now. */
+export function lateBytesMax({ scale }: Pick<HandoffPorts, "scale">): number {
+  return Math.min(LATE_BYTES_MAX, scale.bytesMax);
+}
 
 /** Bytes that the names of those would take who would be late if the shard were sealed now. */
 export function lateBytes({ catalog: { residents } }: Shard): number {
+  const running = [...residents.active.values()].filter(({ idle }) => !idle).map(({ name }) => name);
+  return namesBytes([...residents.awaited.keys(), ...running]);
+}
+
+/** Bytes that late actors of those names take in the record. */
+export function namesBytes(names: Iterable<string>): number {
   let bytes = 0;
-  for (const name of residents.awaited.keys()) bytes += utf8Bytes(name);
-  for (const { name, idle } of residents.active.values()) if (!idle) bytes += utf8Bytes(name);
+  for (const name of names) bytes += utf8Bytes(name);
   return bytes;
 }
 

@@ -15,9 +15,9 @@ import { Drain } from "./drain.ts";
 import { type MoveEnd, type MovePlan, moveReport, type Parking } from "./move.ts";
 import type { HandoffPorts } from "./ports.ts";
 import type { MoveMessage } from "./protocol.ts";
-import { LATE_BYTES_MAX, lateBytes, type SealedShard, sealShard } from "./seal.ts";
+import { lateBytes, lateBytesMax, type SealedShard, sealShard } from "./seal.ts";
 import { begin, isOver, type SourceEffect, type SourceEvent, type SourceState, step } from "./source.ts";
-import { Giving } from "./transfer.ts";
+import { chunkBytesOf, Giving } from "./transfer.ts";
 
 /** See the module's text. */
 export class SourceMove {
@@ -178,9 +178,9 @@ export class SourceMove {
 
   #seal(): void {
     const { shard, to } = this.plan;
-    const { settings, defects } = this.#ports;
+    const { defects } = this.#ports;
     this.#drain?.stop();
-    if (lateBytes(shard) > LATE_BYTES_MAX)
+    if (lateBytes(shard) > lateBytesMax(this.#ports))
       return this.dispatch({ type: "failed", reason: "too many of its actors have running handlers" });
     try {
       this.#sealed = sealShard(this.#ports, shard, to === "bucket");
@@ -188,7 +188,7 @@ export class SourceMove {
       const words = wordsOf(error, "no error");
       return this.dispatch({ type: "failed", reason: `it could not be sealed: ${words}` });
     }
-    this.#giving = new Giving(this.#sealed.bytes, settings.chunkBytes);
+    this.#giving = new Giving(this.#sealed.bytes, chunkBytesOf(this.#ports));
     this.#heardAt = this.#ports.clock.now();
     if (defects.has("release-before-commit")) this.#released = shard.relocation.release();
     if (to !== "bucket") return this.#announce();
@@ -208,7 +208,12 @@ export class SourceMove {
     const { kind, shard: number, epoch } = shard;
     const { revision } = this.#entry;
     const what = { kind, shard: number, epoch, revision, ...this.#giving.announcement() };
-    this.#ports.talk.say(to, moveId, { type: "sealed", ...what });
+    if (!this.#ports.talk.say(to, moveId, { type: "sealed", ...what })) this.#chunksTooLong();
+  }
+
+  /** The server allows less than before: taken back, and sealed again later into shorter chunks. */
+  #chunksTooLong(): void {
+    this.dispatch({ type: "failed", reason: "its chunks are longer than a message may be by now" });
   }
 
   async #reclaim(): Promise<void> {
@@ -299,7 +304,8 @@ export class SourceMove {
     this.#heardAt = this.#ports.clock.now();
     if (message.type === "accept") this.dispatch({ type: "accepted" });
     else if (message.type === "decline") this.dispatch({ type: "declined", reason: message.reason });
-    else if (message.type === "pull") this.#giving?.answer(this.#ports.talk, to, message);
+    else if (message.type === "pull" && this.#giving?.answer(this.#ports.talk, to, message) === false)
+      this.#chunksTooLong();
   }
 
   #arm(): void {

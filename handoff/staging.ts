@@ -68,7 +68,12 @@ export function serveStaged(ports: HandoffPorts, { shard, batch, actors }: Stage
     if (membership.isOver(to)) continue;
     const { kind, shard: number } = shard;
     keeper.keep(
-      new KeptReply(peers.of(to.node, to.incarnation), { ...reply, kind, shard: number }, refusesTell),
+      new KeptReply(
+        ports.codec,
+        peers.of(to.node, to.incarnation),
+        { ...reply, kind, shard: number },
+        refusesTell,
+      ),
     );
   }
   table.attach(shard);

@@ -33,14 +33,18 @@ export class Talk {
     this.#ports = ports;
   }
 
-  /** Says something about a move to a node. It may be lost. */
-  say(to: NodeId, moveId: string, body: MoveBody): void {
+  /**
+   * Says something about a move to a node. It may be lost.
+   *
+   * @returns false if it is longer than a message of the server may be by now, so that saying it again does not help
+   */
+  say(to: NodeId, moveId: string, body: MoveBody): boolean {
     const { cluster, self, codec, gate, transport, subjects } = this.#ports;
-    if (!gate.isOpen) return;
-    transport.publish(
-      subjects.move(to.node, to.incarnation, moveId),
-      encodeMove(codec, cluster, self, moveId, body),
-    );
+    if (!gate.isOpen) return true;
+    const message = encodeMove(codec, cluster, self, moveId, body);
+    if (message.byteLength > transport.maxPayloadBytes) return false;
+    transport.publish(subjects.move(to.node, to.incarnation, moveId), message);
+    return true;
   }
 
   /** Hears everything about one move, until the returned function is called. */

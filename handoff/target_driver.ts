@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { wordsOf } from "../errors.ts";
+import { TooLargeError, wordsOf } from "../errors.ts";
 import type { Hosted } from "../actors/host.ts";
 import type { Room } from "../actors/room.ts";
 import type { OwnedEntry } from "../cluster/ownership.ts";
@@ -12,6 +12,7 @@ import { committed } from "../cluster/shard_changes.ts";
 import type { Timer } from "../platform/clock.ts";
 import type { HandoffPorts } from "./ports.ts";
 import type { MoveMessage, MoveMessageOf } from "./protocol.ts";
+import { lateBytesMax, namesBytes } from "./seal.ts";
 import { serveStaged, type StagedShard, stageShard } from "./staging.ts";
 import { isOver, step, type TargetEvent, type TargetEffect, type TargetState } from "./target.ts";
 import { Taking } from "./transfer.ts";
@@ -162,6 +163,11 @@ export class TargetMove {
     try {
       this.#staged = await stageShard(this.#ports, hosted, shard, epoch + 1, this.#bytes);
       this.#bytes = undefined;
+      const late = this.#lateActors().map(({ name }) => name);
+      if (namesBytes(late) > lateBytesMax(this.#ports))
+        throw new TooLargeError(
+          "Cannot take a shard: current list of its late actors is too long for a record",
+        );
       this.dispatch({ type: "staged" });
     } catch (error) {
       const reason = wordsOf(error, "it could not be staged");

@@ -8,6 +8,7 @@ import { UnavailableError } from "../errors.ts";
 import type { NodeId } from "../cluster/protocol.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
 import { sha256 } from "../platform/hash.ts";
+import type { HandoffPorts } from "./ports.ts";
 import type { MoveMessageOf } from "./protocol.ts";
 import type { HandoffSettings } from "./settings.ts";
 import type { Talk } from "./talk.ts";
@@ -19,7 +20,12 @@ export interface TransferSize {
   readonly hash: string;
 }
 
-/** The giving end. */
+/** Length of the chunks that are cut now: within the setting, and within what the server allows. */
+export function chunkBytesOf({ settings, scale }: Pick<HandoffPorts, "settings" | "scale">): number {
+  return Math.min(settings.chunkBytes, scale.bytesMax);
+}
+
+/** The giving end. Its chunks keep the length with which they were announced. */
 export class Giving {
   readonly size: TransferSize;
   readonly #bytes: Uint8Array;
@@ -48,12 +54,12 @@ export class Giving {
     return this.#bytes.subarray(index * this.#chunkBytes, (index + 1) * this.#chunkBytes);
   }
 
-  /** Answers a request for chunks. */
-  answer(talk: Talk, to: NodeId, request: MoveMessageOf<"pull">): void {
-    for (const index of request.chunks) {
+  /** Answers a request for chunks. @returns false if they are longer than a message may be by now */
+  answer(talk: Talk, to: NodeId, request: MoveMessageOf<"pull">): boolean {
+    return request.chunks.every((index) => {
       const data = this.chunk(index);
-      if (data) talk.say(to, request.moveId, { type: "chunk", index, data });
-    }
+      return data === undefined || talk.say(to, request.moveId, { type: "chunk", index, data });
+    });
   }
 }
 

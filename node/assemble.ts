@@ -32,6 +32,7 @@ import { createCodec } from "../transport/codec.ts";
 import type { Records } from "../transport/records.ts";
 import { type NodeAddress, subjects } from "../transport/subjects.ts";
 import type { Connection, Incoming } from "../transport/transport.ts";
+import { scaleOf } from "../transport/weight.ts";
 import type { Permissions } from "./permissions.ts";
 import type { Settings } from "./settings.ts";
 import { StoredParts } from "./stored.ts";
@@ -78,24 +79,6 @@ export interface Parts
   readonly door: Door | undefined;
 }
 
-/** Room that a frame needs beside an argument or a result: names, chain, numbers. */
-const FRAME_ROOM_BYTES = 65_536;
-
-/** Largest argument or result: what a server with a small limit leaves of it is still enough for most. */
-function bodyBytesMax(payloadBytesMax: number): number {
-  return payloadBytesMax - Math.min(FRAME_ROOM_BYTES, Math.floor(payloadBytesMax / 4));
-}
-
-/** The settings, such that frames and chunks are within the server's limit. */
-function fitted(settings: Settings, bytesMax: number): Settings {
-  const { frameBytes, chunkBytes } = settings;
-  return {
-    ...settings,
-    frameBytes: Math.min(frameBytes, bytesMax),
-    chunkBytes: Math.min(chunkBytes, bytesMax),
-  };
-}
-
 export function assemble(ground: Ground): Parts {
   const {
     clock,
@@ -110,14 +93,14 @@ export function assemble(ground: Ground): Parts {
     refusedTells,
     defects,
     onThrow,
+    settings,
   } = ground;
   const { transport } = connection;
   const { self, gate } = membership;
   const codec = createCodec();
   const names = subjects(cluster);
   const peers = new Peers();
-  const bytesMax = bodyBytesMax(transport.maxPayloadBytes);
-  const settings = fitted(ground.settings, bytesMax);
+  const scale = scaleOf(codec, transport);
   const budget = new Budget(settings);
   const outbox = new Outbox({
     self,
@@ -142,9 +125,8 @@ export function assemble(ground: Ground): Parts {
     ownership,
     table,
     peers,
-    codec,
     refusedTells,
-    bytesMax,
+    scale,
     defects,
     onThrow,
   });
@@ -183,7 +165,7 @@ export function assemble(ground: Ground): Parts {
     open: router.open.bind(router),
   };
   const gaps = new Room(settings.gapBytesMax);
-  const receiver = { gaps, clock, codec, outbox, keeper, settings, replyBytesMax: bytesMax, defects };
+  const receiver = { gaps, clock, codec, outbox, keeper, settings, scale, defects };
   const { store, hasEnded } = ground;
   const stored = new StoredParts({ self, store, clock, random, gate, ownership, table, hasEnded, defects });
   const vault = stored.vault.bind(stored);
@@ -203,6 +185,7 @@ export function assemble(ground: Ground): Parts {
     talk,
     parking: ground.parking,
     stored,
+    scale,
     events,
     settings,
     defects,

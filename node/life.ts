@@ -156,7 +156,8 @@ export class Life {
     const stores = [...hosts.values()].some(({ contract }) => contract.durability === "stored");
     if (!stores) return NO_STORE;
     const records = await connection.records(`${bucketOf(cluster)}-stored`);
-    const recordBytesMax = Math.min(RECORD_BYTES_MAX, Math.floor(connection.transport.maxPayloadBytes / 2));
+    const { transport } = connection;
+    const recordBytesMax = () => Math.min(RECORD_BYTES_MAX, Math.floor(transport.maxPayloadBytes / 2));
     return recordsStore(records, { recordBytesMax, defects });
   }
 

@@ -15,26 +15,25 @@ import type { Records } from "../transport/records.ts";
 import { type ChunkSet, type ChunkSum, decodeChunkSets, encodeChunkSets, storeKeys } from "./heads.ts";
 import type { StoreKey } from "./store.ts";
 
+/** How many chunks there are, each but the last of that length. */
+export function chunkCount(bytes: Uint8Array, chunkBytes: number): number {
+  return Math.ceil(bytes.byteLength / chunkBytes);
+}
+
+/** What chunks of that length add up to. */
+export function chunkSum(bytes: Uint8Array, chunkBytes: number): ChunkSum {
+  return { count: chunkCount(bytes, chunkBytes), bytes: bytes.byteLength, hash: sha256(bytes) };
+}
+
 /** Chunks on their way at once. */
 const AT_ONCE = 4;
 
 /** See the module's text. */
 export class Chunks {
   readonly #records: Records;
-  readonly #chunkBytes: number;
 
-  /** @param chunkBytes length of each but the last */
-  constructor(records: Records, chunkBytes: number) {
+  constructor(records: Records) {
     this.#records = records;
-    this.#chunkBytes = chunkBytes;
-  }
-
-  count(bytes: Uint8Array): number {
-    return Math.ceil(bytes.byteLength / this.#chunkBytes);
-  }
-
-  sum(bytes: Uint8Array): ChunkSum {
-    return { count: this.count(bytes), bytes: bytes.byteLength, hash: sha256(bytes) };
   }
 
   /** Makes known that there will be chunks of this write. @returns those of others that were listed before */
@@ -52,10 +51,10 @@ export class Chunks {
   }
 
   /** Writes all chunks. The key holds the nonce, so whoever finds one written has written it himself. */
-  async put(key: StoreKey, nonce: string, bytes: Uint8Array): Promise<void> {
-    await inGroups(this.count(bytes), (index) => {
-      const from = index * this.#chunkBytes;
-      const chunk = bytes.subarray(from, from + this.#chunkBytes);
+  async put(key: StoreKey, nonce: string, bytes: Uint8Array, chunkBytes: number): Promise<void> {
+    await inGroups(chunkCount(bytes, chunkBytes), (index) => {
+      const from = index * chunkBytes;
+      const chunk = bytes.subarray(from, from + chunkBytes);
       return this.#records.create(storeKeys.chunk(key, nonce, index), chunk);
     });
   }

@@ -7,9 +7,9 @@
  *
  * @module
  */
-import { ConfigurationError, DecodeError } from "../errors.ts";
+import { ConfigurationError, DecodeError, TooLargeError } from "../errors.ts";
 import type { CasResult, Records } from "../transport/records.ts";
-import { Chunks } from "./chunks.ts";
+import { chunkCount, Chunks, chunkSum } from "./chunks.ts";
 import { type ChunkSet, type ChunkSum, decodeHead, encodeHead, type Head, storeKeys } from "./heads.ts";
 import {
   STORED_BYTES_MAX,
@@ -25,8 +25,11 @@ import { TimerMarks } from "./timer_marks.ts";
 
 /** Bounds of a store over records. */
 export interface RecordsStoreOptions {
-  /** Longest value of one record in bytes; a longer entry is cut into chunks of this length. Default 512 KiB. */
-  readonly recordBytesMax?: number;
+  /**
+   * Longest value of one record in bytes; a longer entry is cut into chunks of this length. A function is asked at each
+   * write, for a bound that changes. Default 512 KiB.
+   */
+  readonly recordBytesMax?: number | (() => number);
   /** Largest entry in bytes. Default 16 MiB. */
   readonly bytesMax?: number;
   /** For tests: rules to break on purpose. */
@@ -37,17 +40,21 @@ export interface RecordsStoreOptions {
 export const RECORD_BYTES_MAX = 524_288;
 /** Room that the head needs beside the bytes: a name, a nonce, numbers. */
 const HEAD_ROOM_BYTES = 8_192;
+/** Shorter chunks are not made, however small the bound has become. */
+const INLINE_BYTES_MIN = 1_024;
 /** Looks at an entry that is being replaced all the time. */
 const LOOKS_MAX = 8;
 
 /** See the module's text. @throws {ConfigurationError} for bounds that cannot work */
 export function recordsStore(records: Records, options: RecordsStoreOptions = {}): Store {
   const { recordBytesMax = RECORD_BYTES_MAX, bytesMax = STORED_BYTES_MAX, defects = new Set() } = options;
-  if (!(recordBytesMax > HEAD_ROOM_BYTES) || !(bytesMax >= 1))
+  const bound = typeof recordBytesMax === "function" ? recordBytesMax : () => recordBytesMax;
+  if (!(bound() > HEAD_ROOM_BYTES) || !(bytesMax >= 1))
     throw new ConfigurationError(
-      `Cannot store in records of up to ${HEAD_ROOM_BYTES} bytes: current bound is ${recordBytesMax}`,
+      `Cannot store in records of up to ${HEAD_ROOM_BYTES} bytes: current bound is ${bound()}`,
     );
-  return new RecordsStore(records, recordBytesMax - HEAD_ROOM_BYTES, bytesMax, defects);
+  const inlineBytesMax = () => Math.max(INLINE_BYTES_MIN, bound() - HEAD_ROOM_BYTES);
+  return new RecordsStore(records, inlineBytesMax, bytesMax, defects);
 }
 
 /** What a write replaces, once it is applied. */
@@ -56,23 +63,40 @@ interface Replaced {
   readonly replaced: readonly ChunkSet[];
 }
 
+/** A write as it is laid out: in one record, or in chunks of that length. */
+interface Draft {
+  readonly write: StoreWrite;
+  readonly inlineBytesMax: number;
+  /** Whether the chunks of the actor have been looked at, and its own are listed. */
+  isListed: boolean;
+}
+
 class RecordsStore implements Store {
   readonly bytesMax: number;
   readonly #records: Records;
-  readonly #inlineBytesMax: number;
+  readonly #inlineBytesMax: () => number;
   readonly #chunks: Chunks;
   readonly #marks: TimerMarks;
   readonly #stamps: EpochStamps;
   readonly #defects: ReadonlySet<string>;
   /** By writes that have not ended. */
   readonly #replaced = new WeakMap<StoreWrite, Replaced>();
+  /** Of the same, the latest last. */
+  readonly #drafts = new WeakMap<StoreWrite, readonly Draft[]>();
+  /** The shortest entry that may have been cut into chunks here. */
+  #leastInlineBytes = Number.POSITIVE_INFINITY;
 
-  constructor(records: Records, inlineBytesMax: number, bytesMax: number, defects: ReadonlySet<string>) {
+  constructor(
+    records: Records,
+    inlineBytesMax: () => number,
+    bytesMax: number,
+    defects: ReadonlySet<string>,
+  ) {
     this.#records = records;
     this.#inlineBytesMax = inlineBytesMax;
     this.bytesMax = bytesMax;
     this.#defects = defects;
-    this.#chunks = new Chunks(records, inlineBytesMax);
+    this.#chunks = new Chunks(records);
     this.#marks = new TimerMarks(records);
     this.#stamps = new EpochStamps(records);
   }
@@ -113,9 +137,40 @@ class RecordsStore implements Store {
   }
 
   async #write(write: StoreWrite): Promise<StoreOutcome> {
-    const [{ mark, replaced }] = await Promise.all([this.#replacedBy(write), this.#stamps.raise(write)]);
+    const draft = this.#draftOf(write);
+    try {
+      return await this.#writeDraft(write, draft);
+    } catch (error) {
+      const isShorter = error instanceof TooLargeError && this.#draftOf(write) !== draft;
+      if (isShorter) return await this.#write(write);
+      throw error;
+    }
+  }
+
+  /**
+   * A write keeps its layout, for a try whose answer was lost may be applied yet. If records must be shorter by now it
+   * gets another layout, under another nonce: of two writes over one revision only one can be applied.
+   */
+  #draftOf(write: StoreWrite): Draft {
+    const drafts = this.#drafts.get(write) ?? [];
+    const last = drafts.at(-1);
+    const inlineBytesMax = this.#inlineBytesMax();
+    const { byteLength } = write.bytes;
+    if (last && Math.min(last.inlineBytesMax, byteLength) <= inlineBytesMax) return last;
+    const nonce = last ? `${write.nonce}-${drafts.length}` : write.nonce;
+    const draft = { write: { ...write, nonce }, inlineBytesMax, isListed: false };
+    this.#leastInlineBytes = Math.min(this.#leastInlineBytes, inlineBytesMax);
+    this.#drafts.set(write, [...drafts, draft]);
+    return draft;
+  }
+
+  async #writeDraft(write: StoreWrite, draft: Draft): Promise<StoreOutcome> {
+    const [{ mark, replaced }] = await Promise.all([
+      this.#replacedBy(write, draft),
+      this.#stamps.raise(write),
+    ]);
     if (write.timers && !write.hadTimers) await this.#marks.set(write);
-    const outcome = await this.#writeEntry(write);
+    const outcome = await this.#writeEntry(write, draft);
     if (!outcome.ok) return outcome;
     await tidied(this.#marks.clear(write, mark));
     await tidied(this.#chunks.clear(write, replaced));
@@ -123,55 +178,53 @@ class RecordsStore implements Store {
   }
 
   /** Looked at once, before the first try of a write: after that it may be applied, and what is there the next owner's. */
-  async #replacedBy(write: StoreWrite): Promise<Replaced> {
-    const known = this.#replaced.get(write);
-    if (known) return known;
+  async #replacedBy(write: StoreWrite, draft: Draft): Promise<Replaced> {
     const { timers, hadTimers, afterLoss } = write;
     const clears = !timers && (hadTimers || afterLoss);
-    const [mark, replaced] = await Promise.all([
-      clears ? this.#marks.look(write) : undefined,
-      this.#lookAtChunks(write),
+    const known = this.#replaced.get(write);
+    if (known && draft.isListed) return known;
+    const [mark, listed] = await Promise.all([
+      clears && !known ? this.#marks.look(write) : undefined,
+      this.#lookAtChunks(draft),
     ]);
-    this.#replaced.set(write, { mark, replaced });
-    return { mark, replaced };
+    draft.isListed = true;
+    if (known) return known; // what another draft has left is found by the next write
+    const replaced = { mark, replaced: listed };
+    this.#replaced.set(write, replaced);
+    return replaced;
   }
 
-  async #writeEntry(write: StoreWrite): Promise<StoreOutcome> {
-    const outcome = this.#isLong(write) ? await this.#writeLong(write) : await this.#writeHead(write);
+  async #writeEntry(write: StoreWrite, draft: Draft): Promise<StoreOutcome> {
+    const outcome = isLong(draft) ? await this.#writeLong(draft) : await this.#writeHead(draft.write);
     return outcome.ok ? outcome : await this.#refused(write);
   }
 
   /** Its own chunks are announced before any of them is there. */
-  async #lookAtChunks(write: StoreWrite): Promise<ChunkSet[]> {
-    if (this.#isLong(write)) return await this.#chunks.announce(write, this.#setOf(write));
-    return write.afterLoss || write.replacesBytes > this.#inlineBytesMax
+  async #lookAtChunks(draft: Draft): Promise<ChunkSet[]> {
+    const { write } = draft;
+    if (isLong(draft)) return await this.#chunks.announce(write, setOf(draft));
+    return write.afterLoss || write.replacesBytes > this.#leastInlineBytes
       ? await this.#chunks.look(write)
       : [];
   }
 
-  async #writeLong(write: StoreWrite): Promise<StoreOutcome> {
+  async #writeLong({ write, inlineBytesMax }: Draft): Promise<StoreOutcome> {
     const { nonce, bytes } = write;
-    const sum = this.#chunks.sum(bytes);
+    const sum = chunkSum(bytes, inlineBytesMax);
     const headFirst = this.#defects.has("chunks-after-head") ? await this.#writeHead(write, sum) : undefined;
-    await this.#chunks.put(write, nonce, bytes);
+    await this.#chunks.put(write, nonce, bytes, inlineBytesMax);
     return headFirst ?? (await this.#writeHead(write, sum));
   }
 
   /** What is there may be an earlier try of this write, whose answer was lost. If not, it can have no effect any more. */
   async #refused(write: StoreWrite): Promise<StoreOutcome> {
+    const drafts = this.#drafts.get(write) ?? [];
     const head = await this.head(write);
-    if (head?.nonce === write.nonce) return { ok: true, revision: head.revision };
-    const lost = (head?.revision ?? 0) !== write.revision;
-    if (lost && this.#isLong(write)) await this.#chunks.remove(write, this.#setOf(write));
+    if (head && drafts.some((draft) => draft.write.nonce === head.nonce))
+      return { ok: true, revision: head.revision };
+    if ((head?.revision ?? 0) === write.revision) return { ok: false };
+    for (const draft of drafts) if (isLong(draft)) await this.#chunks.remove(write, setOf(draft));
     return { ok: false };
-  }
-
-  #isLong({ bytes }: StoreWrite): boolean {
-    return bytes.byteLength > this.#inlineBytesMax;
-  }
-
-  #setOf({ nonce, bytes }: StoreWrite): ChunkSet {
-    return { nonce, count: this.#chunks.count(bytes) };
   }
 
   async #writeHead(write: StoreWrite, chunks?: ChunkSum): Promise<CasResult> {
@@ -214,4 +267,12 @@ class RecordsStore implements Store {
  */
 async function tidied(work: Promise<unknown>): Promise<void> {
   await work.catch(() => undefined);
+}
+
+function isLong({ write, inlineBytesMax }: Draft): boolean {
+  return write.bytes.byteLength > inlineBytesMax;
+}
+
+function setOf({ write, inlineBytesMax }: Draft): ChunkSet {
+  return { nonce: write.nonce, count: chunkCount(write.bytes, inlineBytesMax) };
 }

@@ -107,6 +107,11 @@ export class ByteWriter {
     this.#at = this.#start;
   }
 
+  /** Drops what was written behind the first `length` bytes. */
+  cut(length: number): void {
+    this.#at = Math.min(this.#at, this.#start + length);
+  }
+
   #ascii(text: string): boolean {
     this.#room(text.length + 1);
     const bytes = this.#bytes;

@@ -43,7 +43,6 @@ const MAX_PAYLOAD_BYTES = 1_048_576;
 export class MemoryNetwork implements Broker {
   readonly clock: Clock;
   readonly options: MemoryNetworkOptions;
-  readonly maxPayloadBytes: number;
   readonly #connections: Set<MemoryConnection> = new Set();
   readonly #buckets: Map<string, MemoryBucket> = new Map();
   readonly #lanes: Map<string, Lane> = new Map();
@@ -53,11 +52,13 @@ export class MemoryNetwork implements Broker {
   /** Names without records; `*` for all. */
   readonly #recordsAway: Set<string> = new Set();
   readonly #turns: Map<string, number> = new Map();
+  /** By name; `*` for all others. */
+  readonly #maxPayloadBytes: Map<string, number> = new Map();
 
   constructor(options: MemoryNetworkOptions = {}) {
     this.options = options;
     this.clock = cleanClock(options.clock ?? systemClock());
-    this.maxPayloadBytes = options.maxPayloadBytes ?? MAX_PAYLOAD_BYTES;
+    this.limitPayload(options.maxPayloadBytes ?? MAX_PAYLOAD_BYTES);
   }
 
   /** A new connection. Faults are aimed at its name, which several connections may share. */
@@ -99,6 +100,19 @@ export class MemoryNetwork implements Broker {
   /** Whether records are within the reach of a name. */
   hasRecords(name: string): boolean {
     return !this.#recordsAway.has("*") && !this.#recordsAway.has(name);
+  }
+
+  /**
+   * Nothing longer is taken from now on: from a name, as if it were connected to a server of its own, or from everybody
+   * who has no limit of its own, `*`.
+   */
+  limitPayload(bytes: number, name = "*"): void {
+    this.#maxPayloadBytes.set(name, bytes);
+  }
+
+  /** The limit for a name. */
+  maxPayloadBytesOf(name: string): number {
+    return this.#maxPayloadBytes.get(name) ?? this.#maxPayloadBytes.get("*") ?? MAX_PAYLOAD_BYTES;
   }
 
   /** Takes a connection away, with everything under way from it and to it. It never comes back. */

@@ -31,7 +31,7 @@ export interface MemoryConnectOptions {
 export interface Broker {
   readonly clock: Clock;
   readonly options: RecordFaults;
-  readonly maxPayloadBytes: number;
+  maxPayloadBytesOf(name: string): number;
   bucket(name: string): MemoryBucket;
   hasRecords(name: string): boolean;
   route(from: MemoryConnection, message: Incoming): void;
@@ -115,7 +115,6 @@ export class MemorySubscription implements Subscription {
 export class MemoryConnection implements Connection, Transport {
   readonly type = "memory";
   readonly name: string;
-  readonly maxPayloadBytes: number;
   readonly subscriptions: Set<MemorySubscription> = new Set();
   /** Counts disconnections: what was under way to an earlier session is lost. */
   session = 0;
@@ -134,13 +133,16 @@ export class MemoryConnection implements Connection, Transport {
   constructor(network: Broker, name: string, options: MemoryConnectOptions) {
     this.#network = network;
     this.name = name;
-    this.maxPayloadBytes = network.maxPayloadBytes;
     this.#options = options;
     this.#hadRecords = network.hasRecords(name);
   }
 
   get transport(): Transport {
     return this;
+  }
+
+  get maxPayloadBytes(): number {
+    return this.#network.maxPayloadBytesOf(this.name);
   }
 
   /** Whether anything gets through to it and from it. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { RecordsUnavailableError } from "../errors.ts";
+import { RecordsUnavailableError, TooLargeError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import { Lane } from "./lane.ts";
 import type { MemoryBucket } from "./memory_bucket.ts";
@@ -45,6 +45,8 @@ const CAS_TIMEOUT_MS = 1000;
 export interface RecordsClient {
   readonly name: string;
   readonly crashed: boolean;
+  /** A record travels in a message. */
+  readonly maxPayloadBytes: number;
   readonly recordsConnected: boolean;
   /** Counts disconnections: an answer of an earlier session is lost. */
   readonly recordsSession: number;
@@ -75,15 +77,23 @@ export class MemoryRecords implements Records {
   }
 
   create(key: string, value: Uint8Array): Promise<CasResult> {
-    const own = value.slice();
-    return this.#ask("create", key, () => this.#bucket.write(key, own, (now) => now?.value === undefined));
+    return this.#write("create", key, value, (now) => now?.value === undefined);
   }
 
   update(key: string, value: Uint8Array, revision: number): Promise<CasResult> {
+    return this.#write("update", key, value, (now) => (now?.revision ?? 0) === revision);
+  }
+
+  #write(
+    what: "create" | "update",
+    key: string,
+    value: Uint8Array,
+    allows: (now: RecordEntry | undefined) => boolean,
+  ): Promise<CasResult> {
+    const most = this.#client.maxPayloadBytes;
+    if (value.length > most) return Promise.reject(tooLong(key, value.length, most));
     const own = value.slice();
-    return this.#ask("update", key, () =>
-      this.#bucket.write(key, own, (now) => (now?.revision ?? 0) === revision),
-    );
+    return this.#ask(what, key, () => this.#bucket.write(key, own, allows));
   }
 
   remove(key: string, revision?: number): Promise<CasResult> {
@@ -266,4 +276,9 @@ export function covers(prefix: string, key: string): boolean {
 
 function copyOf(entry: RecordEntry): RecordEntry {
   return { ...entry, value: entry.value?.slice() };
+}
+
+function tooLong(key: string, bytes: number, most: number): TooLargeError {
+  const words = `current value has ${bytes} bytes`;
+  return new TooLargeError(`Cannot store "${key}" in a message of at most ${most} bytes: ${words}`);
 }

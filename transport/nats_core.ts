@@ -41,7 +41,7 @@ const STATUS_NO_RESPONDERS = 503;
 /** A transport over a connected client. */
 export class NatsTransport implements Transport {
   connected = true;
-  maxPayloadBytes: number;
+  #maxPayloadBytes = MAX_PAYLOAD_BYTES;
   readonly #client: NatsConnection;
   readonly #clock: Clock;
   readonly #options: NatsTransportOptions;
@@ -57,26 +57,46 @@ export class NatsTransport implements Transport {
 
   constructor(client: NatsConnection, clock: Clock, options: NatsTransportOptions) {
     this.#client = client;
-    this.maxPayloadBytes = client.info?.max_payload ?? MAX_PAYLOAD_BYTES;
     this.#clock = clock;
     this.#options = options;
     this.#outgoingBytesMax = options.outgoingBytesMax ?? OUTGOING_BYTES_MAX;
     void this.#followStatus();
   }
 
+  /** What the server said last: the next one, or the same one restarted, may allow another size. */
+  get maxPayloadBytes(): number {
+    const now = this.#client.info?.max_payload; // unknown while it connects
+    if (now !== undefined) this.#maxPayloadBytes = now;
+    return this.#maxPayloadBytes;
+  }
+
   publish(subject: string, payload: Uint8Array, options?: PublishOptions): void {
-    if (payload.length > this.maxPayloadBytes) {
-      throw new TooLargeError(
-        `Cannot publish more than ${this.maxPayloadBytes} bytes: current value is ${payload.length} bytes`,
-      );
-    }
+    this.#checkSize(payload.length);
     if (!this.connected || !this.#admit(subject.length + payload.length)) return;
     try {
       if (options === undefined) this.#client.publish(subject, payload);
-      else this.#client.publish(subject, payload, clientOptions(options));
+      else this.#publishWith(subject, payload, clientOptions(options));
     } catch (error) {
+      if (error instanceof TooLargeError) throw error;
       this.#report(error);
     }
+  }
+
+  /** Headers count as well. */
+  #publishWith(subject: string, payload: Uint8Array, options: ReturnType<typeof clientOptions>): void {
+    try {
+      this.#client.publish(subject, payload, options);
+    } catch (error) {
+      const headers = options.headers as (MsgHdrs & { encode?(): Uint8Array }) | undefined;
+      this.#checkSize(payload.length + (headers?.encode?.().length ?? 0));
+      throw error;
+    }
+  }
+
+  #checkSize(bytes: number): void {
+    const most = this.maxPayloadBytes;
+    if (bytes > most)
+      throw new TooLargeError(`Cannot publish more than ${most} bytes: current value is ${bytes} bytes`);
   }
 
   subscribe(
@@ -184,9 +204,6 @@ export class NatsTransport implements Transport {
   }
 
   #onStatus(status: Status): void {
-    // Another server of the cluster may allow another size.
-    if (status.type === "reconnect")
-      this.maxPayloadBytes = this.#client.info?.max_payload ?? MAX_PAYLOAD_BYTES;
     if (status.type === "disconnect") this.#change(false, `disconnected from ${status.server}`);
     else if (status.type === "reconnect") this.#change(true, `reconnected to ${status.server}`);
     else if (status.type === "error") this.#onError(status.error);

@@ -13,7 +13,7 @@ import {
   JetStreamApiError,
   jetstream,
 } from "@nats-io/jetstream";
-import { headers, type MsgHdrs, type NatsConnection } from "@nats-io/nats-core";
+import { errors, headers, type MsgHdrs, type NatsConnection } from "@nats-io/nats-core";
 import { TooLargeError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import { configOf, type NatsBucketOptions, openNatsBucket } from "./nats_bucket.ts";
@@ -168,9 +168,12 @@ class NatsRecords implements Records {
 
   #failure(what: string, key: string, value: Uint8Array | undefined, cause: unknown): Error {
     const most = this.#client.info?.max_payload ?? Number.POSITIVE_INFINITY;
-    if (value !== undefined && value.length > most) {
+    // the client's own word: with its headers it is too long
+    const tooLong = cause instanceof errors.InvalidArgumentError;
+    if (value !== undefined && (value.length > most || tooLong)) {
       return new TooLargeError(
-        `Cannot store more than ${most} bytes: current value is ${value.length} bytes`,
+        `Cannot store "${key}" in a message of at most ${most} bytes: current value has ${value.length} bytes`,
+        { cause },
       );
     }
     return recordsError(what, key, cause);

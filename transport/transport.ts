@@ -47,7 +47,7 @@ export interface TransportStatus {
 
 /** A connection that carries messages by subject. */
 export interface Transport {
-  /** Largest payload in bytes. */
+  /** Largest payload in bytes, as far as is known. It may change at any time, and does with a change of the server. */
   readonly maxPayloadBytes: number;
   /** Whether messages can go out right now. */
   readonly connected: boolean;

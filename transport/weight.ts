@@ -5,12 +5,30 @@
  * @module
  */
 import type { Codec } from "./codec.ts";
+import type { Transport } from "./transport.ts";
 
 /** What a value is weighed with. */
 export interface Scale {
   readonly codec: Codec;
-  /** Largest argument or result, in bytes of CBOR. */
+  /** Largest argument or result, in bytes of CBOR, as the server has it now. */
   readonly bytesMax: number;
+}
+
+/** Room that a message needs beside an argument or a result: names, chain, numbers. */
+const MESSAGE_ROOM_BYTES = 65_536;
+
+/**
+ * The scale of a connection. What a server with a small limit leaves of it is still enough for most. The limit is asked
+ * for each time: a server may be restarted with another one, and the next server may have another one.
+ */
+export function scaleOf(codec: Codec, transport: Pick<Transport, "maxPayloadBytes">): Scale {
+  return {
+    codec,
+    get bytesMax() {
+      const most = transport.maxPayloadBytes;
+      return most - Math.min(MESSAGE_ROOM_BYTES, Math.floor(most / 4));
+    },
+  };
 }
 
 /** The bytes of a value that is above the bound; `undefined` for one that is not. Only what may be is written. */
@@ -19,7 +37,8 @@ export function excess(value: unknown, scale: Scale): number | undefined {
 }
 
 /** The same for a value that was weighed. */
-export function excessOf(value: unknown, weighed: number, { codec, bytesMax }: Scale): number | undefined {
+export function excessOf(value: unknown, weighed: number, scale: Scale): number | undefined {
+  const { codec, bytesMax } = scale;
   if (weighed <= bytesMax) return undefined;
   const bytes = codec.encode(value).byteLength;
   return bytes > bytesMax ? bytes : undefined;

@@ -119,6 +119,7 @@ describe("an outbox", () => {
     } as unknown as Gate;
     const frames: Uint8Array[] = [];
     const transport = {
+      maxPayloadBytes: 1_048_576,
       publish: (_subject: string, payload: Uint8Array) => void frames.push(payload.slice()),
     } as unknown as Transport;
     const outbox = new Outbox({

@@ -38,6 +38,9 @@ const envelope: fc.Arbitrary<Envelope> = fc.record({
   chain: fc.array(text, { maxLength: 4 }),
   argument: bytes,
 });
+const oversize: fc.Arbitrary<Envelope> = fc
+  .tuple(envelope, fc.record({ bytes: count, bytesMax: count }))
+  .map(([given, oversize]) => ({ ...given, argument: new Uint8Array(), oversize }));
 const skip: fc.Arbitrary<Envelope> = envelope.map((given) => {
   return {
     ...given,
@@ -82,7 +85,7 @@ const moved: fc.Arbitrary<Moved> = fc.record({
   copy: count,
   epoch: count,
 });
-const items = fc.array(fc.oneof(envelope, skip, reply, ack, got, gap, moved), { maxLength: 6 });
+const items = fc.array(fc.oneof(envelope, oversize, skip, reply, ack, got, gap, moved), { maxLength: 6 });
 
 const writer = new ByteWriter();
 
@@ -116,6 +119,23 @@ const EXAMPLE: readonly Item[] = [
     message: "add",
     chain: ["cart/a", "order/b"],
     argument: new Uint8Array([0xa0]),
+  },
+  {
+    item: "envelope",
+    type: "tell",
+    kind: "cart",
+    shard: 1,
+    epoch: 3,
+    seq: 301,
+    copy: 1,
+    first: 299,
+    remainingMs: 0,
+    urgent: true,
+    name: "b",
+    message: "put",
+    chain: [],
+    argument: new Uint8Array(),
+    oversize: { bytes: 500_000, bytesMax: 204_800 },
   },
   { item: "reply", kind: "cart", shard: 0, epoch: 2, seq: 7, ok: true, body: new Uint8Array([1, 2]) },
   { item: "ack", kind: "cart", shard: 0, epoch: 2, upTo: 9 },
@@ -155,8 +175,10 @@ describe("a frame", () => {
   test("of another cluster or version is refused as such, before anything else is read", () => {
     expect(() => readFrame(frame(EXAMPLE, "production"), "test")).toThrow(ProtocolError);
     const other = frame(EXAMPLE);
-    other[1] = 2;
-    expect(() => readFrame(other, "test")).toThrow(/version 2/);
+    for (const version of [1, 3]) {
+      other[1] = version;
+      expect(() => readFrame(other, "test")).toThrow(new RegExp(`version ${version}`));
+    }
     other[0] = 0;
     expect(() => readFrame(other, "test")).toThrow(DecodeError);
   });

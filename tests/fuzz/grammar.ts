@@ -1,5 +1,6 @@
 // What an attacker writes: the grammar of every form on the wire, with the rules broken here and there. Random bytes
 // alone rarely come past the first head.
+import { FRAME_VERSION } from "../../delivery/frame.ts";
 import type { Dice } from "./dice.ts";
 
 /** Bytes under construction. */
@@ -114,7 +115,7 @@ export interface Face {
 
 /** A frame of items of every type. */
 export function frame(sink: Sink, dice: Dice, from: Face): void {
-  sink.put(dice.chance(98) ? 0xba : dice.int(256), dice.chance(98) ? 1 : dice.int(256));
+  sink.put(dice.chance(98) ? 0xba : dice.int(256), dice.chance(98) ? FRAME_VERSION : dice.int(256));
   words(sink, dice, dice.chance(97) ? "test" : dice.text());
   words(sink, dice, from.node);
   words(sink, dice, from.incarnation);
@@ -125,10 +126,11 @@ const NUMBERS: Readonly<Record<number, number>> = { 6: 2, 8: 3, 9: 3 };
 
 function item(sink: Sink, dice: Dice): void {
   const type = dice.chance(96) ? 1 + dice.int(9) : dice.int(256);
-  sink.put(type | (dice.chance(20) ? 0x40 : 0));
+  const oversize = dice.chance(5) ? 0x20 : 0;
+  sink.put(type | oversize | (dice.chance(20) ? 0x40 : 0));
   words(sink, dice, dice.chance(80) ? "ledger" : dice.text());
   varint(sink, dice, dice.chance(80) ? 0 : dice.number());
-  if (type <= 3) return envelope(sink, dice, type);
+  if (type <= 3) return envelope(sink, dice, type, oversize > 0);
   if (type === 7) return list(sink, dice, () => varint(sink, dice, dice.number()));
   if (type <= 5) {
     for (let i = 0; i < 2; i++) varint(sink, dice, dice.number());
@@ -137,14 +139,15 @@ function item(sink: Sink, dice: Dice): void {
   for (let i = NUMBERS[type] ?? 2; i > 0; i--) varint(sink, dice, dice.number());
 }
 
-function envelope(sink: Sink, dice: Dice, type: number): void {
+function envelope(sink: Sink, dice: Dice, type: number, oversize: boolean): void {
   for (let i = 0; i < 4; i++) varint(sink, dice, dice.chance(50) ? dice.int(4) : dice.number());
   if (type === 3) return;
   varint(sink, dice, dice.number());
   words(sink, dice);
   words(sink, dice);
   list(sink, dice, () => words(sink, dice));
-  value(sink, dice);
+  if (!oversize) return value(sink, dice);
+  for (let i = 0; i < 2; i++) varint(sink, dice, dice.number());
 }
 
 function list(sink: Sink, dice: Dice, each: () => void): void {

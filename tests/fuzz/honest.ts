@@ -40,6 +40,13 @@ const EMPTY = { remainingMs: 0, name: "", message: "", chain: [], argument: new 
 const ITEMS: Readonly<Record<string, Item>> = {
   ask: { ...ENVELOPE, type: "ask", urgent: true },
   tell: { ...ENVELOPE, type: "tell", chain: [] },
+  oversize: {
+    ...ENVELOPE,
+    type: "tell",
+    chain: [],
+    argument: new Uint8Array(),
+    oversize: { bytes: 500_000, bytesMax: 204_800 },
+  },
   skip: { ...ENVELOPE, ...EMPTY, type: "skip" },
   reply: { item: "reply", ...OF, epoch: 5, seq: 300, ok: true, body: codec.encode(VALUE) },
   error: {
