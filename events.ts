@@ -86,6 +86,24 @@ export type NodeEventBody =
       /** Of the error with which the promise is rejected. */
       readonly code: string;
     }
+  /**
+   * What is stored of an actor was not read, for a reason that does not pass by itself. What waited for it gets the error;
+   * if something of it must go on, such as a timer, it is tried `again`, every ten seconds in the end.
+   */
+  | {
+      readonly type: "load-failed";
+      readonly kind: string;
+      readonly name: string;
+      readonly error: ErrorData;
+      readonly again: boolean;
+    }
+  /** The stored timers of shards that were taken over cannot be listed yet; it is tried again. */
+  | {
+      readonly type: "recovery-delayed";
+      readonly kind: string;
+      readonly shards: number;
+      readonly error: ErrorData;
+    }
   /** A message that nobody can receive any more. */
   | {
       readonly type: "dead-letter";

@@ -46,6 +46,7 @@ export class Activation implements StartOwner, EndingOwner, TurnOwner, Runnable,
   readonly #state: StateCell;
   #scheduled = false;
   readonly #dormant: boolean;
+  #due: boolean;
   readonly #start: Start;
   readonly #conversation: Conversation;
   readonly #turn: Turn;
@@ -58,6 +59,7 @@ export class Activation implements StartOwner, EndingOwner, TurnOwner, Runnable,
     this.name = beginning.name;
     this.#why = beginning.why;
     this.#dormant = beginning.dormant ?? false;
+    this.#due = beginning.due ?? false;
     this.mailbox = new Mailbox(hosted.contract.mailboxMax, host.mailScales);
     this.timers = new ActorTimers(clock, (timer) => {
       this.mailbox.push(new TimerMail(timer, codec));
@@ -77,7 +79,7 @@ export class Activation implements StartOwner, EndingOwner, TurnOwner, Runnable,
     this.#turn = new Turn(this, { hosted, clock, events, code, state });
     for (const timer of beginning.timers ?? []) timers.set(timer);
     if (beginning.stored) this.outputs.know(beginning.stored);
-    else if (vault) this.loading.start(this, vault, beginning.fence ?? false);
+    else if (vault) this.loading.start(this, vault, clock, beginning.fence ?? false);
     this.wake();
   }
 
@@ -196,9 +198,19 @@ export class Activation implements StartOwner, EndingOwner, TurnOwner, Runnable,
     else if (this.#status !== "ended") this.#host.onUnreadable(this, error, snapshot);
   }
 
-  onNotLoaded(error: unknown): void {
+  /** One that is late is left to the owner that it follows its shard to. */
+  get mustBegin(): boolean {
+    return this.#due && (this.#status === "active" || this.#status === "activating");
+  }
+
+  /** Something of it must go on: from now on it is not given up if it cannot be loaded. */
+  expect(): void {
+    this.#due = true;
+  }
+
+  onNotLoaded(error: unknown, again: boolean): void {
     if (this.#status === "late") this.#tellRest();
-    else if (this.#status !== "ended") this.#host.onNotLoaded(this, toErrorData(error));
+    else if (this.#status !== "ended") this.#host.onNotLoaded(this, toErrorData(error), again);
   }
 
   onRefused(): void {
@@ -245,6 +257,7 @@ export class Activation implements StartOwner, EndingOwner, TurnOwner, Runnable,
   end(why?: DeactivationReason): void {
     if (this.#status === "ended") return;
     this.#status = "ended";
+    this.loading.stop();
     this.timers.clear();
     this.outputs.drop();
     this.#turn.abort(fenced(this.address, this.#status));

@@ -73,8 +73,8 @@ export interface ActivationHost<A> {
   onUnreadable(activation: A, error: unknown, snapshot?: Snapshot): void;
   /** What is stored of it is another's: it ends, and begins anew from that for whatever waits. */
   onRefused(activation: A): void;
-  /** What is stored of it could not be loaded, and will not be. */
-  onNotLoaded(activation: A, error: ErrorData): void;
+  /** What is stored of it could not be loaded. Unless that is tried `again`, it will not be. */
+  onNotLoaded(activation: A, error: ErrorData, again: boolean): void;
   /** `onActivate` threw. */
   onFailedStart(activation: A, error: ErrorData): void;
 }
@@ -90,6 +90,8 @@ export interface Beginning {
   /** A former owner was lost, whatever the shard's record says: it must be kept from writing before anything begins. */
   readonly fence?: boolean;
   readonly timers?: readonly TimerData[];
+  /** Of a stored actor: something stored of it must go on, such as a timer, so it is loaded until that has succeeded. */
+  readonly due?: boolean;
   /** It begins with its next message, which may be a timer's, and not before. */
   readonly dormant?: boolean;
 }

@@ -122,9 +122,9 @@ export class Catalog implements ActivationHost<Activation> {
     else this.#admitElsewhere(name, mail); // what slept could not be read: it is quarantined now
   }
 
-  #wakeOrBegin(name: string): Activation | undefined {
+  #wakeOrBegin(name: string, due = false): Activation | undefined {
     const sleeping = this.residents.passive.get(name);
-    if (sleeping === undefined) return this.begin({ name, why: this.freshReason });
+    if (sleeping === undefined) return this.begin({ name, why: this.freshReason, due });
     this.residents.wake(name);
     try {
       const state = unpackState(this.hosted, sleeping, this.runtime.codec);
@@ -142,11 +142,16 @@ export class Catalog implements ActivationHost<Activation> {
     return activation;
   }
 
-  /** Begins an actor that is not here yet: something of it is due. @returns it, if it is here and in order */
+  /**
+   * Begins an actor that is not here yet: something stored of it must go on. If it cannot be loaded, that is tried until it
+   * can. @returns it, if it is here and in order
+   */
   ensure(name: string): Activation | undefined {
     const { active, awaited, quarantined } = this.residents;
     if (awaited.has(name) || quarantined.has(name)) return undefined;
-    return active.get(name) ?? this.#wakeOrBegin(name);
+    const there = active.get(name);
+    there?.expect();
+    return there ?? this.#wakeOrBegin(name, true);
   }
 
   /** Its state cannot be read here: it answers that, and is never started fresh. */
@@ -221,10 +226,13 @@ export class Catalog implements ActivationHost<Activation> {
     this.onRest(activation);
   }
 
-  onNotLoaded(activation: Activation, error: ErrorData): void {
-    const waiting = this.#remove(activation);
-    activation.end();
-    for (const mail of waiting) this.#giveUp(activation.name, mail, error);
+  /** A definite no, or what a store should not throw: its mail hears of it, and what must begin goes on trying. */
+  onNotLoaded(activation: Activation, error: ErrorData, again: boolean): void {
+    const { name, mailbox } = activation;
+    this.runtime.events.emit({ type: "load-failed", kind: this.kind, name, error, again });
+    const waiting = again ? mailbox.clear() : this.#remove(activation);
+    if (!again) activation.end();
+    for (const mail of waiting) this.#giveUp(name, mail, error);
     this.onRest(activation);
   }
 

@@ -155,7 +155,8 @@ export class Relocation {
       const why = snapshot ? "handed-off" : this.#catalog.freshReason;
       // without a state of its own a stored actor is loaded, and its timers with it
       const set = this.#catalog.vault && !snapshot ? [] : timers;
-      const activation = this.#catalog.begin({ name, why, state, timers: set, stored: snapshot?.stored });
+      const stored = snapshot?.stored;
+      const activation = this.#catalog.begin({ name, why, state, timers: set, stored, due: true });
       this.#fill(activation.mailbox, backlog, () => activation.wake());
     }
   }
@@ -206,7 +207,7 @@ export class Relocation {
     const { vault, runtime, kind } = this.#catalog;
     if (!vault) runtime.events.emit({ type: "actor-recovered", kind, name, reason });
     // its timers were as much of its memory as its state, or are stored with it
-    const activation = this.#catalog.begin({ name, why: "recovered", fence: true });
+    const activation = this.#catalog.begin({ name, why: "recovered", fence: true, due: true });
     for (const mail of awaited.mailbox.clear()) activation.mailbox.push(mail);
     activation.wake();
   }

@@ -12,16 +12,18 @@ import { Shard } from "../delivery/shard.ts";
 import type { ParkingPlace } from "./parking.ts";
 import { isSuperseded } from "./plan.ts";
 import type { HandoffPorts } from "./ports.ts";
-import { startTimed } from "./stored.ts";
+import type { Recovery } from "./recovery.ts";
 
 /** See the module's text. Each method tells whether this node won the record. */
 export class Claims {
   readonly #ports: HandoffPorts;
   readonly #parking: ParkingPlace;
+  readonly #recovery: Recovery;
 
-  constructor(ports: HandoffPorts, parking: ParkingPlace) {
+  constructor(ports: HandoffPorts, parking: ParkingPlace, recovery: Recovery) {
     this.#ports = ports;
     this.#parking = parking;
+    this.#recovery = recovery;
   }
 
   /** Takes a shard without its memory: nobody had it, or who had it is dead. */
@@ -46,9 +48,8 @@ export class Claims {
         };
       }),
     );
-    const starting = startTimed(this.#ports, served);
+    this.#recovery.add(served);
     table.attach(served);
-    starting.catch(() => undefined); // the node has ended
     events.emit({ type: "shard-owned", kind, shard, epoch, how: entry ? "claimed" : "first" });
     return true;
   }

@@ -20,6 +20,7 @@ import { Placements } from "./placements.ts";
 import { planShard, type Step } from "./plan.ts";
 import type { HandoffPorts } from "./ports.ts";
 import { type Proposal, settlesAt } from "./proposal.ts";
+import { Recovery } from "./recovery.ts";
 import { Reception } from "./reception.ts";
 import { ReconcileLoop } from "./reconcile_loop.ts";
 import type { MoveEnd } from "./move.ts";
@@ -36,6 +37,7 @@ export class Coordinator {
   readonly #ports: HandoffPorts;
   readonly #parking: ParkingPlace;
   readonly #chunks: Chunks;
+  readonly #recovery: Recovery;
   readonly #claims: Claims;
   readonly #sources = new Map<string, SourceMove>();
   readonly #reception: Reception;
@@ -56,7 +58,8 @@ export class Coordinator {
     this.arrivals = new LateArrivals(ports, this.leavers, incoming);
     this.#chunks = new Chunks(ports);
     this.#parking = new ParkingPlace(ports, this.#chunks);
-    this.#claims = new Claims(ports, this.#parking);
+    this.#recovery = new Recovery(ports);
+    this.#claims = new Claims(ports, this.#parking, this.#recovery);
     this.#placements = new Placements(ports.membership, ports.clock, ports.settings);
     this.#backoff = new Backoff(ports.clock, ports.random, ports.settings, ports.defects);
     this.#loop = new ReconcileLoop(ports.clock, ports.settings, () => this.#reconcile());
@@ -114,6 +117,7 @@ export class Coordinator {
     for (const stop of this.#stops) stop();
     for (const move of this.#sources.values()) move.stop();
     this.#reception.stop();
+    this.#recovery.stop();
     this.leavers.stop();
     this.arrivals.stop();
   }
@@ -230,8 +234,9 @@ export class Coordinator {
     try {
       if (await work()) this.#backoff.forget(key);
       else this.#backoff.more(key);
-    } catch {
+    } catch (error) {
       this.#backoff.more(key);
+      this.#ports.log.warn("A shard cannot be taken yet", { kind, shard, error });
     } finally {
       this.#claiming.delete(key);
       if (!this.hasStopped && !this.#sources.has(key)) this.#claims.dropSuperseded(kind, shard); // it may have changed again

@@ -13,7 +13,9 @@ import type { ShardPorts } from "../delivery/shard.ts";
 import type { ShardTable } from "../delivery/shard_table.ts";
 import type { EventBus } from "../events.ts";
 import type { Clock } from "../platform/clock.ts";
+import type { Log } from "../platform/log.ts";
 import type { Random } from "../platform/random.ts";
+import type { StoreKey } from "../storage/store.ts";
 import type { Codec } from "../transport/codec.ts";
 import type { Records } from "../transport/records.ts";
 import type { Scale } from "../transport/weight.ts";
@@ -24,8 +26,8 @@ import type { Talk } from "./talk.ts";
 export interface StoredShards {
   /** No actor of the shard was stored under a higher epoch. */
   highestEpoch(kind: string, shard: number): Promise<number>;
-  /** Names of its actors that have timers, and perhaps of some that have none any more. */
-  timed(kind: string, shard: number): Promise<string[]>;
+  /** The actors of these shards that have timers, and perhaps some that have none any more. Asks once. */
+  timed(kind: string, shards: ReadonlySet<number>): Promise<StoreKey[]>;
 }
 
 /** See the module's text. */
@@ -48,6 +50,7 @@ export interface HandoffPorts {
   /** How large a chunk may be at most. */
   readonly scale: Scale;
   readonly events: EventBus;
+  readonly log: Log;
   readonly settings: HandoffSettings;
   /** Whether the node has ended: whatever is still being tried is given up. */
   hasEnded(): boolean;

@@ -1,6 +1,5 @@
 /**
- * What a handoff has to do with stored actors: epochs above all that was stored, and actors whose timers must go on
- * after their owner was lost.
+ * What a handoff has to do with the epochs of stored actors: they are above all that was stored.
  *
  * @module
  */
@@ -9,34 +8,11 @@ import { sameNode } from "../cluster/protocol.ts";
 import type { Ownership } from "../cluster/ownership.ts";
 import { raised } from "../cluster/shard_changes.ts";
 import { pause } from "../cluster/settle.ts";
-import type { Shard } from "../delivery/shard.ts";
 import type { ShardTable } from "../delivery/shard_table.ts";
 import type { HandoffPorts } from "./ports.ts";
 
-/** Actors of one shard with timers that load at once, and the pause between two looks at them, in milliseconds. */
-const STARTS_AT_ONCE = 32;
-const STARTS_PAUSE_MS = 5;
 /** Before a shard is raised again whose record was another than is known, in milliseconds. */
 const RAISE_PAUSE_MS = 100;
-
-/**
- * Starts the actors of a claimed shard whose stored timers must go on. Until that is done the shard must not be given
- * away: its next owner would not look for them.
- */
-export async function startTimed(ports: Pick<HandoffPorts, "stored" | "clock">, shard: Shard): Promise<void> {
-  if (shard.vault === undefined) return;
-  shard.isRecovering = true;
-  try {
-    const names = await ports.stored.timed(shard.kind, shard.shard);
-    for (let from = 0; from < names.length && shard.phase === "serving"; from += STARTS_AT_ONCE) {
-      const started = names.slice(from, from + STARTS_AT_ONCE).map((name) => shard.catalog.ensure(name));
-      do await new Promise<void>((resolve) => void ports.clock.after(STARTS_PAUSE_MS, resolve));
-      while (shard.phase === "serving" && started.some((each) => each?.loading.isPending));
-    }
-  } finally {
-    shard.isRecovering = false;
-  }
-}
 
 /** What raising a shard takes. */
 export interface RaisePorts extends Pick<HandoffPorts, "self" | "clock" | "hasEnded"> {

@@ -25,6 +25,7 @@ import type { EventBus } from "../events.ts";
 import { Coordinator } from "../handoff/coordinator.ts";
 import { Talk } from "../handoff/talk.ts";
 import type { Clock } from "../platform/clock.ts";
+import type { Log } from "../platform/log.ts";
 import type { Random } from "../platform/random.ts";
 import type { Committer } from "../storage/committer.ts";
 import type { Store } from "../storage/store.ts";
@@ -47,6 +48,7 @@ export interface Ground {
   readonly parking: Records;
   readonly store: Store;
   readonly events: EventBus;
+  readonly log: Log;
   readonly refs: RefFactory;
   readonly refusedTells: RefusedTells;
   readonly hosts: ReadonlyMap<string, Hosted>;
@@ -187,6 +189,7 @@ export function assemble(ground: Ground): Parts {
     stored,
     scale,
     events,
+    log: ground.log,
     settings,
     defects,
     hasEnded,

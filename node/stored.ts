@@ -10,7 +10,12 @@ import type { ShardTable } from "../delivery/shard_table.ts";
 import type { StoredShards } from "../handoff/ports.ts";
 import { raiseShard } from "../handoff/stored.ts";
 import { Committer } from "../storage/committer.ts";
-import { patiently, ShardVault, type VaultPorts } from "../storage/vault.ts";
+import type { StoreKey } from "../storage/store.ts";
+import { Turns } from "../storage/turns.ts";
+import { ShardVault, type VaultPorts } from "../storage/vault.ts";
+
+/** Stored actors that are read at once; the others wait for their turn. */
+const READS_AT_ONCE = 256;
 
 /** What they are made from. */
 export interface StoredGround
@@ -31,6 +36,7 @@ export class StoredParts implements StoredShards {
     this.#ports = {
       ...ground,
       committer: this.committer,
+      reads: new Turns(READS_AT_ONCE),
       floor: (kind, shard) => ownership.entry(kind, shard)?.record.floor ?? 1,
       raise: (kind, shard, above, own) => raiseShard(ground, kind, shard, above, own),
       look: (kind, shard) => table.look(kind, shard),
@@ -45,7 +51,7 @@ export class StoredParts implements StoredShards {
     return this.#ports.store.highestEpoch(kind, shard);
   }
 
-  timed(kind: string, shard: number): Promise<string[]> {
-    return patiently(this.#ports, () => this.#ports.store.timed(kind, shard));
+  timed(kind: string, shards: ReadonlySet<number>): Promise<StoreKey[]> {
+    return this.#ports.store.timed(kind, shards);
   }
 }

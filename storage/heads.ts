@@ -95,14 +95,17 @@ export const storeKeys: {
   chunkSets(key: StoreKey): string;
   chunk(key: StoreKey, nonce: string, index: number): string;
   mark(key: StoreKey): string;
-  marks(kind: string, shard: number): string;
+  /** What the marks of a kind, or of one of its shards, lie below. */
+  marks(kind: string, shard?: number): string;
+  shardOfMark(key: string): number;
   epoch(kind: string, shard: number): string;
 } = {
   head: (key) => `state.${pathOf(key)}`,
   chunkSets: (key) => `chunksets.${pathOf(key)}`,
   chunk: (key, nonce, index) => `chunks.${pathOf(key)}.${nonce}.${index}`,
   mark: (key) => `timers.${pathOf(key)}`,
-  marks: (kind, shard) => `timers.${kind}.${shard}`,
+  marks: (kind, shard) => (shard === undefined ? `timers.${kind}` : `timers.${kind}.${shard}`),
+  shardOfMark: (key) => Number(key.split(".")[2]),
   epoch: (kind, shard) => `epochs.${kind}.${shard}`,
 };
 

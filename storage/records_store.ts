@@ -3,7 +3,7 @@
  *
  * Keys: `state.<kind>.<shard>.<token>` the head of each entry, `timers.…` a mark for each actor with timers, `epochs.…`
  * one stamp for each shard, `chunks.…` and `chunksets.…` for long entries. Nothing here watches the bucket; only
- * `timed` lists the marks of one shard once.
+ * `timed` lists marks once.
  *
  * @module
  */
@@ -248,8 +248,8 @@ class RecordsStore implements Store {
     return outcome;
   }
 
-  timed(kind: string, shard: number): Promise<string[]> {
-    return this.#marks.names(kind, shard);
+  timed(kind: string, shards: ReadonlySet<number>): Promise<StoreKey[]> {
+    return this.#marks.list(kind, shards);
   }
 
   highestEpoch(kind: string, shard: number): Promise<number> {

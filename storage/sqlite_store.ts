@@ -149,8 +149,10 @@ class FileStore implements SqliteStore {
   }
 
   /** The mark is part of the entry, so it is never wrong. */
-  timed(kind: string, shard: number): Promise<string[]> {
-    return this.#answer("list", () => this.#timed.all(kind, shard).map(nameOf));
+  timed(kind: string, shards: ReadonlySet<number>): Promise<StoreKey[]> {
+    const ofOne = (shard: number) =>
+      this.#timed.all(kind, shard).map((row) => ({ kind, shard, name: nameOf(row) }));
+    return this.#answer("list", () => [...shards].flatMap(ofOne));
   }
 
   highestEpoch(kind: string, shard: number): Promise<number> {

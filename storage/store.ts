@@ -74,10 +74,10 @@ export interface Store {
   /** Takes an entry out that is still at `revision`. */
   remove(key: StoreKey, revision: number): Promise<StoreOutcome>;
   /**
-   * Names of a shard's actors that have timers; it never misses one. It may name some that have none, because their
-   * owner was lost: until the next owner's first write.
+   * The actors of these shards that have timers; it never misses one. It may name some that have none, because their
+   * owner was lost: until the next owner's first write. One question for all that are taken over together.
    */
-  timed(kind: string, shard: number): Promise<string[]>;
+  timed(kind: string, shards: ReadonlySet<number>): Promise<StoreKey[]>;
   /** No entry of the shard was ever written under a higher epoch; 0 if none was written. */
   highestEpoch(kind: string, shard: number): Promise<number>;
   /** Ends the store. Nothing is written any more. */

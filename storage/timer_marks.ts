@@ -45,13 +45,21 @@ export class TimerMarks {
     if (revision !== undefined) await this.#records.remove(storeKeys.mark(key), revision);
   }
 
-  async names(kind: string, shard: number): Promise<string[]> {
-    const names = new Map<string, string>();
-    const watch = await this.#records.watch(storeKeys.marks(kind, shard), ({ key, value }) => {
-      if (value === undefined) names.delete(key);
-      else names.set(key, this.#decoder.decode(value));
+  /**
+   * The marked actors of these shards. However many shards it is for, the server looks through all that the bucket holds
+   * once, if it is an old one; so this asks once.
+   */
+  async list(kind: string, shards: ReadonlySet<number>): Promise<StoreKey[]> {
+    const [first] = shards;
+    if (first === undefined) return [];
+    const below = shards.size === 1 ? storeKeys.marks(kind, first) : storeKeys.marks(kind);
+    const found = new Map<string, StoreKey>();
+    const watch = await this.#records.watch(below, ({ key, value }) => {
+      const shard = storeKeys.shardOfMark(key);
+      if (value === undefined) found.delete(key);
+      else if (shards.has(shard)) found.set(key, { kind, shard, name: this.#decoder.decode(value) });
     });
     watch.stop();
-    return [...names.values()];
+    return [...found.values()];
   }
 }

@@ -6,18 +6,21 @@
  *
  * @module
  */
-import { NodeStoppedError, RecordsRefusedError, RecordsUnavailableError } from "../errors.ts";
+import { NodeStoppedError, RecordsUnavailableError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Random } from "../platform/random.ts";
 import type { Committer } from "./committer.ts";
 import { decodeRecord, encodeRecord, type StoredRecord } from "./record.ts";
 import type { Store, StoreEntry } from "./store.ts";
+import type { Turns } from "./turns.ts";
 
 /** What the vaults of a node work with. */
 export interface VaultPorts {
   readonly self: { readonly node: string; readonly incarnation: string };
   readonly store: Store;
   readonly committer: Committer;
+  /** What is read at once, on the whole node. */
+  readonly reads: Turns;
   readonly clock: Clock;
   readonly random: Random;
   /** The epoch at which a shard was last claimed without its memory, as this node knows it. */
@@ -103,7 +106,7 @@ export class ShardVault {
   async load(name: string, fence: boolean): Promise<FoundActor> {
     let raised = false;
     for (;;) {
-      const entry = await patiently(this.#ports, () => this.#ports.store.load(this.#key(name)));
+      const entry = await this.#read(name);
       const record = entry && decodeRecord(entry.bytes, name);
       if (record && this.#isAbove(record)) {
         await this.#ports.raise(this.#kind, this.#shard, record.epoch, this.#epoch);
@@ -114,6 +117,11 @@ export class ShardVault {
       const mark = lost ? await this.#fence(name, entry, record) : markOf(entry, record);
       if (mark) return this.#found(mark, record, lost);
     } // it was written meanwhile: look again
+  }
+
+  #read(name: string): Promise<StoreEntry | undefined> {
+    const { reads, store } = this.#ports;
+    return patiently(this.#ports, () => reads.run(() => store.load(this.#key(name))));
   }
 
   /** By an epoch that this node's does not follow: records of the ownership have been lost. */
@@ -206,7 +214,7 @@ function markOf(entry: StoreEntry | undefined, record: StoredRecord | undefined)
  *
  * @throws {NodeStoppedError} if the node ends first; whatever else the store throws
  */
-export async function patiently<T>(
+async function patiently<T>(
   { clock, random, hasEnded }: Pick<VaultPorts, "clock" | "random" | "hasEnded">,
   ask: () => Promise<T>,
 ): Promise<T> {
@@ -215,7 +223,7 @@ export async function patiently<T>(
     try {
       return await ask();
     } catch (error) {
-      if (!(error instanceof RecordsUnavailableError || error instanceof RecordsRefusedError)) throw error;
+      if (!(error instanceof RecordsUnavailableError)) throw error;
     }
     await new Promise<void>((resolve) => void clock.after(PAUSE_MS * (0.5 + random.next() / 2), resolve));
   }

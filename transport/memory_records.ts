@@ -3,17 +3,18 @@
  *
  * @module
  */
-import { RecordsUnavailableError, TooLargeError } from "../errors.ts";
+import { RecordsRefusedError, RecordsUnavailableError, TooLargeError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import { Lane } from "./lane.ts";
 import type { MemoryBucket } from "./memory_bucket.ts";
-import type { CasResult, RecordEntry, Records, Watch } from "./records.ts";
+import type { CasResult, RecordEntry, Records, RecordsError, Watch } from "./records.ts";
 
 /**
  * What becomes of one request for a record. With `lose-answer` it is applied all the same; with `apply-late` too, after
- * `lateMs`, when nobody waits for an answer any more, or when its sender is dead.
+ * `lateMs`, when nobody waits for an answer any more, or when its sender is dead. With `not-now` and `refuse` it is not
+ * applied and answered: the store cannot serve for now, or will not.
  */
-export type RecordFate = "answer" | "lose-request" | "lose-answer" | "apply-late";
+export type RecordFate = "answer" | "lose-request" | "lose-answer" | "apply-late" | "not-now" | "refuse";
 
 /** The word for what is asked of a bucket. */
 export type RecordOperation = "create" | "update" | "remove" | "get" | "exists" | "watch";
@@ -162,12 +163,13 @@ export class MemoryRecords implements Records {
     }
     this.#requests.push(this.#latencyMs(), () => {
       if (client.crashed || (!this.#bucket.isThere && operation !== "exists")) return;
-      const result = apply();
+      const refusal = refusalOf(fate, operation, key);
+      const result = refusal ? undefined : apply();
       if (fate === "lose-answer") return;
       const answer = () => {
         if (client.recordsSession !== session) return;
         timer.cancel();
-        client.turn(() => resolve(result));
+        client.turn(() => (refusal ? reject(refusal) : resolve(result as T)));
       };
       // Without latency the answer needs no turn of its own: it is asynchronous already.
       const delayMs = this.#faults.answerDelayMs?.(client.name, operation, key) ?? 0;
@@ -272,6 +274,13 @@ class MemoryWatch implements Watch {
 /** Whether a watch of `prefix` is told of `key`. */
 export function covers(prefix: string, key: string): boolean {
   return prefix === "" || key.startsWith(`${prefix}.`);
+}
+
+/** The answer that says no. */
+function refusalOf(fate: RecordFate, operation: RecordOperation, key: string): RecordsError | undefined {
+  const words = `Cannot ${operation} "${key}": the store`;
+  if (fate === "refuse") return new RecordsRefusedError(`${words} refuses it`);
+  return fate === "not-now" ? new RecordsUnavailableError(`${words} cannot serve for now`) : undefined;
 }
 
 function copyOf(entry: RecordEntry): RecordEntry {

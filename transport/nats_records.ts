@@ -15,7 +15,7 @@ import {
 } from "@nats-io/jetstream";
 import { errors, headers, type MsgHdrs, type NatsConnection } from "@nats-io/nats-core";
 import { TooLargeError } from "../errors.ts";
-import type { Clock } from "../platform/clock.ts";
+import type { Clock, Timer } from "../platform/clock.ts";
 import { configOf, type NatsBucketOptions, openNatsBucket } from "./nats_bucket.ts";
 import { recordsError } from "./nats_errors.ts";
 import { OPERATION_HEADER, NatsWatch } from "./nats_watch.ts";
@@ -29,7 +29,9 @@ export interface NatsRecordsOptions extends NatsBucketOptions {
 }
 
 const TIMEOUT_MS = 1000;
+/** A watch begins as long as something comes at least so often, and within the second. */
 const WATCH_TIMEOUT_MS = 5000;
+const WATCH_MAX_MS = 60_000;
 /** Pause before a write is repeated that met another one of the same key in flight. */
 const IN_FLIGHT_PAUSE_MS = 20;
 
@@ -118,7 +120,7 @@ class NatsRecords implements Records {
       onError: (error) => this.#options.onError?.(error),
     });
     try {
-      await this.#inTime("watch", prefix, watch.start());
+      await this.#inTime(prefix, watch);
       return watch;
     } catch (error) {
       watch.stop();
@@ -196,15 +198,22 @@ class NatsRecords implements Records {
     }
   }
 
-  async #inTime(what: string, key: string, work: Promise<void>): Promise<void> {
+  /** Many records take their time; what counts is that they come. */
+  async #inTime(prefix: string, watch: NatsWatch): Promise<void> {
     const { promise: late, reject } = Promise.withResolvers<never>();
-    const timer = this.#clock.after(WATCH_TIMEOUT_MS, () =>
-      reject(recordsError(what, key, "no answer in time")),
-    );
+    const lastAt = this.#clock.now() + WATCH_MAX_MS;
+    let timer: Timer | undefined;
+    const look = (seen: number) => {
+      timer = this.#clock.after(WATCH_TIMEOUT_MS, () => {
+        if (watch.revision > seen && this.#clock.now() < lastAt) look(watch.revision);
+        else reject(recordsError("watch", prefix, "no answer in time"));
+      });
+    };
+    look(0);
     try {
-      await Promise.race([work, late]);
+      await Promise.race([watch.start(), late]);
     } finally {
-      timer.cancel();
+      timer?.cancel();
     }
   }
 

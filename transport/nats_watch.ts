@@ -9,7 +9,10 @@
  */
 import { AckPolicy, type ConsumerConfig, DeliverPolicy, type JetStreamManager } from "@nats-io/jetstream";
 import { createInbox, type Msg, type NatsConnection, nanos, nuid } from "@nats-io/nats-core";
+import { RecordsUnavailableError } from "../errors.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
+import { recordsError } from "./nats_errors.ts";
+import { Snapshot } from "./nats_snapshot.ts";
 import type { RecordEntry, Watch } from "./records.ts";
 
 /** The header that tells a removal from a value. */
@@ -47,8 +50,8 @@ export class NatsWatch implements Watch {
   #consumer = "";
   #received = 0;
   #lastRevision = 0;
-  /** Keys of the first snapshot while it comes in: marks of removal are left out, unless the key was shown before. */
-  #shown: Set<string> | undefined = new Set();
+  /** What existed when this began, while it comes in. */
+  #snapshot: Snapshot | undefined = new Snapshot();
   #heardAt = 0;
   #timer: Timer | undefined;
   #stopped = false;
@@ -59,12 +62,36 @@ export class NatsWatch implements Watch {
     this.#with = options;
   }
 
-  /** Begins. Resolves when everything that exists was delivered; rejects if the first consumer cannot be made. */
+  /** The revision of the latest entry that came; 0 before the first. */
+  get revision(): number {
+    return this.#lastRevision;
+  }
+
+  /**
+   * Begins. Resolves when everything that exists was delivered; rejects if the server says no. As long as it says nothing it
+   * is asked again: whoever waits for this has a patience of his own, and ends it by `stop`.
+   */
   async start(): Promise<void> {
-    await this.#renew(this.#round);
+    await Promise.all([
+      this.#answered(() => this.#renew(this.#round)),
+      this.#answered(() => this.#askForKeys()),
+    ]);
     void this.#followReconnects();
     this.#watchSilence();
     await this.#caughtUp.promise;
+  }
+
+  async #answered(ask: () => Promise<void>): Promise<void> {
+    const { client, clock, filter } = this.#with;
+    for (;;) {
+      try {
+        return await ask();
+      } catch (error) {
+        const isSilent = recordsError("watch", filter, error) instanceof RecordsUnavailableError;
+        if (!isSilent || this.#stopped || client.isClosed()) throw error;
+      }
+      await new Promise<void>((resolve) => void clock.after(RETRY_MS, resolve));
+    }
   }
 
   stop(): void {
@@ -112,23 +139,23 @@ export class NatsWatch implements Watch {
     await this.#noticeNewStream();
     if (this.#round !== round) return;
     this.#subscription?.unsubscribe();
+    this.#forgetConsumer();
     this.#received = 0;
     const inbox = createInbox(inboxPrefix);
     const callback = (error: Error | null, message: Msg) => {
       if (this.#round === round) this.#onMessage(error, message);
     };
     this.#subscription = client.subscribe(inbox, { callback });
-    const info = await manager.consumers.add(stream, this.#config(inbox));
+    const name = (this.#consumer = `watch_${nuid.next()}`); // also of one that is made and not answered
+    await manager.consumers.add(stream, this.#config(name, inbox));
     if (this.#round !== round) return;
-    this.#consumer = info.name;
     this.#heardAt = this.#with.clock.now();
-    if (info.num_pending === 0 && this.#received === 0) this.#endSnapshot();
   }
 
-  #config(inbox: string): Partial<ConsumerConfig> {
+  #config(name: string, inbox: string): Partial<ConsumerConfig> {
     const behind = this.#lastRevision > 0;
     return {
-      name: `watch_${nuid.next()}`,
+      name,
       deliver_subject: inbox,
       filter_subject: this.#with.filter,
       ack_policy: AckPolicy.None,
@@ -141,6 +168,13 @@ export class NatsWatch implements Watch {
       deliver_policy: behind ? DeliverPolicy.StartSequence : DeliverPolicy.LastPerSubject,
       ...(behind ? { opt_start_seq: this.#lastRevision + 1 } : {}),
     };
+  }
+
+  async #askForKeys(): Promise<void> {
+    const { manager, stream, filter, keyPrefix } = this.#with;
+    const { state } = await manager.streams.info(stream, { subjects_filter: filter });
+    this.#snapshot?.expect(Object.keys(state.subjects ?? {}).map((key) => key.slice(keyPrefix.length)));
+    if (this.#snapshot?.isComplete) this.#endSnapshot();
   }
 
   /** A stream that ends before what was seen is not the one that was watched: everything in it is news. */
@@ -167,7 +201,9 @@ export class NatsWatch implements Watch {
     if (message.reply) message.respond();
     else if (stalled) this.#with.client.publish(stalled);
     const delivered = message.headers?.get(LAST_CONSUMER_HEADER);
-    if (delivered && Number(delivered) !== this.#received) this.#restart();
+    if (!delivered) return;
+    if (Number(delivered) !== this.#received) this.#restart();
+    else if (!stalled) this.#endSnapshot(); // it comes when there is nothing to send: what is missing was taken out
   }
 
   #onEntry(message: Msg): void {
@@ -179,17 +215,16 @@ export class NatsWatch implements Watch {
     }
     this.#received = place.delivered;
     const removed = message.headers?.has(OPERATION_HEADER) ?? false;
+    const key = message.subject.slice(this.#with.keyPrefix.length);
     if (place.revision > this.#lastRevision) {
       this.#lastRevision = place.revision;
-      this.#deliver(message, removed, place.revision);
+      if (!removed || !this.#snapshot?.hides(key)) this.#deliver(key, message, removed, place.revision);
     }
-    if (place.pending === 0) this.#endSnapshot();
+    this.#snapshot?.saw(key, removed);
+    if (this.#snapshot?.isComplete) this.#endSnapshot();
   }
 
-  #deliver(message: Msg, removed: boolean, revision: number): void {
-    const key = message.subject.slice(this.#with.keyPrefix.length);
-    if (removed && this.#shown?.has(key) === false) return;
-    this.#shown?.add(key);
+  #deliver(key: string, message: Msg, removed: boolean, revision: number): void {
     try {
       this.#with.onEntry({ key, value: removed ? undefined : message.data.slice(), revision });
     } catch (error) {
@@ -198,7 +233,7 @@ export class NatsWatch implements Watch {
   }
 
   #endSnapshot(): void {
-    this.#shown = undefined;
+    this.#snapshot = undefined;
     this.#caughtUp.resolve();
   }
 
@@ -209,11 +244,10 @@ export class NatsWatch implements Watch {
   }
 }
 
-/** Where a pushed message stands: its revision, its number within the consumer, and how many follow. */
+/** Where a pushed message stands: its revision, and its number within the consumer. */
 interface Place {
   readonly revision: number;
   readonly delivered: number;
-  readonly pending: number;
 }
 
 /**
@@ -223,7 +257,6 @@ interface Place {
 function placeOf(reply: string | undefined): Place | undefined {
   const tokens = reply?.split(".") ?? [];
   const first = tokens.length > 9 ? 7 : 5;
-  const [revision, delivered, , pending] = tokens.slice(first).map(Number);
-  if (!revision || !delivered || pending === undefined || Number.isNaN(pending)) return undefined;
-  return { revision, delivered, pending };
+  const [revision, delivered] = tokens.slice(first).map(Number);
+  return revision && delivered ? { revision, delivered } : undefined;
 }

@@ -75,7 +75,8 @@ describe("a crash", () => {
 });
 
 describe("very many actors with timers", () => {
-  test("are loaded in paces after a claim, not all at once, and messages are handled meanwhile", async () => {
+  test("are loaded some at once after a claim, not all, and messages are handled meanwhile", async () => {
+    world = new StoredWorld(undefined, 2);
     const count = 2_000;
     const a = await world.alone();
     world.steering.run = (actor) => void actor.schedule("note", 1, { afterMs: 60_000 });
@@ -90,7 +91,7 @@ describe("very many actors with timers", () => {
     await world.cluster.until("all are loaded", () => world.steering.log.length >= 2 * count);
     const atOnce = new Map<number, number>();
     for (const at of loads) atOnce.set(at, (atOnce.get(at) ?? 0) + 1);
-    expect(Math.max(...atOnce.values())).toBeLessThan(4 * 64);
+    expect(Math.max(...atOnce.values())).toBeLessThanOrEqual(64);
     await until(70_000);
     expect(world.count("x7 note 1")).toBe(1);
     expect(world.steering.log.filter((line) => line.includes("note")).length).toBe(count);
@@ -111,7 +112,7 @@ describe("very many actors with timers", () => {
     };
     await world.succeed();
     await world.cluster.clock.advance(3_000);
-    expect(asked.size).toBeLessThanOrEqual(4 * 32);
+    expect(asked.size).toBeLessThanOrEqual(64);
     world.answerAll();
     await world.cluster.until("all are loaded", () => world.steering.log.length === count);
   });

@@ -142,7 +142,7 @@ describe("what a former owner tidies away late", () => {
     const follows = world.write(head?.revision ?? 0, bytesOf(10, 3), { timers: true });
     expect(await third.commit([follows])[0]).toMatchObject({ ok: true });
     expect(again).toMatchObject({ ok: true });
-    expect(await next.timed(KEY.kind, KEY.shard)).toEqual([KEY.name]);
+    expect(await next.timed(KEY.kind, new Set([KEY.shard]))).toEqual([KEY]);
   });
 
   testIn("is what it had replaced, and its list, when nobody disturbs it", async (world) => {

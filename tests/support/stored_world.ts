@@ -25,9 +25,11 @@ export class StoredWorld {
   /** Changes of states that were asked for, as "node key". */
   readonly writes: string[] = [];
 
-  constructor(lateMs: () => number = () => 3_000) {
+  /** @param recordLatencyMs of each request for a record and of its answer; 0: all are answered in the same moment */
+  constructor(lateMs: () => number = () => 3_000, recordLatencyMs = 0) {
     this.cluster = new MemoryCluster({
       lateMs,
+      ...(recordLatencyMs > 0 ? { recordLatencyMs: () => recordLatencyMs } : {}),
       recordFilter: (client, operation, bucket, key) =>
         bucket === BUCKET ? this.#fateOf(operation, key, client) : "answer",
     });

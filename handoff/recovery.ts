@@ -1,0 +1,136 @@
+/**
+ * Stored timers of shards that were taken over without their memory. The actors that have some are listed, once for all
+ * shards of a kind that are claimed together, and begun, a bounded number at once on the whole node. Both go on until they
+ * are done: whoever has a timer stored need not be thought of by anybody else.
+ *
+ * Until its actors have begun, a shard must not be given away: its next owner would not look for them.
+ *
+ * @module
+ */
+import { toErrorData } from "../errors.ts";
+import { pause } from "../cluster/settle.ts";
+import type { Shard } from "../delivery/shard.ts";
+import type { Timer } from "../platform/clock.ts";
+import type { StoreKey } from "../storage/store.ts";
+import type { HandoffPorts } from "./ports.ts";
+
+/** Actors that are loaded at once, over all shards of a node. */
+const STARTS_AT_ONCE = 64;
+/** So long after a claim another one of its kind is waited for, and so long at most, in milliseconds. */
+const GATHER_MS = 150;
+const GATHER_MAX_MS = 500;
+/** Pause before a listing is repeated and the longest, in milliseconds; doubled each time, and then at random less. */
+const PAUSE_MIN_MS = 250;
+const PAUSE_MAX_MS = 5_000;
+
+/** What it works with. */
+export type RecoveryPorts = Pick<HandoffPorts, "stored" | "clock" | "random" | "events" | "log" | "hasEnded">;
+
+/** Shards of one kind whose actors with timers are to be listed. */
+interface Wave {
+  readonly shards: Set<Shard>;
+  readonly since: number;
+  timer: Timer | undefined;
+}
+
+/** See the module's text. */
+export class Recovery {
+  readonly #ports: RecoveryPorts;
+  readonly #waves = new Map<string, Wave>();
+  /** Actors that must begin, in order; those before `#next` have had their turn. */
+  #waiting: (readonly [Shard, string])[] = [];
+  #next = 0;
+  #underWay = 0;
+  /** How many of a shard have not begun. */
+  readonly #left = new Map<Shard, number>();
+
+  constructor(ports: RecoveryPorts) {
+    this.#ports = ports;
+  }
+
+  /** Looks for the actors of a shard that was claimed, and begins them. */
+  add(shard: Shard): void {
+    if (shard.vault === undefined) return;
+    const { clock } = this.#ports;
+    shard.isRecovering = true;
+    const wave = this.#waves.get(shard.kind) ?? { shards: new Set(), since: clock.now(), timer: undefined };
+    this.#waves.set(shard.kind, wave);
+    wave.shards.add(shard);
+    wave.timer?.cancel();
+    const gatherMs = Math.min(GATHER_MS, Math.max(0, wave.since + GATHER_MAX_MS - clock.now()));
+    wave.timer = clock.after(gatherMs, () => {
+      this.#waves.delete(shard.kind);
+      void this.#recover(shard.kind, wave.shards);
+    });
+  }
+
+  stop(): void {
+    for (const { timer } of this.#waves.values()) timer?.cancel();
+    this.#waves.clear();
+    this.#waiting = [];
+    this.#next = 0;
+  }
+
+  async #recover(kind: string, shards: ReadonlySet<Shard>): Promise<void> {
+    const byNumber = new Map([...shards].map((shard) => [shard.shard, shard]));
+    const names = await this.#listed(kind, byNumber);
+    if (names === undefined || this.#ports.hasEnded()) return;
+    for (const { shard: number, name } of names) {
+      const shard = byNumber.get(number);
+      if (shard === undefined) continue;
+      this.#left.set(shard, (this.#left.get(shard) ?? 0) + 1);
+      this.#waiting.push([shard, name]);
+    }
+    for (const shard of shards) if (!this.#left.has(shard)) shard.isRecovering = false;
+    this.#proceed();
+  }
+
+  /** `undefined` if nobody needs it any more. */
+  async #listed(kind: string, shards: ReadonlyMap<number, Shard>): Promise<StoreKey[] | undefined> {
+    const { stored, clock, random, events, log, hasEnded } = this.#ports;
+    const numbers = new Set(shards.keys());
+    for (let pauseMs = PAUSE_MIN_MS; ; pauseMs = Math.min(2 * pauseMs, PAUSE_MAX_MS)) {
+      for (const [number, { phase }] of shards) if (phase === "closed") numbers.delete(number);
+      if (hasEnded() || numbers.size === 0) return undefined;
+      try {
+        return await stored.timed(kind, numbers);
+      } catch (error) {
+        log.warn("Stored timers cannot be listed yet", { kind, shards: numbers.size, error });
+        const data = toErrorData(error);
+        events.emit({ type: "recovery-delayed", kind, shards: numbers.size, error: data });
+      }
+      await pause(clock, pauseMs * (0.5 + random.next() / 2));
+    }
+  }
+
+  #proceed(): void {
+    while (this.#underWay < STARTS_AT_ONCE && this.#next < this.#waiting.length) {
+      const [shard, name] = this.#waiting[this.#next++] as readonly [Shard, string];
+      this.#underWay++;
+      void this.#begin(shard, name);
+    }
+    if (this.#next < this.#waiting.length) return;
+    this.#waiting = [];
+    this.#next = 0;
+  }
+
+  /** An actor that cannot be loaded now goes on trying by itself, and holds up no other. */
+  async #begin(shard: Shard, name: string): Promise<void> {
+    try {
+      await (shard.phase === "closed" ? undefined : shard.catalog.ensure(name)?.loading.tried);
+    } catch (error) {
+      this.#ports.log.error("An actor with stored timers did not begin", { kind: shard.kind, name, error });
+    } finally {
+      this.#underWay--;
+      this.#begun(shard);
+      this.#proceed();
+    }
+  }
+
+  #begun(shard: Shard): void {
+    const left = (this.#left.get(shard) ?? 1) - 1;
+    if (left > 0) return void this.#left.set(shard, left);
+    this.#left.delete(shard);
+    shard.isRecovering = false;
+  }
+}
