@@ -57,6 +57,7 @@ app.get("/total/:name", async (c) => {
   return c.json(Object.values(lines).reduce((total, quantity) => total + quantity, 0));
 });
 
+// `fetch: app.fetch` and not a function around it: so the routes get Bun's server, and can tell it how long calls may take.
 const server: { hostname: string; port: number; fetch: typeof app.fetch } = {
   hostname: "127.0.0.1",
   port: 8000,

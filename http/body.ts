@@ -1,5 +1,5 @@
 /**
- * Reads a request's argument: bounded in bytes and in depth before anything is built from it.
+ * Reads a request's argument: bounded in bytes, in time and in depth before anything is built from it.
  *
  * @module
  */
@@ -10,7 +10,20 @@ import { VALUE_LIMITS } from "../transport/value.ts";
 /** An argument, or the code and the words of its refusal. */
 export type Reading =
   | { readonly ok: true; readonly argument: unknown }
-  | { readonly ok: false; readonly code: string; readonly detail: string; readonly path?: string };
+  | {
+      readonly ok: false;
+      readonly code: string;
+      readonly detail: string;
+      readonly path?: string;
+      readonly retryable?: boolean;
+    };
+
+/** How much of a body is read, and for how long. */
+export interface BodyBounds {
+  readonly maxBytes: number;
+  /** Calls back when the time is over; returns a function that ends the wait before. */
+  atDeadline(run: () => void): () => void;
+}
 
 const JSON_TYPE = /^application\/json\s*(?:;\s*charset\s*=\s*"?utf-?8"?\s*)?;?$/i;
 
@@ -22,43 +35,83 @@ export function isJsonType(contentType: string | undefined): boolean {
   return contentType !== undefined && JSON_TYPE.test(contentType.trim());
 }
 
-/** Reads the body as one JSON value; an empty body is `undefined`. */
-export async function readArgument(c: Context, bodyMaxBytes: number): Promise<Reading> {
-  const bytes = await readBytes(c, bodyMaxBytes);
-  if (bytes === undefined) {
-    return {
-      ok: false,
-      code: "too-large",
-      detail: `Cannot read a body above ${bodyMaxBytes} bytes: current one is larger`,
-    };
-  }
+/** Reads the body as one JSON value; an empty body is `undefined`. Never rejects for what a client does. */
+export async function readArgument(c: Context, bounds: BodyBounds): Promise<Reading> {
+  const bytes = await readBytes(c, bounds);
+  if (typeof bytes === "string") return unread(bytes, bounds.maxBytes);
   return bytes.length === 0 ? { ok: true, argument: undefined } : parseArgument(bytes);
 }
 
-async function readBytes(c: Context, maxBytes: number): Promise<Uint8Array | undefined> {
-  const announced = Number(c.req.header("content-length") ?? 0);
-  if (announced > maxBytes) return undefined;
-  const { body, bodyUsed } = c.req.raw;
-  if (!bodyUsed) return body === null ? new Uint8Array(0) : collect(body, maxBytes);
-  // A middleware has read it: Hono keeps what it read.
-  const bytes = new Uint8Array(await c.req.arrayBuffer());
-  return bytes.length > maxBytes ? undefined : bytes;
+/** Why a body could not be read. */
+type Unread = "too large" | "late" | "cut off";
+
+function unread(why: Unread, maxBytes: number): Reading {
+  switch (why) {
+    case "too large":
+      return {
+        ok: false,
+        code: "too-large",
+        detail: `Cannot read a body above ${maxBytes} bytes: current one is larger`,
+      };
+    case "late":
+      return {
+        ok: false,
+        code: "request-timeout",
+        detail: "Cannot read the body: current one was not complete at the call's deadline",
+        retryable: true,
+      };
+    default:
+      return refused("Cannot read the body: current one was cut off");
+  }
 }
 
-/** Everything a stream gives, or nothing once it is above the limit: a chunked body announces no length. */
-async function collect(body: ReadableStream<Uint8Array>, maxBytes: number): Promise<Uint8Array | undefined> {
+async function readBytes(c: Context, bounds: BodyBounds): Promise<Uint8Array | Unread> {
+  const { maxBytes } = bounds;
+  const announced = Number(c.req.header("content-length") ?? 0);
+  if (announced > maxBytes) return "too large";
+  const { body, bodyUsed } = c.req.raw;
+  if (!bodyUsed) return body === null ? new Uint8Array(0) : collect(body, bounds);
+  // A middleware has read it: Hono keeps what it read.
+  const bytes = new Uint8Array(await c.req.arrayBuffer());
+  return bytes.length > maxBytes ? "too large" : bytes;
+}
+
+/**
+ * Everything a stream gives, unless it gets above the limit, for a chunked body announces no length; is not complete in
+ * time; or ends by an error, as when its client has gone.
+ */
+async function collect(
+  body: ReadableStream<Uint8Array>,
+  { maxBytes, atDeadline }: BodyBounds,
+): Promise<Uint8Array | Unread> {
+  const reader = body.getReader();
+  const { promise: late, resolve } = Promise.withResolvers<"late">();
+  const forget = atDeadline(() => resolve("late"));
+  try {
+    const end = await Promise.race([drained(reader, maxBytes), late]);
+    if (typeof end === "string") reader.cancel().catch(() => {});
+    return end;
+  } finally {
+    forget();
+  }
+}
+
+async function drained(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  maxBytes: number,
+): Promise<Uint8Array | Unread> {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  const reader = body.getReader();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return joined(chunks, size);
-    size += value.length;
-    if (size > maxBytes) {
-      reader.cancel().catch(() => {});
-      return undefined;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return joined(chunks, size);
+      size += value.length;
+      if (size > maxBytes) return "too large";
+      chunks.push(value);
     }
-    chunks.push(value);
+  } catch {
+    return "cut off";
   }
 }
 

@@ -7,6 +7,7 @@ import type { Context } from "hono";
 import type { Contract } from "../actors/contract.ts";
 import type { Ref } from "../actors/ref.ts";
 import { ConfigurationError } from "../errors.ts";
+import { type Clock, systemClock } from "../platform/clock.ts";
 
 /** The part of a node that the routes use. Every `ActorNode` has it, also one that hosts nothing. */
 export interface CallingNode {
@@ -34,15 +35,23 @@ export interface ActorRoutesOptions {
   readonly authorize: Authorize | "public";
   /** Largest body in bytes. Default 1,048,576. */
   readonly bodyMaxBytes?: number;
-  /** Milliseconds until a call must have ended; the header `Baton-Timeout-Ms` can only shorten it. Default 5,000. */
+  /**
+   * Milliseconds until a call must have ended, from the arrival of its request on: the body must be there by then too. The
+   * header `Baton-Timeout-Ms` can only shorten it. Default 5,000.
+   */
   readonly timeoutMs?: number;
   /**
    * Whether a client is told the message and the `code` of what a handler threw. Default false: such texts are written
    * for logs, and may tell more than a client should know.
    */
   readonly showHandlerErrors?: boolean;
-  /** Told of what `authorize` threw, and of errors that are a fault of this package. For a log. */
+  /**
+   * Told of what `authorize` threw, and of errors that are a fault of this package. For a log. Not of what clients do, such
+   * as going away in the middle of a body.
+   */
   readonly onError?: (error: unknown, c: Context) => void;
+  /** For tests. */
+  readonly clock?: Clock;
 }
 
 /** The options with every default filled in. */
@@ -53,6 +62,7 @@ export interface RoutesSettings {
   readonly timeoutMs: number;
   readonly showHandlerErrors: boolean;
   readonly onError: (error: unknown, c: Context) => void;
+  readonly clock: Clock;
 }
 
 const BODY_MAX_BYTES = 1_048_576;
@@ -74,6 +84,7 @@ export function checkOptions(options: ActorRoutesOptions): RoutesSettings {
     timeoutMs: wholeNumber("timeoutMs", options.timeoutMs ?? TIMEOUT_MS),
     showHandlerErrors: options.showHandlerErrors ?? false,
     onError: options.onError ?? (() => {}),
+    clock: options.clock ?? systemClock(),
   };
 }
 

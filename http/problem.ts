@@ -15,7 +15,7 @@ export interface Problem {
   readonly status: number;
   /** What was wrong this time, for people. */
   readonly detail: string;
-  /** Stable word to compare: a code of this package, or `forbidden`, `unsupported-media-type`, `internal-error`. */
+  /** Stable word to compare: a code of this package, or `forbidden`, `request-timeout`, `unsupported-media-type`, `internal-error`. */
   readonly code: string;
   /** Whether the same request may be repeated: it has certainly not been handled. */
   readonly retryable: boolean;
@@ -28,6 +28,7 @@ export interface Problem {
 /** Conditions that only this side of the wire knows. */
 const HTTP_STATUS: ReadonlyMap<string, number> = new Map([
   ["forbidden", 403],
+  ["request-timeout", 408],
   ["unsupported-media-type", 415],
 ]);
 
@@ -35,6 +36,7 @@ const TITLES: Readonly<Record<number, string>> = {
   400: "Bad Request",
   403: "Forbidden",
   404: "Not Found",
+  408: "Request Timeout",
   409: "Conflict",
   413: "Content Too Large",
   415: "Unsupported Media Type",
@@ -58,7 +60,11 @@ export function statusOf(code: string): number {
 }
 
 /** An error that arises here, before any actor is asked. */
-export function problem(code: string, detail: string, more: { path?: string } = {}): Response {
+export function problem(
+  code: string,
+  detail: string,
+  more: { path?: string; retryable?: boolean } = {},
+): Response {
   return problemResponse({ code, message: detail, retryable: false, ...more });
 }
 
@@ -89,6 +95,8 @@ function problemResponse(data: ErrorData): Response {
   };
   const headers = new Headers({ ...SAFE_HEADERS, "content-type": "application/problem+json" });
   if (RETRY_AFTER.has(status)) headers.set("retry-after", String(secondsOf(data.retryAfterMs)));
+  // What is left of such a body still comes; nobody waits for it.
+  if (status === 408) headers.set("connection", "close");
   return new Response(JSON.stringify(body), { status, headers });
 }
 

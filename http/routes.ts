@@ -6,7 +6,7 @@
  *
  *   is it exposed? ── no ──► 404, the same for kind and message
  *   is the name legal? ─ no ► 400        is it JSON? ── no ──► 415
- *   authorize ──────── no ──► 403        body in bounds? no ──► 413, 400
+ *   authorize ──────── no ──► 403        body in bounds? no ──► 413, 408, 400
  *   ask  ──► 200 with the result, 204 if there is none
  *   tell ──► 202 once the owner has it in the mailbox
  * ```
@@ -18,6 +18,7 @@ import type { Contract } from "../actors/contract.ts";
 import type { CallOptions } from "../actors/ref.ts";
 import { checkName } from "../transport/subjects.ts";
 import { isJsonType, readArgument } from "./body.ts";
+import { allowSilence, clientOf } from "./client.ts";
 import { toJsonText } from "../transport/json.ts";
 import {
   type ActorRoutesOptions,
@@ -27,9 +28,13 @@ import {
   type RoutesSettings,
 } from "./options.ts";
 import { problem, problemOf, SAFE_HEADERS } from "./problem.ts";
+import { SharedTimers } from "./timers.ts";
 
-/** Request header with the milliseconds after which an answer is worthless to the client. */
+/** Request header with the milliseconds, from its arrival on, after which an answer is worthless to the client. */
 export const TIMEOUT_HEADER = "Baton-Timeout-Ms";
+
+/** What a request takes that waits for nothing is not counted. */
+const WAIT_MIN_MS = 50;
 
 type Send = (argument: unknown, options: CallOptions) => Promise<unknown>;
 
@@ -52,29 +57,53 @@ interface Target {
  */
 export function actorRoutes(node: CallingNode, options: ActorRoutesOptions): Hono {
   const settings = checkOptions(options);
+  const timers = new SharedTimers(settings.clock);
   const app = new Hono();
-  app.post("/:kind/:name/:message", (c) => answer(c, node, settings));
+  app.post("/:kind/:name/:message", (c) => answer(c, node, settings, timers));
   return app;
 }
 
-async function answer(c: Context, node: CallingNode, settings: RoutesSettings): Promise<Response> {
+async function answer(
+  c: Context,
+  node: CallingNode,
+  settings: RoutesSettings,
+  timers: SharedTimers,
+): Promise<Response> {
+  const { clock } = settings;
+  const arrivedAt = clock.now();
   const target = targetOf(c, settings);
   if (target instanceof Response) return target;
   const timeoutMs = timeoutOf(c, settings.timeoutMs);
   if (timeoutMs === undefined) return badTimeout();
   if (!isJsonType(c.req.header("content-type")) || isCompressed(c)) return wrongType();
+  const leftMs = () => {
+    const passedMs = clock.now() - arrivedAt;
+    return passedMs < WAIT_MIN_MS ? timeoutMs : timeoutMs - passedMs;
+  };
+  allowSilence(c, timeoutMs);
   const refusal = await authorized(c, target.address, settings);
   if (refusal !== undefined) return refusal;
-  const reading = await readArgument(c, settings.bodyMaxBytes);
+  const reading = await readArgument(c, {
+    maxBytes: settings.bodyMaxBytes,
+    atDeadline: (run) => timers.after(leftMs(), run),
+  });
   if (!reading.ok) {
-    return problem(reading.code, reading.detail, reading.path === undefined ? {} : { path: reading.path });
+    const { code, detail, path, retryable } = reading;
+    return problem(code, detail, {
+      ...(path === undefined ? {} : { path }),
+      ...(retryable === undefined ? {} : { retryable }),
+    });
   }
+  if (leftMs() <= 0) return tooLate();
+  const client = clientOf(c, timers);
   try {
-    return await call(node, target, reading.argument, { timeoutMs, signal: c.req.raw.signal });
+    return await call(node, target, reading.argument, { timeoutMs: leftMs(), signal: client.signal });
   } catch (thrown) {
     const response = problemOf(thrown, settings.showHandlerErrors);
     if (response.status === 500) settings.onError(thrown, c);
     return response;
+  } finally {
+    client.forget();
   }
 }
 
@@ -157,6 +186,12 @@ function badTimeout(): Response {
     "invalid-argument",
     `Cannot use the header "${TIMEOUT_HEADER}": current value is not a whole number above 0`,
   );
+}
+
+function tooLate(): Response {
+  return problem("deadline-exceeded", "Cannot send a message: current deadline has passed", {
+    retryable: true,
+  });
 }
 
 function notFound(): Response {

@@ -8,6 +8,11 @@ export function runtimeName(): string {
   return `node ${process.versions.node}`;
 }
 
+/** Whether this is Deno. */
+export function isDeno(): boolean {
+  return (process.versions as Record<string, string | undefined>).deno !== undefined;
+}
+
 /**
  * What an environment variable says. On Deno only if reading it is allowed already: nobody is asked for it.
  */

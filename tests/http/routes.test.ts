@@ -475,6 +475,26 @@ describe("actorRoutes() errors", () => {
     }
   });
 
+  test.each([
+    ["its own server", (server: object) => server],
+    ["an environment that holds it", (server: object) => ({ server })],
+  ] as [string, (server: object) => object][])(
+    "tells Bun, given %s, how long a client may be silent",
+    async (_, env) => {
+      const told: number[] = [];
+      const server = { timeout: (_request: Request, seconds: number) => void told.push(seconds) };
+      const ask = (timeoutMs: number) =>
+        mounted(new FakeNode(), { timeoutMs }).request(
+          "http://localhost/actors/echo/a/say",
+          { method: "POST", headers: JSON_HEADERS, body: "1" },
+          env(server),
+        );
+      for (const timeoutMs of [1_000, 4_999, 5_000, 60_000, 250_001])
+        expect((await ask(timeoutMs)).status).toBe(200);
+      expect(told).toEqual([10, 65, 0]);
+    },
+  );
+
   test("passes the shorter of both deadlines, and the client's signal", async () => {
     const node = new FakeNode();
     const app = mounted(node, { timeoutMs: 1_000 });

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { connect } from "node:net";
 import { Hono } from "hono";
 import { actorRoutes } from "../../http/mod.ts";
 import { Echo, FakeNode, type SeenCall } from "./fake_node.ts";
+import { until } from "../support/conditions.ts";
 import { exchange, serve, type TestServer } from "./serve.ts";
 
 const BODY_MAX_BYTES = 65_536;
@@ -10,12 +12,19 @@ let answer: (call: SeenCall) => unknown = () => 1;
 let server: TestServer;
 const node = new FakeNode((call) => answer(call));
 
+/** What Hono or the routes took for a fault. */
+const faults: unknown[] = [];
+
 beforeAll(() => {
   const app = new Hono();
-  app.onError((_, c) => c.text("handled elsewhere", 500));
+  app.onError((error, c) => {
+    faults.push(error);
+    return c.text("handled elsewhere", 500);
+  });
+  const onError = (error: unknown) => void faults.push(error);
   app.route(
     "/actors",
-    actorRoutes(node, { expose: [Echo], authorize: "public", bodyMaxBytes: BODY_MAX_BYTES }),
+    actorRoutes(node, { expose: [Echo], authorize: "public", bodyMaxBytes: BODY_MAX_BYTES, onError }),
   );
   server = serve((request) => app.fetch(request));
 });
@@ -76,6 +85,82 @@ describe("actorRoutes() behind a real server", () => {
     const chunk = `1000\r\n${" ".repeat(4_096)}\r\n`;
     const request = head("/actors/echo/a/say", ["Transfer-Encoding: chunked"]) + chunk.repeat(32);
     expect(statusOf(await exchange(server.port, request, answered))).toBe(413);
+  });
+
+  test.each([
+    ["stalls", []],
+    ["trickles", [" ", " ", " ", " ", " ", " ", " ", " "]],
+  ] as [string, string[]][])("answers 408 at the deadline for a body that %s", async (_, bytes) => {
+    const before = node.calls.length;
+    const more = ["Transfer-Encoding: chunked", "Baton-Timeout-Ms: 300"];
+    const socket = connect(server.port, "127.0.0.1");
+    let seen = "";
+    socket.on("data", (data) => (seen += String(data))).on("error", () => {});
+    socket.write(`${head("/actors/echo/a/say", more)}1\r\n"\r\n`);
+    const at = performance.now();
+    const trickle = setInterval(() => {
+      const byte = bytes.shift();
+      if (byte !== undefined) socket.write(`1\r\n${byte}\r\n`);
+    }, 80);
+    try {
+      await until("an answer", () => answered(seen));
+      expect(statusOf(seen)).toBe(408);
+      expect(seen).toContain('"code":"request-timeout"');
+      expect(performance.now() - at).toBeGreaterThan(250);
+    } finally {
+      clearInterval(trickle);
+      socket.destroy();
+    }
+    expect(node.calls).toHaveLength(before);
+    expect(faults).toEqual([]);
+  });
+
+  test("counts a deadline from the arrival of the request, and not from the end of its body", async () => {
+    answer = () => 1;
+    const more = ["Content-Length: 1", "Baton-Timeout-Ms: 5000"];
+    const socket = connect(server.port, "127.0.0.1");
+    let seen = "";
+    socket.on("data", (data) => (seen += String(data)));
+    socket.write(head("/actors/echo/a/say", more));
+    await new Promise((resolve) => setTimeout(resolve, 300)); // the time is what this is about
+    socket.write("1");
+    await until("an answer", () => answered(seen));
+    socket.destroy();
+    expect(statusOf(seen)).toBe(200);
+    expect(node.calls.at(-1)?.options?.timeoutMs).toBeLessThan(4_800);
+  });
+
+  test("a client that goes away in the middle of its body is no fault, and calls nobody", async () => {
+    const before = node.calls.length;
+    for (const more of ["Content-Length: 100", "Transfer-Encoding: chunked"]) {
+      const socket = connect(server.port, "127.0.0.1");
+      socket.on("error", () => {});
+      await new Promise((resolve) => socket.write(`${head("/actors/echo/a/say", [more])}5\r\n"abc`, resolve));
+      await new Promise((resolve) => setTimeout(resolve, 50)); // until the server has begun to read
+      socket.destroy();
+    }
+    answer = () => 1;
+    const request = `${head("/actors/echo/a/say", ["Content-Length: 1"])}1`;
+    expect(statusOf(await exchange(server.port, request, answered))).toBe(200);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(node.calls).toHaveLength(before + 1);
+    expect(faults).toEqual([]);
+  });
+
+  test("a call that is over soon makes no runtime warn", async () => {
+    const { warn } = console;
+    const warnings: unknown[] = [];
+    console.warn = (...words: unknown[]) => void warnings.push(words);
+    try {
+      answer = () => 1;
+      for (let i = 0; i < 3; i++) {
+        const request = `${head("/actors/echo/a/say", ["Content-Length: 1"])}1`;
+        expect(statusOf(await exchange(server.port, request, answered))).toBe(200);
+      }
+    } finally {
+      console.warn = warn;
+    }
+    expect(warnings).toEqual([]);
   });
 
   test("passes on that the client has gone", async () => {

@@ -19,18 +19,23 @@ const ROWS: readonly Row[] = [
   return { code, repeat: repeat === "yes", status: Number(status), meaning };
 });
 
-/** What HTTP says by itself, without an error behind it. */
-const OF_HTTP = ["forbidden", "unsupported-media-type", "internal-error"];
+/** What HTTP says by itself, without an error behind it, and whether it may be repeated. */
+const OF_HTTP: ReadonlyMap<string, boolean> = new Map([
+  ["forbidden", false],
+  ["request-timeout", true],
+  ["unsupported-media-type", false],
+  ["internal-error", false],
+]);
 
 describe("docs/errors.md", () => {
   test("tells every code once, and no other", () => {
     const told = ROWS.map(({ code }) => code);
-    expect([...told].sort()).toEqual([...ERROR_CODES, ...OF_HTTP].sort());
+    expect([...told].sort()).toEqual([...ERROR_CODES, ...OF_HTTP.keys()].sort());
   });
 
   test("tells of each what it means, its status, and whether it may be repeated", () => {
     for (const { code, repeat, status, meaning } of ROWS) {
-      const { retryable } = fromErrorData({ code, message: "", retryable: false });
+      const retryable = OF_HTTP.get(code) ?? fromErrorData({ code, message: "", retryable: false }).retryable;
       expect({ code, repeat, status }).toEqual({ code, repeat: retryable, status: statusOf(code) });
       expect(meaning.trim().length).toBeGreaterThan(10);
     }
