@@ -118,6 +118,20 @@ export type NodeEventBody =
   | { readonly type: "permission-denied"; readonly error: ErrorData }
   /** The process that started this one has ended: signals that are sent to it do not come here. Told where signals are followed. */
   | { readonly type: "parent-ended"; readonly pid: number }
+  /**
+   * The store has said no to a change or a reading, and will say it again until somebody has made room, or raised a limit:
+   * of the cluster's records, of what is parked, or of stored actors. Told once in 10 s at most for each of them;
+   * `storeRefused` counts all.
+   */
+  | {
+      readonly type: "store-refused";
+      readonly store: "records" | "parked" | "stored";
+      readonly error: ErrorData;
+    }
+  /** Somebody has removed a bucket, made another one of its name, or changed its settings so that records may be lost. */
+  | { readonly type: "bucket-trouble"; readonly bucket: string; readonly reason: string }
+  /** Nothing is wrong with that bucket any more. */
+  | { readonly type: "bucket-mended"; readonly bucket: string }
   /** A listener was too slow: this many events were dropped before the next one. */
   | { readonly type: "events-dropped"; readonly count: number };
 

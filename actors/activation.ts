@@ -29,7 +29,7 @@ import { StateCell } from "./state_cell.ts";
 import { ActorTimers, TimerMail } from "./timers.ts";
 import { Turn, type TurnOwner } from "./turn.ts";
 import { UserCode } from "./user_code.ts";
-import type { StoredActor } from "./vault.ts";
+import type { Kept, StoredActor } from "./vault.ts";
 
 /** See the module's text. */
 export class Activation implements StartOwner, EndingOwner, TurnOwner, Runnable, LoadingOwner, GateOwner {
@@ -217,6 +217,12 @@ export class Activation implements StartOwner, EndingOwner, TurnOwner, Runnable,
     this.#state.forget();
     if (this.#status === "late") this.#tellRest();
     else if (this.#status !== "ended") this.#host.onRefused(this);
+  }
+
+  onDenied(kept: Kept | undefined): void {
+    this.#state.forget();
+    if (this.#status === "late") this.#tellRest();
+    else if (this.#status !== "ended") this.#host.onDenied(this, kept);
   }
 
   onStarted(): void {

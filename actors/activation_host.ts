@@ -18,7 +18,7 @@ import type { Scheduler } from "./scheduler.ts";
 import type { Snapshot, StoredMark } from "./snapshot.ts";
 import type { RefusedTells } from "./told.ts";
 import type { TimerData } from "./timers.ts";
-import type { Vault } from "./vault.ts";
+import type { Kept, Vault } from "./vault.ts";
 
 /** On whose behalf a message is sent: what a call chain and a drain need to know. */
 export interface Caller {
@@ -73,6 +73,11 @@ export interface ActivationHost<A> {
   onUnreadable(activation: A, error: unknown, snapshot?: Snapshot): void;
   /** What is stored of it is another's: it ends, and begins anew from that for whatever waits. */
   onRefused(activation: A): void;
+  /**
+   * The store has said no to what it has changed: it ends, and begins anew from what is stored for whatever waits. That is
+   * `kept`; `undefined` if it has to be read, since the store may still apply what it was asked before.
+   */
+  onDenied(activation: A, kept: Kept | undefined): void;
   /** What is stored of it could not be loaded. Unless that is tried `again`, it will not be. */
   onNotLoaded(activation: A, error: ErrorData, again: boolean): void;
   /** `onActivate` threw. */

@@ -20,7 +20,7 @@ import { Residents } from "./residents.ts";
 import { bare, type SealedActor } from "./sealed.ts";
 import { type Snapshot, unpackState } from "./snapshot.ts";
 import { type TimerData, TimerMail } from "./timers.ts";
-import type { Vault } from "./vault.ts";
+import type { Kept, Vault } from "./vault.ts";
 
 /** What a catalog needs of the shard around it. */
 export interface CatalogHost {
@@ -226,6 +226,31 @@ export class Catalog implements ActivationHost<Activation> {
     this.onRest(activation);
   }
 
+  onDenied(activation: Activation, kept: Kept | undefined): void {
+    const { name, timers, outputs } = activation;
+    const timed = kept ? kept.timers.length > 0 : timers.size > 0 || outputs.mark?.timers;
+    const waiting = this.#remove(activation);
+    activation.end("failed");
+    if (kept && timed) this.#restFrom(activation, kept);
+    else if (timed) this.ensure(name);
+    for (const mail of waiting) this.#readmit(name, mail);
+    this.onRest(activation);
+  }
+
+  /** Its timers must go on, and a move take them along; not at once, for the store would say no at once again. */
+  #restFrom({ name, why }: Activation, { mark, state, timers }: Kept): void {
+    const now = this.runtime.clock.now();
+    const beginning: Beginning = {
+      name,
+      why: state ? "woken" : why,
+      state: state && unpackState(this.hosted, state, this.runtime.codec),
+      timers: timers.map(({ dueAt, ...timer }) => notAtOnce({ ...timer, remainingMs: dueAt - now })),
+      dormant: true,
+      stored: mark,
+    };
+    this.residents.add(new Activation(this, beginning));
+  }
+
   /** A definite no, or what a store should not throw: its mail hears of it, and what must begin goes on trying. */
   onNotLoaded(activation: Activation, error: ErrorData, again: boolean): void {
     const { name, mailbox } = activation;
@@ -315,10 +340,10 @@ export class Catalog implements ActivationHost<Activation> {
   }
 }
 
-/** Milliseconds before a timer tries again to begin an actor whose `onActivate` threw. */
+/** Milliseconds before a timer tries again: to begin an actor whose `onActivate` threw, or what the store did not take. */
 const RETRY_MS = 1_000;
 
-/** What is due must not come at once to an actor that has just failed to begin. */
+/** What is due must not come at once to an actor that has just failed. */
 function notAtOnce(timer: TimerData): TimerData {
   return timer.remainingMs > 0 ? timer : { ...timer, remainingMs: RETRY_MS };
 }

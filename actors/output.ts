@@ -18,8 +18,8 @@ export interface Output {
   /** Bytes, estimated from above. */
   readonly weight: number;
   release(): void;
-  /** What it tells of is not stored and never will be by this activation. */
-  drop(): void;
+  /** What it tells of is not stored and never will be by this activation; `error` says why, if that is known. */
+  drop(error?: ErrorData): void;
 }
 
 /** Bytes of what waits beside its value: where it goes, or the words of an error. */
@@ -60,16 +60,16 @@ export class HeldEnd implements Output {
     else this.#mail.succeed(this.#value);
   }
 
-  drop(): void {
+  drop(error?: ErrorData): void {
     if (this.#mail instanceof TimerMail) return; // it comes again: its handling was not stored
+    reject(this.#events, this.#of, this.#mail, error ?? toErrorData(this.#lost()));
+  }
+
+  #lost(): OutcomeUnknownError {
     const { kind, name } = this.#of;
     const words = `Cannot tell the outcome of "${this.#mail.message}" to ${kind}/${name}`;
-    const state = "current state is handled, and not stored before its owner was";
-    reject(
-      this.#events,
-      this.#of,
-      this.#mail,
-      toErrorData(new OutcomeUnknownError(`${words}: ${state} lost`)),
+    return new OutcomeUnknownError(
+      `${words}: current state is handled, and not stored before its owner was lost`,
     );
   }
 }
@@ -109,9 +109,9 @@ export class HeldTell implements Output {
       .catch((error: unknown) => this.#deadLetter(toErrorData(error)));
   }
 
-  drop(): void {
+  drop(error?: ErrorData): void {
     const words = `Cannot send "${this.#message}": current state of its sender was not stored`;
-    this.#deadLetter(toErrorData(new OutcomeUnknownError(words)));
+    this.#deadLetter(error ?? toErrorData(new OutcomeUnknownError(words)));
   }
 
   #deadLetter(error: ErrorData): void {

@@ -19,11 +19,12 @@ import type { Mail } from "./mail.ts";
 import { HeldEnd, HeldTell, type Output } from "./output.ts";
 import type { Outputs } from "./outputs.ts";
 import type { CallOptions, Channel } from "./ref.ts";
+import { maybeStored, notStored } from "./refusals.ts";
 import type { Snapshot, StoredMark } from "./snapshot.ts";
 import type { StateCell } from "./state_cell.ts";
 import type { ActorTimers, SettledTimer } from "./timers.ts";
 import type { RefusedTells } from "./told.ts";
-import { NOTHING_STORED, type Vault } from "./vault.ts";
+import { type Kept, NOTHING_STORED, type Vault } from "./vault.ts";
 
 /** Whose gate it is. */
 export interface GateOwner extends RoomSeeker {
@@ -37,6 +38,8 @@ export interface GateOwner extends RoomSeeker {
   onProgress(): void;
   /** The entry is another's: what this activation has not stored never will be. */
   onRefused(): void;
+  /** The store has said no: what this activation has not stored is undone. See {@link Kept}. */
+  onDenied(kept: Kept | undefined): void;
 }
 
 /** What a gate works with. */
@@ -179,7 +182,7 @@ export class OutputGate implements Outputs {
       .commit({ name: this.#owner.name, state, timers }, this.#mark)
       .then(
         (mark) => this.#settled(mark, state, timers),
-        () => this.#refused(),
+        (error: unknown) => this.#denied(error),
       )
       .catch(this.#ports.onThrow);
   }
@@ -206,13 +209,25 @@ export class OutputGate implements Outputs {
     this.#owner.onRefused();
   }
 
-  drop(): void {
+  /** A definite no is no loss: whoever waits hears the store's words, and the actor goes on from what is stored. */
+  #denied(refusal: unknown): void {
+    if (this.#closed) return;
+    const { kind, name } = this.#owner;
+    const undone = notStored(kind, name, refusal);
+    const inDoubt = maybeStored(kind, name, refusal);
+    if (!undone && !inDoubt) return this.#refused();
+    this.drop(undone ?? inDoubt);
+    const kept = { mark: this.#mark, state: this.#storedState, timers: this.#storedTimers };
+    this.#owner.onDenied(undone && kept);
+  }
+
+  drop(error?: ErrorData): void {
     this.#closed = true;
     this.#committing = false;
     const { scales } = this.#ports;
     scales.forget(this.#owner);
     for (const output of [...this.#queue.splice(0), ...this.#tells.splice(0)])
-      this.#letGo(output, () => output.drop());
+      this.#letGo(output, () => output.drop(error));
   }
 
   // ---- what handlers send

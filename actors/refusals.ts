@@ -10,7 +10,10 @@ import {
   FencedError,
   InvalidStateError,
   OutcomeUnknownError,
+  PermissionError,
+  RecordsRefusedError,
   toErrorData,
+  TooLargeError,
   UnavailableError,
 } from "../errors.ts";
 import type { SealedActor } from "./sealed.ts";
@@ -49,6 +52,27 @@ export function stateTooLong(kind: string, bytes: number, bytesMax: number): Inv
   return new InvalidStateError(
     `Cannot store a state of kind "${kind}": current length is ${bytes} bytes, the bound is ${bytesMax}`,
   );
+}
+
+/**
+ * What the messages of an actor end with whose state the store did not take: it is as it was before them. A length that
+ * the store refuses is one that the state must not have.
+ */
+export function notStored(kind: string, name: string, refusal: unknown): ErrorData | undefined {
+  const cause = refusal instanceof Error ? refusal : undefined;
+  const words = `Cannot store what changed in ${kind}/${name}, and it was undone. ${cause?.message ?? ""}`;
+  if (cause instanceof TooLargeError) return toErrorData(new InvalidStateError(words));
+  if (cause instanceof PermissionError) return toErrorData(new PermissionError(words));
+  if (!(cause instanceof RecordsRefusedError)) return undefined;
+  const { causeCode } = cause;
+  return toErrorData(new RecordsRefusedError(words, causeCode === undefined ? {} : { causeCode }));
+}
+
+/** The store has said no, and may still do what it was asked before. */
+export function maybeStored(kind: string, name: string, refusal: unknown): ErrorData | undefined {
+  if (!(refusal instanceof OutcomeUnknownError)) return undefined;
+  const words = `Cannot tell the outcome of a message to ${kind}/${name}. ${refusal.message}`;
+  return toErrorData(new OutcomeUnknownError(words));
 }
 
 /** Nobody waits for the answer of an actor that is put away for an unknown time. */

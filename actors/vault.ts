@@ -29,6 +29,14 @@ export interface Image {
   readonly timers: readonly SettledTimer[];
 }
 
+/** What the store holds of an actor after it has said no to a commit, as its activation knew it. */
+export interface Kept {
+  readonly mark: StoredMark;
+  /** `undefined` if no state of it was ever stored. */
+  readonly state: Snapshot | undefined;
+  readonly timers: readonly SettledTimer[];
+}
+
 /** See the module's text. */
 export interface Vault {
   /** Longest state in bytes; what is longer is refused to the handler that wrote it. */
@@ -38,6 +46,7 @@ export interface Vault {
    *
    * @param fence a former owner was lost, whatever the shard's record says
    * @throws {DecodeError} for what is there and cannot be read
+   * @throws {RecordsRefusedError | PermissionError | TooLargeError} if the store says no
    * @throws {ActorError} if the shard is not this node's any more, or the node has ended
    */
   load(name: string, fence: boolean): Promise<StoredActor>;
@@ -45,6 +54,8 @@ export interface Vault {
    * Writes an image over the entry of that mark, and resolves when the outcome is known.
    *
    * @returns the mark of what is stored now; `undefined` if the entry was another's
+   * @throws {RecordsRefusedError | PermissionError | TooLargeError} if the store says no: nothing was applied
+   * @throws {OutcomeUnknownError} if it says no, and may still apply what it was asked before
    * @throws {ActorError} if the node has ended
    */
   commit(image: Image, over: StoredMark): Promise<StoredMark | undefined>;

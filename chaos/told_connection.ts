@@ -25,7 +25,7 @@ function toldRecords(records: Records, bucket: string, tell: (acked: Acked) => v
     update: (key, value, revision) => told(key, records.update(key, value, revision)),
     remove: (key, revision) => told(key, records.remove(key, revision)),
     get: (key) => records.get(key),
-    exists: () => records.exists(),
+    condition: () => records.condition(),
     watch: (prefix, onEntry) => records.watch(prefix, onEntry),
   };
 }

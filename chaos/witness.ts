@@ -112,8 +112,8 @@ export class Witness {
     try {
       return await this.#read(key);
     } catch {
-      const exists = await this.#options.records.exists().catch(() => undefined);
-      return exists === false ? UNWRITTEN : undefined;
+      const condition = await this.#options.records.condition().catch(() => undefined);
+      return condition?.is === "gone" ? UNWRITTEN : undefined;
     }
   }
 }

@@ -101,9 +101,9 @@ export class ClusterBucket {
     else this.#watch = watch;
   }
 
-  /** Whether the bucket is still there. @throws {RecordsUnavailableError} if no answer comes */
-  exists(): Promise<boolean> {
-    return this.#records.exists();
+  /** Whether there is a bucket at all. @throws {RecordsUnavailableError} if no answer comes */
+  async exists(): Promise<boolean> {
+    return (await this.#records.condition()).is !== "gone";
   }
 
   /** Ends the watch. What was known stays readable. */

@@ -60,6 +60,8 @@ export class Gate {
   #allowed = false;
   #told = false;
   #reason = "no renewal yet";
+  /** Why renewals have failed since the latest that was acknowledged, for people; empty if none has. */
+  #failure = "";
   #ended = false;
   #driftMs: number;
   #lookedAt: number = Number.POSITIVE_INFINITY;
@@ -110,7 +112,9 @@ export class Gate {
 
   /** Why it closed last, for people. */
   get reason(): string {
-    return this.#reason;
+    return this.#told || this.#ended || this.#failure === ""
+      ? this.#reason
+      : `${this.#reason}. ${this.#failure}`;
   }
 
   /** Counts the disturbances. Who sends a renewal notes it, and hands it back with the acknowledgement. */
@@ -135,11 +139,17 @@ export class Gate {
   acked(sentAt: number, mark: number): void {
     this.#look();
     this.#update("the renewal before was sent too long ago"); // whoever saw it closed must hear that it opens
+    this.#failure = "";
     const countsFrom = this.#fromAck ? this.#clock.now() : sentAt;
     this.#leaseUntil = Math.max(this.#leaseUntil, countsFrom + this.#safeMs);
     this.#freshUntil = Math.max(this.#freshUntil, countsFrom + this.#freshMs);
     this.#ackedMark = Math.max(this.#ackedMark, mark);
     this.#update("the renewal was sent too long ago, or before a disturbance");
+  }
+
+  /** A renewal has failed. If the gate closes before the next one is acknowledged, or has closed, that is told with it. */
+  renewalFailed(reason: string): void {
+    this.#failure = reason;
   }
 
   /** From now on the lease alone does not suffice: something fresh must have come back. */
@@ -210,6 +220,6 @@ export class Gate {
     if (isOpen === this.#told) return;
     this.#told = isOpen;
     this.#reason = isOpen ? "" : reason;
-    for (const listener of [...this.#listeners]) listener(isOpen, this.#reason);
+    for (const listener of [...this.#listeners]) listener(isOpen, this.reason);
   }
 }

@@ -8,7 +8,7 @@
  *
  * @module
  */
-import type { CasResult, RecordEntry, Records, Watch } from "../transport/records.ts";
+import type { BucketCondition, CasResult, RecordEntry, Records, Watch } from "../transport/records.ts";
 import { keys } from "../transport/subjects.ts";
 
 /** Characters of a generation's name that stand in its keys: of 36 each, for generations of the same bucket. */
@@ -45,8 +45,8 @@ export class GenerationRecords implements Records {
     return entry && { ...entry, key };
   }
 
-  exists(): Promise<boolean> {
-    return this.#records.exists();
+  condition(): Promise<BucketCondition> {
+    return this.#records.condition();
   }
 
   /** With an empty prefix also the generation's own record, whatever it tells by then. */

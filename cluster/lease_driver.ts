@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { FencedError, NodeStoppedError, RecordsUnavailableError } from "../errors.ts";
+import { FencedError, NodeStoppedError } from "../errors.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
 import type { Log } from "../platform/log.ts";
 import type { Random } from "../platform/random.ts";
+import { isRecordsError } from "../transport/records.ts";
 import { keys } from "../transport/subjects.ts";
 import { endGeneration } from "./agreement.ts";
 import type { ClusterBucket } from "./bucket.ts";
@@ -167,7 +168,7 @@ export class LeaseDriver {
       if (result.ok) this.#handle({ type: "written", number, revision: result.revision, checked });
       else this.#handle({ type: "conflict", number });
     } catch (error) {
-      this.#unlessUnavailable(error);
+      this.#note(error);
       this.#handle({ type: "doubt", number });
       await this.#lookForBucket();
     }
@@ -187,7 +188,7 @@ export class LeaseDriver {
       if (now && now.record.generation !== generation) this.fence(OTHER_GENERATION);
       return now !== undefined;
     } catch (error) {
-      this.#unlessUnavailable(error);
+      this.#note(error);
       return false;
     }
   }
@@ -210,7 +211,7 @@ export class LeaseDriver {
     try {
       return await this.#ports.bucket.exists();
     } catch (error) {
-      this.#unlessUnavailable(error);
+      this.#note(error);
       return true;
     }
   }
@@ -224,7 +225,7 @@ export class LeaseDriver {
       if (reason !== undefined) this.fence(reason);
       else this.#handle({ type: "read", seen, checked });
     } catch (error) {
-      this.#unlessUnavailable(error);
+      this.#note(error);
       this.#handle({ type: "unread" });
     }
   }
@@ -289,9 +290,13 @@ export class LeaseDriver {
     for (const waiter of waiters) waiter.reject(error(waiter.state));
   }
 
-  /** Whatever else goes wrong is treated as no answer too, for a node must not lose its lease to a mistake here. */
-  #unlessUnavailable(error: unknown): void {
-    if (!(error instanceof RecordsUnavailableError)) this.#ports.log.error("A renewal failed", { error });
+  /**
+   * A refusal is repeated like a silence: the lease runs meanwhile, and the words reach whoever sees the gate close. Whatever
+   * else goes wrong is treated so too, for a node must not lose its lease to a mistake here.
+   */
+  #note(error: unknown): void {
+    this.#ports.gate.renewalFailed(error instanceof Error ? error.message : "A renewal failed");
+    if (!isRecordsError(error)) this.#ports.log.error("A renewal failed", { error });
   }
 }
 

@@ -6,10 +6,10 @@
  *
  * @module
  */
-import { RecordsRefusedError, RecordsUnavailableError } from "../errors.ts";
+import { RecordsUnavailableError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Random } from "../platform/random.ts";
-import type { CasResult, RecordEntry, Records } from "../transport/records.ts";
+import { type CasResult, isRecordsError, type RecordEntry, type Records } from "../transport/records.ts";
 
 /** When to stop asking, and leave the outcome unknown. */
 export interface Patience {
@@ -58,21 +58,24 @@ export class Settler {
   }
 
   /**
-   * Repeats the change until its outcome is known.
+   * Repeats the change until its outcome is known. A refusal is repeated too: the records are what everything here waits
+   * for, so whoever heals the store finds all that was asked of it done.
    *
    * @throws {RecordsUnavailableError} if `patience` ends first; the outcome is then unknown
    */
   async settle(cas: Cas, patience: Patience = {}): Promise<Settled> {
+    let last: Error | undefined;
     for (let tries = 0; ; tries++) {
       try {
         const settled = await this.#once(cas);
         if (settled) return settled;
       } catch (error) {
-        if (!(error instanceof RecordsUnavailableError || error instanceof RecordsRefusedError)) throw error;
+        if (!isRecordsError(error)) throw error;
+        last = error;
         if (this.#defects.has("silence-is-success")) return { won: true, revision: (cas.revision ?? 0) + 1 };
         if (this.#defects.has("silence-is-failure")) return { won: false, entry: undefined };
       }
-      await this.#pause(tries, cas.key, patience);
+      await this.#pause(tries, cas.key, patience, last);
     }
   }
 
@@ -87,12 +90,13 @@ export class Settler {
     return there?.revision === cas.revision ? undefined : { won: false, entry: seen };
   }
 
-  async #pause(tries: number, key: string, patience: Patience): Promise<void> {
+  async #pause(tries: number, key: string, patience: Patience, last: Error | undefined): Promise<void> {
     const longest = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** Math.min(tries, 10));
     const delayMs = longest * (0.5 + this.#random.next() / 2);
     await pause(this.#clock, delayMs, patience.signal);
     if (!patience.signal?.aborted && !patience.giveUp?.()) return;
-    throw new RecordsUnavailableError(`Cannot settle a change of "${key}": current outcome is unknown`);
+    const words = `Cannot settle a change of "${key}": current outcome is unknown`;
+    throw new RecordsUnavailableError(last ? `${words}. ${last.message}` : words, { cause: last });
   }
 }
 

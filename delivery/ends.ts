@@ -73,8 +73,10 @@ export function outcomeUnknown({ kind, name, message }: Unanswered, state: strin
   );
 }
 
-/** Not to be repeated as they are, and yet they say that the message was not handled. */
-const NOT_HANDLED: ReadonlySet<string> = new Set(["aborted", "call-cycle", "node-stopped"]);
+/** Not to be repeated as they are, and yet they say that the message was not handled, or that this was undone. */
+const NOT_HANDLED: ReadonlySet<string> = new Set([
+  ...["aborted", "call-cycle", "node-stopped", "records-refused", "permission-denied"],
+]);
 
 /** The end of a message that was sent again after a loss: a refusal of its copy is no word about the one before. */
 export function endAfterLoss(about: Unanswered, error: unknown): unknown {

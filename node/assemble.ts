@@ -36,6 +36,7 @@ import type { Connection, Incoming } from "../transport/transport.ts";
 import { scaleOf } from "../transport/weight.ts";
 import type { Permissions } from "./permissions.ts";
 import type { Settings } from "./settings.ts";
+import type { StoreTroubles } from "./store_troubles.ts";
 import { StoredParts } from "./stored.ts";
 
 /** What the parts are made from. */
@@ -56,6 +57,7 @@ export interface Ground {
   readonly ownership: Ownership;
   readonly door: boolean | DoorOptions;
   readonly permissions: Permissions;
+  readonly troubles: StoreTroubles;
   readonly defects: ReadonlySet<string>;
   /** Whether the node has ended. */
   hasEnded(): boolean;
@@ -65,7 +67,7 @@ export interface Ground {
 
 /** The parts of a running node. */
 export interface Parts
-  extends Pick<Ground, "membership" | "ownership" | "permissions" | "events" | "settings"> {
+  extends Pick<Ground, "membership" | "ownership" | "permissions" | "troubles" | "events" | "settings"> {
   readonly gate: Gate;
   readonly pulse: Pulse;
   readonly peers: Peers;
@@ -169,7 +171,9 @@ export function assemble(ground: Ground): Parts {
   const gaps = new Room(settings.gapBytesMax);
   const receiver = { gaps, clock, codec, outbox, keeper, settings, scale, defects };
   const { store, hasEnded } = ground;
-  const stored = new StoredParts({ self, store, clock, random, gate, ownership, table, hasEnded, defects });
+  const onFailure = (error: unknown) => ground.troubles.failed("stored", error);
+  const storedGround = { self, store, clock, random, gate, ownership, table, hasEnded, onFailure, defects };
+  const stored = new StoredParts(storedGround);
   const vault = stored.vault.bind(stored);
   const shards = { self, peers, gate, runtime, budget, receiver, vault };
   const coordinator = new Coordinator({
@@ -205,6 +209,7 @@ export function assemble(ground: Ground): Parts {
     membership,
     ownership,
     permissions: ground.permissions,
+    troubles: ground.troubles,
     events,
     settings,
     gate,

@@ -104,6 +104,8 @@ export interface NodeInspection {
     readonly doorDropped: number;
     /** Messages and subscriptions that the server has refused; see the event `permission-denied`. */
     readonly permissionsRefused: number;
+    /** Changes and readings that a store has refused; see the event `store-refused`. */
+    readonly storeRefused: number;
   };
 }
 
@@ -159,6 +161,7 @@ export function inspectNode(who: { name: string; cluster: string }, parts: Parts
       ignoredInputs: inbound.ignored,
       doorDropped: door?.dropped ?? 0,
       permissionsRefused: parts.permissions.refused,
+      storeRefused: parts.troubles.refused,
     },
   };
 }

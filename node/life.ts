@@ -24,11 +24,12 @@ import { runtimeName } from "../platform/runtime.ts";
 import { NO_STORE } from "../storage/no_store.ts";
 import { RECORD_BYTES_MAX, recordsStore } from "../storage/records_store.ts";
 import type { Store } from "../storage/store.ts";
-import { bucketOf } from "../transport/subjects.ts";
 import { assemble, type Ground, type Parts } from "./assemble.ts";
+import { Buckets } from "./buckets.ts";
 import { LostPeers } from "./lost_peers.ts";
 import { Permissions } from "./permissions.ts";
 import type { Settings } from "./settings.ts";
+import { StoreTroubles } from "./store_troubles.ts";
 
 /** What every life of a node is made from. */
 export interface LifePorts
@@ -99,9 +100,13 @@ export class Life {
     const permissions = new Permissions({ connection, clock, log, events: this.#events });
     this.#stops.push(() => permissions.stop());
     await permissions.check(cluster, name, door !== false);
-    const records = await connection.records(bucketOf(cluster));
-    const parking = await connection.records(`${bucketOf(cluster)}-parked`);
-    const store = await this.#store();
+    const troubles = new StoreTroubles({ clock, log, events: this.#events });
+    const { bucketCheckMs } = settings;
+    const buckets = new Buckets({ cluster, connection, clock, random, troubles, bucketCheckMs });
+    this.#stops.push(() => buckets.stop());
+    const records = await buckets.open("records");
+    const parking = await buckets.open("parked");
+    const store = await this.#store(buckets);
     if (this.#over || this.#unwanted) throw overError();
     const bucket = new ClusterBucket({ records, clock, random, log, defects });
     const ownership = new Ownership(bucket);
@@ -130,6 +135,7 @@ export class Life {
       events: this.#events,
       parking,
       permissions,
+      troubles,
       store,
       membership,
       ownership,
@@ -139,6 +145,7 @@ export class Life {
     const cleaner = new Cleaner({ bucket, membership, clock, log, keepOverMs: settings.keepOverMs });
     this.#stops.push(() => cleaner.stop());
     cleaner.start();
+    buckets.start();
     this.#begin(this.#parts, new LostPeers(this.#parts, bucket, log));
     return this.#parts;
   }
@@ -150,15 +157,16 @@ export class Life {
   }
 
   /** A bucket of its own, which is made only where something is stored. */
-  async #store(): Promise<Store> {
-    const { store, hosts, connection, cluster, defects } = this.#ports;
+  async #store(buckets: Buckets): Promise<Store> {
+    const { store, hosts, connection, defects } = this.#ports;
     if (store) return store;
     const stores = [...hosts.values()].some(({ contract }) => contract.durability === "stored");
     if (!stores) return NO_STORE;
-    const records = await connection.records(`${bucketOf(cluster)}-stored`);
+    const records = await buckets.open("stored");
+    const confirm = (key: string) => records.confirm(key);
     const { transport } = connection;
     const recordBytesMax = () => Math.min(RECORD_BYTES_MAX, Math.floor(transport.maxPayloadBytes / 2));
-    return recordsStore(records, { recordBytesMax, defects });
+    return recordsStore(records, { recordBytesMax, confirm, defects });
   }
 
   async #join(membership: Membership, former: NodeId | undefined): Promise<void> {

@@ -10,6 +10,7 @@ import { PULSE_TIMES, type PulseTimes } from "../cluster/pulse_times.ts";
 import { TIMEOUT_MAX_MS } from "../delivery/checks.ts";
 import { DELIVERY_DEFAULTS, type DeliverySettings } from "../delivery/settings.ts";
 import { HANDOFF_DEFAULTS, type HandoffSettings } from "../handoff/settings.ts";
+import { BUCKET_DEFAULTS, type BucketSettings } from "./buckets.ts";
 
 /** What all actors of a node may use together. */
 export interface ActorSettings {
@@ -35,7 +36,8 @@ export interface Settings
     CleanerSettings,
     DeliverySettings,
     HandoffSettings,
-    ActorSettings {}
+    ActorSettings,
+    BucketSettings {}
 
 /** The defaults of everything. */
 export const DEFAULT_SETTINGS: Settings = {
@@ -44,6 +46,7 @@ export const DEFAULT_SETTINGS: Settings = {
   ...CLEANER_DEFAULTS,
   ...DELIVERY_DEFAULTS,
   ...HANDOFF_DEFAULTS,
+  ...BUCKET_DEFAULTS,
   activationsMax: 1_000_000,
   sleepingBytesMax: 67_108_864,
   mailboxBytesMax: 268_435_456,

@@ -19,7 +19,7 @@ const READS_AT_ONCE = 256;
 
 /** What they are made from. */
 export interface StoredGround
-  extends Pick<VaultPorts, "self" | "store" | "clock" | "random" | "hasEnded" | "defects"> {
+  extends Pick<VaultPorts, "self" | "store" | "clock" | "random" | "hasEnded" | "onFailure" | "defects"> {
   readonly gate: Gate;
   readonly ownership: Ownership;
   readonly table: ShardTable;
@@ -31,8 +31,15 @@ export class StoredParts implements StoredShards {
   readonly #ports: VaultPorts;
 
   constructor(ground: StoredGround) {
-    const { store, clock, random, gate, ownership, table, hasEnded } = ground;
-    this.committer = new Committer({ store, clock, random, hasEnded, mayWrite: () => gate.isOpen });
+    const { store, clock, random, gate, ownership, table, hasEnded, onFailure } = ground;
+    this.committer = new Committer({
+      store,
+      clock,
+      random,
+      hasEnded,
+      onFailure,
+      mayWrite: () => gate.isOpen,
+    });
     this.#ports = {
       ...ground,
       committer: this.committer,
@@ -48,10 +55,19 @@ export class StoredParts implements StoredShards {
   }
 
   highestEpoch(kind: string, shard: number): Promise<number> {
-    return this.#ports.store.highestEpoch(kind, shard);
+    return this.#told(this.#ports.store.highestEpoch(kind, shard));
   }
 
   timed(kind: string, shards: ReadonlySet<number>): Promise<StoreKey[]> {
-    return this.#ports.store.timed(kind, shards);
+    return this.#told(this.#ports.store.timed(kind, shards));
+  }
+
+  async #told<T>(asking: Promise<T>): Promise<T> {
+    try {
+      return await asking;
+    } catch (error) {
+      this.#ports.onFailure(error);
+      throw error;
+    }
   }
 }

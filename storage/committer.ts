@@ -2,14 +2,16 @@
  * Carries writes of stored actors through to a known outcome, all those of one tick as one group.
  *
  * A write without an answer is repeated as it is, while the node may have effects: either it is applied now, or it is
- * refused, and then the nonce of what is there tells whether an earlier try of it was applied.
+ * in conflict, and then the nonce of what is there tells whether an earlier try of it was applied. A definite no is no
+ * silence: it is not repeated.
  *
  * @module
  */
-import { NodeStoppedError, RecordsRefusedError, RecordsUnavailableError } from "../errors.ts";
+import { NodeStoppedError, OutcomeUnknownError, RecordsUnavailableError } from "../errors.ts";
 import { inCleanContext } from "../platform/async_context.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Random } from "../platform/random.ts";
+import { isRefusal, type RecordsRefusal } from "../transport/records.ts";
 import type { Store, StoreOutcome, StoreWrite } from "./store.ts";
 
 /** What a committer works with. */
@@ -21,6 +23,8 @@ export interface CommitterPorts {
   mayWrite(): boolean;
   /** Whether the node has ended: what is still doubtful stays so. */
   hasEnded(): boolean;
+  /** The store has said no, or gave no answer. */
+  onFailure(error: unknown): void;
 }
 
 /** Writes that may be on their way at once; the others wait for their turn. */
@@ -69,6 +73,8 @@ export class Committer {
    * Writes one entry.
    *
    * @throws {NodeStoppedError} if the node ended before the outcome was known
+   * @throws {RecordsRefusedError | PermissionError | TooLargeError} if the store said no: nothing was applied
+   * @throws {OutcomeUnknownError} if it said no to a repetition: an earlier try may still be applied
    */
   async commit(write: StoreWrite): Promise<StoreOutcome> {
     this.#outstanding++;
@@ -83,16 +89,37 @@ export class Committer {
   }
 
   async #settled(write: StoreWrite): Promise<StoreOutcome> {
+    let inDoubt = false;
     for (let tries = 0; ; tries++) {
       if (this.#ports.hasEnded()) throw stopped();
       try {
         const outcome = this.#ports.mayWrite() ? await this.#once(write) : undefined;
         if (outcome) return outcome;
       } catch (error) {
-        if (!(error instanceof RecordsUnavailableError || error instanceof RecordsRefusedError)) throw error;
+        this.#ports.onFailure(error);
+        if (isRefusal(error)) {
+          if (!inDoubt) throw error;
+          const outcome = await this.#afterDoubt(write, error);
+          if (outcome) return outcome;
+        } else if (!(error instanceof RecordsUnavailableError)) throw error;
+        inDoubt = true;
       }
       await this.#pause(tries);
     }
+  }
+
+  /** A repetition was refused. What has become of the tries before it? @returns `undefined` if the store does not answer */
+  async #afterDoubt(write: StoreWrite, refusal: RecordsRefusal): Promise<StoreOutcome | undefined> {
+    try {
+      const head = await this.#ports.store.head(write);
+      if (head?.nonce === write.nonce) return { ok: true, revision: head.revision };
+      if ((head?.revision ?? 0) !== write.revision) return { ok: false };
+    } catch (error) {
+      if (error instanceof RecordsUnavailableError) return undefined;
+    }
+    throw new OutcomeUnknownError(`Cannot tell whether a commit was applied. ${refusal.message}`, {
+      cause: refusal,
+    });
   }
 
   /** `undefined`: refused although nothing has changed, which a replicated store does at times; worth another try. */

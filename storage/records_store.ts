@@ -32,6 +32,8 @@ export interface RecordsStoreOptions {
   readonly recordBytesMax?: number | (() => number);
   /** Largest entry in bytes. Default 16 MiB. */
   readonly bytesMax?: number;
+  /** Asked when an entry is not found. Rejects if that does not mean that it was never written. Default: it means that. */
+  readonly confirm?: (key: string) => Promise<void>;
   /** For tests: rules to break on purpose. */
   readonly defects?: ReadonlySet<string>;
 }
@@ -48,13 +50,14 @@ const LOOKS_MAX = 8;
 /** See the module's text. @throws {ConfigurationError} for bounds that cannot work */
 export function recordsStore(records: Records, options: RecordsStoreOptions = {}): Store {
   const { recordBytesMax = RECORD_BYTES_MAX, bytesMax = STORED_BYTES_MAX, defects = new Set() } = options;
+  const confirm = options.confirm ?? (() => Promise.resolve());
   const bound = typeof recordBytesMax === "function" ? recordBytesMax : () => recordBytesMax;
   if (!(bound() > HEAD_ROOM_BYTES) || !(bytesMax >= 1))
     throw new ConfigurationError(
       `Cannot store in records of up to ${HEAD_ROOM_BYTES} bytes: current bound is ${bound()}`,
     );
   const inlineBytesMax = () => Math.max(INLINE_BYTES_MIN, bound() - HEAD_ROOM_BYTES);
-  return new RecordsStore(records, inlineBytesMax, bytesMax, defects);
+  return new RecordsStore(records, inlineBytesMax, bytesMax, confirm, defects);
 }
 
 /** What a write replaces, once it is applied. */
@@ -75,6 +78,7 @@ class RecordsStore implements Store {
   readonly bytesMax: number;
   readonly #records: Records;
   readonly #inlineBytesMax: () => number;
+  readonly #confirm: (key: string) => Promise<void>;
   readonly #chunks: Chunks;
   readonly #marks: TimerMarks;
   readonly #stamps: EpochStamps;
@@ -90,9 +94,11 @@ class RecordsStore implements Store {
     records: Records,
     inlineBytesMax: () => number,
     bytesMax: number,
+    confirm: (key: string) => Promise<void>,
     defects: ReadonlySet<string>,
   ) {
     this.#records = records;
+    this.#confirm = confirm;
     this.#inlineBytesMax = inlineBytesMax;
     this.bytesMax = bytesMax;
     this.#defects = defects;
@@ -127,8 +133,9 @@ class RecordsStore implements Store {
   }
 
   async #head(key: StoreKey): Promise<{ head: Head; revision: number } | undefined> {
-    const entry = await this.#records.get(storeKeys.head(key));
-    if (entry?.value === undefined) return undefined;
+    const at = storeKeys.head(key);
+    const entry = await this.#records.get(at);
+    if (entry?.value === undefined) return void (await this.#confirm(at));
     return { head: decodeHead(entry.value, key.name), revision: entry.revision };
   }
 

@@ -35,6 +35,8 @@ export interface VaultPorts {
   /** What is stored was another's: the shard's record may have changed. */
   look(kind: string, shard: number): void;
   hasEnded(): boolean;
+  /** The store has said no, or gave no answer. */
+  onFailure(error: unknown): void;
   /** For tests: rules to break on purpose. */
   readonly defects: ReadonlySet<string>;
 }
@@ -101,6 +103,7 @@ export class ShardVault {
    * Reads what is stored of an actor, and keeps a lost owner from changing it.
    *
    * @throws {DecodeError} for what is there and cannot be read
+   * @throws {RecordsRefusedError | PermissionError | TooLargeError} if the store says no
    * @throws {NodeStoppedError} if the node ended before there was an answer
    */
   async load(name: string, fence: boolean): Promise<FoundActor> {
@@ -162,7 +165,7 @@ export class ShardVault {
    * Writes an image over the entry of that mark.
    *
    * @returns the mark of what is stored now; `undefined` if the entry was another's
-   * @throws {NodeStoppedError} if the node ended before the outcome was known
+   * @throws as {@link Committer.commit} does
    */
   async commit({ name, state, timers }: Image, over: Mark): Promise<Mark | undefined> {
     const { clock } = this.#ports;
@@ -212,10 +215,11 @@ function markOf(entry: StoreEntry | undefined, record: StoredRecord | undefined)
 /**
  * Asks a store until it answers.
  *
- * @throws {NodeStoppedError} if the node ends first; whatever else the store throws
+ * @throws {NodeStoppedError} if the node ends first
+ * @throws {RecordsRefusedError | PermissionError | TooLargeError} if it says no; whatever else the store throws
  */
 async function patiently<T>(
-  { clock, random, hasEnded }: Pick<VaultPorts, "clock" | "random" | "hasEnded">,
+  { clock, random, hasEnded, onFailure }: Pick<VaultPorts, "clock" | "random" | "hasEnded" | "onFailure">,
   ask: () => Promise<T>,
 ): Promise<T> {
   for (;;) {
@@ -223,6 +227,7 @@ async function patiently<T>(
     try {
       return await ask();
     } catch (error) {
+      onFailure(error);
       if (!(error instanceof RecordsUnavailableError)) throw error;
     }
     await new Promise<void>((resolve) => void clock.after(PAUSE_MS * (0.5 + random.next() / 2), resolve));

@@ -14,12 +14,14 @@ export interface BucketCopy {
 /** What is stored, and who is told. */
 export class MemoryBucket {
   isThere = false;
+  #birth = 0;
   #revision = 0;
   readonly #entries: Map<string, RecordEntry> = new Map();
   readonly #watchers: Set<(entry: RecordEntry) => void> = new Set();
 
   /** Makes it, if it is missing. @returns itself */
   made(): this {
+    if (!this.isThere) this.#birth++;
     this.isThere = true;
     return this;
   }
@@ -30,6 +32,11 @@ export class MemoryBucket {
     this.#entries.clear();
     this.#watchers.clear();
     this.#revision = 0;
+  }
+
+  /** How often it was made. */
+  get birth(): number {
+    return this.#birth;
   }
 
   /** Of the latest change; 0 if there was none. */

@@ -201,7 +201,8 @@ export class MemoryConnection implements Connection, Transport {
     const network = this.#network;
     const made = network.bucket(bucket).made();
     const known = this.#records.get(bucket);
-    if (known) return Promise.resolve(known);
+    if (known?.isOf(made.birth)) return Promise.resolve(known);
+    known?.stop();
     const records = new MemoryRecords(made, bucket, this, network.clock, network.options);
     this.#records.set(bucket, records);
     return Promise.resolve(records);

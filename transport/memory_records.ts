@@ -7,7 +7,7 @@ import { RecordsRefusedError, RecordsUnavailableError, TooLargeError } from "../
 import type { Clock } from "../platform/clock.ts";
 import { Lane } from "./lane.ts";
 import type { MemoryBucket } from "./memory_bucket.ts";
-import type { CasResult, RecordEntry, Records, RecordsError, Watch } from "./records.ts";
+import type { BucketCondition, CasResult, RecordEntry, Records, RecordsError, Watch } from "./records.ts";
 
 /**
  * What becomes of one request for a record. With `lose-answer` it is applied all the same; with `apply-late` too, after
@@ -17,7 +17,7 @@ import type { CasResult, RecordEntry, Records, RecordsError, Watch } from "./rec
 export type RecordFate = "answer" | "lose-request" | "lose-answer" | "apply-late" | "not-now" | "refuse";
 
 /** The word for what is asked of a bucket. */
-export type RecordOperation = "create" | "update" | "remove" | "get" | "exists" | "watch";
+export type RecordOperation = "create" | "update" | "remove" | "get" | "condition" | "watch";
 
 /** Delays and faults of records. */
 export interface RecordFaults {
@@ -63,12 +63,15 @@ export class MemoryRecords implements Records {
   readonly #client: RecordsClient;
   readonly #clock: Clock;
   readonly #faults: RecordFaults;
+  /** Of the bucket when it was opened. */
+  readonly #birth: number;
   readonly #requests: Lane;
   readonly #answers: Lane;
   readonly #watches: Set<MemoryWatch> = new Set();
 
   constructor(bucket: MemoryBucket, name: string, client: RecordsClient, clock: Clock, faults: RecordFaults) {
     this.#bucket = bucket;
+    this.#birth = bucket.birth;
     this.#name = name;
     this.#client = client;
     this.#clock = clock;
@@ -110,8 +113,11 @@ export class MemoryRecords implements Records {
     });
   }
 
-  exists(): Promise<boolean> {
-    return this.#ask("exists", "", () => this.#bucket.isThere);
+  condition(): Promise<BucketCondition> {
+    return this.#ask("condition", "", () => {
+      const { isThere, birth } = this.#bucket;
+      return { is: !isThere ? "gone" : birth === this.#birth ? "same" : "another" };
+    });
   }
 
   async watch(prefix: string, onEntry: (entry: RecordEntry) => void): Promise<Watch> {
@@ -135,6 +141,11 @@ export class MemoryRecords implements Records {
       throw error;
     }
     return watch;
+  }
+
+  /** Whether they are of the bucket that was made then: one that was removed and made anew is another. */
+  isOf(birth: number): boolean {
+    return this.#birth === birth;
   }
 
   /** Brings all watches up to date after a disconnection. */
@@ -162,7 +173,7 @@ export class MemoryRecords implements Records {
       return promise;
     }
     this.#requests.push(this.#latencyMs(), () => {
-      if (client.crashed || (!this.#bucket.isThere && operation !== "exists")) return;
+      if (client.crashed || (!this.#bucket.isThere && operation !== "condition")) return;
       const refusal = refusalOf(fate, operation, key);
       const result = refusal ? undefined : apply();
       if (fate === "lose-answer") return;

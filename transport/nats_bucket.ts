@@ -9,11 +9,13 @@ import {
   jetstream,
   type JetStreamManager,
   type StreamConfig,
+  type StreamInfo,
 } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { ConfigurationError, PermissionError, ServerError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
+import type { BucketCondition } from "./records.ts";
 import { unfitIn } from "./nats_bucket_config.ts";
 import { isForNow, isForWantOfRoom, refusalOf } from "./nats_errors.ts";
 import { CONSUMER_IDLE_MS } from "./nats_watch.ts";
@@ -35,6 +37,7 @@ const OPEN_PAUSE_MS = 250;
  * Opens a bucket, and makes it if it is missing: an administrator may have made it, and then this user need not be
  * allowed to. Tries again, for 15 s by default, when the server does not answer or cannot serve for now.
  *
+ * @returns when it was made: another bucket of that name was made at another time
  * @throws {ServerError} if the server has no JetStream, or goes on not to answer or not to be able to serve
  * @throws {PermissionError} if this user may not use the bucket, or it is missing and he may not make it
  * @throws {ConfigurationError} if there is a bucket of that name that cannot serve
@@ -44,7 +47,7 @@ export async function openNatsBucket(
   bucket: string,
   clock: Clock,
   options: NatsBucketOptions,
-): Promise<void> {
+): Promise<string> {
   const timeoutMs = options.connectTimeoutMs ?? OPEN_TIMEOUT_MS;
   const lastAt = clock.now() + timeoutMs * (OPEN_TIMEOUTS - 1);
   while (true) {
@@ -57,17 +60,30 @@ export async function openNatsBucket(
   }
 }
 
-async function openOnce(client: NatsConnection, bucket: string, options: NatsBucketOptions): Promise<void> {
+async function openOnce(client: NatsConnection, bucket: string, options: NatsBucketOptions): Promise<string> {
   const opening = jetstream(client, { timeout: options.connectTimeoutMs ?? OPEN_TIMEOUT_MS });
   const manager = await opening.jetstreamManager(false);
-  const found = await configOf(manager, `KV_${bucket}`);
-  if (found) checkConfig(client, bucket, found);
-  else
-    await makeBucket(client, bucket, options).catch(async (error: unknown) => {
-      const others = await configOf(manager, `KV_${bucket}`);
-      if (!others) throw error;
-      checkConfig(client, bucket, others); // made meanwhile, maybe with another number of copies
-    });
+  const found = await infoOf(manager, bucket);
+  if (found) return fitting(client, bucket, found);
+  let failure: unknown;
+  await makeBucket(client, bucket, options).catch((error: unknown) => {
+    failure = error; // unless it was made meanwhile, maybe with another number of copies
+  });
+  const made = await infoOf(manager, bucket);
+  if (!made) throw failure ?? new Error("it is gone as soon as it was made");
+  return fitting(client, bucket, made);
+}
+
+/** What has become of a bucket that was made then. */
+export async function conditionOf(
+  client: NatsConnection,
+  manager: JetStreamManager,
+  bucket: string,
+  made: string,
+): Promise<BucketCondition> {
+  const info = await infoOf(manager, bucket);
+  if (!info) return { is: "gone" };
+  return { is: info.created === made ? "same" : "another", unfit: unfitFor(client, bucket, info.config) };
 }
 
 /** Whether a later attempt may end otherwise: no answer, or none for now. Who has no JetStream has none later either. */
@@ -82,10 +98,10 @@ function isWithoutJetStream(cause: unknown): boolean {
   return name === "JetStreamNotEnabled" || code === JetStreamApiCodes.JetStreamNotEnabledForAccount;
 }
 
-/** The stream's configuration; `undefined` if there is no such stream. */
-export async function configOf(manager: JetStreamManager, stream: string): Promise<StreamConfig | undefined> {
+/** `undefined` if there is no such bucket. */
+async function infoOf(manager: JetStreamManager, bucket: string): Promise<StreamInfo | undefined> {
   try {
-    return (await manager.streams.info(stream)).config;
+    return await manager.streams.info(`KV_${bucket}`);
   } catch (error) {
     if (error instanceof JetStreamApiError && error.code === JetStreamApiCodes.StreamNotFound)
       return undefined;
@@ -99,9 +115,10 @@ async function makeBucket(client: NatsConnection, bucket: string, options: NatsB
   await new Kvm(opening).create(bucket, how);
 }
 
-function checkConfig(client: NatsConnection, bucket: string, config: StreamConfig): void {
+/** @returns when it was made @throws {ConfigurationError} if its settings do not fit */
+function fitting(client: NatsConnection, bucket: string, { config, created }: StreamInfo): string {
   const fault = unfitFor(client, bucket, config);
-  if (fault === undefined) return;
+  if (fault === undefined) return created;
   throw new ConfigurationError(`Cannot use the bucket "${bucket}" for records: current stream has ${fault}`);
 }
 

@@ -16,10 +16,17 @@ import {
 import { errors, headers, type MsgHdrs, type NatsConnection } from "@nats-io/nats-core";
 import { TooLargeError } from "../errors.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
-import { configOf, type NatsBucketOptions, openNatsBucket } from "./nats_bucket.ts";
+import { conditionOf, type NatsBucketOptions, openNatsBucket } from "./nats_bucket.ts";
 import { recordsError } from "./nats_errors.ts";
 import { OPERATION_HEADER, NatsWatch } from "./nats_watch.ts";
-import { type CasResult, isRecordsError, type RecordEntry, type Records, type Watch } from "./records.ts";
+import {
+  type BucketCondition,
+  type CasResult,
+  isRecordsError,
+  type RecordEntry,
+  type Records,
+  type Watch,
+} from "./records.ts";
 
 /** What records need to know of the connection's options. */
 export interface NatsRecordsOptions extends NatsBucketOptions {
@@ -42,14 +49,25 @@ export async function openNatsRecords(
   clock: Clock,
   options: NatsRecordsOptions,
 ): Promise<Records> {
-  await openNatsBucket(client, bucket, clock, options);
+  const made = await openNatsBucket(client, bucket, clock, options);
   const timeoutMs = options.recordsTimeoutMs ?? TIMEOUT_MS;
   const js = jetstream(client, { timeout: timeoutMs });
-  return new NatsRecords(client, bucket, js, await js.jetstreamManager(false), clock, timeoutMs, options);
+  return new NatsRecords(
+    client,
+    bucket,
+    made,
+    js,
+    await js.jetstreamManager(false),
+    clock,
+    timeoutMs,
+    options,
+  );
 }
 
 class NatsRecords implements Records {
   readonly #client: NatsConnection;
+  readonly #bucket: string;
+  readonly #made: string;
   readonly #stream: string;
   readonly #prefix: string;
   readonly #js: JetStreamClient;
@@ -61,6 +79,7 @@ class NatsRecords implements Records {
   constructor(
     client: NatsConnection,
     bucket: string,
+    made: string,
     js: JetStreamClient,
     manager: JetStreamManager,
     clock: Clock,
@@ -68,6 +87,8 @@ class NatsRecords implements Records {
     options: NatsRecordsOptions,
   ) {
     this.#client = client;
+    this.#bucket = bucket;
+    this.#made = made;
     this.#stream = `KV_${bucket}`;
     this.#prefix = `$KV.${bucket}.`;
     this.#js = js;
@@ -99,11 +120,11 @@ class NatsRecords implements Records {
     return entry?.value === undefined ? undefined : entry;
   }
 
-  async exists(): Promise<boolean> {
+  async condition(): Promise<BucketCondition> {
     try {
-      return (await configOf(this.#manager, this.#stream)) !== undefined;
+      return await conditionOf(this.#client, this.#manager, this.#bucket, this.#made);
     } catch (error) {
-      throw recordsError("find the bucket of", this.#prefix, error);
+      throw recordsError("look at the bucket", this.#bucket, error);
     }
   }
 

@@ -18,6 +18,14 @@ export interface RecordEntry {
 /** How a compare-and-set ended, when that is known. */
 export type CasResult = { readonly ok: true; readonly revision: number } | { readonly ok: false };
 
+/** What has become of a bucket: somebody may have removed it, made another one of its name, or changed its settings. */
+export interface BucketCondition {
+  /** "another": it was removed, and there is one of its name again. What was in it is gone. */
+  readonly is: "same" | "gone" | "another";
+  /** Which of its settings lets records vanish, or refuses one for ever, for people; `undefined` if none does. */
+  readonly unfit?: string | undefined;
+}
+
 /** A running watch. */
 export interface Watch {
   stop(): void;
@@ -30,7 +38,7 @@ export interface Watch {
  *
  * - `RecordsUnavailableError`: no answer came in time, or the server cannot serve for now. A change may have been applied
  *   or not. Whoever writes puts a fresh nonce into the value, and settles the doubt by repeating the call and, on a
- *   conflict, reading. A bucket that somebody has removed gives no answer either: `exists` tells.
+ *   conflict, reading. A bucket that somebody has removed gives no answer either: `condition` tells.
  * - `RecordsRefusedError`: the server has said no, and will say it again until somebody has changed something there.
  *   Nothing was applied.
  * - `PermissionError`: this user may not. Nothing was applied.
@@ -45,8 +53,8 @@ export interface Records {
   remove(key: string, revision?: number): Promise<CasResult>;
   /** Reads the newest value, from the leader: no acknowledged change is missed. */
   get(key: string): Promise<RecordEntry | undefined>;
-  /** Whether there is a bucket at all: somebody may have removed it since it was opened. */
-  exists(): Promise<boolean>;
+  /** What has become of the bucket since it was opened. */
+  condition(): Promise<BucketCondition>;
   /**
    * Calls back with every record whose key lies below `prefix` (`nodes` covers `nodes.a`; "" covers all), first those
    * that exist, then each change, in order of revision. It resolves once all that exist were delivered. It survives
@@ -58,12 +66,17 @@ export interface Records {
 /** What the methods of {@link Records} may reject with. */
 export type RecordsError = RecordsUnavailableError | RecordsRefusedError | PermissionError | TooLargeError;
 
+/** A definite no: nothing was applied, and the same will be refused again until somebody has changed something. */
+export type RecordsRefusal = RecordsRefusedError | PermissionError | TooLargeError;
+
+/** Whether an error is a definite no, of {@link Records} or of a store. */
+export function isRefusal(error: unknown): error is RecordsRefusal {
+  return (
+    error instanceof RecordsRefusedError || error instanceof PermissionError || error instanceof TooLargeError
+  );
+}
+
 /** Whether an error is one that {@link Records} documents. */
 export function isRecordsError(error: unknown): error is RecordsError {
-  return (
-    error instanceof RecordsUnavailableError ||
-    error instanceof RecordsRefusedError ||
-    error instanceof PermissionError ||
-    error instanceof TooLargeError
-  );
+  return error instanceof RecordsUnavailableError || isRefusal(error);
 }

@@ -4,7 +4,7 @@ import { Recording } from "../../chaos/recording.ts";
 import { Witness } from "../../chaos/witness.ts";
 import { type Mark, UNWRITTEN, Witnessed } from "../../chaos/witnessed.ts";
 import { RecordsUnavailableError } from "../../errors.ts";
-import type { CasResult, RecordEntry, Records, Watch } from "../../transport/records.ts";
+import type { BucketCondition, CasResult, RecordEntry, Records, Watch } from "../../transport/records.ts";
 import { until } from "../support/conditions.ts";
 
 /** Of which writes up to a number were acknowledged, one for each ten revisions. */
@@ -125,9 +125,9 @@ class Forgetful implements Records {
     return (this.stale ?? this.entries).get(key);
   }
 
-  async exists(): Promise<boolean> {
+  async condition(): Promise<BucketCondition> {
     if (this.mute) throw new RecordsUnavailableError("Cannot find the bucket: no answer");
-    return this.isThere;
+    return { is: this.isThere ? "same" : "gone" };
   }
 
   remove(): Promise<CasResult> {

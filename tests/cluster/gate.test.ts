@@ -35,6 +35,23 @@ describe("Gate", () => {
     gate.end("test");
   });
 
+  test("tells why renewals fail, when it closes for want of one, and no more after the next", async () => {
+    const clock = new ManualClock();
+    const { gate, seen, renew } = gateAt(clock);
+    renew();
+    gate.renewalFailed("Cannot update: the disk is full");
+    await clock.advance(12_250);
+    const words = "the latest acknowledged renewal was sent too long ago. Cannot update: the disk is full";
+    expect([seen, gate.reason]).toEqual([["open", words], words]);
+    gate.renewalFailed("Cannot update: the disk burns");
+    expect(gate.reason).toContain("the disk burns");
+    renew();
+    expect([seen.length, gate.reason]).toEqual([3, ""]);
+    gate.setConnected(false, "cut");
+    expect(gate.reason).toBe("cut");
+    gate.end("test");
+  });
+
   test("stays closed after a reconnect until a renewal sent afterwards is acknowledged", async () => {
     const clock = new ManualClock();
     const { gate, seen, renew } = gateAt(clock);

@@ -15,7 +15,7 @@ function bound(records: Records): Records {
     update: (key, value, revision) => records.update(key, value, revision),
     remove: (key, revision) => records.remove(key, revision),
     get: (key) => records.get(key),
-    exists: () => records.exists(),
+    condition: () => records.condition(),
     watch: (prefix, onEntry) => records.watch(prefix, onEntry),
   };
 }
@@ -87,6 +87,32 @@ describe("Committer.commit()", () => {
     expect((await world.ends(store.load(KEY)))?.bytes).toEqual(bytesOf(3));
     expect(committer.refused).toBe(1);
   });
+
+  test("rejects with what the store said no with, at once, and tells of it", async () => {
+    world.fate = () => "refuse";
+    const write = committer.commit(world.write(0, bytesOf(1)));
+    await expect(world.ends(write, 100)).rejects.toMatchObject({ code: "records-refused" });
+    expect([world.failures.length, committer.outstanding, world.keys("state")]).toEqual([1, 0, []]);
+  });
+
+  for (const [first, end] of [
+    ["lose-answer", { ok: true }],
+    ["lose-request", "outcome-unknown"],
+    ["apply-late", "outcome-unknown"],
+  ] as const) {
+    test(`asks what became of a try that met "${first}" before the store said no`, async () => {
+      let tries = 0;
+      world.fate = (asked, key) => {
+        if (asked !== "create" || !key.startsWith("state.")) return "answer";
+        return ++tries === 1 ? first : "refuse";
+      };
+      const seen = await world.ends(
+        committer.commit(world.write(0, bytesOf(1))).catch(({ code }: { code: string }) => code),
+      );
+      if (end === "outcome-unknown") expect(seen).toBe(end);
+      else expect(seen).toMatchObject(end);
+    });
+  }
 
   test("writes nothing while the node may not have effects, and goes on when it may", async () => {
     world.mayWrite = false;

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { RecordsUnavailableError } from "../../errors.ts";
 import { recordsStore } from "../../storage/records_store.ts";
 import type { Store } from "../../storage/store.ts";
-import type { CasResult, RecordEntry, Records, Watch } from "../../transport/records.ts";
+import type { BucketCondition, CasResult, RecordEntry, Records, Watch } from "../../transport/records.ts";
 import { bytesOf, KEY, StoreWorld } from "./support.ts";
 
 const OPTIONS = { recordBytesMax: 65_536 };
@@ -30,8 +30,8 @@ class Held implements Records {
   get(key: string): Promise<RecordEntry | undefined> {
     return this.#records.get(key);
   }
-  exists(): Promise<boolean> {
-    return this.#records.exists();
+  condition(): Promise<BucketCondition> {
+    return this.#records.condition();
   }
   watch(prefix: string, onEntry: (entry: RecordEntry) => void): Promise<Watch> {
     return this.#records.watch(prefix, onEntry);

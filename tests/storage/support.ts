@@ -19,6 +19,8 @@ export class StoreWorld {
     recordFilter: (client, operation, _bucket, key) => this.fate(operation, key, client),
   });
   mayWrite = true;
+  /** What the store has said no to, or did not answer. */
+  readonly failures: unknown[] = [];
   hasEnded = false;
   #nonces = 0;
 
@@ -29,7 +31,15 @@ export class StoreWorld {
   committer(store: Store): Committer {
     const mayWrite = () => this.mayWrite;
     const hasEnded = () => this.hasEnded;
-    return new Committer({ store, clock: this.clock, random: seededRandom(1), mayWrite, hasEnded });
+    const onFailure = (error: unknown) => void this.failures.push(error);
+    return new Committer({
+      store,
+      clock: this.clock,
+      random: seededRandom(1),
+      mayWrite,
+      hasEnded,
+      onFailure,
+    });
   }
 
   write(revision: number, bytes: Uint8Array, more: Partial<StoreWrite> = {}): StoreWrite {

@@ -90,7 +90,7 @@ function countedRecords(inner: Records, open: Open): Records {
     update: (key, value, revision) => inner.update(key, value, revision),
     remove: (key, revision) => inner.remove(key, revision),
     get: (key) => inner.get(key),
-    exists: () => inner.exists(),
+    condition: () => inner.condition(),
     async watch(prefix, onEntry) {
       const watch = await inner.watch(prefix, onEntry);
       const over = once(() => void open.watches--);

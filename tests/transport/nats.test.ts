@@ -337,14 +337,20 @@ describe("natsTransport() over a bad network", () => {
     await until("its event", () => heard.some(({ key }) => key === "k.b"));
   });
 
-  test("exists() is false when the bucket was deleted, until it is made again", async () => {
+  test("condition() tells that the bucket was deleted, and that another was made", async () => {
     const connection = await natsTransport({ servers: server.url });
     const records = await connection.records("deleted");
     const manager = await jetstreamManager(connection.client);
     await manager.streams.delete("KV_deleted");
-    expect(await records.exists()).toBe(false);
+    expect(await records.condition()).toEqual({ is: "gone" });
     const again = await connection.records("deleted");
-    expect([await records.exists(), await again.exists()]).toEqual([true, true]);
+    expect((await records.condition()).is).toBe("another");
+    expect((await again.condition()).is).toBe("same");
+    expect((await again.condition()).unfit).toBeUndefined();
+    const { config } = await manager.streams.info("KV_deleted");
+    await manager.streams.update("KV_deleted", { ...config, max_age: 300_000_000_000 });
+    expect((await again.condition()).is).toBe("same");
+    expect((await again.condition()).unfit).toContain("an age of at most 300 s");
     await connection.close();
   });
 

@@ -1,0 +1,198 @@
+/**
+ * The records of a bucket that is looked after: somebody may remove it, make another one of its name, or change its
+ * settings while it is used.
+ *
+ * What follows depends on what it holds. A bucket for what is parked is made again: it may be empty. One that holds what
+ * was acknowledged must not seem empty, so from then on it says no, until it is there again. The cluster's own is left to
+ * whoever watches over the lease.
+ *
+ * @module
+ */
+import {
+  type ActorError,
+  ConfigurationError,
+  PermissionError,
+  RecordsRefusedError,
+  RecordsUnavailableError,
+} from "../errors.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { BucketCondition, CasResult, RecordEntry, Records, Watch } from "./records.ts";
+
+/** What is done about a bucket that is gone or another: it is made again, or opened; it is not used; or nothing. */
+export type BucketCare = "make-again" | "refuse" | "tell";
+
+/** What it works with. */
+export interface KeptRecordsPorts {
+  readonly bucket: string;
+  readonly care: BucketCare;
+  readonly clock: Clock;
+  /** Opens the bucket, and makes it if it is missing. */
+  open(): Promise<Records>;
+  /** A request has failed. */
+  onFailure(error: unknown): void;
+  /** What is wrong with the bucket has changed: the reason for people, or that nothing is. */
+  onTrouble(reason: string | undefined): void;
+}
+
+/** A bucket that is missing is made again when it was missing so long: a server that was just started may not show it yet. */
+const GONE_MS = 2_000;
+/** From one look to the next that a failure causes, in milliseconds. */
+const LOOK_EVERY_MS = 250;
+
+/** Opens a bucket to look after. @throws as {@link KeptRecordsPorts.open} does */
+export async function openKeptRecords(ports: KeptRecordsPorts): Promise<KeptRecords> {
+  return new KeptRecords(await ports.open(), ports);
+}
+
+/** See the module's text. */
+export class KeptRecords implements Records {
+  readonly #ports: KeptRecordsPorts;
+  #records: Records;
+  #trouble: string | undefined;
+  /** Whether there is a bucket, and it is the one that was opened. */
+  #isOurs = true;
+  #goneSince: number | undefined;
+  /** Why it could not be opened again, and will not be before somebody has changed something. */
+  #closed: ActorError | undefined;
+  #lookedAt = Number.NEGATIVE_INFINITY;
+  #looking: Promise<void> | undefined;
+  /** A look that begins when the one under way has ended. */
+  #next: Promise<void> | undefined;
+
+  constructor(records: Records, ports: KeptRecordsPorts) {
+    this.#records = records;
+    this.#ports = ports;
+  }
+
+  create(key: string, value: Uint8Array): Promise<CasResult> {
+    return this.#ask("create", key, (records) => records.create(key, value), true);
+  }
+
+  update(key: string, value: Uint8Array, revision: number): Promise<CasResult> {
+    return this.#ask("update", key, (records) => records.update(key, value, revision), true);
+  }
+
+  remove(key: string, revision?: number): Promise<CasResult> {
+    return this.#ask("remove", key, (records) => records.remove(key, revision), true);
+  }
+
+  get(key: string): Promise<RecordEntry | undefined> {
+    return this.#ask("get", key, (records) => records.get(key));
+  }
+
+  condition(): Promise<BucketCondition> {
+    return this.#records.condition();
+  }
+
+  watch(prefix: string, onEntry: (entry: RecordEntry) => void): Promise<Watch> {
+    return this.#ask("watch", prefix, (records) => records.watch(prefix, onEntry));
+  }
+
+  /** Looks at the bucket, and does what follows. Never rejects. */
+  async look(): Promise<void> {
+    await (this.#looking ?? this.#begin()).catch(() => undefined);
+  }
+
+  /**
+   * What was not found is not there only if this is still the bucket that was opened: so it is looked at once more, for
+   * all who ask meanwhile together.
+   *
+   * @throws {RecordsRefusedError} if it is another, or gone
+   * @throws {RecordsUnavailableError} if it does not answer
+   */
+  async confirm(key: string): Promise<void> {
+    await this.#lookAfresh();
+    this.#assertUsable("get", key, false);
+  }
+
+  async #ask<T>(
+    what: string,
+    key: string,
+    work: (records: Records) => Promise<T>,
+    writes = false,
+  ): Promise<T> {
+    this.#assertUsable(what, key, writes);
+    const records = this.#records;
+    try {
+      return await work(records);
+    } catch (error) {
+      this.#ports.onFailure(error);
+      if (!(error instanceof RecordsUnavailableError) || this.#ports.care === "tell") throw error;
+      await this.#lookSoon();
+      this.#assertUsable(what, key, writes);
+      if (this.#records === records) throw this.#closed ?? error;
+      return await work(this.#records);
+    }
+  }
+
+  /** @throws {RecordsRefusedError} if what was acknowledged could be missing, or get lost */
+  #assertUsable(what: string, key: string, writes: boolean): void {
+    if (this.#ports.care !== "refuse" || this.#trouble === undefined || (this.#isOurs && !writes)) return;
+    void this.#lookSoon();
+    const error = new RecordsRefusedError(`Cannot ${what} "${key}": ${this.#trouble}`);
+    this.#ports.onFailure(error);
+    throw error;
+  }
+
+  async #lookSoon(): Promise<void> {
+    if (this.#looking || this.#ports.clock.now() - this.#lookedAt >= LOOK_EVERY_MS) await this.look();
+  }
+
+  #lookAfresh(): Promise<void> {
+    if (!this.#looking) return this.#begin();
+    this.#next ??= this.#looking
+      .catch(() => undefined)
+      .then(() => {
+        this.#next = undefined;
+        return this.#looking ?? this.#begin();
+      });
+    return this.#next;
+  }
+
+  #begin(): Promise<void> {
+    const looking = this.#look().finally(() => {
+      this.#looking = undefined;
+    });
+    this.#looking = looking;
+    return looking;
+  }
+
+  async #look(): Promise<void> {
+    const { clock, care, bucket } = this.#ports;
+    this.#lookedAt = clock.now();
+    const { is, unfit } = await this.#records.condition();
+    if (is !== "gone") this.#goneSince = undefined;
+    if (is !== "same" && care === "make-again") return await this.#openAgain(is);
+    this.#isOurs = is === "same" || care === "tell"; // of those, others tell
+    if (!this.#isOurs) this.#say(`the bucket "${bucket}" ${WORDS[is]}`);
+    else this.#say(unfit && `the bucket "${bucket}" has ${unfit}`);
+  }
+
+  async #openAgain(was: "gone" | "another"): Promise<void> {
+    const { clock, bucket } = this.#ports;
+    if (was === "gone" && clock.now() - (this.#goneSince ??= clock.now()) < GONE_MS) return;
+    try {
+      this.#records = await this.#ports.open();
+      this.#goneSince = undefined;
+      this.#closed = undefined;
+      this.#say(`the bucket "${bucket}" ${WORDS[was]}; it is used again, without what was in it`);
+      this.#say(undefined);
+    } catch (error) {
+      const isFinal = error instanceof PermissionError || error instanceof ConfigurationError;
+      this.#closed = isFinal ? new RecordsRefusedError(error.message, { cause: error }) : undefined;
+      this.#say(`the bucket "${bucket}" ${WORDS[was]}${error instanceof Error ? `. ${error.message}` : ""}`);
+    }
+  }
+
+  #say(trouble: string | undefined): void {
+    if (trouble === this.#trouble) return;
+    this.#trouble = trouble;
+    this.#ports.onTrouble(trouble);
+  }
+}
+
+const WORDS = {
+  same: "is there",
+  gone: "is gone: somebody has removed it",
+  another: "is another one: somebody has removed it, and made it anew",
+} as const;
