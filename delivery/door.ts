@@ -19,6 +19,7 @@ import {
   UnknownKindError,
 } from "../errors.ts";
 import type { EventBus } from "../events.ts";
+import type { Contract } from "../actors/contract.ts";
 import type { Hosted } from "../actors/host.ts";
 import type { Codec } from "../transport/codec.ts";
 import { toJsonText } from "../transport/json.ts";
@@ -30,6 +31,7 @@ import {
   unescaped,
 } from "../transport/subjects.ts";
 import type { Incoming, Subscription, Transport } from "../transport/transport.ts";
+import { fitIntegers, numbersOnly } from "./door_integers.ts";
 import { type DoorOptions, doorOptions, type DoorSettings } from "./door_options.ts";
 import type { Router } from "./router.ts";
 import type { DeliverySettings } from "./settings.ts";
@@ -112,11 +114,15 @@ export class Door {
       });
     }
     const name = this.#nameOf(address, message);
-    const argument = this.#argument(message.payload, cbor);
+    const contract = hosts.get(kind)?.contract;
+    const argument = this.#argument(
+      message.payload,
+      cbor ? (value) => fitted(contract, word, value) : undefined,
+    );
     this.#calls++;
     try {
       const timeoutMs = this.#timeoutMs(message.header("Baton-Timeout-Ms"));
-      return await router.call(hosts.get(kind)?.contract, kind, name, word, argument, { timeoutMs });
+      return await router.call(contract, kind, name, word, argument, { timeoutMs });
     } finally {
       this.#calls--;
     }
@@ -136,9 +142,10 @@ export class Door {
     );
   }
 
-  #argument(payload: Uint8Array, cbor: boolean): unknown {
+  /** @param fit for CBOR: makes the integers those of the schema */
+  #argument(payload: Uint8Array, fit: ((value: unknown) => unknown) | undefined): unknown {
     if (payload.byteLength === 0) return undefined;
-    if (cbor) return this.#ports.codec.decode(payload);
+    if (fit) return fit(this.#ports.codec.decode(payload));
     try {
       return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(payload));
     } catch (cause) {
@@ -191,4 +198,11 @@ export class Door {
       this.dropped++; // not even that fits into a message of this server
     }
   }
+}
+
+/** The schema says what an integer is; without one, a number, if it can be. */
+function fitted(contract: Contract | undefined, message: string, argument: unknown): unknown {
+  if (contract === undefined) return numbersOnly(argument);
+  const declared = Object.hasOwn(contract.messages, message) ? contract.messages[message] : undefined;
+  return declared === undefined ? argument : fitIntegers(declared.input, argument);
 }

@@ -3,7 +3,8 @@
  *
  * Beside the basic types these tags are written, and no others accepted: 1 (date), 2 and 3 (bigints beyond 64 bits; a
  * smaller bigint is an integer of eight bytes), 258 (set), 259 (map whose keys are any values; an object is an
- * untagged map). Bytes are byte strings. Whole numbers beyond 32 bits and fractions are floats of eight bytes.
+ * untagged map). Bytes are byte strings. Whole numbers beyond 32 bits and fractions are floats of eight bytes. What other
+ * encoders write instead is fitted to its schema at the door (`delivery/door_integers.ts`).
  *
  * @module
  */

@@ -1,7 +1,19 @@
 // The door, as a client sees it that is not ours: the older `nats` package.
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { connect, headers, type Msg, type NatsConnection } from "nats";
-import { type ActorNode, type DoorOptions, natsTransport, startNode } from "../../mod.ts";
+import { z } from "zod";
+import {
+  Actor,
+  type ActorNode,
+  ask as ask_,
+  defineActor,
+  type DoorOptions,
+  type HandlersOf,
+  host,
+  type Hosted,
+  natsTransport,
+  startNode,
+} from "../../mod.ts";
 import { createCodec } from "../../transport/codec.ts";
 import { encodeToken } from "../../transport/subjects.ts";
 import { until, within } from "../support/conditions.ts";
@@ -19,6 +31,22 @@ const steered = steering({
   },
 });
 
+const Meter = defineActor("meter", {
+  state: z.strictObject({}),
+  stateVersion: 1,
+  shards: 1,
+  messages: { since: ask_(z.object({ at: z.number().int(), parts: z.array(z.number()) }), z.boolean()) },
+});
+
+class MeterActor extends Actor<typeof Meter> implements HandlersOf<typeof Meter> {
+  static initialState(): Record<string, never> {
+    return {};
+  }
+  since({ at, parts }: { at: number; parts: number[] }): boolean {
+    return at === 1_700_000_000_123 && parts[0] === -5_000_000_000;
+  }
+}
+
 let server: NatsServer;
 let client: NatsConnection;
 const nodes: ActorNode[] = [];
@@ -27,7 +55,8 @@ beforeAll(async () => {
   server = await startNatsServer();
   for (const name of ["a", "b"]) {
     const transport = await natsTransport({ servers: server.url, name });
-    const hosts = [hostLedger(steered, ledger({ mailboxMax: 4, shards: 4 }))];
+    const hosts: Hosted[] = [hostLedger(steered, ledger({ mailboxMax: 4, shards: 4 }))];
+    if (name === "a") hosts.push(host(Meter, MeterActor)); // the door of "b" does not know its schema
     nodes.push(await startNode({ name, cluster: "test", transport, hosts, signals: false }));
   }
   client = await connect({ servers: server.url });
@@ -76,6 +105,21 @@ describe("the door", () => {
       expect((await ask(`json-${i}`, "read")).json()).toEqual(["tea"]);
     }
     expect(await within(nodes[0]?.ref(Ledger, "json-3").read() ?? Promise.reject(), 5_000)).toEqual(["tea"]);
+  });
+
+  test("takes the integers of any CBOR encoder for the numbers of a schema, also where it is not known", async () => {
+    // {"at": 1700000000123, "parts": [-5000000000]}, as cbor2 of Python and others write it
+    const hex = "a2626174" + "1b0000018bcfe5687b" + "657061727473" + "813b000000012a05f1ff";
+    const bytes = Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+    for (let i = 0; i < 16; i++) {
+      const lines = headers();
+      lines.set("Content-Type", "application/cbor");
+      const answer = await client.request("test.call.meter.m.since", bytes, {
+        timeout: 8_000,
+        headers: lines,
+      });
+      expect(codec.decode(answer.data)).toBe(true);
+    }
   });
 
   test("answers CBOR with CBOR, by the header", async () => {
