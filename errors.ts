@@ -190,6 +190,13 @@ export class ServerError extends ActorError {
   readonly retryable = true;
 }
 
+/** The credentials of a node are refused, have expired, or cannot be had; with them it cannot stay connected. */
+export class CredentialsError extends ActorError {
+  override readonly name = "CredentialsError";
+  readonly code = "credentials-refused";
+  readonly retryable = false;
+}
+
 /** The server refuses a subject: this connection's user has no permission for it. */
 export class PermissionError extends ActorError {
   override readonly name = "PermissionError";
@@ -258,6 +265,7 @@ const CLASSES = [
   ProtocolError,
   ConfigurationError,
   ServerError,
+  CredentialsError,
   PermissionError,
   RecordsUnavailableError,
   RecordsRefusedError,
@@ -364,7 +372,10 @@ const STATUSES: readonly (readonly [number, string])[] = [
   [409, "call-cycle invalid-state"],
   [413, "too-large"],
   [429, "busy"],
-  [503, "unavailable aborted node-stopped server-unsuitable records-unavailable records-refused"],
+  [
+    503,
+    "unavailable aborted node-stopped server-unsuitable records-unavailable records-refused credentials-refused",
+  ],
   [504, "deadline-exceeded outcome-unknown"],
 ];
 

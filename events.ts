@@ -114,6 +114,13 @@ export type NodeEventBody =
     }
   /** Something came in that is not a message of ours; counted and dropped. */
   | { readonly type: "rejected-input"; readonly subject: string; readonly error: ErrorData }
+  /** What this node shows to NATS ends then, in milliseconds since 1970, and it has nothing that lasts longer. */
+  | { readonly type: "credentials-expiring"; readonly endsAt: number }
+  /**
+   * NATS refuses what this node shows of itself, or it cannot be had. It is tried again, unless `final`: then the node has
+   * ended. Told once a second at most.
+   */
+  | { readonly type: "credentials-refused"; readonly error: ErrorData; readonly final: boolean }
   /** The server refused a subject for want of a permission; told once a second at most, `permissionsRefused` counts all. */
   | { readonly type: "permission-denied"; readonly error: ErrorData }
   /** The process that started this one has ended: signals that are sent to it do not come here. Told where signals are followed. */

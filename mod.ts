@@ -47,7 +47,7 @@ export type { Schema, SchemaInput, SchemaIssue, SchemaOutput, SchemaResult } fro
 export { MemoryNetwork, memoryTransport } from "./transport/memory.ts";
 export type { MemoryNetworkOptions, MemoryOptions, MessageFate } from "./transport/memory.ts";
 export { natsTransport } from "./transport/nats.ts";
-export type { NatsOptions, NatsTls, NatsTransportConnection } from "./transport/nats.ts";
+export type { NatsOptions, NatsTls, NatsTransportConnection, Secret } from "./transport/nats.ts";
 export type { CasResult, RecordEntry, Records, Watch } from "./transport/records.ts";
 export type {
   Connection,
@@ -85,6 +85,7 @@ export {
   InvalidStateError,
   NodeStoppedError,
   OutcomeUnknownError,
+  CredentialsError,
   PermissionError,
   ProtocolError,
   RecordsRefusedError,

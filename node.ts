@@ -15,6 +15,7 @@ import type { Router } from "./delivery/router.ts";
 import { type LeaveOptions, type LeaveReport, leaveCluster } from "./handoff/leave.ts";
 import type { ActorNode, NodeOptions } from "./node/api.ts";
 import type { Parts } from "./node/assemble.ts";
+import { followCredentials } from "./node/credentials.ts";
 import { inspectNode, type NodeInspection } from "./node/inspect.ts";
 import { LastingChannel, type Routing } from "./node/lasting_channel.ts";
 import { Life, type LifePorts } from "./node/life.ts";
@@ -112,6 +113,7 @@ class Node implements ActorNode, Routing {
   #signalled = false;
   #stopping: Promise<void> | undefined;
   #unfollowSignals: () => void = () => {};
+  readonly #unfollowCredentials: () => void;
   /** Why nothing can be sent; `undefined` while a life is joined. */
   #refusal: Error | undefined;
 
@@ -120,6 +122,7 @@ class Node implements ActorNode, Routing {
     this.#ports = ports;
     this.#life = this.#newLife();
     this.whenStopped = this.#stopped.promise;
+    this.#unfollowCredentials = followCredentials(ports, (error) => void this.#end(error));
   }
 
   get name(): string {
@@ -322,6 +325,7 @@ class Node implements ActorNode, Routing {
     this.#refusal = refusal;
     this.#rejoin?.stop();
     this.#life.end(refusal);
+    this.#unfollowCredentials();
     this.#ports.events.close();
     try {
       await this.#ports.connection.close();

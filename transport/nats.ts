@@ -6,12 +6,7 @@
  *
  * @module
  */
-import {
-  type ConnectionOptions,
-  credsAuthenticator,
-  type NatsConnection,
-  nkeyAuthenticator,
-} from "@nats-io/nats-core";
+import type { ConnectionOptions, NatsConnection } from "@nats-io/nats-core";
 import { ConfigurationError, ServerError } from "../errors.ts";
 import { cleanClock, inCleanContext } from "../platform/async_context.ts";
 import { type Clock, systemClock } from "../platform/clock.ts";
@@ -19,20 +14,13 @@ import { guarded } from "../platform/guarded.ts";
 import { expectUncaught } from "../platform/uncaught.ts";
 import { checkOptions } from "./nats_checks.ts";
 import { NatsTransport } from "./nats_core.ts";
+import { CredentialsWatch, isTlsAlert } from "./nats_credentials.ts";
 import { openNatsRecords } from "./nats_records.ts";
-import { connect } from "./nats_socket.ts";
+import { type NatsTls, type Secret, Secrets } from "./nats_secrets.ts";
+import { connect, type Dialling } from "./nats_socket.ts";
 import type { Connection } from "./transport.ts";
 
-/** Certificates in PEM form. */
-export interface NatsTls {
-  /** Authority to trust beside those of the system. */
-  readonly ca?: string;
-  /** Own certificate, where the server asks for one. */
-  readonly cert?: string;
-  readonly key?: string;
-  /** Whether the server expects TLS from the first byte (`handshake_first`). */
-  readonly handshakeFirst?: boolean;
-}
+export type { NatsTls, Secret } from "./nats_secrets.ts";
 
 /** Where the server is, who we are, and how patient. Times are in milliseconds. */
 export interface NatsOptions {
@@ -40,13 +28,19 @@ export interface NatsOptions {
   readonly servers?: string | readonly string[];
   /** Name of the connection, for those who look at the server. */
   readonly name?: string;
-  readonly user?: string;
-  readonly password?: string;
-  readonly token?: string;
+  /** Each secret, and each certificate of `tls`, is a text, or a function that is asked for it at every dial. */
+  readonly user?: Secret;
+  readonly password?: Secret;
+  readonly token?: Secret;
   /** Seed of an nkey, `SU…`. */
-  readonly nkeySeed?: string;
+  readonly nkeySeed?: Secret;
   /** Contents of a `.creds` file. */
-  readonly credentials?: string;
+  readonly credentials?: Secret;
+  /**
+   * How long the server may refuse all that, with no connection in between, before this one is over for good; three
+   * refusals at least. Texts that have expired are over at the second refusal. Default 10,000.
+   */
+  readonly refusedMs?: number;
   /** `true` demands TLS with the system's authorities. */
   readonly tls?: true | NatsTls;
   /** What answers to this connection begin with; of use with permissions. Default `_INBOX`. */
@@ -89,6 +83,7 @@ const DIAL_TIMEOUT_MS = 2000;
 const RECONNECT_WAIT_MS = 150;
 const PING_INTERVAL_MS = 750;
 const ALERT_LATE_MS = 1_000;
+const REFUSED_MS = 10_000;
 const VERSION_MIN = [2, 9, 10] as const;
 
 /**
@@ -106,30 +101,62 @@ export function natsTransport(options: NatsOptions = {}): Promise<NatsTransportC
 async function connected(options: NatsOptions): Promise<NatsTransportConnection> {
   const clock = cleanClock(options.clock ?? systemClock());
   checkOptions(options);
+  const secrets = new Secrets(options, clock);
+  const watch = new CredentialsWatch(secrets, clock, options.refusedMs ?? REFUSED_MS);
   const settle = options.tls === undefined ? () => {} : expectAlerts(clock);
   let client: NatsConnection;
   try {
-    client = await connectInTime(options, clock);
+    client = await connectInTime(options, secrets, diallingWith(secrets, watch), clock);
   } catch (error) {
+    watch.stop();
     settle();
     throw error;
   }
   const version = client.info?.version ?? "";
   if (!isRecent(version)) {
     await client.close();
+    watch.stop();
     settle();
     throw new ServerError(
       `Cannot use a nats-server older than ${VERSION_MIN.join(".")}: current value is "${version}"`,
     );
   }
-  const transport = new NatsTransport(client, clock, options);
+  const transport = new NatsTransport(client, clock, {
+    ...options,
+    onServerError: (error) => watch.heard(error),
+  });
+  let closing: Promise<void> | undefined;
+  const close = () => {
+    watch.stop();
+    closing ??= transport.close().finally(settle);
+    return closing;
+  };
+  transport.onStatus(({ connected }) => connected && watch.connected());
+  watch.onOver = () => void close().catch((error: unknown) => options.onError?.(error));
+  watch.connected();
   return {
     type: "nats",
     client,
     transport,
     records: (bucket) => openNatsRecords(client, bucket, clock, options),
     onRefused: (listener) => transport.onRefused(listener),
-    close: () => transport.close().finally(settle),
+    onCredentials: (listener) => watch.listen(listener),
+    close,
+  };
+}
+
+/** Each dial shows what the secrets give now. */
+function diallingWith(secrets: Secrets, watch: CredentialsWatch): Dialling {
+  return {
+    prepare: async (options) => {
+      await secrets.ask();
+      secrets.shown();
+      return secrets.optionsWith(options);
+    },
+    failed: (error) => {
+      if (error instanceof ConfigurationError) watch.failed(error);
+      else watch.heard(error);
+    },
   };
 }
 
@@ -139,16 +166,19 @@ function expectAlerts(clock: Clock): () => void {
   return () => void clock.after(ALERT_LATE_MS, forgiveNoMore);
 }
 
-/** What a server says that refuses our certificate, now or at a reconnect. */
-function isTlsAlert(error: unknown): boolean {
-  return error instanceof Error && error.message.startsWith("received fatal alert");
-}
-
-async function connectInTime(options: NatsOptions, clock: Clock): Promise<NatsConnection> {
+/** A function may take longer than one dial may: so the first answer comes before the first dial. */
+async function connectInTime(
+  options: NatsOptions,
+  secrets: Secrets,
+  dialling: Dialling,
+  clock: Clock,
+): Promise<NatsConnection> {
   const timeoutMs = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = clock.after(timeoutMs, () => reject(new Error(`no answer within ${timeoutMs} ms`)));
-  const connecting = connect(clientOptions(options, timeoutMs));
+  const connecting = secrets
+    .ask()
+    .then(() => connect({ ...clientOptions(options, secrets, timeoutMs), dialling }));
   try {
     return await Promise.race([connecting, late]);
   } catch (cause) {
@@ -160,6 +190,7 @@ async function connectInTime(options: NatsOptions, clock: Clock): Promise<NatsCo
 }
 
 function connectError(options: NatsOptions, cause: unknown): ServerError | ConfigurationError {
+  if (cause instanceof ConfigurationError) return cause;
   const reason = cause instanceof Error ? cause.message : String(cause);
   const where = serversOf(options).join(", ");
   if (cause instanceof Error && cause.name === "AuthorizationError") {
@@ -175,8 +206,8 @@ function serversOf(options: NatsOptions): string[] {
   return typeof servers === "string" ? [servers] : [...servers];
 }
 
-function clientOptions(options: NatsOptions, timeoutMs: number): ConnectionOptions {
-  const { name, user, password, token, inboxPrefix, resolve } = options;
+function clientOptions(options: NatsOptions, secrets: Secrets, timeoutMs: number): ConnectionOptions {
+  const { name, inboxPrefix, resolve } = options;
   return {
     servers: serversOf(options),
     timeout: Math.min(timeoutMs, DIAL_TIMEOUT_MS),
@@ -185,28 +216,14 @@ function clientOptions(options: NatsOptions, timeoutMs: number): ConnectionOptio
     pingInterval: options.pingIntervalMs ?? PING_INTERVAL_MS,
     maxPingOut: 2,
     noAsyncTraces: true,
-    // A server that restarts without its accounts for a moment must not end the connection for good.
+    // A server that restarts without its accounts for a moment must not end the connection; when it does, `nats_refusals.ts` tells.
     ignoreAuthErrorAbort: true,
-    ...authOf(options),
+    authenticator: secrets.authenticator,
     ...(name === undefined ? {} : { name }),
-    ...(user === undefined ? {} : { user }),
-    ...(password === undefined ? {} : { pass: password }),
-    ...(token === undefined ? {} : { token }),
     ...(inboxPrefix === undefined ? {} : { inboxPrefix }),
     ...(resolve === undefined ? {} : { resolve }),
-    ...(options.tls === undefined ? {} : { tls: options.tls === true ? {} : { ...options.tls } }),
+    ...(options.tls === undefined ? {} : { tls: {} }),
   };
-}
-
-function authOf(options: NatsOptions): Pick<ConnectionOptions, "authenticator"> {
-  const encoder = new TextEncoder();
-  if (options.credentials !== undefined) {
-    return { authenticator: credsAuthenticator(encoder.encode(options.credentials)) };
-  }
-  if (options.nkeySeed !== undefined) {
-    return { authenticator: nkeyAuthenticator(encoder.encode(options.nkeySeed)) };
-  }
-  return {};
 }
 
 function isRecent(version: string): boolean {

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { credsAuthenticator, nkeyAuthenticator } from "@nats-io/nats-core";
 import { ConfigurationError } from "../errors.ts";
 
 const REPLICAS_MAX = 5;
@@ -16,6 +15,7 @@ const AT_LEAST_ONE = [
   "recordsTimeoutMs",
   "replicas",
   "outgoingBytesMax",
+  "refusedMs",
 ] as const;
 /** Tokens of a subject, without wildcards. */
 const PREFIX = /^[^\s.*>]+(\.[^\s.*>]+)*$/;
@@ -24,8 +24,6 @@ const PREFIX = /^[^\s.*>]+(\.[^\s.*>]+)*$/;
 interface CheckedOptions extends Partial<Readonly<Record<(typeof AT_LEAST_ONE)[number], unknown>>> {
   readonly servers?: unknown;
   readonly inboxPrefix?: string;
-  readonly credentials?: string;
-  readonly nkeySeed?: string;
 }
 
 /** @throws {ConfigurationError} */
@@ -34,14 +32,10 @@ export function checkOptions(options: CheckedOptions): void {
     const value = options[name];
     if (value !== undefined && !(typeof value === "number" && value >= 1)) throw unusable(name, value);
   }
-  const { servers, replicas = 1, inboxPrefix, credentials, nkeySeed } = options;
+  const { servers, replicas = 1, inboxPrefix } = options;
   if (!Number.isInteger(replicas) || Number(replicas) > REPLICAS_MAX) throw unusable("replicas", replicas);
   if (servers !== undefined) checkServers(servers);
   if (inboxPrefix !== undefined && !PREFIX.test(inboxPrefix)) throw unusable("inboxPrefix", inboxPrefix);
-  if (credentials !== undefined)
-    checkSecret("credentials", () => credsAuthenticator(new TextEncoder().encode(credentials))("nonce"));
-  if (nkeySeed !== undefined)
-    checkSecret("nkeySeed", () => nkeyAuthenticator(new TextEncoder().encode(nkeySeed))("nonce"));
 }
 
 function checkServers(servers: unknown): void {
@@ -55,17 +49,6 @@ function checkServers(servers: unknown): void {
 function isAddress(server: string): boolean {
   const address = server.includes("://") ? server.slice(server.indexOf("://") + 3) : server;
   return address !== "" && [`http://${address}`, `http://[${address}]`].some((url) => URL.canParse(url));
-}
-
-/** Signs something, which only a well-formed one can. Its text is nobody's business. */
-function checkSecret(option: string, sign: () => unknown): void {
-  try {
-    sign();
-  } catch (cause) {
-    throw new ConfigurationError(`Cannot connect with "${option}": current text is not of that form`, {
-      cause,
-    });
-  }
 }
 
 function unusable(option: string, value: unknown): ConfigurationError {

@@ -28,6 +28,8 @@ export interface NatsTransportOptions {
   readonly flushTimeoutMs?: number;
   readonly outgoingBytesMax?: number;
   readonly onError?: (error: unknown) => void;
+  /** Told what the server says is wrong. */
+  readonly onServerError?: (error: Error) => void;
 }
 
 const FLUSH_TIMEOUT_MS = 2000;
@@ -212,6 +214,7 @@ export class NatsTransport implements Transport {
   #onError(error: Error): void {
     const refusal = refusalOf(error);
     this.#report(refusal ?? error);
+    this.#options.onServerError?.(error);
     if (refusal) for (const listener of [...this.#refusalListeners]) listener(refusal);
   }
 

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import type { PermissionError } from "../errors.ts";
+import type { CredentialsError, PermissionError } from "../errors.ts";
 import type { Records } from "./records.ts";
 
 /** One message as it came in. */
@@ -71,6 +71,13 @@ export interface Transport {
   onStatus(listener: (status: TransportStatus) => void): () => void;
 }
 
+/** What becomes of the credentials with which a connection is made. */
+export type CredentialsNotice =
+  /** They end then, in milliseconds since 1970, and there are no others yet. */
+  | { readonly type: "expiring"; readonly endsAt: number }
+  /** They are refused, or cannot be had. `final`: the connection is over; nothing goes through it any more. */
+  | { readonly type: "refused"; readonly error: CredentialsError; readonly final: boolean };
+
 /** A connection with both ports: messages, and records by bucket. What `natsTransport` and `memoryTransport` give. */
 export interface Connection {
   readonly transport: Transport;
@@ -83,6 +90,11 @@ export interface Connection {
    * Returns a function that stops it. Left out where there are no permissions.
    */
   onRefused?(listener: (error: PermissionError) => void): () => void;
+  /**
+   * Calls back when credentials are about to end, are refused, or cannot be had. Returns a function that stops it. Left
+   * out where there are none.
+   */
+  onCredentials?(listener: (notice: CredentialsNotice) => void): () => void;
   /** Ends the connection. What was published and flushed before has been sent. */
   close(): Promise<void>;
 }
