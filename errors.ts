@@ -176,7 +176,7 @@ export class ProtocolError extends ActorError {
   readonly retryable = false;
 }
 
-/** Settings that cannot work: contradictory options, another shard count than the cluster's, a name in use. */
+/** Settings that cannot work: contradictory options, a kind or a store other than the cluster has it, a name in use. */
 export class ConfigurationError extends ActorError {
   override readonly name = "ConfigurationError";
   readonly code = "invalid-configuration";

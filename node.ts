@@ -35,7 +35,7 @@ import type { Connection } from "./transport/transport.ts";
 /**
  * Starts a node: resolves when it has joined its cluster. If it cannot, the transport that it was given is closed.
  *
- * @throws {ConfigurationError} for options that cannot work, a name in use, or another shard count than the cluster's
+ * @throws {ConfigurationError} for options that cannot work, a name in use, or a kind or a store other than the cluster has it
  * @throws {ServerError} for a server that cannot serve
  * @example
  * import { startNode } from "@baton/actors";

@@ -29,7 +29,7 @@ import { StateCell } from "./state_cell.ts";
 import { ActorTimers, TimerMail } from "./timers.ts";
 import { Turn, type TurnOwner } from "./turn.ts";
 import { UserCode } from "./user_code.ts";
-import type { Kept, StoredActor } from "./vault.ts";
+import { type Kept, NOTHING_STORED, type StoredActor } from "./vault.ts";
 
 /** See the module's text. */
 export class Activation implements StartOwner, EndingOwner, TurnOwner, Runnable, LoadingOwner, GateOwner {
@@ -47,6 +47,8 @@ export class Activation implements StartOwner, EndingOwner, TurnOwner, Runnable,
   #scheduled = false;
   readonly #dormant: boolean;
   #due: boolean;
+  /** It has a state of its own that was never stored, and is newer than whatever is. */
+  readonly #isNewer: boolean;
   readonly #start: Start;
   readonly #conversation: Conversation;
   readonly #turn: Turn;
@@ -60,6 +62,7 @@ export class Activation implements StartOwner, EndingOwner, TurnOwner, Runnable,
     this.#why = beginning.why;
     this.#dormant = beginning.dormant ?? false;
     this.#due = beginning.due ?? false;
+    this.#isNewer = beginning.state !== undefined && beginning.stored === undefined;
     this.mailbox = new Mailbox(hosted.contract.mailboxMax, host.mailScales);
     this.timers = new ActorTimers(clock, (timer) => {
       this.mailbox.push(new TimerMail(timer, codec));
@@ -79,7 +82,10 @@ export class Activation implements StartOwner, EndingOwner, TurnOwner, Runnable,
     this.#turn = new Turn(this, { hosted, clock, events, code, state });
     for (const timer of beginning.timers ?? []) timers.set(timer);
     if (beginning.stored) this.outputs.know(beginning.stored);
-    else if (vault) this.loading.start(this, vault, clock, beginning.fence ?? false);
+    else if (vault) {
+      if (this.#isNewer) this.outputs.know(NOTHING_STORED, true);
+      this.loading.start(this, vault, clock, beginning.fence ?? false);
+    }
     this.wake();
   }
 
@@ -181,10 +187,14 @@ export class Activation implements StartOwner, EndingOwner, TurnOwner, Runnable,
   onLoaded({ mark, snapshot, timers, why }: StoredActor): void {
     if (this.#status === "ended") return;
     const { hosted, runtime } = this.#host;
+    if (this.#isNewer) {
+      this.outputs.know(mark, true);
+      return this.onProgress();
+    }
     try {
       if (snapshot) this.#state.install(unpackState(hosted, snapshot, runtime.codec));
     } catch (error) {
-      return this.onUnreadable(error, snapshot);
+      return this.onUnreadable(error, snapshot && { ...snapshot, stored: mark });
     }
     if (this.#why !== "restarted") this.#why = why;
     this.outputs.know(mark);
@@ -286,14 +296,17 @@ export class Activation implements StartOwner, EndingOwner, TurnOwner, Runnable,
 
   /** The checked state as bytes; `undefined` if it has not begun. @throws {InvalidStateError} */
   snapshot(): Snapshot | undefined {
-    const snapshot = this.#state.snapshot(this.#host.runtime.codec);
+    return this.#marked(this.#state.snapshot(this.#host.runtime.codec));
+  }
+
+  #marked(snapshot: Snapshot | undefined): Snapshot | undefined {
     const { mark } = this.outputs;
     return snapshot && mark ? { ...snapshot, stored: mark } : snapshot;
   }
 
   /** The state as bytes for an operator, whether it fits or not, if it can be written at all. */
   rawSnapshot(): Snapshot | undefined {
-    return this.#state.raw(this.#host.runtime.codec);
+    return this.#marked(this.#state.raw(this.#host.runtime.codec));
   }
 
   /**

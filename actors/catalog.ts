@@ -231,13 +231,14 @@ export class Catalog implements ActivationHost<Activation> {
     const timed = kept ? kept.timers.length > 0 : timers.size > 0 || outputs.mark?.timers;
     const waiting = this.#remove(activation);
     activation.end("failed");
-    if (kept && timed) this.#restFrom(activation, kept);
+    const isOnlyHere = kept?.state !== undefined && kept.mark === undefined;
+    if (kept && (timed || isOnlyHere)) this.#restFrom(activation, kept);
     else if (timed) this.ensure(name);
     for (const mail of waiting) this.#readmit(name, mail);
     this.onRest(activation);
   }
 
-  /** Its timers must go on, and a move take them along; not at once, for the store would say no at once again. */
+  /** Its timers, and a state that was never stored, must go on, and a move take them along; not at once, for the store would say no at once again. */
   #restFrom({ name, why }: Activation, { mark, state, timers }: Kept): void {
     const now = this.runtime.clock.now();
     const beginning: Beginning = {
@@ -247,6 +248,7 @@ export class Catalog implements ActivationHost<Activation> {
       timers: timers.map(({ dueAt, ...timer }) => notAtOnce({ ...timer, remainingMs: dueAt - now })),
       dormant: true,
       stored: mark,
+      due: mark === undefined,
     };
     this.residents.add(new Activation(this, beginning));
   }

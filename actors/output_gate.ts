@@ -77,6 +77,10 @@ export class OutputGate implements Outputs {
   #timersSeen = 0;
   #storedState: Snapshot | undefined;
   #storedTimers: readonly SettledTimer[] = this.#timers;
+  /** What it begins with was never stored: it came from where the kind lived in memory. */
+  #isNewer = false;
+  /** It has begun with that. */
+  #mustStore = false;
   #committing = false;
   #closed = false;
 
@@ -93,20 +97,23 @@ export class OutputGate implements Outputs {
     return this.#queue.length < OUTPUTS_MAX && this.#ports.scales.hasRoom(this.#owner);
   }
 
-  get mark(): StoredMark {
-    return this.#mark;
+  get mark(): StoredMark | undefined {
+    return this.#isNewer ? undefined : this.#mark;
   }
 
   get #isDirty(): boolean {
-    return !this.#closed && (this.#state !== this.#storedState || this.#timers !== this.#storedTimers);
+    if (this.#closed) return false;
+    return this.#mustStore || this.#state !== this.#storedState || this.#timers !== this.#storedTimers;
   }
 
-  know(mark: StoredMark): void {
+  know(mark: StoredMark, isNewer = false): void {
     this.#mark = mark;
+    this.#isNewer = isNewer;
   }
 
   begin(): void {
     this.#settle();
+    this.#mustStore = this.#isNewer;
     this.#storedState = this.#state;
     this.#storedTimers = this.#timers;
   }
@@ -193,6 +200,8 @@ export class OutputGate implements Outputs {
     if (mark === undefined && !blind) return this.#refused();
     this.#committing = false;
     this.#mark = mark ?? this.#mark;
+    this.#isNewer = false;
+    this.#mustStore = false;
     this.#storedState = state;
     this.#storedTimers = timers;
     const covered = this.#queue.splice(0, this.#covered);
@@ -217,7 +226,7 @@ export class OutputGate implements Outputs {
     const inDoubt = maybeStored(kind, name, refusal);
     if (!undone && !inDoubt) return this.#refused();
     this.drop(undone ?? inDoubt);
-    const kept = { mark: this.#mark, state: this.#storedState, timers: this.#storedTimers };
+    const kept = { mark: this.mark, state: this.#storedState, timers: this.#storedTimers };
     this.#owner.onDenied(undone && kept);
   }
 

@@ -18,9 +18,9 @@ export interface Outputs {
   hasRoom(): boolean;
   /** The store's entry that the state is equal to; `undefined` if it is not stored. */
   readonly mark: StoredMark | undefined;
-  /** The state that it will begin with is equal to that entry. */
-  know(mark: StoredMark): void;
-  /** It begins: what there is now is what is stored. */
+  /** That entry is there, and the state that it will begin with is equal to it; or newer, and is to be stored first. */
+  know(mark: StoredMark, isNewer?: boolean): void;
+  /** It begins: what there is now is what is stored, unless it is newer. */
   begin(): void;
   /** The message was handled, and its state settled. */
   succeed(mail: Mail, value: unknown): void;

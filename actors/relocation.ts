@@ -51,8 +51,13 @@ export class Relocation {
       sealed.push({ ...bare(name, "late"), at, timers, backlog: mailbox.rest() });
     }
     for (const actor of this.#residents.quarantined.values())
-      sealed.push(this.#catalog.vault ? bare(actor.name, "active") : actor); // the store has it: the next owner looks there
+      sealed.push(this.#isStored(actor) ? bare(actor.name, "active") : actor); // the next owner looks there
     return sealed;
+  }
+
+  /** What was never stored came from where the kind lived in memory: nobody else has it. */
+  #isStored({ snapshot }: SealedActor): boolean {
+    return this.#catalog.vault !== undefined && (snapshot === undefined || snapshot.stored !== undefined);
   }
 
   #sealOne(activation: Activation, here: Place, bytesMax: number): SealedActor {
@@ -122,13 +127,14 @@ export class Relocation {
   // ---- restore
 
   /**
-   * Decodes, upgrades and checks one actor; starts nothing. What cannot be read becomes quarantined; what was, because
+   * Decodes, upgrades and checks one actor; starts nothing. One that slept in memory sleeps on, unless it is stored from
+   * here on: that is not put off until somebody wakes it. What cannot be read becomes quarantined; what was, because
    * its former owner could not read it, gets another chance here.
    */
   stage(sealed: SealedActor): StagedActor {
     const { status, snapshot } = sealed;
-    if ((status !== "active" && status !== "quarantined") || snapshot === undefined)
-      return { sealed, state: undefined };
+    const sleepsOn = status === "passive" && this.#catalog.vault === undefined;
+    if (sleepsOn || status === "late" || snapshot === undefined) return { sealed, state: undefined };
     try {
       const state = unpackState(this.#catalog.hosted, snapshot, this.#catalog.runtime.codec);
       return { sealed: { ...sealed, status: "active", reason: undefined }, state };

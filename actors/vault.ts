@@ -31,7 +31,8 @@ export interface Image {
 
 /** What the store holds of an actor after it has said no to a commit, as its activation knew it. */
 export interface Kept {
-  readonly mark: StoredMark;
+  /** `undefined` if the state came from where the kind lived in memory, and nothing of it was stored yet. */
+  readonly mark: StoredMark | undefined;
   /** `undefined` if no state of it was ever stored. */
   readonly state: Snapshot | undefined;
   readonly timers: readonly SettledTimer[];

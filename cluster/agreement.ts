@@ -7,7 +7,8 @@ import { ConfigurationError, FencedError } from "../errors.ts";
 import type { Random } from "../platform/random.ts";
 import { keys } from "../transport/subjects.ts";
 import type { ClusterBucket } from "./bucket.ts";
-import { type GenerationRecord, type HostedKind, isShardCount, SHARDS_MAX } from "./protocol.ts";
+import { agreeing, type OfferedKind } from "./kind_agreement.ts";
+import { type GenerationRecord, isShardCount, SHARDS_MAX } from "./protocol.ts";
 import type { Entry } from "./record_table.ts";
 import type { Patience } from "./settle.ts";
 
@@ -72,15 +73,16 @@ export async function retiredCount(bucket: ClusterBucket, patience: Patience): P
 }
 
 /**
- * Fixes the shard count of a kind, or checks that it is the one that the cluster has.
+ * Fixes what a kind is to the cluster, or checks that it is that: see `kind_agreement.ts`.
  *
- * @throws {ConfigurationError} with both numbers if they differ, or for a number that cannot be
+ * @throws {ConfigurationError} with both values if they differ, or for a number of shards that cannot be
  */
 export async function agreeOnKind(
   bucket: ClusterBucket,
-  { kind, shards }: HostedKind,
+  offer: OfferedKind,
   patience: Patience,
 ): Promise<void> {
+  const { kind, shards } = offer;
   if (!isShardCount(shards)) {
     const rule = `a power of two from 1 to ${SHARDS_MAX}`;
     throw new ConfigurationError(
@@ -88,10 +90,12 @@ export async function agreeOnKind(
     );
   }
   const key = keys.kind(kind);
-  const change = await bucket.kinds.change(key, undefined, { kind, shards }, patience);
-  const agreed = change.entry?.record.shards;
-  if (agreed === shards) return;
-  throw new ConfigurationError(
-    `Cannot host kind "${kind}" with ${shards} shards: current value in the cluster is ${agreed ?? "none"}`,
-  );
+  let change = await bucket.kinds.change(key, undefined, agreeing(offer, undefined), patience);
+  while (!change.won) {
+    const { entry } = change;
+    const next = agreeing(offer, entry?.record);
+    const { durability, store } = entry?.record ?? {};
+    if (entry && durability === next.durability && store === next.store) return;
+    change = await bucket.kinds.change(key, entry, next, patience);
+  }
 }

@@ -3,12 +3,13 @@
  *
  * @module
  */
+import type { OfferedKind } from "./kind_agreement.ts";
 import { type HostedKind, type NodeRecord, PROTOCOL_VERSIONS } from "./protocol.ts";
 
 /** How a node introduces itself. */
 export interface NodeInfo {
   readonly name: string;
-  readonly kinds: readonly HostedKind[];
+  readonly kinds: readonly OfferedKind[];
   /** Default 1. */
   readonly weight?: number;
   /** For people: "bun 1.4.5". */
@@ -26,10 +27,15 @@ export function ownRecord(info: NodeInfo, incarnation: string): Omit<NodeRecord,
     node: name,
     incarnation,
     state: "up",
-    kinds,
+    kinds: kinds.map(hosted),
     weight,
     protocol: PROTOCOL_VERSIONS,
     runtime,
     renewal: 0,
   };
+}
+
+/** What others need to know of it. */
+function hosted({ kind, shards, stateVersion, durability }: OfferedKind): HostedKind {
+  return { kind, shards, stateVersion, ...(durability === undefined ? {} : { durability }) };
 }

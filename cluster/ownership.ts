@@ -6,7 +6,7 @@
  */
 import { keys } from "../transport/subjects.ts";
 import type { ClusterBucket, ShardListener } from "./bucket.ts";
-import type { ShardRecord } from "./protocol.ts";
+import type { KindDurability, ShardRecord } from "./protocol.ts";
 import type { Change, Entry } from "./record_table.ts";
 import type { Patience } from "./settle.ts";
 import type { NextShard } from "./shard_changes.ts";
@@ -99,6 +99,11 @@ export class Ownership {
    */
   async refreshShards(kind: string): Promise<number | undefined> {
     return this.shards(kind) ?? (await this.#bucket.kinds.refresh(keys.kind(kind)))?.record.shards;
+  }
+
+  /** Where its states live by now, as known here; `undefined` if no node has said it. */
+  durability(kind: string): KindDurability | undefined {
+    return this.#bucket.kinds.get(keys.kind(kind))?.record.durability;
   }
 
   /** The kinds that some node hosts or has hosted. */

@@ -29,11 +29,16 @@ export interface NodeId {
 /** Largest weight of a node. */
 export const WEIGHT_MAX = 1_000_000;
 
+/** Where the states of a kind live. */
+export type KindDurability = "memory" | "stored";
+
 /** A kind that a node hosts. */
 export interface HostedKind {
   readonly kind: string;
   readonly shards: number;
   readonly stateVersion: number;
+  /** Absent in the record of a node of the release before. */
+  readonly durability?: KindDurability;
 }
 
 /** Where a node is in its life. "gone" left in order; "dead" was declared so by another. Both are final. */
@@ -63,10 +68,15 @@ export interface Heard extends NodeId {
   readonly agoMs: number;
 }
 
-/** How many shards a kind has: the same for the whole cluster, for ever. A power of two. */
+/** What all nodes that host a kind agree on: see `kind_agreement.ts`. */
 export interface KindRecord {
   readonly kind: string;
+  /** For ever. A power of two. */
   readonly shards: number;
+  /** From memory to a store, and not back. Absent until a node has said it. */
+  readonly durability?: KindDurability;
+  /** Id of the store that keeps its actors. Absent in memory, and for a store that has no id. */
+  readonly store?: string;
   readonly nonce: string;
 }
 
@@ -178,13 +188,16 @@ export function shardFault(record: ShardRecord): string | undefined {
 
 const count = z.int().min(0);
 const word = z.string().min(1).max(255);
+const durability = z.enum(["memory", "stored"]);
 const shards = z.int().refine(isShardCount, "not a power of two from 1 to 4,096");
 const id = z.object({ node: word, incarnation: z.string().regex(/^[1-9][0-9]{0,14}-[0-9A-Za-z]{1,64}$/) });
 
 const nodeSchema = z.object({
   ...id.shape,
   state: z.enum(["up", "leaving", "gone", "dead"]),
-  kinds: z.array(z.object({ kind: word, shards, stateVersion: count })).max(10_000),
+  kinds: z
+    .array(z.object({ kind: word, shards, stateVersion: count, durability: durability.exactOptional() }))
+    .max(10_000),
   weight: z.number().min(0).max(WEIGHT_MAX),
   protocol: z.array(z.int().min(1)).max(64),
   runtime: z.string().max(255),
@@ -195,7 +208,13 @@ const nodeSchema = z.object({
     .exactOptional(),
   nonce: word,
 });
-const kindSchema = z.object({ kind: word, shards, nonce: word });
+const kindSchema = z.object({
+  kind: word,
+  shards,
+  durability: durability.exactOptional(),
+  store: word.exactOptional(),
+  nonce: word,
+});
 const retiredSchema = z.object({ count, nonce: word });
 const generationSchema = z.object({ generation: word, nonce: word });
 /** Late actors travel grouped by node, in runs: thousands of them are of one node, and must fit one message. */

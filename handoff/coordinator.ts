@@ -60,7 +60,7 @@ export class Coordinator {
     this.#parking = new ParkingPlace(ports, this.#chunks);
     this.#recovery = new Recovery(ports);
     this.#claims = new Claims(ports, this.#parking, this.#recovery);
-    this.#placements = new Placements(ports.membership, ports.clock, ports.settings);
+    this.#placements = new Placements(ports);
     this.#backoff = new Backoff(ports.clock, ports.random, ports.settings, ports.defects);
     this.#loop = new ReconcileLoop(ports.clock, ports.settings, () => this.#reconcile());
     this.#reception = new Reception(ports, incoming, () => this.soon());

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Contract } from "../actors/contract.ts";
 import type { Room } from "../actors/room.ts";
 import { sameNode } from "../cluster/protocol.ts";
 import type { HandoffPorts } from "./ports.ts";
@@ -54,7 +55,7 @@ export class Reception {
     if (hosted === undefined) return void talk.say(from, moveId, { type: "decline", reason: "unknown kind" });
     if (shard >= hosted.contract.shards) return;
     if (!this.#isOwner(offer)) return table.look(kind, shard); // by the record as it is known: it is offered again
-    const reason = this.#reasonAgainst(offer, hosted.contract.stateVersion);
+    const reason = this.#reasonAgainst(offer, hosted.contract);
     if (reason !== undefined) return void talk.say(from, moveId, { type: "decline", reason });
     const accepted = { moveId, from, hosted, shard, epoch };
     const move = new TargetMove(this.#ports, accepted, this.#bytes, (served) =>
@@ -63,10 +64,13 @@ export class Reception {
     this.#moves.set(keyOf(kind, shard), move);
   }
 
-  #reasonAgainst(offer: MoveMessageOf<"offer">, stateVersion: number): string | undefined {
+  #reasonAgainst(offer: MoveMessageOf<"offer">, contract: Contract): string | undefined {
     const { kind, shard } = offer;
-    const { table, settings } = this.#ports;
+    const { table, settings, ownership } = this.#ports;
+    const { stateVersion, durability } = contract;
     if (this.#closed) return "leaving";
+    if (durability === "memory" && ownership.durability(kind) === "stored")
+      return "its states are stored, here it is in memory";
     if (stateVersion < offer.stateVersion)
       return `state too new: ${offer.stateVersion}, here ${stateVersion}`;
     if (this.has(kind, shard) || table.get(kind, shard)) return "busy with this shard";

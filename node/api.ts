@@ -28,7 +28,7 @@ export interface NodeOptions {
   /** What it hosts. Default: nothing; it only calls. */
   readonly hosts?: readonly Hosted[];
   /**
-   * Where stored actors are kept, the same for all nodes that host them. The node does not close it. Default: a bucket
+   * Where stored actors are kept, the same for all nodes that host them: another one is refused. The node does not close it. Default: a bucket
    * of the transport, `baton-<cluster>-stored`.
    */
   readonly store?: Store;

@@ -9,11 +9,14 @@
  *
  * @module
  */
-import { FencedError, NodeStoppedError } from "../errors.ts";
+import { ConfigurationError, FencedError, NodeStoppedError } from "../errors.ts";
 import { EventBus } from "../events.ts";
 import { givenUp } from "../actors/refusals.ts";
+import type { Contract } from "../actors/contract.ts";
+import { agreeOnKind } from "../cluster/agreement.ts";
 import { Cleaner } from "../cluster/cleaner.ts";
 import { ClusterBucket } from "../cluster/bucket.ts";
+import type { OfferedKind } from "../cluster/kind_agreement.ts";
 import { Membership } from "../cluster/membership.ts";
 import type { NodeId } from "../cluster/protocol.ts";
 import type { ClusterTimes } from "../cluster/pulse_times.ts";
@@ -21,6 +24,13 @@ import { Ownership } from "../cluster/ownership.ts";
 import type { Timer } from "../platform/clock.ts";
 import type { Log } from "../platform/log.ts";
 import { runtimeName } from "../platform/runtime.ts";
+import {
+  identifyStore,
+  markStore,
+  type StoreIdentity,
+  StoreLabels,
+  WatchedStore,
+} from "../storage/identity.ts";
 import { NO_STORE } from "../storage/no_store.ts";
 import { RECORD_BYTES_MAX, recordsStore } from "../storage/records_store.ts";
 import type { Store } from "../storage/store.ts";
@@ -108,6 +118,9 @@ export class Life {
     const parking = await buckets.open("parked");
     const store = await this.#store(buckets);
     if (this.#over || this.#unwanted) throw overError();
+    const labels = new StoreLabels(store);
+    const identity = await answered(this.#identify(labels));
+    if (this.#over || this.#unwanted) throw overError();
     const bucket = new ClusterBucket({ records, clock, random, log, defects });
     const ownership = new Ownership(bucket);
     const membership = new Membership({
@@ -126,7 +139,8 @@ export class Life {
       () => ownership.stop(),
       () => bucket.stop(),
     );
-    await this.#join(membership, former);
+    await this.#join(membership, former, identity);
+    const admitted = identity && (await answered(this.#mark(labels, identity)));
     if (this.#over) throw overError();
     if (membership.fencedFor !== undefined)
       throw new FencedError(`Cannot join the cluster: current state is fenced, ${membership.fencedFor}`);
@@ -136,7 +150,11 @@ export class Life {
       parking,
       permissions,
       troubles,
-      store,
+      store: new WatchedStore(store, {
+        admit: () => this.#admit(labels, bucket),
+        identity: admitted,
+        looksAgain: this.#ports.store !== undefined, // buckets are looked after by themselves
+      }),
       membership,
       ownership,
       hasEnded: () => this.#over,
@@ -169,11 +187,45 @@ export class Life {
     return recordsStore(records, { recordBytesMax, confirm, defects });
   }
 
-  async #join(membership: Membership, former: NodeId | undefined): Promise<void> {
-    const { name, hosts, weight, tag } = this.#ports;
-    const kinds = [...hosts.values()].map(({ contract: { kind, shards, stateVersion } }) => {
-      return { kind, shards, stateVersion };
+  // ---- who the store is
+
+  get #contracts(): Contract[] {
+    return [...this.#ports.hosts.values()].map(({ contract }) => contract);
+  }
+
+  #identify(labels: StoreLabels): Promise<StoreIdentity> {
+    const { cluster, random } = this.#ports;
+    return identifyStore(labels, cluster, this.#contracts, () => random.id());
+  }
+
+  async #mark(labels: StoreLabels, identity: StoreIdentity): Promise<StoreIdentity> {
+    await markStore(labels, this.#contracts);
+    return identity;
+  }
+
+  /** What is otherwise done before joining, for a store that did not answer then. */
+  async #admit(labels: StoreLabels, bucket: ClusterBucket): Promise<StoreIdentity> {
+    const identity = await this.#identify(labels);
+    for (const offer of this.#offers(identity))
+      await agreeOnKind(bucket, offer, { giveUp: () => this.#over });
+    return await this.#mark(labels, identity);
+  }
+
+  #offers(identity: StoreIdentity | undefined): OfferedKind[] {
+    return this.#contracts.map(({ kind, shards, stateVersion, durability }) => {
+      const offer = { kind, shards, stateVersion, durability };
+      if (durability === "memory" || identity === undefined) return offer;
+      return { ...offer, store: identity.id ?? null, wasStored: identity.known.has(kind) };
     });
+  }
+
+  async #join(
+    membership: Membership,
+    former: NodeId | undefined,
+    identity: StoreIdentity | undefined,
+  ): Promise<void> {
+    const { name, weight, tag } = this.#ports;
+    const kinds = this.#offers(identity);
     await membership.start({
       name,
       kinds,
@@ -250,6 +302,16 @@ function endParts({ door, coordinator, table, router, inbound, keeper, outbox }:
   inbound.stop();
   keeper.stop();
   outbox.stop();
+}
+
+/** `undefined` if the store gives no answer, or none that helps: no kind in memory waits for that. */
+async function answered<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof ConfigurationError) throw error;
+    return undefined;
+  }
 }
 
 function overError(): NodeStoppedError {

@@ -99,6 +99,7 @@ export const storeKeys: {
   marks(kind: string, shard?: number): string;
   shardOfMark(key: string): number;
   epoch(kind: string, shard: number): string;
+  label(name: string): string;
 } = {
   head: (key) => `state.${pathOf(key)}`,
   chunkSets: (key) => `chunksets.${pathOf(key)}`,
@@ -107,6 +108,7 @@ export const storeKeys: {
   marks: (kind, shard) => (shard === undefined ? `timers.${kind}` : `timers.${kind}.${shard}`),
   shardOfMark: (key) => Number(key.split(".")[2]),
   epoch: (kind, shard) => `epochs.${kind}.${shard}`,
+  label: (name) => `labels.${name}`,
 };
 
 function pathOf({ kind, shard, name }: StoreKey): string {

@@ -2,8 +2,8 @@
  * A store over a bucket of records: JetStream, or memory.
  *
  * Keys: `state.<kind>.<shard>.<token>` the head of each entry, `timers.…` a mark for each actor with timers, `epochs.…`
- * one stamp for each shard, `chunks.…` and `chunksets.…` for long entries. Nothing here watches the bucket; only
- * `timed` lists marks once.
+ * one stamp for each shard, `chunks.…` and `chunksets.…` for long entries, `labels.…` what is written on the store. Nothing
+ * here watches the bucket; only `timed` lists marks once.
  *
  * @module
  */
@@ -82,6 +82,8 @@ class RecordsStore implements Store {
   readonly #chunks: Chunks;
   readonly #marks: TimerMarks;
   readonly #stamps: EpochStamps;
+  readonly #encoder: TextEncoder = new TextEncoder();
+  readonly #decoder: TextDecoder = new TextDecoder();
   readonly #defects: ReadonlySet<string>;
   /** By writes that have not ended. */
   readonly #replaced = new WeakMap<StoreWrite, Replaced>();
@@ -261,6 +263,14 @@ class RecordsStore implements Store {
 
   highestEpoch(kind: string, shard: number): Promise<number> {
     return this.#stamps.read(kind, shard);
+  }
+
+  /** Whoever is not the first to write it finds what the first has written. */
+  async label(name: string, text?: string): Promise<string | undefined> {
+    const key = storeKeys.label(name);
+    if (text !== undefined && (await this.#records.create(key, this.#encoder.encode(text))).ok) return text;
+    const found = await this.#records.get(key);
+    return found?.value && this.#decoder.decode(found.value);
   }
 
   /** The records are those of the connection, which ends them. */

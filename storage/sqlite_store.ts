@@ -55,6 +55,7 @@ const SCHEMA = `
   );
   CREATE TABLE IF NOT EXISTS revisions (one INTEGER PRIMARY KEY CHECK (one = 1), last INTEGER NOT NULL);
   INSERT OR IGNORE INTO revisions VALUES (1, 0);
+  CREATE TABLE IF NOT EXISTS labels (name TEXT PRIMARY KEY, text TEXT NOT NULL);
 `;
 const THIS = "WHERE kind = ? AND shard = ? AND name = ?";
 
@@ -82,6 +83,8 @@ class FileStore implements SqliteStore {
   readonly #epoch: SqliteStatement;
   readonly #raise: SqliteStatement;
   readonly #count: SqliteStatement;
+  readonly #label: SqliteStatement;
+  readonly #writeLabel: SqliteStatement;
   #closed = false;
 
   constructor(file: StoreFile, bytesMax: number) {
@@ -104,6 +107,8 @@ class FileStore implements SqliteStore {
       `INSERT INTO epochs VALUES (?, ?, ?)
        ON CONFLICT (kind, shard) DO UPDATE SET epoch = max(epoch, excluded.epoch)`,
     );
+    this.#label = database.prepare("SELECT text FROM labels WHERE name = ?");
+    this.#writeLabel = database.prepare("INSERT OR IGNORE INTO labels VALUES (?, ?)");
     this.#count = database.prepare("UPDATE revisions SET last = last + 1 RETURNING last");
   }
 
@@ -157,6 +162,13 @@ class FileStore implements SqliteStore {
 
   highestEpoch(kind: string, shard: number): Promise<number> {
     return this.#answer("read", () => Number(this.#epoch.get(kind, shard)?.epoch ?? 0));
+  }
+
+  label(name: string, text?: string): Promise<string | undefined> {
+    return this.#answer("label", () => {
+      if (text !== undefined) this.#together(() => this.#writeLabel.run(name, text));
+      return this.#label.get(name)?.text as string | undefined;
+    });
   }
 
   backup(path: string): Promise<void> {

@@ -80,6 +80,16 @@ export interface Store {
   timed(kind: string, shards: ReadonlySet<number>): Promise<StoreKey[]>;
   /** No entry of the shard was ever written under a higher epoch; 0 if none was written. */
   highestEpoch(kind: string, shard: number): Promise<number>;
+  /**
+   * What is written on the store itself: a text under a name, written once and never changed or removed. Writes `text`
+   * unless there is one already; without a `text` it only looks. Names are tokens of `[A-Za-z0-9_-]` joined by dots.
+   *
+   * A node tells by it which store it has and how its entries were laid out (`identity.ts`). A store without it is taken at
+   * its user's word: no other store is accepted beside it, but two of the sort are not told apart.
+   *
+   * @returns what is there now; `undefined` if there is nothing
+   */
+  label?(name: string, text?: string): Promise<string | undefined>;
   /** Ends the store. Nothing is written any more. */
   close(): Promise<void>;
 }

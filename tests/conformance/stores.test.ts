@@ -207,6 +207,19 @@ for (const backend of [...overRecords(), overSqlite()]) {
       expect(await timed(3)).toEqual([KEY.name]);
     });
 
+    test("label() is written once, by whoever comes first, and found by the next who opens it", async () => {
+      const label = (name: string, text?: string) =>
+        bench.done(store.label?.(name, text) ?? Promise.reject(name));
+      expect(await label("id")).toBeUndefined();
+      expect(
+        (await Promise.all([label("id", "one"), label("id", "two")])).every((text) => text === "one"),
+      ).toBe(true);
+      expect(await label("shards.cart-2", "16")).toBe("16");
+      store = await bench.open();
+      expect(await label("id", "three")).toBe("one");
+      expect([await label("shards.cart-2"), await label("shards")]).toEqual(["16", undefined]);
+    });
+
     test("highestEpoch() is never below that of an entry", async () => {
       expect(await bench.done(store.highestEpoch("cart", 3))).toBe(0);
       const first = await committed(write(0, bytesOf(1, 1), { epoch: 7 }));

@@ -200,6 +200,7 @@ describe("sqliteStore()", () => {
     const [store, at] = [await sqliteStore({ path: file }), path.join(folder, "it's a copy.db")];
     const before = Array.from({ length: 500 }, (_, i) => `before-${i}`);
     await acknowledged(store, ...before);
+    await store.label?.("id", "the same");
     let isDone = false;
     const copied = store.backup(at).finally(() => void (isDone = true));
     let meanwhile = 0;
@@ -212,6 +213,7 @@ describe("sqliteStore()", () => {
     const copy = await sqliteStore({ path: at });
     const found = await texts(copy, ...before, "after");
     expect(found).toEqual([...before.map((name) => `value of ${name}`), undefined]);
+    expect(await copy.label?.("id")).toBe("the same");
     await copy.close();
     expect(fs.readdirSync(folder).filter((name) => name.endsWith(".unfinished"))).toEqual([]);
     await store.close();
