@@ -10,32 +10,33 @@ import type { Clock, Timer } from "../platform/clock.ts";
 
 /** See the module's text. */
 export class RunningSignal {
-  readonly #clock: Clock;
+  readonly #clock: Pick<Clock, "now" | "after">;
   #controller: AbortController | undefined;
   #alarm: Timer | undefined;
   /** Why the running message was aborted, also if nobody has asked for its signal yet. */
   #aborted: Error | undefined;
 
-  constructor(clock: Clock) {
+  constructor(clock: Pick<Clock, "now" | "after">) {
     this.#clock = clock;
   }
 
-  /** The signal of the running message; it aborts at `deadlineAt`. */
+  /** The signal of the running message; it aborts at `deadlineAt`, and is aborted whenever it is asked for after that. */
   get(deadlineAt: number): AbortSignal {
-    if (this.#controller === undefined) {
-      const controller = new AbortController();
-      this.#controller = controller;
-      if (this.#aborted) controller.abort(this.#aborted);
-      else if (deadlineAt !== Infinity) {
-        const late = () =>
-          abortCleanly(
-            controller,
-            new DeadlineError("Cannot go on: current time is past the message's deadline"),
-          );
-        this.#alarm = this.#clock.after(Math.max(0, deadlineAt - this.#clock.now()), late);
-      }
+    const controller = (this.#controller ??= this.#begin(deadlineAt));
+    // its timer may be late, as after a long slice
+    if (!controller.signal.aborted && this.#clock.now() >= deadlineAt)
+      abortCleanly(controller, pastDeadline());
+    return controller.signal;
+  }
+
+  #begin(deadlineAt: number): AbortController {
+    const controller = new AbortController();
+    if (this.#aborted) controller.abort(this.#aborted);
+    else if (deadlineAt !== Infinity) {
+      const late = () => abortCleanly(controller, pastDeadline());
+      this.#alarm = this.#clock.after(Math.max(0, deadlineAt - this.#clock.now()), late);
     }
-    return this.#controller.signal;
+    return controller;
   }
 
   abort(reason: Error): void {
@@ -56,4 +57,8 @@ export class RunningSignal {
 /** Who listens to a signal hears it in nobody's context, whoever aborts it. */
 function abortCleanly(controller: AbortController, reason: Error): void {
   inCleanContext(() => controller.abort(reason));
+}
+
+function pastDeadline(): DeadlineError {
+  return new DeadlineError("Cannot go on: current time is past the message's deadline");
 }

@@ -114,11 +114,29 @@ describe("RunningSignal", () => {
     expect(signal.get(Infinity).aborted).toBe(true);
     signal.release();
     expect(signal.get(Infinity).aborted).toBe(false);
-    expect(signal.get(clock.now() - 5).aborted).toBe(false);
+  });
+
+  test("is aborted at the deadline whenever it is first asked for, and when its timer is late", () => {
+    const timers: (() => void)[] = [];
+    let now = 200;
+    const after = (_: number, run: () => void) => {
+      timers.push(run);
+      return { cancel: () => {} };
+    };
+    const signal = new RunningSignal({ now: () => now, after });
+    const late = signal.get(200);
+    expect(late.aborted).toBe(true);
+    expect(late.reason).toMatchObject({ code: "deadline-exceeded" });
     signal.release();
-    const past = signal.get(clock.now() - 5);
-    await clock.advance(0);
-    expect(past.aborted).toBe(true);
+    const early = signal.get(300);
+    expect(early.aborted).toBe(false);
+    now = 300; // a handler has kept the event loop: no timer has run
+    expect(signal.get(300)).toBe(early);
+    expect(early.aborted).toBe(true);
+    const { reason } = early;
+    for (const run of timers) run();
+    expect(early.reason).toBe(reason);
+    expect(signal.get(300).reason).toBe(reason);
   });
 });
 
