@@ -20,6 +20,7 @@ export {
   parkedRecord,
   prepared,
   reclaimed,
+  reinstated,
   restored,
   struckOff,
 } from "./shard_changes.ts";
@@ -35,19 +36,28 @@ export class Ownership {
   readonly #bucket: ClusterBucket;
   /** By kind and shard number: each message looks here, so there is no key to build. */
   readonly #byKind = new Map<string, (OwnedEntry | undefined)[]>();
+  /** What records said that have been removed, by their keys. */
+  readonly #removed = new Map<string, ShardRecord>();
   readonly #stop: () => void;
 
   /** Follows the bucket from the moment it is made; make it before the bucket is started. */
   constructor(bucket: ClusterBucket) {
     this.#bucket = bucket;
-    this.#stop = bucket.onShard((kind, shard, entry) => {
+    this.#stop = bucket.onShard((kind, shard, entry, previous) => {
       this.#row(kind)[shard] = entry;
+      if (entry) this.#removed.delete(keys.shard(kind, shard));
+      else if (previous) this.#removed.set(keys.shard(kind, shard), previous.record);
     });
   }
 
   /** The newest known record of a shard. */
   entry(kind: string, shard: number): OwnedEntry | undefined {
     return this.#byKind.get(kind)?.[shard];
+  }
+
+  /** What a shard's record said before it was removed; `undefined` if it is there, or none was ever seen. */
+  removed(kind: string, shard: number): ShardRecord | undefined {
+    return this.#removed.get(keys.shard(kind, shard));
   }
 
   /** All known records, by kind and shard number. */

@@ -6,7 +6,7 @@
  *   (none) ──claimed──▶ owned ──prepared──▶ moving ──committed──▶ owned   (another owner, epoch + 1)
  *                        ▲ ▲                 │  │
  *                        │ └────reclaimed────┘  └──parkedRecord──▶ parked ──restored──▶ owned
- *                        └ claimed, when the owner is over
+ *                        └ claimed, when the owner is over; reinstated by the owner, when the record was removed
  * ```
  *
  * Each throws a `TypeError` for a record that it does not apply to: that is a mistake of the program, and must not
@@ -55,6 +55,15 @@ export function claimed(
   const epoch = Math.max(record?.epoch ?? 0, above) + 1;
   const late = record?.late.filter((actor) => !isOver(actor.at)) ?? [];
   return { owner: by, epoch, floor: epoch, state: "owned", late };
+}
+
+/**
+ * A record that was removed, as its owner makes it anew: what it said, without the move that it was in. With `above`, an
+ * epoch under which somebody else may have served it since, the owner goes on as after a claim.
+ */
+export function reinstated(removed: NextShard, above?: number): NextShard {
+  if (removed.state === "parked") throw misuse("reinstate", removed);
+  return above === undefined ? kept(removed) : raised(kept(removed), above);
 }
 
 /** The owner goes on under an epoch above that one, as after a claim: something was stored under it. */

@@ -1,13 +1,13 @@
 /**
- * The changes of a shard's record by which a node comes to serve it without a living source: claim, adopt, restore,
- * and the end of a move that nobody is making any more.
+ * The changes of a shard's record by which a node comes to serve it without a living source: claim, adopt, restore; and
+ * those by which it goes on serving it: the end of a move that nobody is making any more, and a record that is made anew.
  *
  * @module
  */
 import type { Hosted } from "../actors/host.ts";
 import { givenUp } from "../actors/refusals.ts";
 import { sameNode, type ShardRecord } from "../cluster/protocol.ts";
-import { claimed, reclaimed } from "../cluster/shard_changes.ts";
+import { claimed, reclaimed, reinstated } from "../cluster/shard_changes.ts";
 import { Shard } from "../delivery/shard.ts";
 import type { ParkingPlace } from "./parking.ts";
 import { isSuperseded } from "./plan.ts";
@@ -32,7 +32,8 @@ export class Claims {
     const hosted = hosts.get(kind);
     if (!hosted) return false;
     const entry = ownership.entry(kind, shard);
-    const above = await this.#storedEpoch(hosted, shard);
+    const removed = ownership.removed(kind, shard);
+    const above = Math.max(removed?.epoch ?? 0, await this.#storedEpoch(hosted, shard));
     const claim = claimed(entry?.record, self, (id) => membership.isOver(id), above);
     const next = { ...claim, ...(entry && broken(entry.record, defects)) };
     const change = await ownership.change(kind, shard, entry, next, { giveUp: hasEnded });
@@ -81,19 +82,34 @@ export class Claims {
     return change.won;
   }
 
+  /** Makes the record anew of a shard that is served here and whose record was removed. */
+  async reinstate(kind: string, shard: number): Promise<boolean> {
+    const { ownership, hasEnded } = this.#ports;
+    const removed = ownership.removed(kind, shard);
+    if (removed === undefined) return true;
+    const next = reinstated(removed);
+    return (await ownership.change(kind, shard, undefined, next, { giveUp: hasEnded })).won;
+  }
+
   /** Stops serving a shard that its record gives to somebody else. What waits here is refused, what runs speaks no more. */
   dropSuperseded(kind: string, shard: number): void {
-    const { self, ownership, table, events, defects } = this.#ports;
+    const { self, ownership, table, defects } = this.#ports;
     const served = table.get(kind, shard);
     if (!served || defects.has("stale-epoch-serves")) return;
     const record = ownership.entry(kind, shard)?.record;
     if (!isSuperseded(self, served.epoch, record)) return;
     if (served.isRaising && record && sameNode(record.owner, self)) return; // its own change
+    this.drop(served);
+  }
+
+  /** Stops serving a shard that is somebody else's. */
+  drop(served: Shard): void {
+    const { table, events } = this.#ports;
     const wasSealed = served.phase === "sealed";
     served.close();
     served.catalog.drop(givenUp(), wasSealed);
     table.detach(served);
-    events.emit({ type: "shard-lost", kind, shard, epoch: served.epoch });
+    events.emit({ type: "shard-lost", kind: served.kind, shard: served.shard, epoch: served.epoch });
   }
 }
 

@@ -159,7 +159,9 @@ export class Coordinator {
     if (this.#sources.has(key) || this.#reception.has(kind, shard) || this.#claiming.has(key)) return;
     const { self, ownership, membership, table, hosts } = this.#ports;
     const record = ownership.entry(kind, shard)?.record;
+    const removed = ownership.removed(kind, shard);
     const isOver = (id: NodeId) => membership.isOver(id);
+    const isMember = (id: NodeId) => membership.isMember(id);
     const served = table.get(kind, shard) !== undefined;
     const stateVersion = hosts.get(kind)?.contract.stateVersion ?? 0;
     const redirects = record?.state === "moving" && isRedirected(record, isOver, this.#ports.defects);
@@ -167,7 +169,10 @@ export class Coordinator {
     const step =
       redirects && wanted && !served
         ? ({ do: "claim" } as const)
-        : planShard({ self, record, desired, isOver, stateVersion, served, leaving: this.#leaving });
+        : planShard({
+            ...{ self, record, removed, desired, isOver, isMember, stateVersion, served },
+            leaving: this.#leaving,
+          });
     if (step.do !== "nothing" && this.#mayAct(step, kind, key, proposal)) this.#act(step, kind, shard);
   }
 
@@ -175,7 +180,7 @@ export class Coordinator {
   #mayAct(step: Step, kind: string, key: string, proposal: Proposal): boolean {
     const { settings, membership } = this.#ports;
     if (!this.#backoff.isOver(key, targetOf(step))) return false;
-    if (step.do === "reclaim") return true;
+    if (step.do === "reclaim" || step.do === "reinstate") return true;
     if (step.do === "move" || step.do === "park") {
       const settled = this.#leaving || this.#isSettled(proposal, settings.settleMs);
       return (
@@ -221,6 +226,8 @@ export class Coordinator {
         return void this.#exclusively(kind, shard, () => this.#claims.restore(kind, shard));
       case "reclaim":
         return void this.#exclusively(kind, shard, () => this.#claims.reclaim(kind, shard));
+      case "reinstate":
+        return void this.#exclusively(kind, shard, () => this.#claims.reinstate(kind, shard));
       case "move":
         return this.#move(kind, shard, step.to, this.#leaving ? "leave" : "rebalance");
       case "park":
@@ -271,21 +278,32 @@ export class Coordinator {
   }
 
   #moveEnded(key: string, move: SourceMove, end: MoveEnd): void {
-    const { shard, to } = move.plan;
+    const { shard } = move.plan;
     this.#sources.delete(key);
-    if (end.moved) {
-      this.#backoff.forget(key);
-      this.leavers.add(shard, end.late);
-      this.journal.add(end.report);
-      this.#ports.events.emit(end.report);
-    } else {
-      this.journal.kept++;
-      this.#backoff.more(key, nameOf(to));
-      const { kind, shard: number } = shard;
-      const target = to === "bucket" ? "parked" : to.node;
-      this.#ports.events.emit({ type: "move-kept", kind, shard: number, to: target, reason: end.reason });
+    switch (end.as) {
+      case "committed":
+        this.#backoff.forget(key);
+        this.leavers.add(shard, end.late);
+        this.journal.add(end.report);
+        this.#ports.events.emit(end.report);
+        break;
+      case "superseded":
+        this.#backoff.forget(key);
+        this.#claims.drop(shard);
+        break;
+      case "kept":
+        this.#kept(key, move, end.reason);
     }
     this.soon();
+  }
+
+  #kept(key: string, { plan }: SourceMove, reason: string): void {
+    const { shard, to } = plan;
+    this.journal.kept++;
+    this.#backoff.more(key, nameOf(to));
+    const target = to === "bucket" ? "parked" : to.node;
+    const { kind, shard: number } = shard;
+    this.#ports.events.emit({ type: "move-kept", kind, shard: number, to: target, reason });
   }
 }
 

@@ -5,7 +5,7 @@
  */
 import type { Activation } from "../actors/activation.ts";
 import type { OwnedEntry } from "../cluster/ownership.ts";
-import type { NodeId } from "../cluster/protocol.ts";
+import { type NodeId, sameNode, type ShardRecord } from "../cluster/protocol.ts";
 import type { Shard } from "../delivery/shard.ts";
 import type { ShardMoved } from "../events.ts";
 import type { SealedShard } from "./seal.ts";
@@ -21,8 +21,28 @@ export interface MovePlan {
 
 /** How a move ended. */
 export type MoveEnd =
-  | { readonly moved: true; readonly late: readonly Activation[]; readonly report: ShardMoved }
-  | { readonly moved: false; readonly reason: string };
+  | { readonly as: "committed"; readonly late: readonly Activation[]; readonly report: ShardMoved }
+  | { readonly as: "kept"; readonly reason: string }
+  | { readonly as: "superseded" };
+
+/**
+ * What the record says about a move that its source makes under `epoch`; `undefined`: it goes on.
+ *
+ * A handover keeps the floor, and after this node's epoch only its own move could be one. So it has committed if the
+ * floor is not above that epoch, however often the shard has moved on since.
+ */
+export function verdict(
+  self: NodeId,
+  epoch: number,
+  moveId: string,
+  record: ShardRecord | undefined,
+): "committed" | "superseded" | "missing" | undefined {
+  if (record === undefined) return "missing";
+  const isUnder = sameNode(record.owner, self) && record.epoch === epoch;
+  if (isUnder && record.state !== "parked") return undefined;
+  if (isUnder) return record.moveId === moveId ? "committed" : "superseded";
+  return record.epoch > epoch && record.floor <= epoch ? "committed" : "superseded";
+}
 
 /** What happens to the sealed bytes when there is no node to pull them. */
 export interface Parking {

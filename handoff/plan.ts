@@ -11,9 +11,13 @@ import { type IsOver, mayClaim } from "../cluster/shard_changes.ts";
 export interface Situation {
   readonly self: NodeId;
   readonly record: ShardRecord | undefined;
+  /** What it said before it was removed; `undefined` if it is there, or was never seen. */
+  readonly removed: ShardRecord | undefined;
   /** The node that should own it by the current view; `undefined` when none can. */
   readonly desired: NodeId | undefined;
   readonly isOver: IsOver;
+  /** Whether that node is known, and not over. */
+  readonly isMember: IsOver;
   /** Of the kind's states, as this node knows it. */
   readonly stateVersion: number;
   /** Whether this node serves it now. */
@@ -31,6 +35,8 @@ export type Step =
   | { readonly do: "park" }
   /** The record shows a move by this node, and no such move is under way here: only the record's change ends it. */
   | { readonly do: "reclaim" }
+  /** The record was removed, and this node goes on serving the shard: it makes the record anew. */
+  | { readonly do: "reinstate" }
   /** The record names this node, yet nothing of it is here: take it up without its memory. */
   | { readonly do: "adopt" };
 
@@ -52,7 +58,7 @@ export function planShard(situation: Situation): Step {
   const { self, record, desired, isOver, served, leaving } = situation;
   const wanted = desired !== undefined && sameNode(desired, self);
   const takes = wanted && !leaving;
-  if (record === undefined) return takes ? { do: "claim" } : NOTHING;
+  if (record === undefined) return planWithout(situation, takes);
   if (record.state === "parked") {
     const readable = (record.parked?.stateVersion ?? 0) <= situation.stateVersion;
     return takes && readable ? { do: "restore" } : NOTHING;
@@ -66,4 +72,11 @@ export function planShard(situation: Situation): Step {
   if (!served) return { do: "adopt" };
   if (desired !== undefined && !wanted) return { do: "move", to: desired };
   return leaving && desired === undefined ? { do: "park" } : NOTHING;
+}
+
+/** A removed record gives its shard to nobody: whoever had it makes it anew, as long as that one lives. */
+function planWithout({ self, removed, served, isMember }: Situation, takes: boolean): Step {
+  if (removed === undefined || removed.state === "parked") return takes ? { do: "claim" } : NOTHING;
+  if (!sameNode(removed.owner, self)) return takes && !isMember(removed.owner) ? { do: "claim" } : NOTHING;
+  return { do: served ? "reinstate" : "claim" };
 }

@@ -2,14 +2,18 @@
  * The giving side of one move. Pure: no clock and no I/O; `source_driver.ts` runs the effects.
  *
  * ```
- *   offering ─accepted─► preparing ─prepared─► draining ─drained─► transferring ─record─► released
- *      │ declined,           │ lost                │ failed              │ silence, target over
- *      ▼ silence             ▼                     ▼                     ▼
- *     kept ◄──────────────────────────────────  reclaiming ◄─────────────┘   (won: kept, lost: released)
+ *   offering ─accepted─► preparing ─prepared─► draining ─drained─► transferring ─committed─► committed
+ *      │ declined, silence,   │ failed,            │ failed,             │ silence, target over,
+ *      ▼ missing              ▼ missing            ▼ missing             ▼ missing
+ *     kept ◄──────────────────┴────────────── reclaiming ◄───────────────┘   (won: kept, or committed, or superseded)
  * ```
  *
  * Once the record says `moving`, only a compare-and-set ends the move: to read "still mine" proves nothing, because
- * the target's commit may be on its way.
+ * the target's commit may be on its way. Nor does it prove anything that the record is missing: it was removed, and
+ * nobody has the shard by that. So it is made anew, which only one can do.
+ *
+ * A move is *committed* if its target got what was sealed. It is *superseded* if the record shows another owner in any other
+ * way: what is here belongs to nobody any more.
  *
  * @module
  */
@@ -22,7 +26,8 @@ export type SourceState =
   | { readonly at: "transferring" } // sealed; the target pulls, then commits
   | { readonly at: "reclaiming" } //   we try to win the record back
   | { readonly at: "kept"; readonly reason: string }
-  | { readonly at: "released" };
+  | { readonly at: "committed" }
+  | { readonly at: "superseded" };
 
 /** What may happen to it. */
 export type SourceEvent =
@@ -39,11 +44,15 @@ export type SourceEvent =
   | { readonly type: "target-over" }
   /** The record shows this node as owner again, by its own change. */
   | { readonly type: "reclaimed" }
-  /** The record shows another owner, or this node lost it otherwise. */
-  | { readonly type: "lost" };
+  /** The record shows that the target has committed. */
+  | { readonly type: "committed" }
+  /** The record gives the shard to somebody else, who did not get it by this move. */
+  | { readonly type: "superseded" }
+  /** The record has been removed. */
+  | { readonly type: "missing" };
 
 /** What the driver has to do. */
-export type SourceEffect = "offer" | "prepare" | "drain" | "seal" | "reclaim" | "resume" | "release";
+export type SourceEffect = "offer" | "prepare" | "drain" | "seal" | "reclaim" | "resume" | "release" | "drop";
 
 /** The first state and effect of a move; parking has no one to ask. */
 export function begin(to: "node" | "bucket"): readonly [SourceState, ...SourceEffect[]] {
@@ -58,6 +67,8 @@ export function step(
 ): readonly [SourceState, ...SourceEffect[]] {
   const isSilence = event.type === "silence" || event.type === "target-over";
   if (isSilence && defects.has("dead-target-awaited")) return [state];
+  if (event.type === "missing" && !isOver(state) && defects.has("missing-is-moved"))
+    return [{ at: "committed" }, "release"];
   switch (`${state.at} ${event.type}` as const) {
     case "offering accepted":
       return [{ at: "preparing" }, "prepare"];
@@ -68,12 +79,19 @@ export function step(
       return [{ at: "kept", reason: "the target did not answer" }];
     case "offering target-over":
       return [{ at: "kept", reason: "the target is gone" }];
-    case "offering lost":
-    case "preparing lost":
-    case "draining lost":
-    case "transferring lost":
-    case "reclaiming lost":
-      return [{ at: "released" }, "release"];
+    case "offering missing":
+      return [{ at: "kept", reason: MISSING }];
+    case "preparing missing":
+      return [{ at: "kept", reason: MISSING }, "resume"];
+    case "transferring committed":
+    case "reclaiming committed":
+      return [{ at: "committed" }, "release"];
+    case "offering superseded":
+    case "preparing superseded":
+    case "draining superseded":
+    case "transferring superseded":
+    case "reclaiming superseded":
+      return [{ at: "superseded" }, "drop"];
     case "preparing failed":
       return [{ at: "kept", reason: reasonOf(event) }, "resume"];
     case "preparing prepared":
@@ -86,7 +104,10 @@ export function step(
     case "transferring declined":
     case "transferring failed":
     case "transferring target-over":
+    case "draining missing":
+    case "transferring missing":
       return [{ at: "reclaiming" }, "reclaim"];
+    case "reclaiming missing":
     case "reclaiming silence":
       return [state, "reclaim"];
     case "reclaiming reclaimed":
@@ -96,11 +117,15 @@ export function step(
   }
 }
 
+const MISSING = "its record is missing";
+
 function reasonOf(event: SourceEvent): string {
   return "reason" in event ? event.reason : event.type;
 }
 
 /** Whether nothing more can happen. */
-export function isOver(state: SourceState): state is Extract<SourceState, { at: "kept" | "released" }> {
-  return state.at === "kept" || state.at === "released";
+export function isOver(
+  state: SourceState,
+): state is Extract<SourceState, { at: "kept" | "committed" | "superseded" }> {
+  return state.at === "kept" || state.at === "committed" || state.at === "superseded";
 }

@@ -7,12 +7,13 @@ import { wordsOf } from "../errors.ts";
 import { parked } from "../actors/refusals.ts";
 import type { Activation } from "../actors/activation.ts";
 import type { OwnedEntry } from "../cluster/ownership.ts";
-import { sameNode } from "../cluster/protocol.ts";
-import { prepared, reclaimed } from "../cluster/shard_changes.ts";
+import { sameNode, type ShardRecord } from "../cluster/protocol.ts";
+import type { Change } from "../cluster/record_table.ts";
+import { prepared, reclaimed, reinstated } from "../cluster/shard_changes.ts";
 import type { ShardMoved } from "../events.ts";
 import type { Timer } from "../platform/clock.ts";
 import { Drain } from "./drain.ts";
-import { type MoveEnd, type MovePlan, moveReport, type Parking } from "./move.ts";
+import { type MoveEnd, type MovePlan, moveReport, type Parking, verdict } from "./move.ts";
 import type { HandoffPorts } from "./ports.ts";
 import type { MoveMessage } from "./protocol.ts";
 import { lateBytes, lateBytesMax, type SealedShard, sealShard } from "./seal.ts";
@@ -35,6 +36,7 @@ export class SourceMove {
   #giving: Giving | undefined;
   #hurried: Error | undefined;
   #heardAt: number;
+  #isReclaiming = false;
   #timer: Timer | undefined;
   /** Only under a defect. */
   #released: Activation[] | undefined;
@@ -76,16 +78,27 @@ export class SourceMove {
     if (isOver(this.#state)) return;
     const { shard, to } = this.plan;
     const entry = this.#ports.ownership.entry(shard.kind, shard.shard);
-    const mine =
-      entry && sameNode(entry.record.owner, this.#ports.self) && entry.record.epoch === shard.epoch;
-    if (!mine || entry.record.state === "parked") return this.dispatch({ type: "lost" });
-    // after `moving`, nobody but this node can have written that: a reclaim that got no answer was applied
-    const isBack = entry.record.state === "owned" && entry.revision > this.#entry.revision;
-    if (this.#state.at === "reclaiming" && isBack) return this.dispatch({ type: "reclaimed" });
+    if (entry && this.#isBack(entry)) return this.#tookBack(entry);
+    if (shard.isRaising && entry && sameNode(entry.record.owner, this.#ports.self)) return; // its own change
+    const said = verdict(this.#ports.self, shard.epoch, this.plan.moveId, entry?.record);
+    if (said !== undefined) return this.dispatch({ type: said });
     const heirCame = to === "bucket" && this.#ports.membership.view.hosting(shard.kind).length > 0;
     if (heirCame && this.#state.at === "draining")
       this.dispatch({ type: "failed", reason: "a node came that can take it" });
     if (to !== "bucket" && this.#ports.membership.isOver(to)) this.dispatch({ type: "target-over" });
+  }
+
+  /** After `moving`, nobody but this node can have written that it owns the shard: a reclaim was applied. */
+  #isBack({ record: { owner, state, epoch }, revision }: OwnedEntry): boolean {
+    const { shard } = this.plan;
+    const isNew = this.#state.at === "reclaiming" && state === "owned" && revision > this.#entry.revision;
+    return isNew && sameNode(owner, this.#ports.self) && (epoch === shard.epoch || shard.isRaising);
+  }
+
+  #tookBack(entry: OwnedEntry): void {
+    this.#entry = entry;
+    this.plan.shard.raise(entry.record.epoch);
+    this.dispatch({ type: "reclaimed" });
   }
 
   /** The leave deadline is near: running handlers are told to give up. */
@@ -126,6 +139,8 @@ export class SourceMove {
         return this.#resume();
       case "release":
         return this.#release();
+      case "drop":
+        return this.#drop();
     }
   }
 
@@ -217,26 +232,37 @@ export class SourceMove {
   }
 
   async #reclaim(): Promise<void> {
-    const { shard } = this.plan;
     const { ownership, gate, defects } = this.#ports;
+    const { kind, shard } = this.plan.shard;
     this.#heardAt = this.#ports.clock.now();
     if (defects.has("reclaim-by-read")) return this.dispatch({ type: "reclaimed" });
-    if (!gate.isOpen) return; // the timer comes back to it
+    if (!gate.isOpen || this.#isReclaiming) return; // the timer comes back to it
+    this.#isReclaiming = true;
     try {
-      const change = await ownership.change(
-        shard.kind,
-        shard.shard,
-        this.#entry,
-        reclaimed(this.#entry.record),
-        this.#patience,
-      );
-      if (change.won) {
-        this.#entry = change.entry;
-        this.dispatch({ type: "reclaimed" });
-      } else this.look();
+      await (ownership.entry(kind, shard) ? this.#takeBack() : this.#reinstate());
+      this.look();
     } catch {
       await this.#learn();
+    } finally {
+      this.#isReclaiming = false;
     }
+  }
+
+  #takeBack(): Promise<Change<ShardRecord>> {
+    const { kind, shard } = this.plan.shard;
+    const next = reclaimed(this.#entry.record);
+    return this.#ports.ownership.change(kind, shard, this.#entry, next, this.#patience);
+  }
+
+  /**
+   * The record was removed. What was sealed may have been committed before that: then somebody has served it, under the
+   * next epoch, and this node goes on above that.
+   */
+  #reinstate(): Promise<Change<ShardRecord>> {
+    const { kind, shard, epoch } = this.plan.shard;
+    const next = reinstated(this.#entry.record, this.#sealed ? epoch + 1 : undefined);
+    this.plan.shard.isRaising = this.#sealed !== undefined;
+    return this.#ports.ownership.change(kind, shard, undefined, next, this.#patience);
   }
 
   /** After a change of unknown outcome: what does the leader say? Until it is known, nothing is served. */
@@ -274,7 +300,13 @@ export class SourceMove {
     shard.close();
     this.#ports.table.detach(shard);
     this.#finish();
-    this.#onEnd({ moved: true, late, report: this.#report(late.length) });
+    this.#onEnd({ as: "committed", late, report: this.#report(late.length) });
+  }
+
+  /** Somebody else has the shard, and nothing of what is here. */
+  #drop(): void {
+    this.#finish();
+    this.#onEnd({ as: "superseded" });
   }
 
   #report(lateActors: number): ShardMoved {
@@ -287,7 +319,7 @@ export class SourceMove {
 
   #kept(reason: string): void {
     this.#finish();
-    this.#onEnd({ moved: false, reason });
+    this.#onEnd({ as: "kept", reason });
   }
 
   #finish(): void {

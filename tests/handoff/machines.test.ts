@@ -1,7 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { verdict } from "../../handoff/move.ts";
 import * as source from "../../handoff/source.ts";
 import * as target from "../../handoff/target.ts";
+import { id, shardRecord } from "../cluster/support.ts";
 
 type SourceAt = source.SourceState["at"];
 type TargetAt = target.TargetState["at"];
@@ -13,7 +15,8 @@ const SOURCE_STATES: readonly source.SourceState[] = [
   { at: "transferring" },
   { at: "reclaiming" },
   { at: "kept", reason: "x" },
-  { at: "released" },
+  { at: "committed" },
+  { at: "superseded" },
 ];
 const SOURCE_EVENTS: readonly source.SourceEvent[] = [
   { type: "accepted" },
@@ -24,7 +27,9 @@ const SOURCE_EVENTS: readonly source.SourceEvent[] = [
   { type: "failed", reason: "broken" },
   { type: "target-over" },
   { type: "reclaimed" },
-  { type: "lost" },
+  { type: "committed" },
+  { type: "superseded" },
+  { type: "missing" },
 ];
 
 /** Every legal row: state, event, next state, effects. */
@@ -39,22 +44,29 @@ const SOURCE_ROWS: readonly (readonly [
   ["offering", "failed", "kept"],
   ["offering", "silence", "kept"],
   ["offering", "target-over", "kept"],
-  ["offering", "lost", "released", "release"],
+  ["offering", "superseded", "superseded", "drop"],
+  ["offering", "missing", "kept"],
   ["preparing", "prepared", "draining", "drain"],
   ["preparing", "failed", "kept", "resume"],
-  ["preparing", "lost", "released", "release"],
+  ["preparing", "superseded", "superseded", "drop"],
+  ["preparing", "missing", "kept", "resume"],
   ["draining", "drained", "transferring", "seal"],
   ["draining", "failed", "reclaiming", "reclaim"],
   ["draining", "target-over", "reclaiming", "reclaim"],
-  ["draining", "lost", "released", "release"],
+  ["draining", "superseded", "superseded", "drop"],
+  ["draining", "missing", "reclaiming", "reclaim"],
   ["transferring", "silence", "reclaiming", "reclaim"],
   ["transferring", "declined", "reclaiming", "reclaim"],
   ["transferring", "failed", "reclaiming", "reclaim"],
   ["transferring", "target-over", "reclaiming", "reclaim"],
-  ["transferring", "lost", "released", "release"],
+  ["transferring", "committed", "committed", "release"],
+  ["transferring", "superseded", "superseded", "drop"],
+  ["transferring", "missing", "reclaiming", "reclaim"],
   ["reclaiming", "silence", "reclaiming", "reclaim"],
   ["reclaiming", "reclaimed", "kept", "resume"],
-  ["reclaiming", "lost", "released", "release"],
+  ["reclaiming", "committed", "committed", "release"],
+  ["reclaiming", "superseded", "superseded", "drop"],
+  ["reclaiming", "missing", "reclaiming", "reclaim"],
 ];
 
 describe("source step()", () => {
@@ -80,7 +92,23 @@ describe("source step()", () => {
     });
   });
 
-  test("releases only what the record has lost, resumes only what was stopped, ends once", () => {
+  test("keeps a shard whose record is missing, at each of its steps", () => {
+    for (const at of ["offering", "preparing"] as const)
+      expect(source.step({ at }, { type: "missing" })[0]).toMatchObject({
+        at: "kept",
+        reason: "its record is missing",
+      });
+    for (const at of ["draining", "transferring", "reclaiming"] as const) {
+      const [reclaiming, effect] = source.step({ at }, { type: "missing" });
+      expect([reclaiming.at, effect]).toEqual(["reclaiming", "reclaim"]);
+      expect(source.step(reclaiming, { type: "reclaimed" })).toEqual([
+        { at: "kept", reason: "reclaimed" },
+        "resume",
+      ]);
+    }
+  });
+
+  test("releases only what the record has given away, resumes only what was stopped, ends once", () => {
     fc.assert(
       fc.property(
         fc.constantFrom("node" as const, "bucket" as const),
@@ -94,8 +122,16 @@ describe("source step()", () => {
             const before = state;
             [state, ...effects] = source.step(state, event);
             all.push(...effects);
-            if (effects.includes("release") && event.type !== "lost") return false;
+            if (effects.includes("release") && event.type !== "committed") return false;
+            if (effects.includes("drop") && event.type !== "superseded") return false;
             if (effects.includes("seal")) sealed = true;
+            // whatever is missing, the shard is kept, or won back first
+            if (
+              event.type === "missing" &&
+              ["committed", "superseded"].includes(state.at) &&
+              state !== before
+            )
+              return false;
             // once sealed, only the record or a reclaim that was won ends it
             if (sealed && state.at === "kept" && before.at !== "kept" && event.type !== "reclaimed")
               return false;
@@ -105,7 +141,7 @@ describe("source step()", () => {
           const count = (effect: string) => all.filter((each) => each === effect).length;
           return (
             finals <= 1 &&
-            count("release") + count("resume") <= 1 &&
+            count("release") + count("resume") + count("drop") <= 1 &&
             count("seal") <= 1 &&
             count("prepare") <= 1
           );
@@ -113,6 +149,44 @@ describe("source step()", () => {
       ),
       { numRuns: 2_000, seed: 7 },
     );
+  });
+});
+
+describe("verdict()", () => {
+  const [A, B] = [id("a"), id("b")];
+  const of = (record: Parameters<typeof verdict>[3]) => verdict(A, 5, "mine", record);
+  const parked = { chunks: 1, bytes: 1, hash: "0".repeat(64), actors: 1, stateVersion: 1 };
+
+  test("says nothing as long as the record is this node's, under this epoch", () => {
+    expect(of(shardRecord({ owner: A, epoch: 5, floor: 2 }))).toBeUndefined();
+    expect(
+      of(shardRecord({ owner: A, epoch: 5, floor: 2, state: "moving", to: B, moveId: "mine" })),
+    ).toBeUndefined();
+  });
+
+  test("says that the target has committed, also when the shard has gone on by handovers", () => {
+    for (const [owner, epoch] of [
+      [B, 6],
+      [id("c"), 7],
+      [A, 7],
+    ] as const)
+      expect(of(shardRecord({ owner, epoch, floor: 5 }))).toBe("committed");
+    expect(of(shardRecord({ owner: A, epoch: 5, state: "parked", moveId: "mine", parked }))).toBe(
+      "committed",
+    );
+  });
+
+  test("says that somebody else took the shard: by a claim, by another move, or by a record made anew", () => {
+    expect(of(shardRecord({ owner: B, epoch: 6, floor: 6 }))).toBe("superseded");
+    expect(of(shardRecord({ owner: B, epoch: 8, floor: 7 }))).toBe("superseded");
+    expect(of(shardRecord({ owner: B, epoch: 1, floor: 1 }))).toBe("superseded");
+    expect(of(shardRecord({ owner: A, epoch: 5, state: "parked", moveId: "other", parked }))).toBe(
+      "superseded",
+    );
+  });
+
+  test("says that the record is missing, and nothing more", () => {
+    expect(of(undefined)).toBe("missing");
   });
 });
 

@@ -11,8 +11,10 @@ function plan(given: Partial<Situation>): string {
   const step = planShard({
     self: A,
     record: undefined,
+    removed: undefined,
     desired: A,
     isOver: () => false,
+    isMember: () => true,
     stateVersion: 1,
     served: false,
     leaving: false,
@@ -88,6 +90,17 @@ describe("planShard()", () => {
     }
   });
 
+  test("leaves a shard whose record was removed to whoever had it, as long as that one lives", () => {
+    const [mine, other] = [shardRecord({ owner: A }), shardRecord({ owner: B, ...moving(A) })];
+    for (const more of [{}, { desired: B }, { leaving: true }])
+      expect(plan({ removed: mine, served: true, ...more })).toBe("reinstate");
+    expect(plan({ removed: { ...mine, ...moving(B) }, served: true, desired: B })).toBe("reinstate");
+    expect(plan({ removed: mine, desired: B })).toBe("claim");
+    expect(plan({ removed: other })).toBe("nothing");
+    expect(plan({ removed: other, isMember: () => false })).toBe("claim");
+    expect(plan({ removed: other, isMember: () => false, desired: B })).toBe("nothing");
+  });
+
   test("never takes from who may still serve", () => {
     const nodes = fc.constantFrom(A, B, C, id("a", 2), id("b", 2));
     const records = fc.record({
@@ -105,7 +118,9 @@ describe("planShard()", () => {
       fc.property(situation, ({ record: { owner, to }, over, desired, served, leaving }) => {
         const record = shardRecord(to === undefined ? { owner } : { owner, ...moving(to) });
         const isOver = (of: NodeId) => over.some((each) => sameNode(each, of));
-        const step = planShard({ self: A, record, desired, isOver, stateVersion: 1, served, leaving });
+        const isMember = (of: NodeId) => !isOver(of);
+        const given = { self: A, record, removed: undefined, desired, isOver, isMember };
+        const step = planShard({ ...given, stateVersion: 1, served, leaving });
         if (step.do === "claim") return mayClaim(record, A, isOver) && isOver(owner);
         if (step.do === "move")
           return sameNode(owner, A) && !sameNode(step.to, A) && record.state === "owned";

@@ -43,6 +43,11 @@ const DOUBTED_SHOT: Shot = { share: 1, at: "from", withinMs: 0, troubles: ["half
 /** Where a late actor is awaited, its new owner is the one to hit. */
 const LATE_SHOT: Shot = { share: 0.3, at: "to", withinMs: 100, troubles: ["crash"] };
 
+/** The record of a shard is removed at any step of its move. */
+const FORGOTTEN_SHOT: Shot = {
+  ...{ share: 0.15, at: "from", withinMs: AFTER_PREPARED_MS, troubles: ["lose-record"] },
+};
+
 /** See the module's text. */
 export class Aim {
   readonly #troubles: Troubles;
@@ -69,6 +74,7 @@ export class Aim {
 
   /** A record was just written. */
   at(moment: Moment): void {
+    if (moment.what === "prepared" && this.#isOn("moves")) this.#mayHit(FORGOTTEN_SHOT, moment.from);
     if (!this.#isOn("changes") || moment.what === "died") return;
     if (moment.what === "prepared" && this.#random.next() < DELAYED_SHARE)
       this.#faults.delay(moment.to, moment.key);

@@ -112,6 +112,10 @@ const TABLE: readonly (readonly [rule: string, ...rows: Row[]])[] = [
     ["third-node-claims", "aimed", 7, "a third node claims from a dead source, while the target lives"],
   ],
   [
+    "a record that is missing gives its shard to nobody",
+    ["missing-is-moved", "forgotten-moving", 1, "the source takes a missing record for the target's commit"],
+  ],
+  [
     "what does not go on is found again",
     ["dead-target-awaited", "aimed", 1, "the source waits for its target without end"],
     ["looked-at-once", "aimed", 10, "a shard that could not be claimed is not looked at again"],

@@ -60,14 +60,16 @@ export class LostRecords {
     observer.wiped();
   }
 
-  /** Removes the record of a shard of stored actors that is served in peace, if there is one. */
+  /** Removes the record of a shard that is served in peace by stored actors, or that is just moving, if there is one. */
   loseOne(): void {
     const { observer, random } = this.#options;
     const able = [...observer.shards].filter(
-      ([key, record]) => observer.restsForMs(key) > REST_MS && this.#isToldOf(key, record),
+      ([key, record]) =>
+        isMoving(record) || (observer.restsForMs(key) > REST_MS && this.#isToldOf(key, record)),
     );
     if (able.length === 0) return;
-    const [key] = pick(able, random);
+    const moving = able.filter(([, record]) => isMoving(record));
+    const [key] = pick(moving.length > 0 ? moving : able, random);
     this.#bucket.write(observer.keyInside(key), undefined, () => true);
   }
 
@@ -146,4 +148,9 @@ export class LostRecords {
 
 function nameOf({ name }: { readonly name: string }): string {
   return name;
+}
+
+/** To another node: both ends know of it, and nothing but the record knows of late actors. */
+function isMoving({ state, to, late }: ShardRecord): boolean {
+  return state === "moving" && to !== "bucket" && late.length === 0;
 }

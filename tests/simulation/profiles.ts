@@ -32,8 +32,8 @@ export type TroubleName =
   /** A second process is started under its name. */
   | "twin";
 
-/** At which moments faults are aimed: as records of shards and nodes change, or as a node is asked about another. */
-export type AimedAt = "changes" | "questions";
+/** At which moments faults are aimed: as records of shards and nodes change, as shards move, or as a node is asked about another. */
+export type AimedAt = "changes" | "moves" | "questions";
 
 /** How busy clients and actors are. */
 export interface Pace {
@@ -223,6 +223,10 @@ export const PROFILES = {
     ["lose-record"],
     { troubleShare: 0.6, workload: "stored", blinks: false, lateWrites: 0, betweenMs: 700 },
   ),
+  "forgotten-moving": troubled("records of shards are removed just as they move to another node", [], {
+    ...PLANNED,
+    ...{ aims: "moves", faultyMs: 6_000, longShare: 0.1 },
+  }),
   restored: troubled(
     "the records go back to an older copy, while nodes are killed, frozen or cut off",
     ["restore", "restore", "crash", "freeze", "cut", "records"],

@@ -217,8 +217,12 @@ export class RecordObserver {
     this.#tell(key, before, next);
   }
 
-  /** Nobody could know who had it. What was stored tells the next owner from which epoch on he is later than all. */
+  /**
+   * By its owner, who goes on: then nothing is lost. Or by one who could not know who had it. What was stored tells the next
+   * owner from which epoch on he is later than all.
+   */
   #madeAnew(key: string, before: ShardRecord, next: ShardRecord): void {
+    if (goesOn(before, next)) return;
     if (next.epoch <= before.epoch)
       this.#history.violate("I1", `${key} was made anew as ${inWords(next)}, after ${inWords(before)}`);
     this.#claimed(key, before, next.epoch);
@@ -295,4 +299,13 @@ function isNode(to: ShardRecord["to"]): to is NodeId {
 function inWords({ owner, epoch, floor, state, to }: ShardRecord): string {
   const target = isNode(to) ? ` to ${to.node} ${to.incarnation}` : "";
   return `${state}${target} by ${owner.node} ${owner.incarnation} (${epoch}, ${floor})`;
+}
+
+/** As it was; or, if it was moving and somebody else could have had it since, above that. */
+function goesOn(before: ShardRecord, next: ShardRecord): boolean {
+  const names = ({ late }: ShardRecord) => late.map(({ name }) => name).join();
+  if (!sameNode(before.owner, next.owner) || names(before) !== names(next)) return false;
+  const { epoch, floor, state } = before;
+  if (epoch === next.epoch) return floor === next.floor;
+  return state === "moving" && next.epoch === epoch + 2 && next.floor === next.epoch;
 }
