@@ -266,6 +266,12 @@ export class SenderLink implements Starved {
     outgoing.endBadly(outgoing.maybeAdmitted ? unknown : aborted(outgoing));
   }
 
+  /** What waits for the first time and comes from no actor ends. */
+  refuseOutsiders(error: Error): void {
+    const waiting = this.#waiting.takeAll((outgoing) => outgoing.isOutside && !outgoing.maybeAdmitted);
+    for (const outgoing of waiting) outgoing.endBadly(error);
+  }
+
   /** The node ends: so does everything that has not. */
   close(error: Error): void {
     for (const outgoing of [...this.#waiting.takeAll(() => true), ...this.#sent()]) {

@@ -127,6 +127,11 @@ export class Outgoing implements PackableMail, ToldOf {
     return this.#told;
   }
 
+  /** Whether it comes from no actor. */
+  get isOutside(): boolean {
+    return this.#caller === undefined;
+  }
+
   /** A tell, once admitted, is handled however late. */
   get deadlineAt(): number {
     return this.type === "ask" ? this.callDeadlineAt : Infinity;

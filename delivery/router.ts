@@ -51,6 +51,8 @@ export class Router {
   readonly #stops: (() => void)[];
   readonly #newKinds: NewKinds;
   #refusal: Error | undefined;
+  /** The kinds that the refusal is about; `undefined` for all. */
+  #refusedKinds: ReadonlySet<string> | undefined;
 
   constructor(ports: RouterPorts) {
     this.#ports = ports;
@@ -81,9 +83,21 @@ export class Router {
     ];
   }
 
-  /** Refuses what does not come from an actor from now on: the node is going. */
-  refuseOutsiders(error: Error): void {
+  /**
+   * Refuses what does not come from an actor from now on: the node is going.
+   *
+   * @param kinds only of these kinds, which nobody will take: what waits here for one and was never sent ends so too
+   */
+  refuseOutsiders(error: Error, kinds?: ReadonlySet<string>): void {
     this.#refusal = error;
+    this.#refusedKinds = kinds;
+    if (kinds) for (const link of this.#each()) if (kinds.has(link.kind)) link.refuseOutsiders(error);
+  }
+
+  /** Why a request is refused, if it is. */
+  #refusalOf({ kind, caller }: Request): Error | undefined {
+    if (this.#refusal === undefined || caller !== undefined) return undefined;
+    return this.#refusedKinds === undefined || this.#refusedKinds.has(kind) ? this.#refusal : undefined;
   }
 
   /** The link to a shard; made at the first use, kept for the node's life, because its numbers go on. */
@@ -155,7 +169,8 @@ export class Router {
   send(request: Request): Promise<unknown> {
     const link = this.linkTo(request.kind, request.name);
     if (link) return this.submit(link, request);
-    if (this.#refusal && request.caller === undefined) return this.#refuse(request, this.#refusal);
+    const refusal = this.#refusalOf(request);
+    if (refusal) return this.#refuse(request, refusal);
     const end = this.#newKinds.send(request);
     return request.type === "tell" ? this.#ports.refusedTells.following(request, end) : end;
   }
@@ -174,7 +189,8 @@ export class Router {
 
   /** Sends by a link that was found before. */
   submit(link: SenderLink, request: Request): Promise<unknown> {
-    if (this.#refusal && request.caller === undefined) return this.#refuse(request, this.#refusal);
+    const refusal = this.#refusalOf(request);
+    if (refusal) return this.#refuse(request, refusal);
     let outgoing: Outgoing;
     const now = this.#ports.clock.now();
     try {
@@ -249,6 +265,7 @@ export class Router {
   /** Ends every call that has not ended. */
   stop(error: Error): void {
     this.#refusal = error;
+    this.#refusedKinds = undefined;
     for (const stop of this.#stops) stop();
     this.#newKinds.stop(error);
     for (const link of this.#each()) link.close(error);

@@ -6,6 +6,7 @@
  */
 import { UnavailableError } from "../errors.ts";
 import type { Membership } from "../cluster/membership.ts";
+import type { HostedKind } from "../cluster/protocol.ts";
 import type { ReplyKeeper } from "../delivery/reply_keeper.ts";
 import type { Router } from "../delivery/router.ts";
 import type { EventBus } from "../events.ts";
@@ -55,7 +56,7 @@ export async function leaveCluster(
   clock: Clock,
   deadlineMs: number,
 ): Promise<LeaveReport> {
-  const { membership, coordinator, door, events } = parts;
+  const { membership, coordinator, door, events, router } = parts;
   const startedAt = clock.now();
   const tally = { moved: 0, parked: 0, late: 0 };
   const stop = events.listen((event) => {
@@ -65,6 +66,8 @@ export async function leaveCluster(
     tally.late += event.lateActors;
   });
   const until = startedAt + deadlineMs;
+  const refusal = new UnavailableError("Cannot send a message: current node is leaving");
+  router.refuseOutsiders(refusal, untakenKinds(membership));
   await inTime(clock, until, membership.setState("leaving"));
   door?.leave();
   coordinator.leave();
@@ -74,7 +77,7 @@ export async function leaveCluster(
     () => coordinator.hasStopped || isEmpty(coordinator),
   );
   coordinator.hurry();
-  parts.router.refuseOutsiders(new UnavailableError("Cannot send a message: current node is leaving"));
+  router.refuseOutsiders(refusal);
   await waitUntil(clock, until, () => coordinator.hasStopped || (isEmpty(coordinator) && isQuiet(parts)));
   const { shards, late } = coordinator.unfinished;
   await inTime(clock, Math.max(until, clock.now() + GRACE_MS), membership.setState("gone"));
@@ -86,6 +89,17 @@ export async function leaveCluster(
     leftOver: shards,
     durationMs: clock.now() - startedAt,
   };
+}
+
+/** The kinds hosted here that no other node takes over: who calls one of them would wait for nobody. */
+function untakenKinds({ self, view, living }: Membership): ReadonlySet<string> {
+  const takers = living.filter(({ state, weight }) => state === "up" && weight > 0);
+  const isTaken = ({ kind, stateVersion }: HostedKind) =>
+    takers.some(({ kinds }) =>
+      kinds.some((theirs) => theirs.kind === kind && theirs.stateVersion >= stateVersion),
+    );
+  const own = view.get(self.node)?.kinds ?? [];
+  return new Set(own.filter((hosted) => !isTaken(hosted)).map(({ kind }) => kind));
 }
 
 function isEmpty(coordinator: Coordinator): boolean {

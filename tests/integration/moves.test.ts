@@ -155,6 +155,34 @@ describe("a shard with more late actors than its record can name", () => {
 });
 
 describe("the only node leaves", () => {
+  test("and refuses what comes from no actor from the first moment on, and is soon gone", async () => {
+    cluster = new MemoryCluster();
+    const a = await cluster.start("a", { hosts: [hostLedger()] });
+    await cluster.settled("ledger", "a");
+    const alice = a.ref(Ledger, "alice");
+    const admitted = alice.add("one");
+    const leaving = a.leave();
+    const calls = Array.from({ length: 50 }, (_, i) =>
+      cluster.outcome(a.ref(Ledger, `n${i}`).add("late"), 1),
+    );
+    for (const { error } of await Promise.all(calls)) expect(error?.code).toBe("unavailable");
+    expect(await cluster.ends(admitted)).toBe(1);
+    expect(await cluster.ends(leaving, 1_000)).toMatchObject({ leftOver: 0, recovered: 0 });
+    const b = await cluster.start("b", { hosts: [hostLedger()] });
+    expect(await cluster.ends(b.ref(Ledger, "alice").read())).toEqual(["one"]);
+  });
+
+  test("but not what another node takes over, nor kinds of others", async () => {
+    cluster = new MemoryCluster();
+    const a = await cluster.start("a", { hosts: [hostLedger()] });
+    await cluster.settled("ledger", "a");
+    await cluster.start("b", { hosts: [hostLedger()] });
+    await cluster.clock.advance(3_000);
+    const leaving = a.leave();
+    expect(await cluster.ends(a.ref(Ledger, "alice").add("one"))).toBe(1);
+    expect(await cluster.ends(leaving)).toMatchObject({ parked: 0, leftOver: 0 });
+  });
+
   test("and another one restores state, tells and timers from where they were parked", async () => {
     cluster = new MemoryCluster();
     const steered = steering({ run: (actor) => actor.schedule("note", "due", { afterMs: 3_000 }) });
