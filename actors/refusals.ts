@@ -6,6 +6,7 @@
 import {
   BusyError,
   CallCycleError,
+  DecodeError,
   type ErrorData,
   FencedError,
   InvalidStateError,
@@ -63,7 +64,7 @@ export function notStored(kind: string, name: string, refusal: unknown): ErrorDa
   const words = `Cannot store what changed in ${kind}/${name}, and it was undone. ${cause?.message ?? ""}`;
   if (cause instanceof TooLargeError) return toErrorData(new InvalidStateError(words));
   if (cause instanceof PermissionError) return toErrorData(new PermissionError(words));
-  if (!(cause instanceof RecordsRefusedError)) return undefined;
+  if (!(cause instanceof RecordsRefusedError || cause instanceof DecodeError)) return undefined;
   const { causeCode } = cause;
   return toErrorData(new RecordsRefusedError(words, causeCode === undefined ? {} : { causeCode }));
 }

@@ -45,6 +45,27 @@ export async function openSqlite(path: string): Promise<Sqlite> {
   }
 }
 
+/** SQLite's own words. One of the runtimes gives no numbers with what `exec` throws. */
+const NUMBERS: ReadonlyMap<string, number> = new Map([
+  ["access permission denied", 3],
+  ["out of memory", 7],
+  ["attempt to write a readonly database", 8],
+  ["disk I/O error", 10],
+  ["database disk image is malformed", 11],
+  ["database or disk is full", 13],
+  ["unable to open database file", 14],
+  ["string or blob too big", 18],
+  ["file is not a database", 26],
+]);
+
+/** SQLite's number of an error, without what it adds in particular; `undefined` for what is none of SQLite's. */
+export function sqliteCode(error: unknown): number | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { errno, errcode } = error as Error & { errno?: unknown; errcode?: unknown };
+  const code = typeof errcode === "number" ? errcode : errno;
+  return typeof code === "number" && code > 0 ? code & 0xff : NUMBERS.get(error.message);
+}
+
 /** Bun lets a file go only when the last of its statements is ended. */
 class OpenFile implements Sqlite {
   readonly #database: Database;

@@ -6,8 +6,9 @@
  *
  * @module
  */
-import { ActorError, RecordsUnavailableError } from "../errors.ts";
 import type { Sqlite, SqliteStatement } from "../platform/sqlite.ts";
+import { isRefusal } from "../transport/records.ts";
+import { storeError } from "./sqlite_errors.ts";
 import { openStoreFile, type StoreFile } from "./sqlite_file.ts";
 import {
   STORED_BYTES_MAX,
@@ -77,7 +78,8 @@ class FileStore implements SqliteStore {
   readonly #database: Sqlite;
   readonly #load: SqliteStatement;
   readonly #head: SqliteStatement;
-  readonly #put: SqliteStatement;
+  readonly #insert: SqliteStatement;
+  readonly #update: SqliteStatement;
   readonly #delete: SqliteStatement;
   readonly #timed: SqliteStatement;
   readonly #epoch: SqliteStatement;
@@ -94,8 +96,12 @@ class FileStore implements SqliteStore {
     this.bytesMax = bytesMax;
     this.#load = database.prepare(`SELECT revision, nonce, bytes FROM entries ${THIS}`);
     this.#head = database.prepare(`SELECT revision, nonce FROM entries ${THIS}`);
-    this.#put = database.prepare(
-      "INSERT OR REPLACE INTO entries (kind, shard, name, revision, nonce, timers, bytes) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    this.#insert = database.prepare(
+      "INSERT INTO entries (revision, nonce, timers, bytes, kind, shard, name) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    );
+    // in its place: it touches no pages of others, of which one may be damaged
+    this.#update = database.prepare(
+      `UPDATE entries SET revision = ?, nonce = ?, timers = ?, bytes = ? ${THIS}`,
     );
     this.#delete = database.prepare(`DELETE FROM entries ${THIS}`);
     // as bytes: one of the runtimes ends a text at its first NUL
@@ -113,7 +119,7 @@ class FileStore implements SqliteStore {
   }
 
   load(key: StoreKey): Promise<StoreEntry | undefined> {
-    return this.#answer("read", () => {
+    return this.#answerOne("read", () => {
       const row = this.#load.get(key.kind, key.shard, key.name);
       if (!row) return undefined;
       return { ...headOf(row), bytes: Uint8Array.from(row.bytes as Uint8Array) };
@@ -121,17 +127,32 @@ class FileStore implements SqliteStore {
   }
 
   head(key: StoreKey): Promise<StoreHead | undefined> {
-    return this.#answer("read", () => {
+    return this.#answerOne("read", () => {
       const row = this.#head.get(key.kind, key.shard, key.name);
       return row ? headOf(row) : undefined;
     });
   }
 
   commit(writes: readonly StoreWrite[]): readonly Promise<StoreOutcome>[] {
-    const outcomes = this.#answer("write", () =>
-      this.#together(() => writes.map((write) => this.#write(write))),
+    const outcomes = this.#writeAll(writes);
+    return writes.map((write, i) =>
+      outcomes.then(
+        (all) => all[i] as StoreOutcome,
+        (error: unknown) => this.#alone(write, writes.length, error),
+      ),
     );
-    return writes.map((_, i) => outcomes.then((all) => all[i] as StoreOutcome));
+  }
+
+  #writeAll(writes: readonly StoreWrite[]): Promise<StoreOutcome[]> {
+    const work = () => this.#together(() => writes.map((write) => this.#write(write)));
+    return writes.length === 1 ? this.#answerOne("write", work) : this.#answer("write", work);
+  }
+
+  /** One of a group that meets a damaged page must not take the others along. */
+  async #alone(write: StoreWrite, ofGroup: number, error: unknown): Promise<StoreOutcome> {
+    if (ofGroup === 1 || !isRefusal(error)) throw error;
+    const [outcome] = await this.#writeAll([write]);
+    return outcome as StoreOutcome;
   }
 
   #write(write: StoreWrite): StoreOutcome {
@@ -139,7 +160,8 @@ class FileStore implements SqliteStore {
     if (this.#revisionOf(write) !== write.revision) return { ok: false };
     const revision = this.#nextRevision();
     this.#raise.run(kind, shard, epoch);
-    this.#put.run(kind, shard, name, revision, nonce, timers ? 1 : 0, bytes);
+    const put = write.revision === 0 ? this.#insert : this.#update;
+    put.run(revision, nonce, timers ? 1 : 0, bytes, kind, shard, name);
     return { ok: true, revision };
   }
 
@@ -203,16 +225,18 @@ class FileStore implements SqliteStore {
     }
   }
 
-  /** A full or failing disk is a store that gives no answer: whoever waits tries again. */
-  async #answer<T>(what: string, work: () => T | Promise<T>): Promise<T> {
+  /** Of one entry: what is damaged is it, or what it cannot be written without. */
+  #answerOne<T>(what: string, work: () => T): Promise<T> {
+    return this.#answer(what, work, true);
+  }
+
+  async #answer<T>(what: string, work: () => T | Promise<T>, ofEntry = false): Promise<T> {
     try {
       if (this.#closed) throw new Error("it is closed");
       this.#file.check();
       return await work();
     } catch (cause) {
-      if (cause instanceof ActorError) throw cause;
-      const words = cause instanceof Error ? cause.message : String(cause);
-      throw new RecordsUnavailableError(`Cannot ${what} in the store: ${words}`, { cause });
+      throw storeError(what, ofEntry, cause);
     }
   }
 }

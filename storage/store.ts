@@ -60,7 +60,7 @@ export type StoreOutcome = { readonly ok: true; readonly revision: number } | { 
  *   not.
  * - `RecordsRefusedError`, `PermissionError` or `TooLargeError`: the store has said no, and will say it again until
  *   somebody has changed something there. Nothing was applied.
- * - `DecodeError`: the entry is there and cannot be read.
+ * - `DecodeError`: the entry is there and cannot be read, or what it is written into is damaged.
  */
 export interface Store {
   /** Largest entry, in bytes. */

@@ -110,4 +110,38 @@ describe("stored actors in a file", () => {
       floor: 41,
     });
   });
+
+  test("whose page is damaged are set aside with the reason, and the others go on", async () => {
+    const names = Array.from({ length: 60 }, (_, i) => `n${i}`);
+    let node = await start();
+    for (const name of names) await cluster.ends(node.ref(Tally, name).fill(3_000));
+    await kill();
+    spoilLastLeaf(path.join(folder, "actors.db"));
+    node = await start();
+    const codes = new Map<string, number>();
+    for (const name of names) {
+      const { error } = await cluster.outcome(node.ref(Tally, name).read());
+      const code = error?.code ?? "value";
+      codes.set(code, (codes.get(code) ?? 0) + 1);
+    }
+    const damaged = codes.get("invalid-state") ?? 0;
+    expect(damaged).toBeGreaterThan(0);
+    expect([...codes].toSorted()).toEqual([
+      ["invalid-state", damaged],
+      ["value", names.length - damaged],
+    ]);
+    const told = cluster.seen("actor-quarantined");
+    expect(told.length).toBe(damaged);
+    expect(told[0]?.reason).toContain("malformed");
+  });
 });
+
+/** As by a failing disk: the head of the last page that holds entries. */
+function spoilLastLeaf(file: string): void {
+  const [pageBytes, leafOfTable] = [4_096, 0x0d];
+  const pages = fs.readFileSync(file);
+  let at = pages.byteLength - pageBytes;
+  while (at > 0 && pages[at] !== leafOfTable) at -= pageBytes;
+  pages.set([0x77, 0xff, 0xff, 0xff], at);
+  fs.writeFileSync(file, pages);
+}
