@@ -5,7 +5,7 @@
  */
 
 import type { Mail } from "./mail.ts";
-import type { Scales } from "./mailbox.ts";
+import type { Scales, Seeker } from "./mailbox.ts";
 import { Room } from "./room.ts";
 
 /** The bounds; see `Settings` for the defaults. */
@@ -16,16 +16,25 @@ export interface BudgetLimits {
   readonly sleepingBytesMax: number;
   /** Bytes of messages in mailboxes. */
   readonly mailboxBytesMax: number;
+  /** Tells that wait behind one full mailbox. */
+  readonly tellsWaitingMax: number;
+  /** Bytes of those behind all of them. */
+  readonly tellsWaitingBytesMax: number;
   /** Bytes of answers and tells that wait behind the output gates of stored actors. */
   readonly outputBytesMax: number;
 }
 
-/** Bytes of the messages in all mailboxes. */
+/** Bytes of the messages in all mailboxes, and of the tells in the lines behind them. */
 export class MailScales implements Scales<Mail> {
+  readonly lineMax: number;
   readonly #room: Room;
+  readonly #lineRoom: Room;
+  readonly #seekers: Set<Seeker> = new Set();
 
-  constructor(bytesMax: number) {
-    this.#room = new Room(bytesMax);
+  constructor({ mailboxBytesMax, tellsWaitingMax, tellsWaitingBytesMax }: BudgetLimits) {
+    this.lineMax = tellsWaitingMax;
+    this.#room = new Room(mailboxBytesMax);
+    this.#lineRoom = new Room(tellsWaitingBytesMax);
   }
 
   get bytes(): number {
@@ -36,12 +45,45 @@ export class MailScales implements Scales<Mail> {
     return this.#room.isFull;
   }
 
+  get isLineFull(): boolean {
+    return this.#lineRoom.isFull;
+  }
+
+  /** Bytes of tells that wait for room in a mailbox. */
+  get lineBytes(): number {
+    return this.#lineRoom.taken;
+  }
+
   add({ weight }: Mail): void {
     this.#room.take(weight);
   }
 
   remove({ weight }: Mail): void {
     this.#room.give(weight);
+    if (this.#seekers.size > 0 && !this.#room.isFull) this.#tellSeekers();
+  }
+
+  addToLine({ weight }: Mail): void {
+    this.#lineRoom.take(weight);
+  }
+
+  removeFromLine({ weight }: Mail): void {
+    this.#lineRoom.give(weight);
+  }
+
+  seek(seeker: Seeker): void {
+    this.#seekers.add(seeker);
+  }
+
+  forget(seeker: Seeker): void {
+    this.#seekers.delete(seeker);
+  }
+
+  /** In the order in which they asked: whoever finds no room asks again. */
+  #tellSeekers(): void {
+    const seekers = [...this.#seekers];
+    this.#seekers.clear();
+    for (const seeker of seekers) seeker.roomAgain();
   }
 }
 
@@ -100,7 +142,7 @@ export class Budget {
 
   constructor(limits: BudgetLimits) {
     this.#limits = limits;
-    this.mail = new MailScales(limits.mailboxBytesMax);
+    this.mail = new MailScales(limits);
     this.outputs = new OutputScales(limits.outputBytesMax);
   }
 

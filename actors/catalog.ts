@@ -19,6 +19,7 @@ import { reportDeadLetter } from "./reports.ts";
 import { Residents } from "./residents.ts";
 import { bare, type SealedActor } from "./sealed.ts";
 import { type Snapshot, unpackState } from "./snapshot.ts";
+import type { Mailbox } from "./mailbox.ts";
 import { type TimerData, TimerMail } from "./timers.ts";
 import type { Kept, Vault } from "./vault.ts";
 
@@ -95,7 +96,34 @@ export class Catalog implements ActivationHost<Activation> {
     if (active === undefined) return this.#admitElsewhere(name, mail);
     if (mail.chain.length > 0 && mail.chain.includes(active.address))
       return mail.refuse(cycle(active.address, mail.chain));
-    if (!active.offer(mail)) mail.refuse(mailboxFull(name, active.mailbox.size, this.mailScales.bytes));
+    this.#give(active, mail);
+  }
+
+  #give(active: Activation, mail: Mail): void {
+    if (!active.offer(mail) && this.#waits(active.name, active.mailbox, mail)) active.wake();
+  }
+
+  /**
+   * What meets a full mailbox: a tell stands behind it, and its sender waits; anything else is refused. Where no handler
+   * starts any more there will be no room, but a next owner: it is admitted.
+   *
+   * @returns whether it was not refused
+   */
+  #waits(name: string, mailbox: Mailbox<Mail>, mail: Mail): boolean {
+    const mayWait = mail.type === "tell" && !mail.isFrom(`${this.kind}/${name}`);
+    if (!mayWait || !mailbox.wait(mail)) {
+      mail.refuse(mailboxFull(name, mailbox.size, this.mailScales.bytes));
+      return false;
+    }
+    if (!this.serving) mailbox.admitAll();
+    return true;
+  }
+
+  /** Admits what stands behind all mailboxes: no handler starts here any more. */
+  admitWaiting(): void {
+    const { active, awaited } = this.residents;
+    for (const { mailbox } of active.values()) mailbox.admitAll();
+    for (const { mailbox } of awaited.values()) mailbox.admitAll();
   }
 
   /** Whether it would be refused for want of room in the mailbox. */
@@ -111,14 +139,14 @@ export class Catalog implements ActivationHost<Activation> {
     if (awaited && !this.runtime.defects?.has("blank-copy")) {
       const address = `${this.kind}/${name}`;
       if (mail.chain.includes(address)) return mail.refuse(cycle(address, mail.chain));
-      if (!awaited.mailbox.offer(mail))
-        mail.refuse(mailboxFull(name, awaited.mailbox.size, this.mailScales.bytes));
+      if (!awaited.mailbox.offer(mail)) this.#waits(name, awaited.mailbox, mail);
       return;
     }
     if (!this.#host.budget.mayActivate()) return mail.refuse(noRoom());
-    if (this.mailScales.isFull) return mail.refuse(mailboxFull(name, 0, this.mailScales.bytes));
+    const { isFull, isLineFull, bytes } = this.mailScales;
+    if (isFull && (mail.type === "ask" || isLineFull)) return mail.refuse(mailboxFull(name, 0, bytes));
     const started = inCleanContext(() => this.#wakeOrBegin(name)); // whose message it is does not matter to it
-    if (started) started.offer(mail);
+    if (started) this.#give(started, mail);
     else this.#admitElsewhere(name, mail); // what slept could not be read: it is quarantined now
   }
 
@@ -176,13 +204,13 @@ export class Catalog implements ActivationHost<Activation> {
     timers: readonly TimerData[] | undefined,
   ): void {
     const { name } = activation;
-    const waiting = this.#remove(activation);
+    const [waiting, line] = this.#remove(activation);
     if (timers) this.#beginWith(snapshot, { name, why: "restarted", timers, stored: snapshot?.stored });
     else {
       if (snapshot && !this.vault) this.residents.sleep(name, snapshot);
       this.runtime.events.emit({ type: "actor-passivated", kind: this.kind, name });
     }
-    for (const mail of waiting) this.#readmit(name, mail);
+    this.#readmit(name, waiting, line);
     this.onRest(activation);
   }
 
@@ -198,43 +226,48 @@ export class Catalog implements ActivationHost<Activation> {
     this.begin({ ...beginning, state });
   }
 
-  /** What was admitted once is not refused: its sender knows that it is here. */
-  #readmit(name: string, mail: Mail): void {
-    const activation = this.residents.active.get(name) ?? this.#wakeOrBegin(name);
-    if (activation === undefined) return this.admit(name, mail);
-    activation.mailbox.push(mail);
-    activation.wake();
+  /** What was admitted once is not refused: its sender knows that it is here. What stood behind it does so again. */
+  #readmit(name: string, waiting: readonly Mail[], line: readonly Mail[]): void {
+    const again = (mail: Mail, put: (mailbox: Mailbox<Mail>) => void) => {
+      const activation = this.residents.active.get(name) ?? this.#wakeOrBegin(name);
+      if (activation === undefined) return this.admit(name, mail);
+      put(activation.mailbox);
+      activation.wake();
+    };
+    for (const mail of waiting) again(mail, (mailbox) => mailbox.push(mail));
+    for (const mail of line) again(mail, (mailbox) => mailbox.standBehind(mail));
   }
 
   onUnreadable(activation: Activation, error: unknown, raw?: Snapshot): void {
     const timers = activation.timers.pause();
     const snapshot = raw ?? activation.rawSnapshot();
-    const backlog = this.#remove(activation);
+    const [backlog, line] = this.#remove(activation);
     activation.end();
     this.quarantine({ ...bare(activation.name, "quarantined"), snapshot, timers, backlog }, error);
+    for (const mail of line) this.admit(activation.name, mail);
     this.onRest(activation);
   }
 
   onRefused(activation: Activation): void {
     const { name, timers, outputs } = activation;
     const timed = timers.size > 0 || outputs.mark?.timers;
-    const waiting = this.#remove(activation);
+    const [waiting, line] = this.#remove(activation);
     activation.end("failed");
     this.runtime.events.emit({ type: "commit-refused", kind: this.kind, name });
     if (timed) this.ensure(name); // what is stored may have timers that must go on
-    for (const mail of waiting) this.#readmit(name, mail);
+    this.#readmit(name, waiting, line);
     this.onRest(activation);
   }
 
   onDenied(activation: Activation, kept: Kept | undefined): void {
     const { name, timers, outputs } = activation;
     const timed = kept ? kept.timers.length > 0 : timers.size > 0 || outputs.mark?.timers;
-    const waiting = this.#remove(activation);
+    const [waiting, line] = this.#remove(activation);
     activation.end("failed");
     const isOnlyHere = kept?.state !== undefined && kept.mark === undefined;
     if (kept && (timed || isOnlyHere)) this.#restFrom(activation, kept);
     else if (timed) this.ensure(name);
-    for (const mail of waiting) this.#readmit(name, mail);
+    this.#readmit(name, waiting, line);
     this.onRest(activation);
   }
 
@@ -257,9 +290,10 @@ export class Catalog implements ActivationHost<Activation> {
   onNotLoaded(activation: Activation, error: ErrorData, again: boolean): void {
     const { name, mailbox } = activation;
     this.runtime.events.emit({ type: "load-failed", kind: this.kind, name, error, again });
-    const waiting = again ? mailbox.clear() : this.#remove(activation);
+    const [waiting, line] = again ? [mailbox.clear(), mailbox.clearLine()] : this.#remove(activation);
     if (!again) activation.end();
     for (const mail of waiting) this.#giveUp(name, mail, error);
+    for (const mail of line) mail.refuse(error);
     this.onRest(activation);
   }
 
@@ -272,11 +306,12 @@ export class Catalog implements ActivationHost<Activation> {
       return this.onUnreadable(activation, unfit);
     }
     const timers = activation.timers.pause().map(notAtOnce);
-    const waiting = this.#remove(activation);
+    const [waiting, line] = this.#remove(activation);
     activation.end();
     if (timers.length > 0) this.#rest(activation, kept, timers);
     else if (kept && !this.vault) this.residents.sleep(name, kept);
     for (const mail of waiting) this.#deadLetter(name, mail, error);
+    for (const mail of line) mail.refuse(error);
     this.onRest(activation);
   }
 
@@ -285,9 +320,11 @@ export class Catalog implements ActivationHost<Activation> {
     this.#beginWith(kept, { name, why: kept ? "woken" : why, timers, dormant: true, stored: outputs.mark });
   }
 
-  #remove(activation: Activation): Mail[] {
+  /** @returns what was in the mailbox, and what stood behind it */
+  #remove(activation: Activation): [Mail[], Mail[]] {
     this.residents.remove(activation);
-    return activation.mailbox.clear().filter((mail) => !(mail instanceof TimerMail));
+    const { mailbox } = activation;
+    return [mailbox.clear().filter((mail) => !(mail instanceof TimerMail)), mailbox.clearLine()];
   }
 
   // ---- idle sleep
@@ -318,12 +355,14 @@ export class Catalog implements ActivationHost<Activation> {
   drop(error: ErrorData, wasSealed: boolean): void {
     const giveUp = (name: string, mail: Mail) => this.#giveUp(name, mail, error, wasSealed);
     for (const activation of this.residents.active.values()) {
-      const waiting = activation.mailbox.clear();
+      const [waiting, line] = [activation.mailbox.clear(), activation.mailbox.clearLine()];
       activation.end("failed");
       for (const mail of waiting) giveUp(activation.name, mail);
+      for (const mail of line) mail.refuse(error);
     }
     for (const [name, { mailbox }] of this.residents.awaited) {
       for (const mail of mailbox.clear()) giveUp(name, mail);
+      for (const mail of mailbox.clearLine()) mail.refuse(error);
     }
     this.residents.clear();
   }

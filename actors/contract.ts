@@ -83,7 +83,7 @@ export interface ContractOptions<S extends Schema, M extends Messages> {
    * `onError` can only be "keep".
    */
   readonly stateCheck?: "handler" | "seal";
-  /** Messages that may wait for one actor; more are refused as `busy`. Default 1,024. */
+  /** Messages that may wait for one actor; more asks are refused as `busy`, and more tells wait for room. Default 1,024. */
   readonly mailboxMax?: number;
   /** Milliseconds without a message after which an actor is passivated. Default 600,000; `Infinity` for never. */
   readonly idleMs?: number;

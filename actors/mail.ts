@@ -4,9 +4,10 @@
  * @module
  */
 import type { ErrorData } from "../errors.ts";
+import type { Patient } from "./mailbox.ts";
 
 /** A message on its way through a mailbox. It ends exactly once: by `refuse`, `succeed` or `fail`. */
-export interface Mail {
+export interface Mail extends Patient {
   readonly type: "ask" | "tell";
   readonly message: string;
   /** Addresses (`kind/name`) of the actors that wait for the end of this message, the first caller first. */
@@ -19,6 +20,8 @@ export interface Mail {
   readonly checkedBy?: unknown;
   /** What came out of that validation. */
   readonly checked?: unknown;
+  /** Whether who sends it is that actor, or one that it waits for: it makes no room before this is admitted. Nobody else can tell. */
+  isFrom(address: string): boolean;
   /** The argument, decoded but not validated. @throws {DecodeError} */
   argument(): unknown;
   /** It was not admitted and will not be handled: also the sender of a tell hears it. */

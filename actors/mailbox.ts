@@ -1,34 +1,80 @@
-/** Weighs what lies in all mailboxes of a node together. */
+/**
+ * What waits in front of one activation: its mailbox, and behind a full one the line of those that are not admitted yet.
+ *
+ * ```
+ *   wait ──► line ──room──► mailbox ──take──► handled
+ *              └──leave──► refused, by whoever made it wait
+ * ```
+ *
+ * @module
+ */
+
+/** Weighs what lies in all mailboxes of a node together, and in the lines behind them. */
 export interface Scales<T> {
   readonly isFull: boolean;
+  /** How many may stand in one line. */
+  readonly lineMax: number;
+  /** Whether nothing more may stand in any. */
+  readonly isLineFull: boolean;
   add(item: T): void;
   remove(item: T): void;
+  addToLine(item: T): void;
+  removeFromLine(item: T): void;
+  /** Calls back, once, when it is not full any more. */
+  seek(seeker: Seeker): void;
+  forget(seeker: Seeker): void;
+}
+
+/** Who waits until all mailboxes hold less. */
+export interface Seeker {
+  roomAgain(): void;
+}
+
+/** Where somebody stands. */
+export interface Place<T> {
+  /** Takes it out: it will not be admitted. */
+  leave(item: T): void;
+}
+
+/** Something that may stand in the line. */
+export interface Patient {
+  /** It stands there from now on. */
+  waits(place: Place<this>): void;
+  /** It has left the line for the mailbox. */
+  admitted(): void;
 }
 
 /**
- * A bounded first-in, first-out queue in front of one activation.
+ * A bounded first-in, first-out queue in front of one activation, with a line behind it.
  *
  * Unit: `capacity` counts messages. What came with a move is exempt from it: it was admitted once already.
  * Growth: a ring that doubles, so that an idle actor costs an empty array.
  */
-export class Mailbox<T> {
+export class Mailbox<T> implements Seeker, Place<T> {
   readonly #capacity: number;
   readonly #scales: Scales<T> | undefined;
   #ring: (T | undefined)[] = [];
   #head = 0;
   #size = 0;
+  /** In their order; `undefined` as long as nothing waits there. */
+  #line: Set<T & Patient> | undefined;
 
   constructor(capacity: number, scales?: Scales<T>) {
     this.#capacity = capacity;
     this.#scales = scales;
   }
 
+  /** How many wait, in the mailbox and in the line. */
   get size(): number {
-    return this.#size;
+    return this.#size + (this.#line?.size ?? 0);
   }
 
   /** Whether `capacity` messages wait, or all mailboxes of the node hold too many bytes. */
   get isFull(): boolean {
+    return this.#line !== undefined || this.#hasNoRoom;
+  }
+
+  get #hasNoRoom(): boolean {
     return this.#size >= this.#capacity || (this.#scales?.isFull ?? false);
   }
 
@@ -49,26 +95,34 @@ export class Mailbox<T> {
 
   /** The oldest message, removed; `undefined` when none waits. */
   take(): T | undefined {
-    if (this.#size === 0) return undefined;
+    if (this.#size === 0) {
+      if (this.#line === undefined) return undefined;
+      this.#admitFirst(this.#line); // all others hold too much: what is about to be handled need not wait for them
+    }
     const item = this.#ring[this.#head];
     this.#ring[this.#head] = undefined;
     this.#head = (this.#head + 1) & (this.#ring.length - 1);
     this.#size--;
     if (item !== undefined) this.#scales?.remove(item);
+    if (this.#line !== undefined) this.roomAgain();
     return item;
   }
 
   /** What waits, oldest first, left in place. */
   rest(): T[] {
+    return [...this.#inRing(), ...(this.#line ?? [])];
+  }
+
+  #inRing(): T[] {
     return Array.from(
       { length: this.#size },
       (_, i) => this.#ring[(this.#head + i) & (this.#ring.length - 1)] as T,
     );
   }
 
-  /** What waits, oldest first, removed. */
+  /** What is in the mailbox, oldest first, removed. */
   clear(): T[] {
-    const rest = this.rest();
+    const rest = this.#inRing();
     if (this.#scales) for (const item of rest) this.#scales.remove(item);
     this.#ring = [];
     this.#head = 0;
@@ -77,9 +131,66 @@ export class Mailbox<T> {
   }
 
   #grow(): void {
-    const rest = this.rest();
+    const rest = this.#inRing();
     rest.length = Math.max(4, this.#ring.length * 2);
     this.#ring = rest;
     this.#head = 0;
+  }
+
+  // ---- the line
+
+  /** Puts it at the end of the line, if that may be longer. @returns whether it may */
+  wait(item: T & Patient): boolean {
+    const scales = this.#scales;
+    if (scales === undefined || (this.#line?.size ?? 0) >= scales.lineMax || scales.isLineFull) return false;
+    this.standBehind(item);
+    return true;
+  }
+
+  /** Puts it at the end of the line, however long that is: it stood in another one. */
+  standBehind(item: T & Patient): void {
+    this.#line ??= new Set();
+    this.#line.add(item);
+    this.#scales?.addToLine(item);
+    item.waits(this);
+    this.roomAgain();
+  }
+
+  leave(item: T): void {
+    if (!this.#line?.delete(item as T & Patient)) return;
+    this.#scales?.removeFromLine(item);
+    if (this.#line.size === 0) this.#dissolve();
+  }
+
+  /** Admits as many of the line as there is room for. */
+  roomAgain(): void {
+    while (this.#line !== undefined && !this.#hasNoRoom) this.#admitFirst(this.#line);
+    if (this.#line !== undefined && this.#size < this.#capacity) this.#scales?.seek(this);
+  }
+
+  /** Admits all of the line, whatever the capacity is. */
+  admitAll(): void {
+    while (this.#line !== undefined) this.#admitFirst(this.#line);
+  }
+
+  /** Who stands in the line, first to last, taken out and not admitted. */
+  clearLine(): (T & Patient)[] {
+    const line = [...(this.#line ?? [])];
+    for (const item of line) this.leave(item);
+    return line;
+  }
+
+  /** It is in the mailbox before anybody hears of it: who does may look. */
+  #admitFirst(line: ReadonlySet<T & Patient>): void {
+    for (const first of line) {
+      this.leave(first);
+      this.push(first);
+      return first.admitted();
+    }
+  }
+
+  #dissolve(): void {
+    this.#line = undefined;
+    this.#scales?.forget(this);
   }
 }

@@ -190,6 +190,7 @@ export class Relocation {
     if (awaited === undefined) return this.#arriveUnlisted(staged);
     this.#residents.awaited.delete(name);
     // its own timers, not those that came ahead: the running handler may have stopped some
+    awaited.mailbox.admitAll();
     const waited = awaited.mailbox.clear();
     if (this.#catalog.runtime.defects?.has("late-mail-reversed")) waited.reverse();
     const backlog = [...staged.sealed.backlog, ...waited];
@@ -214,6 +215,7 @@ export class Relocation {
     if (!vault) runtime.events.emit({ type: "actor-recovered", kind, name, reason });
     // its timers were as much of its memory as its state, or are stored with it
     const activation = this.#catalog.begin({ name, why: "recovered", fence: true, due: true });
+    awaited.mailbox.admitAll();
     for (const mail of awaited.mailbox.clear()) activation.mailbox.push(mail);
     activation.wake();
   }

@@ -191,6 +191,12 @@ export class TimerMail implements Mail {
     return this.#codec.decode(this.timer.argument);
   }
 
+  isFrom(): boolean {
+    return true;
+  }
+
+  waits(): void {}
+  admitted(): void {}
   refuse(): void {}
   succeed(): void {}
   fail(): void {}

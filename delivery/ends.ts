@@ -42,6 +42,12 @@ function neverSent({ kind, name, message }: Unanswered, shard: string): Deadline
   return new DeadlineError(`Cannot deliver "${message}" to ${kind}/${name} in time: current ${shard}`);
 }
 
+/** Its actor's mailbox has been full all the time. */
+export function noRoomInTime({ kind, name, message }: Unanswered): DeadlineError {
+  const words = `Cannot deliver "${message}" to ${kind}/${name} in time`;
+  return new DeadlineError(`${words}: current mailbox has no room`);
+}
+
 /** Nobody waits any more for the handler that sends it. */
 export function callerIsLate({ kind, name, message }: Unanswered): DeadlineError {
   const words = `Cannot send "${message}" to ${kind}/${name}`;
@@ -54,14 +60,19 @@ export function kindNotKnown({ kind, name, message }: Unanswered): DeadlineError
   return new DeadlineError(`${words}: current kind "${kind}" is not known, and the records do not answer`);
 }
 
+/** How far a message came. */
+interface Standing {
+  readonly maybeAdmitted: boolean;
+  readonly acked: boolean;
+  /** Its owner has it, and its actor's mailbox has no room. */
+  readonly waitsForRoom: boolean;
+}
+
 /** Its deadline passed: what is true depends on how far it came. */
-export function pastDeadline(
-  about: Unanswered & { readonly maybeAdmitted: boolean; readonly acked: boolean },
-  shard: number,
-  isOwned: boolean,
-): Error {
+export function pastDeadline(about: Unanswered & Standing, shard: number, isOwned: boolean): Error {
   const owner = isOwned ? "is owned, and it could not be sent" : "has no known owner";
-  const { maybeAdmitted, acked } = about;
+  const { maybeAdmitted, acked, waitsForRoom } = about;
+  if (waitsForRoom) return maybeAdmitted ? outcomeUnknown(about, "waiting for room") : noRoomInTime(about);
   if (!maybeAdmitted) return neverSent(about, `shard ${shard} ${owner}`);
   return outcomeUnknown(about, acked ? "admitted, without an answer" : "sent, without an acknowledgement");
 }

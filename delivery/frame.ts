@@ -40,6 +40,7 @@ const TYPES = {
   moved: 9,
   mark: 10,
   seen: 11,
+  waits: 12,
 } as const;
 const URGENT = 0x40;
 const OVERSIZE = 0x20;
@@ -95,6 +96,11 @@ function writeNumbers(writer: ByteWriter, item: Numbers): void {
     case "ack":
       writer.varint(item.epoch);
       return writer.varint(item.upTo);
+    case "waits":
+      writer.varint(item.epoch);
+      writer.varint(item.seqs.length);
+      for (const seq of item.seqs) writer.varint(seq);
+      return;
     case "got":
       writer.varint(item.seqs.length);
       for (const seq of item.seqs) writer.varint(seq);
@@ -173,6 +179,16 @@ function readItem(reader: ByteReader): Item {
       };
     case TYPES.ack:
       return { item: "ack", kind, shard, epoch: reader.varint(), upTo: reader.varint() };
+    case TYPES.waits: {
+      const epoch = reader.varint();
+      return {
+        item: "waits",
+        kind,
+        shard,
+        epoch,
+        seqs: readList(reader, reader.left, () => reader.varint()),
+      };
+    }
     case TYPES.got:
       return { item: "got", kind, shard, seqs: readList(reader, reader.left, () => reader.varint()) };
     case TYPES.gap:

@@ -104,6 +104,8 @@ export class Inbound {
         return this.#reply(peer, item);
       case "ack":
         return this.#linkOf(peer, item)?.onAck(item.epoch, item.upTo);
+      case "waits":
+        return this.#linkOf(peer, item)?.onWaits(item.epoch, item.seqs);
       case "gap":
         return this.#linkOf(peer, item)?.onGap(peer, item.epoch, item.from, item.to);
       case "moved":

@@ -41,7 +41,7 @@ export interface Envelope extends ShardRef {
   readonly copy: number;
   /** The lowest number that the sender still keeps. */
   readonly first: number;
-  /** Milliseconds until the answer is worthless; 0 for never. */
+  /** Milliseconds until the answer is worthless; of a tell, until it must be admitted. 0 for never. */
   readonly remainingMs: number;
   /** The sender waits for nothing but this acknowledgement. */
   readonly urgent: boolean;
@@ -57,7 +57,7 @@ export interface Envelope extends ShardRef {
   readonly oversize?: Oversize | undefined;
 }
 
-/** The end of an ask, or the refusal of a tell. */
+/** The end of an ask, the refusal of a tell, or the admission of one that had to wait. */
 export interface Reply extends ShardRef {
   readonly item: "reply";
   readonly epoch: number;
@@ -67,11 +67,21 @@ export interface Reply extends ShardRef {
   readonly body: Uint8Array;
 }
 
-/** Everything up to `upTo` was admitted or refused. */
+/** Everything up to `upTo` was admitted or refused, but for what `waits` says. */
 export interface Ack extends ShardRef {
   readonly item: "ack";
   readonly epoch: number;
   readonly upTo: number;
+}
+
+/**
+ * These tells are here, and wait for room in a mailbox. It travels with the acknowledgement that covers them, which says no
+ * more of them than that they need not be sent again; how each ends, a reply says.
+ */
+export interface Waits extends ShardRef {
+  readonly item: "waits";
+  readonly epoch: number;
+  readonly seqs: readonly number[];
 }
 
 /** These replies arrived and need not be kept. */
@@ -103,4 +113,4 @@ export interface Mark {
 }
 
 /** Any item. */
-export type Item = Envelope | Reply | Ack | Got | Gap | Moved | Mark;
+export type Item = Envelope | Reply | Ack | Waits | Got | Gap | Moved | Mark;

@@ -29,10 +29,11 @@ export class Line implements Iterable<Outgoing> {
 
   /** Whether a bound is reached, as an error; if not, an ask is counted as pending. */
   refusal(outgoing: Outgoing): Error | undefined {
-    const { pending, areFull } = this.#rooms;
+    const { pending, unadmitted, areFull } = this.#rooms;
     if (this.size >= this.#max) return tooManyWaiting(outgoing, this.size);
     if (areFull) return nodeIsBusy(outgoing, "messages waiting");
-    if (outgoing.type === "tell") return undefined;
+    if (outgoing.type === "tell")
+      return unadmitted.isFull ? nodeIsBusy(outgoing, "tells waiting") : undefined;
     if (pending.isFull) return nodeIsBusy(outgoing, "calls pending");
     pending.take(1);
     outgoing.counted = true;

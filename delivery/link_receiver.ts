@@ -27,6 +27,10 @@ export class LinkReceiver implements AckSource {
   readonly #ports: ReceiverPorts;
   readonly #shard: ReceiverShard;
   readonly #held = new Map<number, Envelope>();
+  /** Tells that were admitted as far as the link is concerned, and wait for room; perhaps some that do no more. */
+  #waiting: RemoteMail[] = [];
+  /** The lowest number that the sender keeps: what is below it was acknowledged. */
+  #first = 0;
   #owed = 0;
   #gapAskedAt = -Infinity;
 
@@ -41,6 +45,7 @@ export class LinkReceiver implements AckSource {
   receive(envelope: Envelope): void {
     const blind = this.#ports.defects?.has("starts-at-one");
     const { defects } = this.#ports;
+    if (envelope.first > this.#first) this.#first = envelope.first;
     if (envelope.first > this.expected && !blind) this.#skipTo(envelope.first);
     if (envelope.seq > this.expected && defects?.has("gaps-skipped")) this.#skipTo(envelope.seq);
     if (envelope.seq > this.expected) return this.#hold(envelope);
@@ -78,13 +83,24 @@ export class LinkReceiver implements AckSource {
     const { kind, shard, epoch } = this.#shard;
     const last = this.expected - 1;
     const refusals = this.#ports.keeper.refusals(this.peer, kind, shard, last);
-    if (refusals.length === 0) return numbers({ item: "ack", kind, shard, epoch, upTo: last });
+    if (refusals.length === 0 && this.#waiting.length === 0)
+      return numbers({ item: "ack", kind, shard, epoch, upTo: last }); // nearly always
     refusals.sort((a, b) => a.reply.seq - b.reply.seq);
     const next = refusals[REFUSALS_PER_ACK];
-    const ack = numbers({ item: "ack", kind, shard, epoch, upTo: next ? next.reply.seq - 1 : last });
-    // one item, so that no frame holds the acknowledgement of a refused tell without its refusal
-    const all = [...refusals.slice(0, REFUSALS_PER_ACK), ack];
+    const upTo = next ? next.reply.seq - 1 : last;
+    const seqs = this.#waitingUpTo(upTo);
+    const waits = seqs.length > 0 ? [numbers({ item: "waits", kind, shard, epoch, seqs })] : [];
+    const ack = numbers({ item: "ack", kind, shard, epoch, upTo });
+    // one item, so that no frame holds the acknowledgement of a tell without what it must not be taken for
+    const all = [...refusals.slice(0, REFUSALS_PER_ACK), ...waits, ack];
     return { write: (writer) => all.forEach((item) => void item.write(writer)) };
+  }
+
+  /** Of these the sender does not know it: with their acknowledgement it was told. */
+  #waitingUpTo(upTo: number): number[] {
+    this.#waiting = this.#waiting.filter(({ waitsForRoom, seq }) => waitsForRoom && seq >= this.#first);
+    if (this.#ports.defects?.has("waiting-not-told")) return [];
+    return this.#waiting.map(({ seq }) => seq).filter((seq) => seq <= upTo);
   }
 
   /** What the sender gave up leaves no gap; what is only missing is still asked for. */
@@ -116,6 +132,7 @@ export class LinkReceiver implements AckSource {
     if (oversize) mail.refuse(toErrorData(tooLarge("send", message, oversize.bytes, oversize.bytesMax)));
     else if (type === "ask" && this.#hasTooManyReplies) mail.refuse(tooManyReplies());
     else this.#shard.admit(name, mail);
+    if (mail.waitsForRoom) this.#waiting.push(mail);
   }
 
   /** Replies are never dropped before they are confirmed: so no more may come to be. */

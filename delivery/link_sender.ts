@@ -124,7 +124,16 @@ export class SenderLink implements Starved {
     const known = outgoing.acked || outgoing.ended;
     outgoing.acknowledge();
     shard.admitLocal(outgoing.seq, known ? undefined : outgoing);
-    if (outgoing.type === "tell") outgoing.end(undefined);
+    if (outgoing.type === "tell") this.#taken(outgoing);
+  }
+
+  /** The owner has a tell: that is its end, unless there is no room yet. */
+  #taken(outgoing: Outgoing): void {
+    if (!outgoing.waitsForRoom) return outgoing.end(undefined);
+    if (outgoing.ended || this.#pending.has(outgoing.seq)) return;
+    this.#pending.set(outgoing.seq, outgoing);
+    outgoing.keeper = this;
+    this.#ports.rooms.unadmitted.take(1);
   }
 
   /** The next of the window to be sent on this route, or the next that waits. */
@@ -145,9 +154,9 @@ export class SenderLink implements Starved {
     outgoing.keeper = this;
   }
 
-  /** An ask has ended: nothing needs to be kept for it. */
+  /** An ask has ended, or a tell that waited for room: nothing needs to be kept for it. */
   ended(outgoing: Outgoing): void {
-    this.#pending.delete(outgoing.seq);
+    if (this.#pending.delete(outgoing.seq) && outgoing.type === "tell") this.#ports.rooms.unadmitted.give(1);
   }
 
   #transmit(outgoing: Outgoing, peer: Peer, now: number): void {
@@ -176,9 +185,18 @@ export class SenderLink implements Starved {
       progress++;
       if (outgoing.copies === 1) this.#pace.measured(now - outgoing.sentAt);
       outgoing.acknowledge();
-      if (outgoing.type === "tell") outgoing.end(undefined);
+      if (outgoing.type === "tell") this.#taken(outgoing);
     }
     if (progress > 0) this.#progressed(now);
+  }
+
+  /** With the acknowledgement that follows these are not admitted yet. */
+  onWaits(epoch: number, seqs: readonly number[]): void {
+    if (epoch < this.#floor) return;
+    for (const seq of seqs) {
+      const outgoing = this.#window.at(seq);
+      if (outgoing && outgoing.type === "tell" && !outgoing.acked) outgoing.waitsThere = true;
+    }
   }
 
   /** What has that number, while an end of it would change anything. */
@@ -186,7 +204,7 @@ export class SenderLink implements Starved {
     return this.#pending.get(seq) ?? this.#window.at(seq);
   }
 
-  /** The end of an ask, or the refusal of a tell. The caller's own checks of peer and frame are done. */
+  /** The end of an ask, or of a tell that is refused or has waited for room. The caller's own checks of peer and frame are done. */
   onReply(epoch: number, seq: number, end: (outgoing: Outgoing) => void): void {
     const outgoing = this.awaiting(seq);
     if (outgoing === undefined) return;
@@ -253,10 +271,11 @@ export class SenderLink implements Starved {
     for (const { callDeadlineAt } of [...this.#waiting, ...this.#sent()]) this.#ports.wakeBy(callDeadlineAt);
   }
 
-  /** What was sent and has not ended: asks wherever they are, and tells of the window. */
+  /** What was sent and has not ended: asks and waiting tells wherever they are, and other tells of the window. */
   *#sent(): Iterable<Outgoing> {
     yield* this.#pending.values();
-    for (const outgoing of this.#window) if (outgoing.type === "tell" && !outgoing.ended) yield outgoing;
+    for (const outgoing of this.#window)
+      if (outgoing.type === "tell" && !outgoing.ended && !this.#pending.has(outgoing.seq)) yield outgoing;
   }
 
   /** The caller does not want to wait any longer. */
@@ -315,7 +334,7 @@ export class SenderLink implements Starved {
 
   /** The same message under a new number; its old place becomes a `skip`. */
   #renew(outgoing: Outgoing): Outgoing {
-    this.#pending.delete(outgoing.seq);
+    this.ended(outgoing);
     this.#window.replace(outgoing, outgoing.renew());
     return outgoing;
   }

@@ -6,6 +6,7 @@
 import { type ErrorData, fromErrorData, InvalidResultError, wordsOf } from "../errors.ts";
 import type { Caller } from "../actors/activation_host.ts";
 import type { AskMessage, TellMessage } from "../actors/contract.ts";
+import type { Place } from "../actors/mailbox.ts";
 import type { CallOptions } from "../actors/ref.ts";
 import { type RefusedTells, Told, type ToldOf } from "../actors/told.ts";
 import type { NodeId } from "../cluster/protocol.ts";
@@ -15,7 +16,7 @@ import type { PackableMail, PackedMail } from "./remote_mail.ts";
 import type { Peer } from "./peer.ts";
 import type { Exit } from "./exit.ts";
 import type { SendingRooms } from "./sender_ports.ts";
-import { type TimeOrigin, timeLeft } from "./time_left.ts";
+import { admitBy, type TimeOrigin, timeLeft } from "./time_left.ts";
 import { excess, type Scale } from "../transport/weight.ts";
 
 /** One message that somebody wants sent. */
@@ -59,6 +60,10 @@ export class Outgoing implements PackableMail, ToldOf {
   #bytes: Uint8Array | undefined;
   #resolve: ((value: unknown) => void) | undefined;
   #reject: ((error: unknown) => void) | undefined;
+  /** A peer has said that it has the tell, and no room for it yet. */
+  waitsThere = false;
+  /** Where it stands behind the mailbox of an actor here. */
+  #place: Place<Outgoing> | undefined;
   /** Its promise, if it is a tell that has not ended when that is asked for. */
   #told: Told | undefined;
   /** How it ended before its promise was asked for. */
@@ -137,9 +142,19 @@ export class Outgoing implements PackableMail, ToldOf {
     return this.type === "ask" ? this.callDeadlineAt : Infinity;
   }
 
+  /** What its owner is to keep to: the end of an ask, or of the waiting of a tell. */
+  ownersDeadlineAt(now: number): number {
+    return this.type === "ask" ? this.callDeadlineAt : admitBy(this.callDeadlineAt, now);
+  }
+
   /** Whether an owner may have admitted it, a lost one included. */
   get maybeAdmitted(): boolean {
-    return this.#resent || this.#mayBeThere;
+    return this.#resent || (this.#mayBeThere && this.#place === undefined);
+  }
+
+  /** A tell that its owner has, and for which there is no room yet in its actor's mailbox. */
+  get waitsForRoom(): boolean {
+    return this.waitsThere || this.#place !== undefined;
   }
 
   /** Whether an owner since the last loss may have admitted it. */
@@ -242,6 +257,8 @@ export class Outgoing implements PackableMail, ToldOf {
     this.#newestEpoch = 0;
     this.acked = false;
     this.keeper = undefined;
+    this.waitsThere = false;
+    this.#place = undefined;
     return place;
   }
 
@@ -262,6 +279,7 @@ export class Outgoing implements PackableMail, ToldOf {
   #finish(): boolean {
     if (this.ended) return false;
     this.ended = true;
+    this.#place?.leave(this);
     if (this.counted) this.#ports.rooms.pending.give(1);
     this.keeper?.ended(this);
     this.whenEnded?.();
@@ -274,6 +292,21 @@ export class Outgoing implements PackableMail, ToldOf {
 
   argument(): unknown {
     return this.#value;
+  }
+
+  isFrom(address: string): boolean {
+    return this.#caller?.chain.includes(address) ?? false;
+  }
+
+  waits(place: Place<Outgoing>): void {
+    this.#place = place;
+  }
+
+  admitted(): void {
+    this.#place = undefined;
+    const { exit } = this.#ports;
+    if (exit.isOpen) this.end(undefined);
+    else exit.hold(() => this.end(undefined));
   }
 
   refuse(error: ErrorData): void {

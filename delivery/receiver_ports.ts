@@ -11,6 +11,7 @@ import type { Scale } from "../transport/weight.ts";
 import type { Outbox } from "./outbox.ts";
 import type { ReplyKeeper } from "./reply_keeper.ts";
 import type { DeliverySettings } from "./settings.ts";
+import type { WaitingMail } from "./waiting_mail.ts";
 
 /** What the receiving end of every link works with. */
 export interface ReceiverPorts {
@@ -19,6 +20,7 @@ export interface ReceiverPorts {
   readonly outbox: Outbox;
   readonly keeper: ReplyKeeper;
   readonly settings: DeliverySettings;
+  readonly waitingMail: WaitingMail;
   /** Bytes that may be held on the node for gaps before them. */
   readonly gaps: Room;
   /** How large the body of a reply may be. */

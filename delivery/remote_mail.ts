@@ -5,7 +5,9 @@
  */
 import { type ErrorData, InvalidResultError, TooLargeError, toErrorData, wordsOf } from "../errors.ts";
 import type { Mail } from "../actors/mail.ts";
+import type { Place } from "../actors/mailbox.ts";
 import type { NodeId } from "../cluster/protocol.ts";
+import { noRoomInTime } from "./ends.ts";
 import type { Peer } from "./peer.ts";
 import type { ReceiverPorts, ReceiverShard } from "./receiver_ports.ts";
 import { KeptReply } from "./reply_keeper.ts";
@@ -40,20 +42,25 @@ export class RemoteMail implements PackableMail {
   readonly #ports: ReceiverPorts;
   readonly #shard: ReceiverShard;
   readonly #peer: Peer;
-  readonly #seq: number;
+  readonly seq: number;
+  /** Of a tell: how long it may wait for room. */
+  readonly admitBy: number;
+  #place: Place<RemoteMail> | undefined;
   readonly #argument: Uint8Array;
 
   constructor(ports: ReceiverPorts, shard: ReceiverShard, peer: Peer, mail: Omit<PackedMail, "from">) {
     this.#ports = ports;
     this.#shard = shard;
     this.#peer = peer;
-    this.#seq = mail.seq;
+    this.seq = mail.seq;
     this.#argument = mail.argument;
     this.type = mail.type;
     this.name = mail.name;
     this.message = mail.message;
     this.chain = mail.chain;
-    this.deadlineAt = deadlineOf(mail.remainingMs, ports);
+    // a tell, once admitted, is handled however late
+    this.admitBy = deadlineOf(mail.remainingMs, ports);
+    this.deadlineAt = mail.type === "ask" ? this.admitBy : Infinity;
   }
 
   get weight(): number {
@@ -62,6 +69,38 @@ export class RemoteMail implements PackableMail {
 
   argument(): unknown {
     return this.#ports.codec.decode(this.#argument);
+  }
+
+  /** Of a sender on another node it is not known here. */
+  isFrom(): boolean {
+    return false;
+  }
+
+  /** Whether there is no room for it yet in its actor's mailbox. */
+  get waitsForRoom(): boolean {
+    return this.#place !== undefined;
+  }
+
+  waits(place: Place<RemoteMail>): void {
+    this.#place = place;
+    this.#ports.waitingMail.add(this);
+  }
+
+  /** Its sender has been told that it waits, and is told that it does no more: with a reply, kept as every other. */
+  admitted(): void {
+    this.#forgetPlace();
+    this.#reply(true, this.#ports.codec.encode(undefined));
+  }
+
+  /** Its time is over, and there has been no room: it was certainly not handled. */
+  expire(): void {
+    const { kind } = this.#shard;
+    this.refuse(toErrorData(noRoomInTime({ kind, name: this.name, message: this.message })));
+  }
+
+  #forgetPlace(): void {
+    this.#place = undefined;
+    this.#ports.waitingMail.delete(this);
   }
 
   succeed(value: unknown): void {
@@ -83,6 +122,8 @@ export class RemoteMail implements PackableMail {
 
   /** A refusal is kept like a reply, also a tell's: a copy of the envelope must not be admitted after it. */
   refuse(error: ErrorData): void {
+    this.#place?.leave(this);
+    if (this.#place) this.#forgetPlace();
     if (this.#ports.defects?.has("busy-not-kept") && this.type === "tell") return;
     this.#reply(false, this.#ports.codec.encode(error));
   }
@@ -93,9 +134,9 @@ export class RemoteMail implements PackableMail {
 
   #reply(ok: boolean, body: Uint8Array): void {
     const { kind, shard, epoch } = this.#shard;
-    const reply = { kind, shard, epoch, seq: this.#seq, ok, body };
+    const reply = { kind, shard, epoch, seq: this.seq, ok, body };
     const { keeper, codec } = this.#ports;
-    keeper.keep(new KeptReply(codec, this.#peer, reply, this.type === "tell"));
+    keeper.keep(new KeptReply(codec, this.#peer, reply, this.type === "tell" && !ok));
   }
 
   pack(_self: NodeId, now: number): PackedMail {
@@ -103,7 +144,7 @@ export class RemoteMail implements PackableMail {
     const remainingMs = timeLeft(deadlineAt, now, this.#ports);
     return {
       from: this.#peer.id,
-      seq: this.#seq,
+      seq: this.seq,
       type,
       name,
       message,

@@ -17,11 +17,14 @@ export class SendingRooms {
   readonly waitingBytes: Room;
   /** Asks that have not ended. */
   readonly pending: Room;
+  /** Tells that wait for room in their actors' mailboxes. */
+  readonly unadmitted: Room;
 
   constructor({ waitingNodeMax, waitingBytesMax, pendingMax }: DeliverySettings) {
     this.waiting = new Room(waitingNodeMax);
     this.waitingBytes = new Room(waitingBytesMax);
     this.pending = new Room(pendingMax);
+    this.unadmitted = new Room(pendingMax);
   }
 
   /** Whether no further message may wait. */

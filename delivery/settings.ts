@@ -19,7 +19,7 @@ export interface DeliverySettings {
   /** Messages that may so wait on the whole node, and their bytes. */
   readonly waitingNodeMax: number;
   readonly waitingBytesMax: number;
-  /** Asks of the node that have not ended; more are refused as `busy`. */
+  /** Asks of the node that have not ended, and tells that wait for room at their owners; more of each are refused as `busy`. */
   readonly pendingMax: number;
   /** Unacknowledged messages right after a change of owner; doubled with every acknowledgement. */
   readonly slowStart: number;

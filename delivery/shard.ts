@@ -176,13 +176,20 @@ export class Shard implements CatalogHost, ReceiverShard, LocalShard {
 
   drain(): void {
     this.#phase = "draining";
+    this.#admitWaiting();
     if (this.#ports.receiver.defects?.has("seal-in-two-steps")) this.#early = this.#rows();
   }
 
   /** No admission, no start, no timer from here on. @returns the link table */
   seal(): LinkRow[] {
+    this.#admitWaiting();
     this.#phase = "sealed";
     return this.#early ?? this.#rows();
+  }
+
+  /** No handler starts here any more, so there will be no room; and what a next owner gets was admitted. */
+  #admitWaiting(): void {
+    if (!this.#ports.runtime.defects?.has("waiting-left-at-seal")) this.catalog.admitWaiting();
   }
 
   #rows(): LinkRow[] {

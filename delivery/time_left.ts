@@ -12,6 +12,14 @@ export interface TimeOrigin {
   readonly defects?: ReadonlySet<string> | undefined;
 }
 
+/** The longest part of a tell's time that is kept for word of its end, in milliseconds. */
+const WORD_MS = 250;
+
+/** When a tell must be admitted, so that its sender may hear before its deadline that it was not. */
+export function admitBy(deadlineAt: number, now: number): number {
+  return deadlineAt - Math.min(WORD_MS, Math.max(0, deadlineAt - now) / 4);
+}
+
 /** What is left at `now`, at least 1. */
 export function timeLeft(deadlineAt: number, now: number, origin: TimeOrigin): number {
   return deadlineAt === Infinity ? 0 : Math.max(1, Math.ceil(deadlineAt - now + wallOf(origin)));

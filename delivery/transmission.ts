@@ -54,7 +54,8 @@ export class Transmission implements FrameItem {
 
   #write(writer: ByteWriter, oversize: Oversize | undefined): void {
     const { kind, shard, first, last } = this.#link;
-    const { seq, name, message, chain, type, ended, acked, deadlineAt } = this.#outgoing;
+    const { seq, name, message, chain, type, ended, acked } = this.#outgoing;
+    const now = this.#origin.clock.now();
     const skip = ended || acked; // never handled again, also by an owner that lost its table
     writeEnvelope(writer, {
       kind,
@@ -64,7 +65,7 @@ export class Transmission implements FrameItem {
       seq,
       copy: this.#copy,
       first,
-      remainingMs: timeLeft(deadlineAt, this.#origin.clock.now(), this.#origin),
+      remainingMs: timeLeft(this.#outgoing.ownersDeadlineAt(now), now, this.#origin),
       urgent: type === "tell" && seq === last,
       name,
       message,

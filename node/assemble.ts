@@ -20,6 +20,7 @@ import { Outbox } from "../delivery/outbox.ts";
 import { Peers } from "../delivery/peer.ts";
 import { ReplyKeeper } from "../delivery/reply_keeper.ts";
 import { Router } from "../delivery/router.ts";
+import { WaitingMail } from "../delivery/waiting_mail.ts";
 import { ShardTable } from "../delivery/shard_table.ts";
 import type { EventBus } from "../events.ts";
 import { Coordinator } from "../handoff/coordinator.ts";
@@ -77,6 +78,7 @@ export interface Parts
   readonly table: ShardTable;
   readonly router: Router;
   readonly gaps: Room;
+  readonly waitingMail: WaitingMail;
   readonly inbound: Inbound;
   readonly coordinator: Coordinator;
   readonly committer: Committer;
@@ -169,7 +171,8 @@ export function assemble(ground: Ground): Parts {
     open: router.open.bind(router),
   };
   const gaps = new Room(settings.gapBytesMax);
-  const receiver = { gaps, clock, codec, outbox, keeper, settings, scale, defects };
+  const waitingMail = new WaitingMail(clock);
+  const receiver = { gaps, waitingMail, clock, codec, outbox, keeper, settings, scale, defects };
   const { store, hasEnded } = ground;
   const onFailure = (error: unknown) => ground.troubles.failed("stored", error);
   const storedGround = { self, store, clock, random, gate, ownership, table, hasEnded, onFailure, defects };
@@ -221,6 +224,7 @@ export function assemble(ground: Ground): Parts {
     table,
     router,
     gaps,
+    waitingMail,
     inbound,
     coordinator,
     committer: stored.committer,

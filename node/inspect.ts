@@ -91,6 +91,10 @@ export interface NodeInspection {
     readonly pending: number;
     /** Bytes of messages in mailboxes. */
     readonly mailboxBytes: number;
+    /** Bytes of tells that wait for room behind mailboxes of this node. */
+    readonly tellsWaitingBytes: number;
+    /** Tells of this node that wait for room behind a mailbox, here or elsewhere. */
+    readonly tellsWaiting: number;
     /** Bytes of answers and tells of stored actors that wait until their state is stored. */
     readonly outputBytes: number;
     readonly framesOut: number;
@@ -151,6 +155,8 @@ export function inspectNode(who: { name: string; cluster: string }, parts: Parts
       waiting: router.rooms.waiting.taken,
       pending: router.rooms.pending.taken,
       mailboxBytes: budget.mail.bytes,
+      tellsWaitingBytes: budget.mail.lineBytes,
+      tellsWaiting: router.rooms.unadmitted.taken,
       outputBytes: budget.outputs.bytes,
       heldMessages: table.held.messages,
       heldBytes: table.held.bytes + gaps.taken,

@@ -289,7 +289,8 @@ function timesOf(settings: Settings): ClusterTimes {
   return { leaseMs, renewMs, renewTimeoutMs, safeMs, pulseMs, freshMs, suspectMs, graceMs };
 }
 
-function endParts({ door, coordinator, table, router, inbound, keeper, outbox }: Parts, error: Error): void {
+function endParts(parts: Parts, error: Error): void {
+  const { door, coordinator, table, router, inbound, waitingMail, keeper, outbox } = parts;
   door?.close();
   coordinator.stop();
   for (const shard of table) {
@@ -300,6 +301,7 @@ function endParts({ door, coordinator, table, router, inbound, keeper, outbox }:
   table.stop();
   router.stop(error);
   inbound.stop();
+  waitingMail.stop();
   keeper.stop();
   outbox.stop();
 }

@@ -18,8 +18,12 @@ export interface ActorSettings {
   readonly activationsMax: number;
   /** Bytes of states of sleeping actors; beyond, nothing more is passivated. Default 64 MiB. */
   readonly sleepingBytesMax: number;
-  /** Bytes of messages in all mailboxes; beyond, messages are refused as `busy`. Default 256 MiB. */
+  /** Bytes of messages in all mailboxes; beyond, asks are refused as `busy`, and tells wait. Default 256 MiB. */
   readonly mailboxBytesMax: number;
+  /** Tells that may wait for room behind the mailbox of one actor; beyond, they are refused as `busy`. Default 1,024. */
+  readonly tellsWaitingMax: number;
+  /** Bytes of all that so wait on the node; beyond, tells are refused as `busy`. Default 64 MiB. */
+  readonly tellsWaitingBytesMax: number;
   /**
    * Bytes of answers and tells of stored actors that wait until their state is stored; beyond, no further handler of a
    * stored actor starts, and its tells are refused as `busy`. Default 64 MiB.
@@ -50,6 +54,8 @@ export const DEFAULT_SETTINGS: Settings = {
   activationsMax: 1_000_000,
   sleepingBytesMax: 67_108_864,
   mailboxBytesMax: 268_435_456,
+  tellsWaitingMax: 1_024,
+  tellsWaitingBytesMax: 67_108_864,
   outputBytesMax: 67_108_864,
   sweepMs: 1_000,
 };
@@ -58,6 +64,7 @@ export const DEFAULT_SETTINGS: Settings = {
 const MAY_BE_ZERO: ReadonlySet<string> = new Set([
   ...["settleMs", "claimSettleMs", "drainMs", "ackDelayMs", "stageSliceMs", "heldMs", "retryMinMs"],
   ...["gapMax", "gapBytesMax", "heldMax", "heldBytesMax", "sleepingBytesMax", "journalMax", "activationsMax"],
+  "tellsWaitingMax",
 ]);
 
 /** The defaults with some replaced. @throws {ConfigurationError} for a name that is none, or a value that cannot work */

@@ -313,9 +313,13 @@ function listOf<T>(lists: Map<string, T[]>, key: string): T[] {
   return list;
 }
 
+/** A tell that waits for room at another node is given up so much before its deadline, at most, in milliseconds. */
+const WORD_MS = 250;
+
 /** Before that time nobody needs to give it up. */
-export function patienceOf({ deadlineAt, servesUntil = Infinity }: Call): number {
-  return Math.min(deadlineAt, servesUntil);
+export function patienceOf({ type, sentAt, deadlineAt, servesUntil = Infinity }: Call): number {
+  const until = Math.min(deadlineAt, servesUntil);
+  return type === "ask" ? until : until - Math.min(WORD_MS, (until - sentAt) / 4);
 }
 
 /** A call in words. */

@@ -89,7 +89,7 @@ function* faultsOf(history: History, call: Call, times: number): Iterable<string
 /** Nobody needs to doubt before the deadline, unless somebody was lost. */
 function* faultsOfUnknown(history: History, call: Call): Iterable<string> {
   const { code, type, to, origin, sentAt, endedAt } = call;
-  const patientUntil = patienceOf(call);
+  const patientUntil = type === "ask" ? patienceOf(call) : call.deadlineAt;
   if (history.hasLost(to, sentAt - lagMs(history, call), endedAt)) return;
   if (history.fenced.get(origin)?.some((at) => at >= sentAt && at <= endedAt)) return;
   if (endedAt < patientUntil - 1)

@@ -311,8 +311,8 @@ describe("validate() and firstIssue()", () => {
 
 describe("Budget", () => {
   test("counts both ways, and refuses at its bounds", () => {
-    const bytes = { sleepingBytesMax: 10, mailboxBytesMax: 10, outputBytesMax: 10 };
-    const budget = new Budget({ activationsMax: 1, ...bytes });
+    const bytes = { sleepingBytesMax: 10, mailboxBytesMax: 10, tellsWaitingBytesMax: 10, outputBytesMax: 10 };
+    const budget = new Budget({ activationsMax: 1, tellsWaitingMax: 1, ...bytes });
     expect([budget.mayActivate(), budget.maySleep()]).toEqual([true, true]);
     budget.activated();
     budget.slept(10);

@@ -9,7 +9,7 @@ import {
   writeHeader,
   writeReply,
 } from "../../delivery/frame.ts";
-import type { Ack, Envelope, Gap, Got, Item, Moved, Reply } from "../../delivery/items.ts";
+import type { Ack, Envelope, Gap, Got, Item, Moved, Reply, Waits } from "../../delivery/items.ts";
 import { DecodeError, ProtocolError } from "../../errors.ts";
 import { ByteWriter } from "../../transport/bytes.ts";
 
@@ -66,6 +66,12 @@ const ack: fc.Arbitrary<Ack> = fc.record({
   epoch: count,
   upTo: count,
 });
+const waits: fc.Arbitrary<Waits> = fc.record({
+  ...of,
+  item: fc.constant("waits" as const),
+  epoch: count,
+  seqs: fc.array(count, { maxLength: 5 }),
+});
 const got: fc.Arbitrary<Got> = fc.record({
   ...of,
   item: fc.constant("got" as const),
@@ -85,7 +91,9 @@ const moved: fc.Arbitrary<Moved> = fc.record({
   copy: count,
   epoch: count,
 });
-const items = fc.array(fc.oneof(envelope, oversize, skip, reply, ack, got, gap, moved), { maxLength: 6 });
+const items = fc.array(fc.oneof(envelope, oversize, skip, reply, ack, waits, got, gap, moved), {
+  maxLength: 6,
+});
 
 const writer = new ByteWriter();
 
@@ -139,6 +147,7 @@ const EXAMPLE: readonly Item[] = [
   },
   { item: "reply", kind: "cart", shard: 0, epoch: 2, seq: 7, ok: true, body: new Uint8Array([1, 2]) },
   { item: "ack", kind: "cart", shard: 0, epoch: 2, upTo: 9 },
+  { item: "waits", kind: "cart", shard: 0, epoch: 2, seqs: [7, 300] },
   { item: "got", kind: "cart", shard: 0, seqs: [1, 200] },
   { item: "gap", kind: "cart", shard: 0, epoch: 2, from: 3, to: 4 },
   { item: "moved", kind: "cart", shard: 0, seq: 1, copy: 2, epoch: 3 },

@@ -58,6 +58,7 @@ const ITEMS: Readonly<Record<string, Item>> = {
     body: codec.encode({ code: "busy", message: "full", retryable: true, retryAfterMs: 100 }),
   },
   ack: { item: "ack", ...OF, epoch: 5, upTo: 299 },
+  waits: { item: "waits", ...OF, epoch: 5, seqs: [298, 299] },
   got: { item: "got", ...OF, seqs: [1, 200, 40_000] },
   gap: { item: "gap", ...OF, epoch: 5, from: 10, to: 12 },
   moved: { item: "moved", ...OF, seq: 300, copy: 2, epoch: 6 },

@@ -1,6 +1,15 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { z } from "zod";
-import { type ActorNode, ask, defineActor, host, Actor, type HandlersOf, tell } from "../../mod.ts";
+import {
+  type ActorNode,
+  ask,
+  defineActor,
+  host,
+  Actor,
+  type HandlersOf,
+  type Settings,
+  tell,
+} from "../../mod.ts";
 import { hostLedger, Ledger, type LedgerActor, ledger, steering, type Steering } from "../support/ledger.ts";
 import { MemoryCluster, signalled } from "../support/memory_cluster.ts";
 
@@ -23,10 +32,11 @@ async function pair(
   given: Partial<Steering> = {},
   contract = Ledger,
   maxPayloadBytes?: number,
+  settings: Partial<Settings> = {},
 ): Promise<Pair> {
   cluster = new MemoryCluster(maxPayloadBytes === undefined ? {} : { maxPayloadBytes });
   const steered = steering(given);
-  const here = await cluster.start("here", { hosts: [hostLedger(steered, contract)] });
+  const here = await cluster.start("here", { hosts: [hostLedger(steered, contract)], settings });
   await cluster.settled("ledger", "here");
   return { here, there: await cluster.start("there"), steered };
 }
@@ -521,7 +531,7 @@ describe("bounds", () => {
   });
 
   test("a refused tell tells its sender, and only that one is missing", async () => {
-    const both = await pair({}, ledger({ mailboxMax: 2 }));
+    const both = await pair({}, ledger({ mailboxMax: 2 }), undefined, { tellsWaitingMax: 0 });
     await onBoth(both, async (node, where) => {
       const gate = signalled();
       both.steered.gates.set(where, gate.promise);

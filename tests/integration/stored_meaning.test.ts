@@ -189,7 +189,7 @@ describe("a tell that was held", () => {
     await world.cluster.until("dead letters", () => world.cluster.seen("dead-letter").length > 0);
     const [first] = world.cluster.seen("dead-letter");
     expect(first).toMatchObject({ kind: "full", name: "f", message: "take" });
-    expect(first?.reason).toContain("mailbox holds 1");
+    expect(first?.reason).toContain("mailbox has no room");
     resolve();
   });
 });

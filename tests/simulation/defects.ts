@@ -75,7 +75,17 @@ const TABLE: readonly (readonly [rule: string, ...rows: Row[]])[] = [
   [
     "a refusal is final",
     ["busy-not-final", "planned", 1, "a copy of a refused message is admitted"],
-    ["busy-not-kept", "planned", 1, "the refusal of a tell is not kept until its sender has it"],
+    ["busy-not-kept", "planned", 3, "the refusal of a tell is not kept until its sender has it"],
+  ],
+  [
+    "a tell that waits for room is not admitted yet",
+    ["waiting-not-told", "planned", 2, "the acknowledgement of a tell that waits counts as its admission"],
+    [
+      "waiting-left-at-seal",
+      "planned",
+      2,
+      "what waits for room when its shard is sealed goes on waiting here",
+    ],
   ],
   [
     "the link table and the replies move along",

@@ -62,7 +62,7 @@ export interface SimulationResult {
 const SETTINGS = {
   ...{ settleMs: 60, claimSettleMs: 20, drainMs: 20, repeatMs: 60, silenceMs: 300, reconcileMs: 200 },
   ...{ retryMinMs: 50, retryMaxMs: 400, renewalMaxMs: 500, sweepMs: 100 },
-  ...{ chunkBytes: 600, actorBytesMax: 1_500, resendMinMs: 15, resendMaxMs: 200 },
+  ...{ chunkBytes: 600, actorBytesMax: 1_500, resendMinMs: 15, resendMaxMs: 200, tellsWaitingMax: 4 },
 };
 const CLUSTER = "sim";
 /** A tell that is not admitted within this time is reported as undeliverable: the default of every call. */
