@@ -21,6 +21,16 @@ export type NodeEventBody =
    * follows from it but that it is watched; it goes on as before if it answers again.
    */
   | { readonly type: "node-suspect"; readonly node: string; readonly incarnation: string }
+  /**
+   * The wall clocks of that node and of this one disagree by more than two seconds; `byMs`: by how much the one here is
+   * ahead, below 0 if it is behind. Stored timers that come from there are counted by the clock that noted them.
+   */
+  | {
+      readonly type: "clocks-disagree";
+      readonly node: string;
+      readonly incarnation: string;
+      readonly byMs: number;
+    }
   /** This node was declared dead by the others and has dropped what it had. */
   | { readonly type: "fenced"; readonly reason: string }
   /** This node has joined again after it was fenced, as a new incarnation. */

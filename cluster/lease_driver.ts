@@ -160,7 +160,8 @@ export class LeaseDriver {
   async #write({ number, state, revision }: Extract<LeaseEffect, { type: "write" }>): Promise<void> {
     const nonce = attemptNonce(this.#record.incarnation, number);
     const heard = state === "gone" ? this.#ports.heard() : undefined;
-    const record = { ...this.#record, state, renewal: number, nonce, ...(heard && { heard }) };
+    const wallMs = this.#ports.clock.wall();
+    const record = { ...this.#record, state, renewal: number, wallMs, nonce, ...(heard && { heard }) };
     const key = keys.node(record.node);
     try {
       const writing = this.#ports.bucket.nodes.write(key, revision || undefined, record);

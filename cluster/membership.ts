@@ -26,6 +26,7 @@ import { type NodeInfo, ownRecord } from "./node_info.ts";
 import { takeName } from "./predecessor.ts";
 import { type ClusterTimes, clusterTimes } from "./pulse_times.ts";
 import { incarnationAfter, type NodeId, nodeId, type NodeRecord } from "./protocol.ts";
+import { PeerClocks } from "./peer_clocks.ts";
 import type { Entry } from "./record_table.ts";
 import type { Patience } from "./settle.ts";
 import { isFinal, View } from "./view.ts";
@@ -56,6 +57,8 @@ const START_LEASES_MAX = 4;
 export class Membership {
   /** Whether this node may have effects right now. */
   readonly gate: Gate;
+  /** By how much the clocks of others are apart from the one here. */
+  readonly clocks: PeerClocks;
   /** Whose gates this node may have kept open. */
   readonly witness: Witness;
   readonly #ports: MembershipPorts;
@@ -84,6 +87,10 @@ export class Membership {
     const times = (this.#times = clusterTimes(ports.times));
     this.gate = new Gate({ ...times, clock, connected: transport.connected, defects });
     this.witness = new Witness(times.graceMs);
+    this.clocks = new PeerClocks({
+      wall: () => clock.wall(),
+      onApart: (id, byMs) => ports.onEvent?.({ type: "clocks-disagree", ...id, byMs: Math.round(byMs) }),
+    });
     const assume = (record: NodeRecord) => this.#sawRecord(record);
     this.#deaths = new DeathWatch({ bucket, clock, log: this.#log, times, gate: this.gate, defects, assume });
     this.#ending.push(
@@ -306,7 +313,10 @@ export class Membership {
   #sawNode(entry: Entry<NodeRecord>): void {
     const { record } = entry;
     if (record.node === this.#self?.node) this.#lease?.seen(entry);
-    else this.#deaths.saw(entry);
+    else {
+      this.#deaths.saw(entry);
+      this.clocks.saw(record);
+    }
     this.#sawRecord(record);
   }
 
@@ -325,7 +335,9 @@ export class Membership {
   /** Its record was removed: who is over concerns nobody any more. */
   #forget(name: string): void {
     this.#view = this.#view.without(name);
-    if (this.#view.get(name) === undefined) this.#knownSince.delete(name);
+    if (this.#view.get(name) !== undefined) return;
+    this.#knownSince.delete(name);
+    this.clocks.forget(name);
   }
 
   #sawGeneration(generation: string): void {

@@ -55,6 +55,8 @@ export interface NodeRecord extends NodeId {
   readonly runtime: string;
   /** Grows with each write by the node itself. */
   readonly renewal: number;
+  /** What its wall clock showed when it wrote that, in milliseconds since 1970. Absent in a first record. */
+  readonly wallMs?: number;
   /**
    * Only of one that has gone: whose probes it has heard within the last grace. Afterwards it answered none. At most
    * {@link HEARD_MAX}; missing if that is not known.
@@ -107,6 +109,8 @@ export interface ParkedManifest {
   readonly actors: number;
   /** Of the states in it: a node of an older release leaves it where it is. */
   readonly stateVersion: number;
+  /** When it was sealed, by the wall clock of whoever parked it. */
+  readonly wallMs?: number;
 }
 
 /** Who owns a shard. Changed by compare-and-set only; `ownership.ts` has the legal changes. */
@@ -202,6 +206,7 @@ const nodeSchema = z.object({
   protocol: z.array(z.int().min(1)).max(64),
   runtime: z.string().max(255),
   renewal: count,
+  wallMs: z.number().exactOptional(),
   heard: z
     .array(z.object({ ...id.shape, agoMs: count }))
     .max(HEARD_MAX)
@@ -229,7 +234,14 @@ const shardSchema = z.object({
   to: z.union([id, z.literal("bucket")]).exactOptional(),
   moveId: word.exactOptional(),
   parked: z
-    .object({ chunks: count, bytes: count, hash: z.string().length(64), actors: count, stateVersion: count })
+    .object({
+      chunks: count,
+      bytes: count,
+      hash: z.string().length(64),
+      actors: count,
+      stateVersion: count,
+      wallMs: z.number().exactOptional(),
+    })
     .exactOptional(),
   late: lateSchema,
   nonce: word,

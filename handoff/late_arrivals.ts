@@ -12,6 +12,7 @@ import { type BatchActor, decodeActor } from "./batch.ts";
 import type { LateLeavers } from "./late_leavers.ts";
 import type { HandoffPorts } from "./ports.ts";
 import type { MoveMessageOf } from "./protocol.ts";
+import { type SealedAt, sealedAtOf } from "./sealed_at.ts";
 import { unpackActor } from "./staging.ts";
 import { Taking } from "./transfer.ts";
 
@@ -29,7 +30,7 @@ export class LateArrivals {
     this.#ports = ports;
     this.#leavers = leavers;
     this.#incoming = incoming;
-    leavers.onHome = (left, name, moveId, bytes) => this.#cameHome(left, name, moveId, bytes);
+    leavers.onHome = (left, name, moveId, bytes, wallMs) => this.#cameHome(left, name, moveId, bytes, wallMs);
   }
 
   /** Whether the shard's record is about to change here. */
@@ -50,7 +51,8 @@ export class LateArrivals {
       unlisten();
       this.#incoming.give(size);
     };
-    const done = (bytes: Uint8Array) => void this.#arrive(shard, name, bytes).finally(stop);
+    const sealedAt = sealedAtOf(message, clock);
+    const done = (bytes: Uint8Array) => void this.#arrive(shard, name, bytes, sealedAt).finally(stop);
     const taking = new Taking({ talk, clock, settings }, from, moveId, message, done, stop);
     const unlisten = talk.listen(moveId, (heard) => heard.type === "chunk" && taking.take(heard));
     this.#taking.set(moveId, { stop });
@@ -58,11 +60,18 @@ export class LateArrivals {
     taking.start();
   }
 
-  #cameHome({ kind, shard: number }: Shard, name: string, moveId: string, bytes: Uint8Array): void {
+  #cameHome(
+    { kind, shard: number }: Shard,
+    name: string,
+    moveId: string,
+    bytes: Uint8Array,
+    wallMs: number,
+  ): void {
     const shard = this.#awaiting(kind, number, name, this.#ports.self);
     if (shard === undefined || this.#taking.has(moveId)) return;
     this.#taking.set(moveId, { stop() {} });
-    void this.#arrive(shard, name, bytes).finally(() => this.#taking.delete(moveId));
+    const sealedAt = { node: this.#ports.self, wallMs, aheadMs: 0 };
+    void this.#arrive(shard, name, bytes, sealedAt).finally(() => this.#taking.delete(moveId));
   }
 
   /** The shard that is served here and waits for that actor to come from there. */
@@ -75,10 +84,10 @@ export class LateArrivals {
     return at && sameNode(at, from) ? shard : undefined;
   }
 
-  async #arrive(shard: Shard, name: string, bytes: Uint8Array): Promise<void> {
+  async #arrive(shard: Shard, name: string, bytes: Uint8Array, sealedAt: SealedAt): Promise<void> {
     const actor = decoded(bytes);
     if (actor?.name !== name) return; // not what was announced: it goes on waiting
-    const staged = shard.relocation.stage(unpackActor(this.#ports, shard, actor));
+    const staged = shard.relocation.stage(unpackActor(this.#ports, shard, actor, sealedAt));
     if (await this.#strike(shard, [name])) shard.relocation.arrive(staged);
   }
 

@@ -26,6 +26,8 @@ interface Leaving {
   /** Of the transfer as it is announced. */
   moveId: string;
   bytes: Uint8Array | undefined;
+  /** When it was sealed, by the wall clock. */
+  wallMs: number;
   giving: Giving | undefined;
   unlisten: () => void;
 }
@@ -35,7 +37,9 @@ export class LateLeavers {
   readonly #ports: HandoffPorts;
   readonly #leaving = new Map<string, Leaving>();
   /** Told of actors at rest whose shard has come back to this node, until they have been taken in. */
-  onHome: ((shard: Shard, name: string, moveId: string, bytes: Uint8Array) => void) | undefined;
+  onHome:
+    | ((shard: Shard, name: string, moveId: string, bytes: Uint8Array, wallMs: number) => void)
+    | undefined;
   #timer: Timer | undefined;
 
   constructor(ports: HandoffPorts) {
@@ -56,6 +60,7 @@ export class LateLeavers {
         shard,
         moveId,
         bytes: undefined,
+        wallMs: 0,
         giving: undefined,
         unlisten: () => {},
       };
@@ -108,6 +113,7 @@ export class LateLeavers {
     const leaving = this.#leaving.get(keyOf(shard, activation.name));
     if (leaving?.activation !== activation || leaving.giving !== undefined || !activation.atRest) return;
     leaving.bytes = this.#seal(leaving);
+    leaving.wallMs = this.#ports.clock.wall();
     this.#offer(leaving, leaving.bytes);
     this.#announce(leaving);
     this.#arm();
@@ -144,12 +150,12 @@ export class LateLeavers {
   }
 
   /** To the owner of now. That may be this node again: then it goes home as any other arrives. */
-  #announce({ shard, activation, moveId, giving, bytes }: Leaving): void {
+  #announce({ shard, activation, moveId, giving, bytes, wallMs }: Leaving): void {
     const entry = this.#ports.ownership.entry(shard.kind, shard.shard);
     if (entry === undefined || giving === undefined || bytes === undefined) return;
     if (this.#ports.defects.has("late-for-one-move") && entry.record.epoch > shard.epoch + 1) return;
     if (sameNode(entry.record.owner, this.#ports.self))
-      return this.onHome?.(shard, activation.name, moveId, bytes);
+      return this.onHome?.(shard, activation.name, moveId, bytes, wallMs);
     const { kind, shard: number } = shard;
     const { owner, epoch } = entry.record;
     this.#ports.talk.say(owner, moveId, {
@@ -158,6 +164,8 @@ export class LateLeavers {
       shard: number,
       epoch,
       name: activation.name,
+      sealedWallMs: wallMs,
+      wallMs: this.#ports.clock.wall(),
       ...giving.size,
     });
   }

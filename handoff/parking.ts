@@ -42,7 +42,14 @@ export class ParkingPlace implements Parking {
     const parkedAs = { kind, shard, moveId };
     const late = this.#ports.defects.has("parked-before-written");
     if (!late) await this.#write(parkedAs, giving);
-    const manifest: ParkedManifest = { chunks, bytes, hash, actors: sealed.actors, stateVersion };
+    const manifest: ParkedManifest = {
+      chunks,
+      bytes,
+      hash,
+      actors: sealed.actors,
+      stateVersion,
+      wallMs: sealed.wallMs,
+    };
     const change = await this.#ports.ownership.change(
       kind,
       shard,
@@ -76,10 +83,12 @@ export class ParkingPlace implements Parking {
   async restore(kind: string, shard: number, entry: OwnedEntry): Promise<boolean> {
     const { hosts, ownership, self } = this.#ports;
     const hosted = hosts.get(kind);
-    const { moveId, parked, epoch } = entry.record;
+    const { moveId, parked, epoch, owner } = entry.record;
     if (!hosted || !moveId || !parked) return false;
     const bytes = await this.#read(kind, shard, moveId, parked);
-    const staged = await stageShard(this.#ports, hosted, shard, epoch + 1, bytes);
+    const aheadMs = this.#ports.membership.clocks.aheadOf(owner);
+    const sealedAt = { node: owner, wallMs: parked.wallMs, aheadMs };
+    const staged = await stageShard(this.#ports, hosted, shard, epoch + 1, bytes, sealedAt);
     const next = restored(entry.record, self);
     const change = await ownership.change(kind, shard, entry, next, { giveUp: this.#ports.hasEnded });
     if (!change.won) return false;

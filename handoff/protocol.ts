@@ -27,6 +27,12 @@ interface OfSize {
   readonly hash: string;
 }
 
+/** When something was sealed, and what time it is, both by the wall clock of whoever says it. Releases before say neither. */
+interface OfTime {
+  readonly sealedWallMs?: number | undefined;
+  readonly wallMs?: number | undefined;
+}
+
 /** What is said, by type. */
 export type MoveBody =
   /** Source → target: will you take it? Nothing has stopped yet. */
@@ -37,7 +43,8 @@ export type MoveBody =
   | { readonly type: "decline"; readonly reason: string }
   /** Source → target: it is sealed, under the record of `revision`. What fits one chunk comes along as `data`. */
   | (OfShard &
-      OfSize & { readonly type: "sealed"; readonly revision: number; readonly data?: Uint8Array | undefined })
+      OfSize &
+      OfTime & { readonly type: "sealed"; readonly revision: number; readonly data?: Uint8Array | undefined })
   /** Target → source: send me these chunks. */
   | { readonly type: "pull"; readonly chunks: readonly number[] }
   /** Source → target. */
@@ -45,7 +52,7 @@ export type MoveBody =
   /** Target → source: still at it. */
   | { readonly type: "progress" }
   /** Late node → owner: the actor has come to rest; come and get it. */
-  | (OfShard & OfSize & { readonly type: "late"; readonly name: string });
+  | (OfShard & OfSize & OfTime & { readonly type: "late"; readonly name: string });
 
 /** What every message has: who says it, and which transfer it is about, of a shard or of one late actor. */
 export interface MoveHead {
@@ -69,6 +76,7 @@ const Head = {
   from: z.object({ node: z.string().max(64), incarnation: z.string().max(64) }),
 };
 const Shard = { kind: z.string().max(64), shard: Count.max(4_095), epoch: Count };
+const Time = { sealedWallMs: z.number().optional(), wallMs: z.number().optional() };
 const Size = { bytes: Count, chunks: Count, hash: z.string().max(64) };
 
 const Message: z.ZodType<MoveMessage> = z.discriminatedUnion("type", [
@@ -79,6 +87,7 @@ const Message: z.ZodType<MoveMessage> = z.discriminatedUnion("type", [
     ...Head,
     ...Shard,
     ...Size,
+    ...Time,
     type: z.literal("sealed"),
     revision: Count,
     data: Bytes.optional(),
@@ -86,7 +95,7 @@ const Message: z.ZodType<MoveMessage> = z.discriminatedUnion("type", [
   z.object({ ...Head, type: z.literal("pull"), chunks: z.array(Count).max(64) }),
   z.object({ ...Head, type: z.literal("chunk"), index: Count, data: Bytes }),
   z.object({ ...Head, type: z.literal("progress") }),
-  z.object({ ...Head, ...Shard, ...Size, type: z.literal("late"), name: z.string().max(4_096) }),
+  z.object({ ...Head, ...Shard, ...Size, ...Time, type: z.literal("late"), name: z.string().max(4_096) }),
 ]);
 
 /** Writes a message. */

@@ -18,6 +18,8 @@ export interface SealedShard {
   readonly late: readonly LateActor[];
   /** To be forgotten here once the next owner has them. */
   readonly replies: readonly KeptReply[];
+  /** When, by the wall clock. */
+  readonly wallMs: number;
 }
 
 /**
@@ -39,7 +41,7 @@ export function sealShard(ports: HandoffPorts, shard: Shard, toPark: boolean): S
     }),
     actors: sealed.map((actor) => packActor(toPark ? withoutAsks(actor) : actor, ports, clock.now())),
   });
-  return { bytes, actors: sealed.length, late: sealed.flatMap(lateEntry), replies };
+  return { bytes, actors: sealed.length, late: sealed.flatMap(lateEntry), replies, wallMs: clock.wall() };
 }
 
 /** An actor with its mail as data. */

@@ -219,10 +219,11 @@ export class SourceMove {
 
   #announce(): void {
     const { shard, moveId, to } = this.plan;
-    if (to === "bucket" || !this.#giving) return;
+    if (to === "bucket" || !this.#giving || !this.#sealed) return;
     const { kind, shard: number, epoch } = shard;
     const { revision } = this.#entry;
-    const what = { kind, shard: number, epoch, revision, ...this.#giving.announcement() };
+    const time = { sealedWallMs: this.#sealed.wallMs, wallMs: this.#ports.clock.wall() };
+    const what = { kind, shard: number, epoch, revision, ...time, ...this.#giving.announcement() };
     if (!this.#ports.talk.say(to, moveId, { type: "sealed", ...what })) this.#chunksTooLong();
   }
 

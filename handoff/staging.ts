@@ -12,6 +12,7 @@ import { KeptReply } from "../delivery/reply_keeper.ts";
 import { Shard } from "../delivery/shard.ts";
 import { type Batch, type BatchActor, decodeBatch } from "./batch.ts";
 import type { HandoffPorts } from "./ports.ts";
+import { type SealedAt, timersSince } from "./sealed_at.ts";
 
 /** A shard with everything decoded, waiting for its commit. */
 export interface StagedShard {
@@ -31,6 +32,7 @@ export async function stageShard(
   number: number,
   epoch: number,
   bytes: Uint8Array,
+  sealedAt: SealedAt,
 ): Promise<StagedShard> {
   const { clock, settings } = ports;
   const batch = decodeBatch(bytes);
@@ -40,7 +42,7 @@ export async function stageShard(
   const actors: StagedActor[] = [];
   let sliceEndsAt = clock.now() + settings.stageSliceMs;
   for (const actor of batch.actors) {
-    actors.push(shard.relocation.stage(unpackActor(ports, shard, actor)));
+    actors.push(shard.relocation.stage(unpackActor(ports, shard, actor, sealedAt)));
     if (clock.now() < sliceEndsAt) continue;
     await new Promise<void>((resolve) => clock.soon(resolve));
     sliceEndsAt = clock.now() + settings.stageSliceMs;
@@ -49,12 +51,19 @@ export async function stageShard(
 }
 
 /** An actor of a batch with its mail alive again: bound to the shard that will handle it. */
-export function unpackActor(ports: HandoffPorts, shard: Shard, actor: BatchActor): SealedActor {
+export function unpackActor(
+  ports: HandoffPorts,
+  shard: Shard,
+  actor: BatchActor,
+  sealedAt: SealedAt,
+): SealedActor {
   const { peers, receiver } = ports.shards;
   const backlog = actor.backlog.map((mail) => {
     return new RemoteMail(receiver, shard, peers.of(mail.from.node, mail.from.incarnation), mail);
   });
-  return { ...actor, backlog };
+  if (shard.vault === undefined) return { ...actor, backlog };
+  const { clock, membership } = ports;
+  return { ...actor, backlog, timers: timersSince(sealedAt, actor.timers, clock, membership.clocks) };
 }
 
 /** The commit has won: the shard is served from now on. First the link table, then the actors, then the mail outside. */

@@ -13,6 +13,7 @@ import type { Timer } from "../platform/clock.ts";
 import type { HandoffPorts } from "./ports.ts";
 import type { MoveMessage, MoveMessageOf } from "./protocol.ts";
 import { lateBytesMax, namesBytes } from "./seal.ts";
+import { type SealedAt, sealedAtOf } from "./sealed_at.ts";
 import { serveStaged, type StagedShard, stageShard } from "./staging.ts";
 import { isOver, step, type TargetEvent, type TargetEffect, type TargetState } from "./target.ts";
 import { Taking } from "./transfer.ts";
@@ -37,6 +38,7 @@ export class TargetMove {
   readonly #unlisten: () => void;
   #state: TargetState = { at: "accepted" };
   #size: MoveMessageOf<"sealed"> | undefined;
+  #sealedAt: SealedAt | undefined;
   #taking: Taking | undefined;
   #bytes: Uint8Array | undefined;
   #staged: StagedShard | undefined;
@@ -125,6 +127,7 @@ export class TargetMove {
       }
       this.#incoming.take(message.bytes);
       this.#size = message;
+      this.#sealedAt = sealedAtOf(message, this.#ports.clock);
     }
     this.dispatch({ type: "sealed" });
   }
@@ -152,16 +155,19 @@ export class TargetMove {
   async #stageEarly(): Promise<void> {
     while (!this.#bytes && !isOver(this.#state))
       await new Promise<void>((resolve) => this.#ports.clock.after(1, resolve));
-    if (!this.#bytes) return;
+    if (!this.#bytes || !this.#sealedAt) return;
     const { hosted, shard, epoch } = this.move;
-    serveStaged(this.#ports, await stageShard(this.#ports, hosted, shard, epoch + 1, this.#bytes));
+    serveStaged(
+      this.#ports,
+      await stageShard(this.#ports, hosted, shard, epoch + 1, this.#bytes, this.#sealedAt),
+    );
   }
 
   async #stage(): Promise<void> {
     const { hosted, shard, epoch } = this.move;
-    if (!this.#bytes) return;
+    if (!this.#bytes || !this.#sealedAt) return;
     try {
-      this.#staged = await stageShard(this.#ports, hosted, shard, epoch + 1, this.#bytes);
+      this.#staged = await stageShard(this.#ports, hosted, shard, epoch + 1, this.#bytes, this.#sealedAt);
       this.#bytes = undefined;
       const late = this.#lateActors().map(({ name }) => name);
       if (namesBytes(late) > lateBytesMax(this.#ports))

@@ -175,7 +175,20 @@ export function assemble(ground: Ground): Parts {
   const receiver = { gaps, waitingMail, clock, codec, outbox, keeper, settings, scale, defects };
   const { store, hasEnded } = ground;
   const onFailure = (error: unknown) => ground.troubles.failed("stored", error);
-  const storedGround = { self, store, clock, random, gate, ownership, table, hasEnded, onFailure, defects };
+  const { clocks } = membership;
+  const storedGround = {
+    self,
+    store,
+    clock,
+    clocks,
+    random,
+    gate,
+    ownership,
+    table,
+    hasEnded,
+    onFailure,
+    defects,
+  };
   const stored = new StoredParts(storedGround);
   const vault = stored.vault.bind(stored);
   const shards = { self, peers, gate, runtime, budget, receiver, vault };

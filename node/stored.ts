@@ -19,7 +19,10 @@ const READS_AT_ONCE = 256;
 
 /** What they are made from. */
 export interface StoredGround
-  extends Pick<VaultPorts, "self" | "store" | "clock" | "random" | "hasEnded" | "onFailure" | "defects"> {
+  extends Pick<
+    VaultPorts,
+    "self" | "store" | "clock" | "clocks" | "random" | "hasEnded" | "onFailure" | "defects"
+  > {
   readonly gate: Gate;
   readonly ownership: Ownership;
   readonly table: ShardTable;

@@ -8,9 +8,10 @@
  */
 import { NodeStoppedError, RecordsUnavailableError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
+import { timeLeft } from "../platform/wall_time.ts";
 import type { Random } from "../platform/random.ts";
 import type { Committer } from "./committer.ts";
-import { decodeRecord, encodeRecord, type StoredRecord } from "./record.ts";
+import { decodeRecord, encodeRecord, type StoredRecord, type StoredTimer } from "./record.ts";
 import type { Store, StoreEntry } from "./store.ts";
 import type { Turns } from "./turns.ts";
 
@@ -34,11 +35,20 @@ export interface VaultPorts {
   raise(kind: string, shard: number, above: number, own: () => number): Promise<void>;
   /** What is stored was another's: the shard's record may have changed. */
   look(kind: string, shard: number): void;
+  readonly clocks: WritersClocks;
   hasEnded(): boolean;
   /** The store has said no, or gave no answer. */
   onFailure(error: unknown): void;
   /** For tests: rules to break on purpose. */
   readonly defects: ReadonlySet<string>;
+}
+
+/** What is known of the wall clocks of those who write. */
+export interface WritersClocks {
+  /** By how much the clock here is ahead, in milliseconds; `undefined` if that is not known. */
+  aheadOf(writer: StoredRecord["writer"]): number | undefined;
+  /** A disagreement was found. */
+  disagree(writer: StoredRecord["writer"], byMs: number): void;
 }
 
 /** Which entry a state is equal to. */
@@ -117,8 +127,9 @@ export class ShardVault {
         continue;
       }
       const lost = fence || raised || this.#isOfLostOwner(record);
-      const mark = lost ? await this.#fence(name, entry, record) : markOf(entry, record);
-      if (mark) return this.#found(mark, record, lost);
+      const timers = this.#byOwnClock(record);
+      const mark = lost ? await this.#fence(name, entry, record, timers) : markOf(entry, record);
+      if (mark) return this.#found(mark, record, timers, lost);
     } // it was written meanwhile: look again
   }
 
@@ -146,15 +157,35 @@ export class ShardVault {
     name: string,
     entry: StoreEntry | undefined,
     record: StoredRecord | undefined,
+    timers: readonly StoredTimer[],
   ): Promise<Mark | undefined> {
     if (this.#ports.defects.has("no-epoch-write")) return markOf(entry, record);
-    const { state, timers } = record ?? { state: undefined, timers: [] };
-    return await this.#write({ name, state, timers }, markOf(entry, record), true);
+    return await this.#write({ name, state: record?.state, timers }, markOf(entry, record), true);
   }
 
-  #found(mark: Mark, record: StoredRecord | undefined, lost: boolean): FoundActor {
+  /** Its timers, due by the clock here instead of by the writer's. */
+  #byOwnClock(record: StoredRecord | undefined): StoredTimer[] {
+    if (record === undefined) return [];
+    const { self, clock, clocks } = this.#ports;
+    const { writer, writtenWallMs: notedWallMs } = record;
+    const isOwn = writer.node === self.node && writer.incarnation === self.incarnation;
+    const aheadMs = isOwn ? 0 : clocks.aheadOf(writer);
+    const now = clock.wall();
+    return record.timers.map((timer) => {
+      const { leftMs, apartMs } = timeLeft({ dueWallMs: timer.dueWallMs, notedWallMs, aheadMs }, now);
+      if (apartMs !== 0) clocks.disagree(writer, apartMs);
+      return { ...timer, dueWallMs: now + leftMs };
+    });
+  }
+
+  #found(
+    mark: Mark,
+    record: StoredRecord | undefined,
+    noted: readonly StoredTimer[],
+    lost: boolean,
+  ): FoundActor {
     const wall = this.#ports.clock.wall();
-    const timers = (record?.timers ?? []).map(({ dueWallMs, ...timer }) => {
+    const timers = noted.map(({ dueWallMs, ...timer }) => {
       return { ...timer, remainingMs: dueWallMs - wall };
     });
     const why = record?.state === undefined ? "first" : lost ? "recovered" : "woken";
@@ -183,9 +214,9 @@ export class ShardVault {
     over: Mark,
     afterLoss = false,
   ): Promise<Mark | undefined> {
-    const { self, committer, random } = this.#ports;
+    const { self, committer, random, clock } = this.#ports;
     const epoch = this.#epoch();
-    const bytes = encodeRecord({ ...given, epoch, writer: self });
+    const bytes = encodeRecord({ ...given, epoch, writer: self, writtenWallMs: clock.wall() });
     const outcome = await committer.commit({
       ...this.#key(given.name),
       revision: over.revision,

@@ -25,22 +25,30 @@ function failure(work: () => unknown): unknown {
 describe("decodeRecord()", () => {
   test("gives what was encoded, with and without a state", () => {
     expect(decodeRecord(encodeRecord(RECORD), "alice")).toEqual(RECORD);
+    const timed = { ...RECORD, writtenWallMs: 1_700_000_000_001 };
+    expect(decodeRecord(encodeRecord(timed), "alice")).toEqual(timed);
     const bare = { ...RECORD, state: undefined, timers: [] };
     expect(decodeRecord(encodeRecord(bare), "alice")).toEqual(bare);
+    // without timers as the release before writes it
+    expect(encodeRecord({ ...bare, writtenWallMs: 5 })).toEqual(encodeRecord(bare));
   });
 
   test("is a DecodeError for every truncation, a byte too much, another version and another name", () => {
     const bytes = encodeRecord(RECORD).slice();
     for (let length = 0; length < bytes.length; length++)
       expect(failure(() => decodeRecord(bytes.subarray(0, length), "alice"))).toBeInstanceOf(DecodeError);
-    const others = [Uint8Array.of(...bytes, 0), Uint8Array.of(2, ...bytes.subarray(1))];
+    const others = [
+      Uint8Array.of(...bytes, 0),
+      Uint8Array.of(2, ...bytes.subarray(1)),
+      Uint8Array.of(3, ...bytes.subarray(1)),
+    ];
     for (const other of others)
       expect(failure(() => decodeRecord(other, "alice"))).toBeInstanceOf(DecodeError);
     expect(failure(() => decodeRecord(bytes, "bob"))).toBeInstanceOf(DecodeError);
   });
 
   test("never gives anything but a record or a DecodeError when bytes are changed", () => {
-    const bytes = encodeRecord(RECORD).slice();
+    const bytes = encodeRecord({ ...RECORD, writtenWallMs: 7 }).slice();
     for (let i = 0; i < bytes.length; i++) {
       for (const value of [0, 1, 127, 128, 255]) {
         const changed = bytes.slice();
