@@ -1,6 +1,7 @@
 // What we set out to reach, beside what was measured.
 import type { LeaveFigures } from "./leave.ts";
 import type { Figures, SideFigures } from "./measure.ts";
+import type { RecoveryFigures } from "./recovery.ts";
 import type { Runtime } from "./runtimes.ts";
 import { median, ratios } from "./statistics.ts";
 
@@ -16,10 +17,15 @@ export interface GoalLine {
 type Part = { readonly runtime: Runtime; readonly figures: readonly Figures[] };
 
 /** Each figure that was measured and has a goal. */
-export function goalLines(parts: readonly Part[], leaves: readonly LeaveFigures[]): GoalLine[] {
+export function goalLines(
+  parts: readonly Part[],
+  leaves: readonly LeaveFigures[],
+  recoveries: readonly RecoveryFigures[] = [],
+): GoalLine[] {
   return [
     ...parts.flatMap(({ runtime, figures }) => figures.flatMap((each) => comparisonLines(runtime, each))),
     ...leaves.filter(({ actors }) => actors >= 10_000).flatMap(leaveLines),
+    ...recoveries.flatMap(recoveryLines),
   ];
 }
 
@@ -76,4 +82,22 @@ function leaveLines(leave: LeaveFigures): GoalLine[] {
     below("actor pause p50", 10, "ms", leave.pauseP50Ms, 1),
     below("actor pause p99", 50, "ms", leave.pauseP99Ms, 1),
   ];
+}
+
+/** A lease of 15 s, and ten more. */
+const SERVED_MS = 25_000;
+const ANSWERED_MS = 1_000;
+
+function recoveryLines({ runtime, timers, entries, servedMs, answeredMs }: RecoveryFigures): GoalLine[] {
+  const what = `crash with ${timers.toLocaleString("en")} stored timers`;
+  const within = (part: string, goalMs: number, seenMs: number): GoalLine => ({
+    what: `${what}: ${part}`,
+    on: runtime,
+    goal: `≤ ${goalMs / 1_000} s`,
+    seen: `${(seenMs / 1_000).toFixed(2)} s`,
+    reached: seenMs <= goalMs,
+  });
+  return entries > 0
+    ? [within(`actors answer, beside ${entries.toLocaleString("en")} entries`, ANSWERED_MS, answeredMs)]
+    : [within("every shard served", SERVED_MS, servedMs)];
 }

@@ -10,7 +10,8 @@ import type { Figures } from "./measure.ts";
 import { HELP, type Options, parseOptions } from "./options.ts";
 import type { SaidFigures } from "./parts.ts";
 import type { MeasuringProcess } from "./processes.ts";
-import { comparisonText, goalsText, leaveText } from "./report.ts";
+import { measureRecovery, type RecoveryFigures } from "./recovery.ts";
+import { comparisonText, goalsText, leaveText, recoveryText } from "./report.ts";
 import { findRuntimes, type Runtime } from "./runtimes.ts";
 
 const START_TIMEOUT_MS = 30_000;
@@ -30,6 +31,7 @@ interface Results {
   readonly options: Options;
   readonly parts: PartResult[];
   readonly leaves: LeaveFigures[];
+  readonly recoveries: RecoveryFigures[];
 }
 
 function say(text: string): void {
@@ -76,13 +78,36 @@ async function measureAll(bench: Bench, options: Options, results: Results): Pro
       results.parts.push({ part, runtime, figures: await measure(bench, runtime, options) });
     }
   }
-  if (!options.only.includes("leave")) return;
+  if (options.only.includes("leave")) await measureLeaves(bench, options, results);
+  if (options.only.includes("recovery")) await measureRecoveries(bench, options, results);
+}
+
+async function measureLeaves(bench: Bench, options: Options, results: Results): Promise<void> {
   process.stdout.write("\n── planned leave\n");
   for (const actors of options.leave) {
     say(`a leave with ${actors} actors`);
     const leave = await measureLeave(bench, actors);
     results.leaves.push(leave);
     process.stdout.write(`${leaveText(leave)}\n`);
+  }
+}
+
+/** Actors that are asked while a node takes over. */
+const ASKED = 300;
+
+async function measureRecoveries(bench: Bench, options: Options, results: Results): Promise<void> {
+  process.stdout.write("\n── recovery of stored timers\n");
+  const { timers, entries } = options;
+  for (const runtime of bench.runtimes) {
+    for (const each of [
+      { timers, entries: 0, asked: Math.min(ASKED, timers) },
+      { timers: ASKED, entries, asked: ASKED },
+    ]) {
+      say(`a crash with ${each.timers} stored timers beside ${each.entries} entries, on ${runtime}`);
+      const recovery = await measureRecovery(bench, runtime, each);
+      results.recoveries.push(recovery);
+      process.stdout.write(`${recoveryText(recovery)}\n`);
+    }
   }
 }
 
@@ -102,7 +127,7 @@ async function openBench({ runtimes, only }: Options): Promise<Bench> {
 
 /** @returns the exit status */
 async function run(options: Options): Promise<number> {
-  const results: Results = { machine: machine(), options, parts: [], leaves: [] };
+  const results: Results = { machine: machine(), options, parts: [], leaves: [], recoveries: [] };
   const bench = await openBench(options);
   const stop = () => void bench.close().finally(() => process.exit(130));
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, stop);
@@ -111,7 +136,7 @@ async function run(options: Options): Promise<number> {
   } finally {
     await bench.close();
   }
-  const goals = goalLines(results.parts, results.leaves);
+  const goals = goalLines(results.parts, results.leaves, results.recoveries);
   if (goals.length > 0) process.stdout.write(`\n── beside the goals\n${goalsText(goals)}\n`);
   if (options.json !== undefined) {
     writeFileSync(options.json, `${JSON.stringify({ ...results, goals }, undefined, 2)}\n`);

@@ -33,6 +33,31 @@ export interface LoadSettings {
   readonly baselineMs: number;
 }
 
+/** Settings of a node of the recovery. */
+export interface RecoveryNodeSettings extends LeaveNodeSettings {
+  readonly timers: number;
+  readonly entries: number;
+  readonly asked: number;
+  /** When the timers are due, in milliseconds since 1970. */
+  readonly dueAt: number;
+}
+
+/** How the heir took over, in milliseconds and numbers: see `recovery.ts`. */
+export interface SaidRecovered extends Said {
+  readonly type: "recovered";
+  readonly claimedMs: number;
+  readonly servedMs: number;
+  readonly answeredMs: number;
+  readonly goneMs: number;
+  readonly again: number;
+  readonly activations: number;
+  readonly pauses: number;
+  readonly delays: number;
+  /** To JetStream's API: reads of records and listings. */
+  readonly requests: number;
+  readonly writes: number;
+}
+
 /** The leaving node's last words. */
 export interface SaidLeft extends Said {
   readonly type: "left";

@@ -2,6 +2,7 @@
 import type { GoalLine } from "./goals.ts";
 import type { LeaveFigures } from "./leave.ts";
 import type { Figures } from "./measure.ts";
+import type { RecoveryFigures } from "./recovery.ts";
 import { median, ratios, spread } from "./statistics.ts";
 
 /** One comparison: a line for ours, and one for each reference with the ratio of ours to it. */
@@ -42,6 +43,22 @@ export function leaveText(leave: LeaveFigures): string {
     `  actor pause, from the moves' own record: p50 ${ms(leave.pauseP50Ms)}, p99 ${ms(leave.pauseP99Ms)}`,
     `  longest silence beyond the usual, of probed actors: p50 ${ms(leave.silenceP50Ms)}, p99 ${ms(leave.silenceP99Ms)}`,
   ].join("\n");
+}
+
+export function recoveryText(recovery: RecoveryFigures): string {
+  const { runtime, timers, entries, asked, again, pauses, delays, moreActivations } = recovery;
+  const beside = entries > 0 ? ` beside ${entries.toLocaleString("en")} entries of others` : "";
+  return [
+    `crash with ${timers.toLocaleString("en")} stored timers${beside}, on ${runtime}`,
+    `  from the kill: first claim ${seconds(recovery.claimedMs)}, every shard served ${seconds(recovery.servedMs)}, every timer gone off ${seconds(recovery.goneMs)}`,
+    `  from the first claim: ${asked} actors answered within ${seconds(recovery.answeredMs)}`,
+    `  for each timer ${recovery.readsEach.toFixed(2)} reads and ${recovery.writesEach.toFixed(2)} writes; ` +
+      `${again} went off again, ${moreActivations} more activations, ${delays} delays, ${pauses} pauses`,
+  ].join("\n");
+}
+
+function seconds(valueMs: number): string {
+  return `${(valueMs / 1_000).toFixed(2)} s`;
 }
 
 function ms(value: number): string {

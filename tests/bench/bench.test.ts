@@ -58,14 +58,14 @@ describe("parseOptions()", () => {
       seconds: 3,
       rounds: 5,
       runtimes: undefined,
-      only: ["local", "remote", "leave"],
+      only: ["local", "remote", "leave", "recovery"],
       leave: [1_000, 10_000],
     });
   });
 
   test("refuses what it does not know, and says what it expects", () => {
     expect(() => parseOptions(["--only", "local,global"])).toThrow(
-      'Cannot use --only: current value is "global", expected local, remote, leave',
+      'Cannot use --only: current value is "global", expected local, remote, leave, recovery',
     );
     expect(() => parseOptions(["--seconds", "0"])).toThrow("expected a number above 0");
     expect(() => parseOptions(["--leave", "10,x"])).toThrow("expected a whole number above 0");
