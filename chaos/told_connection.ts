@@ -26,6 +26,6 @@ function toldRecords(records: Records, bucket: string, tell: (acked: Acked) => v
     remove: (key, revision) => told(key, records.remove(key, revision)),
     get: (key) => records.get(key),
     condition: () => records.condition(),
-    watch: (prefix, onEntry) => records.watch(prefix, onEntry),
+    watch: (prefix, onEntry, how) => records.watch(prefix, onEntry, how),
   };
 }

@@ -8,7 +8,14 @@
  *
  * @module
  */
-import type { BucketCondition, CasResult, RecordEntry, Records, Watch } from "../transport/records.ts";
+import type {
+  BucketCondition,
+  CasResult,
+  RecordEntry,
+  Records,
+  Watch,
+  WatchOptions,
+} from "../transport/records.ts";
 import { keys } from "../transport/subjects.ts";
 
 /** Characters of a generation's name that stand in its keys: of 36 each, for generations of the same bucket. */
@@ -50,11 +57,12 @@ export class GenerationRecords implements Records {
   }
 
   /** With an empty prefix also the generation's own record, whatever it tells by then. */
-  watch(prefix: string, onEntry: (entry: RecordEntry) => void): Promise<Watch> {
-    return this.#records.watch(prefix === "" ? "" : this.#outer(prefix), (entry) => {
+  watch(prefix: string, onEntry: (entry: RecordEntry) => void, options?: WatchOptions): Promise<Watch> {
+    const onOuter = (entry: RecordEntry) => {
       const key = this.#inner(entry.key);
       if (key !== undefined) onEntry({ ...entry, key });
-    });
+    };
+    return this.#records.watch(prefix === "" ? "" : this.#outer(prefix), onOuter, options);
   }
 
   #outer(key: string): string {

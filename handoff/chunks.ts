@@ -9,6 +9,7 @@
 import type { OwnedEntry } from "../cluster/ownership.ts";
 import { sameNode } from "../cluster/protocol.ts";
 import type { Timer } from "../platform/clock.ts";
+import type { RecordEntry } from "../transport/records.ts";
 import type { HandoffPorts } from "./ports.ts";
 
 /** Attempts at one write or read of a chunk. */
@@ -73,9 +74,8 @@ export class Chunks {
 
   async #sweepKind(kind: string): Promise<void> {
     const keys: string[] = [];
-    const watch = await this.#ports.parking.watch(`parked.${kind}`, ({ key, value }) => {
-      if (value) keys.push(key);
-    });
+    const onChunk = ({ key, value }: RecordEntry) => void (value && keys.push(key));
+    const watch = await this.#ports.parking.watch(`parked.${kind}`, onChunk, { once: true });
     watch.stop();
     for (const key of keys) if (await this.#isLeftOver(kind, key)) await this.#removeKey(key);
   }

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import type { Records } from "../transport/records.ts";
+import type { RecordEntry, Records } from "../transport/records.ts";
 import { storeKeys } from "./heads.ts";
 import type { StoreKey } from "./store.ts";
 
@@ -54,11 +54,12 @@ export class TimerMarks {
     if (first === undefined) return [];
     const below = shards.size === 1 ? storeKeys.marks(kind, first) : storeKeys.marks(kind);
     const found = new Map<string, StoreKey>();
-    const watch = await this.#records.watch(below, ({ key, value }) => {
+    const onMark = ({ key, value }: RecordEntry) => {
       const shard = storeKeys.shardOfMark(key);
       if (value === undefined) found.delete(key);
       else if (shards.has(shard)) found.set(key, { kind, shard, name: this.#decoder.decode(value) });
-    });
+    };
+    const watch = await this.#records.watch(below, onMark, { once: true });
     watch.stop();
     return [...found.values()];
   }

@@ -26,6 +26,7 @@ import {
   type RecordEntry,
   type Records,
   type Watch,
+  type WatchOptions,
 } from "./records.ts";
 
 /** What records need to know of the connection's options. */
@@ -37,8 +38,9 @@ export interface NatsRecordsOptions extends NatsBucketOptions {
 
 const TIMEOUT_MS = 1000;
 /** A watch begins as long as something comes at least so often, and within the second. */
-const WATCH_TIMEOUT_MS = 5000;
+const WATCH_TIMEOUT_MS = 10_000;
 const WATCH_MAX_MS = 60_000;
+const WATCH_REQUEST_MS = 4000;
 /** Pause before a write is repeated that met another one of the same key in flight. */
 const IN_FLIGHT_PAUSE_MS = 20;
 
@@ -52,16 +54,10 @@ export async function openNatsRecords(
   const made = await openNatsBucket(client, bucket, clock, options);
   const timeoutMs = options.recordsTimeoutMs ?? TIMEOUT_MS;
   const js = jetstream(client, { timeout: timeoutMs });
-  return new NatsRecords(
-    client,
-    bucket,
-    made,
-    js,
-    await js.jetstreamManager(false),
-    clock,
-    timeoutMs,
-    options,
-  );
+  const manager = await js.jetstreamManager(false);
+  const patient = jetstream(client, { timeout: Math.max(timeoutMs, WATCH_REQUEST_MS) });
+  const watching = await patient.jetstreamManager(false);
+  return new NatsRecords(client, bucket, made, js, manager, watching, clock, timeoutMs, options);
 }
 
 class NatsRecords implements Records {
@@ -72,6 +68,8 @@ class NatsRecords implements Records {
   readonly #prefix: string;
   readonly #js: JetStreamClient;
   readonly #manager: JetStreamManager;
+  /** With more patience: an old server looks through all that a bucket holds, and asked again it does so again. */
+  readonly #watching: JetStreamManager;
   readonly #clock: Clock;
   readonly #timeoutMs: number;
   readonly #options: NatsRecordsOptions;
@@ -82,6 +80,7 @@ class NatsRecords implements Records {
     made: string,
     js: JetStreamClient,
     manager: JetStreamManager,
+    watching: JetStreamManager,
     clock: Clock,
     timeoutMs: number,
     options: NatsRecordsOptions,
@@ -93,6 +92,7 @@ class NatsRecords implements Records {
     this.#prefix = `$KV.${bucket}.`;
     this.#js = js;
     this.#manager = manager;
+    this.#watching = watching;
     this.#clock = clock;
     this.#timeoutMs = timeoutMs;
     this.#options = options;
@@ -128,10 +128,15 @@ class NatsRecords implements Records {
     }
   }
 
-  async watch(prefix: string, onEntry: (entry: RecordEntry) => void): Promise<Watch> {
+  async watch(
+    prefix: string,
+    onEntry: (entry: RecordEntry) => void,
+    { once = false }: WatchOptions = {},
+  ): Promise<Watch> {
     const watch = new NatsWatch({
+      once,
       client: this.#client,
-      manager: this.#manager,
+      manager: this.#watching,
       clock: this.#clock,
       stream: this.#stream,
       keyPrefix: this.#prefix,

@@ -20,6 +20,8 @@ export const OPERATION_HEADER = "KV-Operation";
 
 /** What a watch works with. */
 export interface NatsWatchOptions {
+  /** See {@link WatchOptions}: which keys there are is asked only if the server does not soon have nothing more to send. */
+  readonly once?: boolean;
   readonly client: NatsConnection;
   readonly manager: JetStreamManager;
   readonly clock: Clock;
@@ -33,6 +35,9 @@ export interface NatsWatchOptions {
 }
 
 const HEARTBEAT_MS = 2000;
+/** The same for one that is wanted once, and how long that does without the keys. */
+const HEARTBEAT_ONCE_MS = 200;
+const ONCE_MS = 1000;
 /** So much silence means that the consumer is gone. */
 const SILENCE_MAX_MS = 3 * HEARTBEAT_MS;
 const RETRY_MS = 250;
@@ -72,13 +77,20 @@ export class NatsWatch implements Watch {
    * is asked again: whoever waits for this has a patience of his own, and ends it by `stop`.
    */
   async start(): Promise<void> {
-    await Promise.all([
-      this.#answered(() => this.#renew(this.#round)),
-      this.#answered(() => this.#askForKeys()),
-    ]);
+    const beginning = this.#answered(() => this.#renew(this.#round));
+    if (this.#with.once) await beginning.then(() => this.#caughtUpSoon());
+    await Promise.all([beginning, this.#snapshot && this.#answered(() => this.#askForKeys())]);
     void this.#followReconnects();
     this.#watchSilence();
     await this.#caughtUp.promise;
+  }
+
+  /** Resolves when it has everything, and in any case soon. */
+  #caughtUpSoon(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = this.#with.clock.after(ONCE_MS, resolve);
+    void this.#caughtUp.promise.then(resolve).finally(() => timer.cancel());
+    return promise;
   }
 
   async #answered(ask: () => Promise<void>): Promise<void> {
@@ -163,7 +175,7 @@ export class NatsWatch implements Watch {
       mem_storage: true,
       num_replicas: 1,
       flow_control: true,
-      idle_heartbeat: nanos(HEARTBEAT_MS),
+      idle_heartbeat: nanos(this.#with.once ? HEARTBEAT_ONCE_MS : HEARTBEAT_MS),
       inactive_threshold: nanos(CONSUMER_IDLE_MS),
       deliver_policy: behind ? DeliverPolicy.StartSequence : DeliverPolicy.LastPerSubject,
       ...(behind ? { opt_start_seq: this.#lastRevision + 1 } : {}),

@@ -26,6 +26,12 @@ export interface BucketCondition {
   readonly unfit?: string | undefined;
 }
 
+/** How a watch is meant. */
+export interface WatchOptions {
+  /** Only what exists is wanted: it is stopped as soon as it has resolved. So it may ask less of a server. */
+  readonly once?: boolean;
+}
+
 /** A running watch. */
 export interface Watch {
   stop(): void;
@@ -60,7 +66,7 @@ export interface Records {
    * that exist, then each change, in order of revision. It resolves once all that exist were delivered. It survives
    * disconnections: after one, at least the newest value of every changed record is delivered.
    */
-  watch(prefix: string, onEntry: (entry: RecordEntry) => void): Promise<Watch>;
+  watch(prefix: string, onEntry: (entry: RecordEntry) => void, options?: WatchOptions): Promise<Watch>;
 }
 
 /** What the methods of {@link Records} may reject with. */

@@ -25,7 +25,7 @@ class Scripted {
   readonly removed: string[] = [];
 
   /** @param keys what it says that it has */
-  constructor(keys: () => Promise<readonly string[]>) {
+  constructor(keys: () => Promise<readonly string[]>, once = false) {
     const client = {
       subscribe: (_: string, options: { callback: (error: Error | null, message: Msg) => void }) => {
         this.#say = options.callback;
@@ -51,6 +51,7 @@ class Scripted {
       },
     };
     this.watch = new NatsWatch({
+      once,
       client: client as unknown as NatsConnection,
       manager: manager as unknown as JetStreamManager,
       clock: this.clock,
@@ -131,6 +132,24 @@ describe("a watch has begun", () => {
     await server.entry("k.a", 3, 1);
     await server.heartbeat(true);
     expect(server.ended).toBeUndefined();
+  });
+
+  test("without a question for keys when it is wanted once, and the server soon has nothing more", async () => {
+    let asked = 0;
+    const server = new Scripted(() => Promise.resolve([`k.${++asked}`]), true);
+    await server.begin();
+    await server.entry("k.b", 3);
+    await server.heartbeat();
+    expect([server.ended, asked]).toEqual(["begun", 0]);
+  });
+
+  test("with the keys when it is wanted once, and something always follows", async () => {
+    const server = new Scripted(() => Promise.resolve(["k.a"]), true);
+    await server.begin();
+    await server.entry("k.a", 3, 1);
+    expect(server.ended).toBeUndefined();
+    await server.clock.advance(1_000);
+    expect(server.ended).toBe("begun");
   });
 
   test("never when the server does not want to tell which keys there are", async () => {
