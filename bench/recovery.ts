@@ -8,7 +8,7 @@ const FILL_TIMEOUT_MS = 300_000;
 const RECOVERY_TIMEOUT_MS = 180_000;
 /** Time to plan timers in, and to start the heir. */
 const PLAN_MS_EACH = 3;
-const PLAN_MS = 30_000;
+const PLAN_MS = 12_000;
 const ENTRY_MS_EACH = 0.2;
 /** All are due when the heir has found out. */
 const KILL_BEFORE_DUE_MS = 1_000;
