@@ -8,13 +8,23 @@ import { ActorError } from "../errors.ts";
 import type { EventBus } from "../events.ts";
 import type { Clock } from "../platform/clock.ts";
 
-/** A promise that knows whether anybody has attached to it. In all else it is what every promise is. */
+/**
+ * A promise that knows whether anybody has attached to it. In all else it is what every promise is.
+ *
+ * Whatever attaches to a promise, `await` and `then` as well as `Promise.all`, asks first for its constructor. That it is told there to be a
+ * plain one spares the turns of the microtask queue that a promise of another class takes.
+ */
 export class Told extends Promise<unknown> {
   #isHeard = false;
 
-  /** What is derived from it is in the hands of its user. */
-  static override get [Symbol.species](): PromiseConstructor {
-    return Promise;
+  static {
+    Object.defineProperty(Told.prototype, "constructor", {
+      configurable: true,
+      get(this: object): PromiseConstructor {
+        if (#isHeard in this) this.#isHeard = true;
+        return Promise;
+      },
+    });
   }
 
   /** Whether it was awaited, given to another promise, or caught. */
@@ -22,18 +32,10 @@ export class Told extends Promise<unknown> {
     return this.#isHeard;
   }
 
-  // biome-ignore lint/suspicious/noThenProperty: it is a promise
-  override then<A = unknown, B = never>(
-    fulfilled?: ((value: unknown) => A | PromiseLike<A>) | null,
-    rejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
-  ): Promise<A | B> {
-    this.#isHeard = true;
-    return super.then(fulfilled, rejected);
-  }
-
-  /** The runtime takes its rejection for heard, whether it is or not. */
+  /** The runtime takes its rejection for heard, although it is not. */
   mute(): void {
-    super.then(undefined, () => undefined);
+    this.then(undefined, () => undefined);
+    this.#isHeard = false;
   }
 }
 

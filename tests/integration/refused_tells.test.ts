@@ -120,6 +120,17 @@ describe("a refused tell that somebody awaits", () => {
     "by Promise.all": (call) => Promise.all([call(), call()]).catch((error) => error),
     "by Promise.allSettled": async (call) => (await Promise.allSettled([call()]))[0],
     "by Promise.race": (call) => Promise.race([call(), new Promise(() => {})]).catch((error) => error),
+    "by Promise.any": (call) => Promise.any([call()]).catch((error) => error.errors[0]),
+    "by another promise": (call) => new Promise((resolve) => resolve(call())).catch((error) => error),
+    "by Promise.resolve": (call) => Promise.resolve(call()).catch((error) => error),
+    "by an iteration": async (call) => {
+      try {
+        for await (const _ of [call()]);
+        return undefined;
+      } catch (error) {
+        return error;
+      }
+    },
     "by an async function": (call) => (async () => call())().catch((error) => error),
     "later in the same turn": async (call) => {
       const promise = call();
