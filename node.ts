@@ -26,6 +26,7 @@ import { systemClock } from "./platform/clock.ts";
 import { guardedLog, silentLog } from "./platform/log.ts";
 import { systemRandom } from "./platform/random.ts";
 import { watchParent } from "./platform/parent.ts";
+import { linuxSystem } from "./platform/process_identity.ts";
 import { exitProcess, processTag } from "./platform/runtime.ts";
 import { followShutdown, hearsSignals, SIGNAL_STATUS } from "./platform/signals.ts";
 import { memoryTransport } from "./transport/memory.ts";
@@ -88,6 +89,7 @@ function lifePorts(options: NodeOptions, connection: Connection): LifePorts {
     log: guardedLog(options.log ?? silentLog),
     store: options.store,
     weight: options.weight,
+    system: connection.type === "memory" ? undefined : linuxSystem(),
     tag: processTag(),
     door: options.door ?? true,
     defects: new Set(options.defects),

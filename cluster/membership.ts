@@ -46,6 +46,8 @@ export interface MembershipPorts {
   readonly times?: Partial<ClusterTimes>;
   /** Told of nodes that come and go, this one among them. */
   readonly onEvent?: (event: MembershipEvent) => void;
+  /** Whether the process of a record's node has certainly ended. Default: nobody knows. */
+  readonly hasEnded?: (record: NodeRecord) => boolean;
   /** For tests: rules to break on purpose. */
   readonly defects?: ReadonlySet<string>;
 }
@@ -105,14 +107,14 @@ export class Membership {
 
   /**
    * Joins the cluster: resolves when this node is up under its name, and its lease is being renewed. Takes up to a lease
-   * longer when a predecessor under the name was not ended in order.
+   * longer when a predecessor under the name was not ended in order, unless it is known that its process has ended.
    *
    * @throws {ConfigurationError} if the name is in use, or a kind has another number of shards in the cluster
    * @throws {RecordsUnavailableError} if the store does not answer
    * @throws {FencedError} if the records were replaced meanwhile
    */
   async start(info: NodeInfo): Promise<void> {
-    const { bucket, random, clock, defects } = this.#ports;
+    const { bucket, random, clock, defects, hasEnded = () => false } = this.#ports;
     const endAt = clock.now() + this.#times.leaseMs * START_LEASES_MAX;
     const over = () => this.#stopped || this.#fencedFor !== undefined || clock.now() >= endAt;
     const patience = { giveUp: over };
@@ -124,7 +126,7 @@ export class Membership {
       await bucket.start();
       for (const kind of info.kinds) await agreeOnKind(bucket, kind, waiting);
       this.#followTransport();
-      const ports = { bucket, clock, times: this.#times, patience: waiting, defects };
+      const ports = { bucket, clock, times: this.#times, patience: waiting, hasEnded, defects };
       await takeName(info.name, info.former, ports, (former) => this.#join(info, former, patience));
       // after the own record was written: from now on the lease tells if it is missing
       await confirmGeneration(this.#generation, bucket, random, patience);

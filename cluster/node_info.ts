@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { ProcessIdentity } from "../platform/process_identity.ts";
 import type { OfferedKind } from "./kind_agreement.ts";
 import { type HostedKind, type NodeRecord, PROTOCOL_VERSIONS } from "./protocol.ts";
 
@@ -14,6 +15,8 @@ export interface NodeInfo {
   readonly weight?: number;
   /** For people: "bun 1.4.5". */
   readonly runtime: string;
+  /** In which process it runs, if that is known. */
+  readonly process?: ProcessIdentity;
   /** Begins the random part of the incarnation. Default: nothing. */
   readonly tag?: string;
   /** An incarnation of this name that is known to be over: nobody waits for its lease. */
@@ -22,7 +25,7 @@ export interface NodeInfo {
 
 /** The first record of a node's life. */
 export function ownRecord(info: NodeInfo, incarnation: string): Omit<NodeRecord, "nonce"> {
-  const { name, kinds, weight = 1, runtime } = info;
+  const { name, kinds, weight = 1, runtime, process } = info;
   return {
     node: name,
     incarnation,
@@ -32,6 +35,7 @@ export function ownRecord(info: NodeInfo, incarnation: string): Omit<NodeRecord,
     protocol: PROTOCOL_VERSIONS,
     runtime,
     renewal: 0,
+    ...(process === undefined ? {} : { process }),
   };
 }
 

@@ -1,6 +1,7 @@
 /**
  * Waiting for whoever had our name before. A node that was killed and restarted finds its own former record, still up;
- * so does a second process that was given a name in use by mistake. Only time tells them apart.
+ * so does a second process that was given a name in use by mistake. Only time tells them apart, unless the former process was
+ * on this machine and has certainly ended: then nobody waits.
  *
  * @module
  */
@@ -59,6 +60,8 @@ export interface SuccessionPorts {
   readonly times: LeaseTimes;
   /** When to stop waiting although the store does not answer. */
   readonly patience: Patience;
+  /** Whether the process of a record's node has certainly ended. */
+  readonly hasEnded: (record: NodeRecord) => boolean;
   /** For tests: rules to break on purpose. */
   readonly defects?: ReadonlySet<string> | undefined;
 }
@@ -95,6 +98,7 @@ async function whenFree(
     if (entry !== "unknown") {
       if (entry && entry.record.incarnation === former) return entry;
       if (ports.defects?.has("predecessor-ignored")) return entry;
+      if (entry && ports.hasEnded(entry.record)) return entry;
       const [verdict, next] = judge(watched, entry, clock.now(), times);
       watched = next;
       if (verdict === "free") return entry;

@@ -7,6 +7,7 @@
  */
 import { z } from "zod";
 import { DecodeError } from "../errors.ts";
+import type { ProcessIdentity } from "../platform/process_identity.ts";
 import { type Codec, createCodec } from "../transport/codec.ts";
 
 /** Versions of the protocol that this release speaks, oldest first. */
@@ -53,6 +54,8 @@ export interface NodeRecord extends NodeId {
   readonly protocol: readonly number[];
   /** For people: "bun 1.4", "deno 2.9". */
   readonly runtime: string;
+  /** In which process it runs, if that is known: who starts under its name on the same machine can see that it has ended. */
+  readonly process?: ProcessIdentity;
   /** Grows with each write by the node itself. */
   readonly renewal: number;
   /** What its wall clock showed when it wrote that, in milliseconds since 1970. Absent in a first record. */
@@ -205,6 +208,9 @@ const nodeSchema = z.object({
   weight: z.number().min(0).max(WEIGHT_MAX),
   protocol: z.array(z.int().min(1)).max(64),
   runtime: z.string().max(255),
+  process: z
+    .object({ boot: word, space: word, pid: z.int().min(1), startedAt: word, image: word })
+    .exactOptional(),
   renewal: count,
   wallMs: z.number().exactOptional(),
   heard: z

@@ -23,6 +23,7 @@ import type { ClusterTimes } from "../cluster/pulse_times.ts";
 import { Ownership } from "../cluster/ownership.ts";
 import type { Timer } from "../platform/clock.ts";
 import type { Log } from "../platform/log.ts";
+import { hasEnded, type System } from "../platform/process_identity.ts";
 import { runtimeName } from "../platform/runtime.ts";
 import {
   identifyStore,
@@ -62,6 +63,8 @@ export interface LifePorts
   /** Where stored actors are kept; `undefined` for a bucket of the connection. */
   readonly store: Store | undefined;
   readonly weight: number | undefined;
+  /** Where it runs, and what is known of where others ran; `undefined` in memory. */
+  readonly system: System | undefined;
   /** Begins the random part of its incarnations, for whoever started this process. */
   readonly tag: string | undefined;
 }
@@ -106,7 +109,7 @@ export class Life {
    * @throws {NodeStoppedError} if it is ended meanwhile
    */
   async start(former?: NodeId): Promise<Parts> {
-    const { connection, settings, clock, random, log, cluster, defects, name, door } = this.#ports;
+    const { connection, settings, clock, random, log, cluster, defects, name, door, system } = this.#ports;
     const permissions = new Permissions({ connection, clock, log, events: this.#events });
     this.#stops.push(() => permissions.stop());
     await permissions.check(cluster, name, door !== false);
@@ -132,6 +135,7 @@ export class Life {
       times: timesOf(settings),
       defects,
       onEvent: (event) => this.#events.emit(event),
+      hasEnded: (record) => system !== undefined && hasEnded(record.process, system),
     });
     this.#membership = membership;
     this.#stops.push(
@@ -224,14 +228,16 @@ export class Life {
     former: NodeId | undefined,
     identity: StoreIdentity | undefined,
   ): Promise<void> {
-    const { name, weight, tag } = this.#ports;
+    const { name, weight, tag, system } = this.#ports;
     const kinds = this.#offers(identity);
+    const process = system?.own();
     await membership.start({
       name,
       kinds,
       runtime: runtimeName(),
       ...(weight === undefined ? {} : { weight }),
       ...(tag === undefined ? {} : { tag }),
+      ...(process === undefined ? {} : { process }),
       ...(former === undefined ? {} : { former: former.incarnation }),
     });
   }

@@ -184,6 +184,28 @@ describe("Membership start()", () => {
     expect(third.membership.self.incarnation).toMatch(/^3-tag/);
   });
 
+  test("does not wait for a former holder whose process has certainly ended, and waits for any other", async () => {
+    const cluster = new TestCluster();
+    const process = { boot: "b", space: "s", pid: 1, startedAt: "1", image: "i" };
+    const a = await cluster.up("a", { process });
+    a.membership.stop();
+    const seen: unknown[] = [];
+    const heir = (name: string, ended: boolean) =>
+      cluster.node("a", name, (record) => {
+        seen.push(record.process);
+        return ended;
+      });
+    const waiting = await heir("waits", false);
+    const starting = waiting.membership.start(infoOf("a"));
+    await cluster.clock.advance(10_000);
+    waiting.membership.giveUpJoining();
+    await expect(cluster.ends(starting, 1_000)).rejects.toMatchObject({ code: "records-unavailable" });
+    const next = await heir("next", true);
+    await cluster.ends(next.membership.start(infoOf("a")), 100);
+    expect(next.membership.self.incarnation).toMatch(/^2-/);
+    expect(new Set(seen.map((each) => JSON.stringify(each)))).toEqual(new Set([JSON.stringify(process)]));
+  });
+
   test("leaves nothing running when it is stopped at any moment of it", async () => {
     for (let atMs = 0; atMs <= 24; atMs++) {
       const cluster = new TestCluster();

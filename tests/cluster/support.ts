@@ -27,7 +27,11 @@ export class TestCluster {
   });
 
   /** A node that has not started. The name of its connection is its own unless another is given. */
-  async node(name: string, connectionName = name): Promise<TestNode> {
+  async node(
+    name: string,
+    connectionName = name,
+    hasEnded: (record: NodeRecord) => boolean = () => false,
+  ): Promise<TestNode> {
     const connection = this.network.connect(connectionName);
     const opened = connection.records(BUCKET);
     await this.clock.advance(5);
@@ -39,6 +43,7 @@ export class TestCluster {
       ...ports,
       bucket,
       transport: connection.transport,
+      hasEnded,
       onEvent: (event) => void events.push(event),
     });
     return { name, bucket, membership, ownership: new Ownership(bucket), events };
