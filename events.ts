@@ -70,6 +70,20 @@ export type NodeEventBody =
       readonly name: string;
       readonly reason: string;
     }
+  /**
+   * A message was being handled when so many of its owners were lost, one after the other, and is not tried again: an
+   * `idempotent` message ends as `outcome-unknown` for its sender, whose node tells this; a stored `timer` is kept and does not go off,
+   * which each next owner of its actor tells once.
+   */
+  | {
+      readonly type: "message-quarantined";
+      readonly kind: string;
+      readonly name: string;
+      readonly message: string;
+      readonly deaths: number;
+      /** Its id, if it is a timer's. */
+      readonly timer?: string;
+    }
   /** A state cannot be decoded, upgraded or validated here. The actor answers `invalid-state` and is never started fresh. */
   | {
       readonly type: "actor-quarantined";

@@ -26,13 +26,16 @@ import type { Runnable } from "./scheduler.ts";
 import { type Snapshot, unpackState } from "./snapshot.ts";
 import { Start, type StartOwner } from "./start.ts";
 import { StateCell } from "./state_cell.ts";
-import { ActorTimers, TimerMail } from "./timers.ts";
+import { type ActorTimer, ActorTimers, type TimerData, TimerMail } from "./timers.ts";
+import { type TrialOwner, Trials } from "./trials.ts";
 import { Turn, type TurnOwner } from "./turn.ts";
 import { UserCode } from "./user_code.ts";
 import { type Kept, NOTHING_STORED, type StoredActor } from "./vault.ts";
 
 /** See the module's text. */
-export class Activation implements StartOwner, EndingOwner, TurnOwner, Runnable, LoadingOwner, GateOwner {
+export class Activation
+  implements StartOwner, EndingOwner, TurnOwner, Runnable, LoadingOwner, GateOwner, TrialOwner
+{
   readonly name: string;
   readonly mailbox: Mailbox<Mail>;
   readonly timers: ActorTimers;
@@ -53,6 +56,8 @@ export class Activation implements StartOwner, EndingOwner, TurnOwner, Runnable,
   readonly #conversation: Conversation;
   readonly #turn: Turn;
   readonly #ending: Ending<Activation>;
+  /** Made when a timer is first suspected of having ended its owners. */
+  #trials: Trials | undefined;
 
   constructor(host: ActivationHost<Activation>, beginning: Beginning) {
     const { hosted, runtime, vault } = host;
@@ -64,8 +69,9 @@ export class Activation implements StartOwner, EndingOwner, TurnOwner, Runnable,
     this.#due = beginning.due ?? false;
     this.#isNewer = beginning.state !== undefined && beginning.stored === undefined;
     this.mailbox = new Mailbox(hosted.contract.mailboxMax, host.mailScales);
+    const handled = vault && ((timer: ActorTimer) => this.#trials?.handled(timer));
     this.timers = new ActorTimers(clock, (timer) => {
-      this.mailbox.push(new TimerMail(timer, codec));
+      this.mailbox.push(new TimerMail(timer, codec, handled));
       this.wake();
     });
     this.lastActiveAt = clock.now();
@@ -118,7 +124,7 @@ export class Activation implements StartOwner, EndingOwner, TurnOwner, Runnable,
   /** Like `idle`, whatever the status is. */
   get atRest(): boolean {
     const quiet = this.#conversation.isQuiet || this.#host.runtime.defects?.has("idle-with-sent");
-    if (this.#code.busy || !quiet) return false;
+    if (this.#code.busy || !quiet || this.#trials?.isUnderWay) return false;
     return this.outputs === DIRECT || (!this.loading.isPending && this.outputs.isQuiet);
   }
 
@@ -198,8 +204,46 @@ export class Activation implements StartOwner, EndingOwner, TurnOwner, Runnable,
     }
     if (this.#why !== "restarted") this.#why = why;
     this.outputs.know(mark);
-    for (const timer of timers) this.timers.set(timer);
+    for (const timer of timers) this.#install(timer);
     this.onProgress();
+  }
+
+  #install(timer: TimerData): void {
+    this.timers.set(timer);
+    const { kind, name } = this;
+    const { id, message, suspicion } = timer;
+    if (!suspicion?.setAside) return;
+    const { deaths } = suspicion;
+    this.#host.runtime.events.emit({ type: "message-quarantined", kind, name, message, deaths, timer: id });
+  }
+
+  // ---- timers that may take the node with them
+
+  beginTimer(mail: TimerMail): boolean {
+    const { timer } = mail;
+    if (timer.suspicion || this.#trials) {
+      const { trials, clock } = this.#host.runtime;
+      this.#trials ??= new Trials(this, trials, clock);
+      if (!this.#trials.admits(mail)) return false;
+    }
+    return this.timers.begin(timer);
+  }
+
+  comeAgain(mail: TimerMail): void {
+    if (this.#status !== "active" && this.#status !== "activating") return;
+    this.mailbox.push(mail);
+    this.wake();
+  }
+
+  onAcquitted(): void {
+    if (this.#status !== "active") return;
+    if (!this.#code.busy) this.outputs.hookEnded(); // else its handler takes it along
+    this.onProgress();
+  }
+
+  /** What is stored of it knows more than what travels: whoever has it next must look there. */
+  get mustReload(): boolean {
+    return this.#host.vault !== undefined && this.timers.areSuspect;
   }
 
   /** One that is late is left to the owner that it follows its shard to. */
@@ -275,6 +319,7 @@ export class Activation implements StartOwner, EndingOwner, TurnOwner, Runnable,
     this.#status = "ended";
     this.loading.stop();
     this.timers.clear();
+    this.#trials?.stop();
     this.outputs.drop();
     this.#turn.abort(fenced(this.address, this.#status));
     if (why !== undefined) this.#ending.close(why);

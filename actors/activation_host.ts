@@ -18,6 +18,7 @@ import type { Scheduler } from "./scheduler.ts";
 import type { Snapshot, StoredMark } from "./snapshot.ts";
 import type { RefusedTells } from "./told.ts";
 import type { TimerData } from "./timers.ts";
+import type { TrialLane } from "./trials.ts";
 import type { Kept, Vault } from "./vault.ts";
 
 /** On whose behalf a message is sent: what a call chain and a drain need to know. */
@@ -42,6 +43,8 @@ export interface ActorRuntime {
   readonly events: EventBus;
   /** For tests: rules to break on purpose. */
   readonly defects?: ReadonlySet<string>;
+  /** The turns of timers that may take the node with them. */
+  readonly trials: TrialLane;
   /** Told what a step of an actor threw beyond its own code, which none should. It must not throw itself. */
   readonly onThrow: (error: unknown) => void;
   open(contract: Contract, name: string, caller: Caller): Channel;

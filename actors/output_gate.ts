@@ -134,6 +134,12 @@ export class OutputGate implements Outputs {
     this.#releaseIfStored();
   }
 
+  whenStored(run: () => void): void {
+    this.#settle();
+    this.#queue.push({ isTell: false, weight: 0, release: run, drop: () => {} });
+    this.#releaseIfStored();
+  }
+
   #ended(mail: Mail, value: unknown, error: ErrorData | undefined): void {
     const end = new HeldEnd(this.#ports.events, this.#owner, mail, value, error);
     if (this.#closed) return end.drop();

@@ -28,6 +28,8 @@ export interface Outputs {
   fail(mail: Mail, error: ErrorData): void;
   /** A hook has ended, and its state is settled. */
   hookEnded(): void;
+  /** Runs once what there is now is stored; never if the activation ends before. Not while a handler runs. */
+  whenStored(run: () => void): void;
   /** Stores what has changed, if it is time. */
   commit(): void;
   /** The way to another actor. */
@@ -46,6 +48,7 @@ export const DIRECT: Outputs = Object.freeze<Outputs>({
   succeed: (mail, value) => mail.succeed(value),
   fail: (mail, error) => mail.fail(error),
   hookEnded: () => {},
+  whenStored: (run) => run(),
   commit: () => {},
   channel: (_contract, _name, channel) => channel,
   drop: () => {},

@@ -67,6 +67,10 @@ export class Relocation {
     const base = { ...bare(name, "active"), timers, backlog };
     const careless = this.#catalog.runtime.defects?.has("seal-running");
     if (!activation.idle && !careless) return this.#late(activation, base, here);
+    if (activation.mustReload) {
+      activation.become("sealed");
+      return { ...bare(name, "active"), backlog };
+    }
     try {
       const carried = this.#catalog.carries;
       const snapshot = carried ? activation.snapshot() : undefined;

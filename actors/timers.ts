@@ -17,6 +17,18 @@ export interface TimerData {
   /** Milliseconds until it is due; 0 when it is. */
   readonly remainingMs: number;
   readonly everyMs?: number | undefined;
+  /** Of a stored actor's: absent if no owner was lost near its time. */
+  readonly suspicion?: Suspicion | undefined;
+}
+
+/** How far a stored timer is suspected of taking its owners with it; see `trials.ts`. */
+export interface Suspicion {
+  /** Owners that were lost near its time, in a row. */
+  readonly deaths: number;
+  /** It is the one suspect that its node tries now. */
+  readonly onTrial: boolean;
+  /** It does not go off any more. */
+  readonly setAside: boolean;
 }
 
 /** A timer as a handler left it. */
@@ -35,6 +47,8 @@ export interface ActorTimer {
   /** It came due and its message waits in the mailbox. */
   queued: boolean;
   alarm: Timer | undefined;
+  /** One object for a timer and those of its message that its handler has set: what it is acquitted of, they are. */
+  suspicion: { -readonly [K in keyof Suspicion]: Suspicion[K] } | undefined;
 }
 
 /** Timers an actor may have. */
@@ -45,6 +59,9 @@ export class ActorTimers {
   readonly #clock: Clock;
   readonly #onDue: (timer: ActorTimer) => void;
   readonly #timers = new Map<string, ActorTimer>();
+  /** Under suspicion, begun, and not acquitted yet. */
+  readonly #tried = new Set<ActorTimer>();
+  #suspects = false;
   #lastId = 0;
   #changes = 0;
 
@@ -71,16 +88,65 @@ export class ActorTimers {
 
   /** Sets a timer; it replaces one of the same id. @throws {BusyError} above 1,000 timers */
   set(data: TimerData): void {
+    const suspicion = this.#suspicionOf(data);
     this.cancel(data.id);
     if (this.#timers.size >= TIMERS_MAX) {
       throw new BusyError(`Cannot schedule another message: current number of timers is ${TIMERS_MAX}`);
     }
     const { id, message, argument, everyMs } = data;
     const dueAt = this.#clock.now() + data.remainingMs;
-    const timer: ActorTimer = { id, message, argument, everyMs, dueAt, queued: false, alarm: undefined };
+    const rest = { queued: false, alarm: undefined, suspicion };
+    const timer: ActorTimer = { id, message, argument, everyMs, dueAt, ...rest };
     this.#timers.set(id, timer);
     this.#changes++;
     this.#arm(timer);
+  }
+
+  /** Set again, by its handler or by a new activation, it is the same suspect. */
+  #suspicionOf({ id, message, argument, suspicion }: TimerData): ActorTimer["suspicion"] {
+    if (suspicion) {
+      this.#suspects = true;
+      return { ...suspicion, onTrial: false };
+    }
+    if (!this.#suspects) return undefined;
+    for (const tried of this.#tried) if (tried.message === message) return tried.suspicion;
+    const isSame = (other: ActorTimer) => other.message === message && sameBytes(other.argument, argument);
+    const replaced = this.#timers.get(id);
+    if (replaced && isSame(replaced)) return replaced.suspicion;
+    for (const other of this.#timers.values())
+      if (other.suspicion?.setAside && isSame(other)) return other.suspicion;
+    return undefined;
+  }
+
+  /** Whether any timer is under suspicion: then what is stored knows more than what travels. */
+  get areSuspect(): boolean {
+    return this.#suspects;
+  }
+
+  has(timer: ActorTimer): boolean {
+    return this.#timers.get(timer.id) === timer;
+  }
+
+  /** It is about to be handled. */
+  putOnTrial({ suspicion }: ActorTimer): void {
+    if (suspicion) suspicion.onTrial = true;
+    this.#changes++;
+  }
+
+  /** Whether it was begun under a suspicion that still stands. */
+  wasTried(timer: ActorTimer): boolean {
+    return this.#tried.has(timer);
+  }
+
+  /** It did no harm. @returns whether that changes what is to be stored */
+  acquit(timer: ActorTimer): boolean {
+    const { suspicion } = timer;
+    if (!this.#tried.delete(timer) || suspicion === undefined) return false;
+    const kept = [...this.#timers.values()].filter((other) => other.suspicion === suspicion);
+    for (const free of [timer, ...kept]) free.suspicion = undefined;
+    this.#suspects = [...this.#timers.values(), ...this.#tried].some((other) => other.suspicion);
+    if (kept.length > 0) this.#changes++;
+    return kept.length > 0;
   }
 
   cancel(id: string): boolean {
@@ -96,13 +162,15 @@ export class ActorTimers {
     timer.queued = false;
     this.#changes++;
     if (timer.everyMs === undefined) this.#timers.delete(timer.id);
+    if (timer.suspicion) this.#tried.add(timer);
     return true;
   }
 
   /** What there is now, by the time when it is due; what waits in the mailbox is due since it came. */
   settled(): SettledTimer[] {
-    return [...this.#timers.values()].map(({ id, message, argument, everyMs, dueAt, queued }) => {
-      return { id, message, argument, everyMs, dueAt: queued ? dueAt - (everyMs ?? 0) : dueAt };
+    return [...this.#timers.values()].map(({ id, message, argument, everyMs, dueAt, queued, suspicion }) => {
+      const isDue = { dueAt: queued ? dueAt - (everyMs ?? 0) : dueAt };
+      return { id, message, argument, everyMs, ...isDue, suspicion: suspicion && { ...suspicion } };
     });
   }
 
@@ -152,6 +220,7 @@ export class ActorTimers {
   /** Also one that runs already, such as one that a late handler has set before a reclaim: an interval has one beat. */
   #arm(timer: ActorTimer): void {
     timer.alarm?.cancel();
+    if (timer.suspicion?.setAside) return;
     const waitMs = Math.max(0, timer.dueAt - this.#clock.now());
     if (waitMs <= DELAY_MAX_MS) timer.alarm = this.#clock.after(waitMs, () => this.#due(timer));
     else timer.alarm = this.#clock.after(DELAY_MAX_MS, () => this.#arm(timer)); // a longer time is counted in parts
@@ -177,10 +246,13 @@ export class TimerMail implements Mail {
   readonly weight: number = 0;
   readonly timer: ActorTimer;
   readonly #codec: Codec;
+  readonly #onEnd: ((timer: ActorTimer) => void) | undefined;
 
-  constructor(timer: ActorTimer, codec: Codec) {
+  /** @param onEnd told when it has been handled, and that is stored if it has to be */
+  constructor(timer: ActorTimer, codec: Codec, onEnd?: (timer: ActorTimer) => void) {
     this.timer = timer;
     this.#codec = codec;
+    this.#onEnd = onEnd;
   }
 
   get message(): string {
@@ -198,6 +270,14 @@ export class TimerMail implements Mail {
   waits(): void {}
   admitted(): void {}
   refuse(): void {}
-  succeed(): void {}
-  fail(): void {}
+  succeed(): void {
+    this.#onEnd?.(this.timer);
+  }
+  fail(): void {
+    this.#onEnd?.(this.timer);
+  }
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.byteLength === b.byteLength && a.every((byte, i) => byte === b[i]);
 }

@@ -26,6 +26,8 @@ export interface TurnOwner {
   readonly status: ActivationStatus;
   readonly timers: ActorTimers;
   readonly outputs: Outputs;
+  /** A due timer's message has its turn. @returns whether it is to be handled now */
+  beginTimer(mail: TimerMail): boolean;
   /** A handler threw, and the contract wants the actor ended, or begun `again`. */
   onBroken(again: boolean): void;
 }
@@ -90,8 +92,8 @@ export class Turn {
 
   #begin(mail: Mail, now: number): void {
     const hosted = this.#hosted;
-    const { timers, kind } = this.#owner;
-    if (mail instanceof TimerMail && !timers.begin(mail.timer)) return;
+    const { kind } = this.#owner;
+    if (mail instanceof TimerMail && !this.#owner.beginTimer(mail)) return;
     const message = hosted.messages.get(mail.message);
     if (message === undefined) return this.#refuse(mail, unknownMessage(kind));
     if (mail.deadlineAt <= now) return mail.fail(expired(mail.message));

@@ -325,11 +325,26 @@ export class SenderLink implements Starved {
     const anew: Outgoing[] = [];
     for (const outgoing of [...this.#sent()]) {
       if (!outgoing.maybeAdmitted || outgoing.oldestEpoch >= floor) continue;
-      if (outgoing.idempotent) anew.push(this.#renew(outgoing));
-      else outgoing.endBadly(outcomeUnknown(outgoing, "sent, and its owner was lost"));
+      if (!outgoing.idempotent) outgoing.endBadly(outcomeUnknown(outgoing, "sent, and its owner was lost"));
+      else if (outgoing.losses + 1 < this.#deathsMax) anew.push(this.#renew(outgoing));
+      else this.#setAside(outgoing);
     }
     this.#window.trim();
     this.#waiting.pushFirst(anew);
+  }
+
+  get #deathsMax(): number {
+    const { defects, settings } = this.#ports;
+    return defects?.has("poison-unseen") ? Infinity : Math.max(2, settings.deathsMax);
+  }
+
+  /** It may be what its owners were lost by: nobody shall be the next. */
+  #setAside(outgoing: Outgoing): void {
+    const deaths = outgoing.losses + 1;
+    const { name, message } = outgoing;
+    this.#ports.onQuarantined({ kind: this.kind, name, message, deaths });
+    const state = `sent to ${deaths} owners one after the other, each of which was lost, and not sent again`;
+    outgoing.endBadly(outcomeUnknown(outgoing, state));
   }
 
   /** The same message under a new number; its old place becomes a `skip`. */

@@ -90,6 +90,8 @@ export class Outgoing implements PackableMail, ToldOf {
   #copies: (Peer | undefined)[] | undefined;
   /** Its promise has ended while a copy might still arrive: its sender is not done with it. */
   #owed = false;
+  /** Owners that were lost while they may have been handling it. */
+  losses = 0;
   /** An owner was lost who may have handled it, and it goes to the next. */
   #resent = false;
   /** The lowest epoch under which a copy was sent that may have been admitted. */
@@ -250,6 +252,7 @@ export class Outgoing implements PackableMail, ToldOf {
     const place = new Outgoing(request, undefined, callDeadlineAt, this.#ports);
     place.ended = true;
     place.seq = seq;
+    this.losses++;
     this.seq = 0;
     this.#resent = true;
     this.#copies = undefined;

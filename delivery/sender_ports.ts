@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { TrialSettings } from "../actors/trials.ts";
 import { Room } from "../actors/room.ts";
 import type { Gate } from "../cluster/gate.ts";
 import type { Clock } from "../platform/clock.ts";
@@ -43,6 +44,14 @@ export class SendingRooms {
   }
 }
 
+/** A message that is not tried again. */
+export interface Quarantined {
+  readonly kind: string;
+  readonly name: string;
+  readonly message: string;
+  readonly deaths: number;
+}
+
 /** What every link of a node works with. */
 export interface SenderPorts {
   /** For tests: rules to break on purpose. */
@@ -52,7 +61,9 @@ export interface SenderPorts {
   readonly gate: Gate;
   readonly outbox: Outbox;
   readonly rooms: SendingRooms;
-  readonly settings: DeliverySettings;
+  readonly settings: DeliverySettings & Pick<TrialSettings, "deathsMax">;
+  /** A message was sent to so many owners that were lost, and is not sent to another. */
+  readonly onQuarantined: (about: Quarantined) => void;
   /** Asks for `tick` at that time at the latest. */
   wakeBy(time: number): void;
 }

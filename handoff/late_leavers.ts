@@ -126,7 +126,7 @@ export class LateLeavers {
   }
 
   #seal({ activation, shard }: Leaving): Uint8Array {
-    const { carries } = shard.catalog;
+    const carries = shard.catalog.carries && !activation.mustReload;
     const base = { name: activation.name, timers: carries ? activation.timers.pause() : [] };
     const backlog = activation.mailbox.rest().filter((mail) => !(mail instanceof TimerMail));
     const now = this.#ports.clock.now();

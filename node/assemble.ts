@@ -9,6 +9,7 @@ import type { RefFactory } from "../actors/ref.ts";
 import type { RefusedTells } from "../actors/told.ts";
 import { Room } from "../actors/room.ts";
 import { Scheduler } from "../actors/scheduler.ts";
+import { TrialLane } from "../actors/trials.ts";
 import type { Gate } from "../cluster/gate.ts";
 import type { Membership } from "../cluster/membership.ts";
 import type { Ownership } from "../cluster/ownership.ts";
@@ -135,6 +136,7 @@ export function assemble(ground: Ground): Parts {
     scale,
     defects,
     onThrow,
+    onQuarantined: (about) => events.emit({ type: "message-quarantined", ...about }),
   });
   const talk = new Talk({ cluster, self, codec, gate, membership, transport, subjects: names });
   const onMove = (moveId: string, payload: Uint8Array) => talk.incoming(moveId, payload);
@@ -166,6 +168,7 @@ export function assemble(ground: Ground): Parts {
     refs,
     refusedTells,
     events,
+    trials: new TrialLane(clock, settings),
     defects,
     onThrow,
     open: router.open.bind(router),
@@ -176,20 +179,9 @@ export function assemble(ground: Ground): Parts {
   const { store, hasEnded } = ground;
   const onFailure = (error: unknown) => ground.troubles.failed("stored", error);
   const { clocks } = membership;
-  const storedGround = {
-    self,
-    store,
-    clock,
-    clocks,
-    random,
-    gate,
-    ownership,
-    table,
-    hasEnded,
-    onFailure,
-    defects,
-  };
-  const stored = new StoredParts(storedGround);
+  const { deathsMax } = settings;
+  const common = { self, clock, clocks, random, hasEnded, onFailure, defects };
+  const stored = new StoredParts({ ...common, store, gate, ownership, table, deathsMax });
   const vault = stored.vault.bind(stored);
   const shards = { self, peers, gate, runtime, budget, receiver, vault };
   const coordinator = new Coordinator({

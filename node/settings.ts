@@ -4,6 +4,7 @@
  * @module
  */
 import { ConfigurationError } from "../errors.ts";
+import { TRIAL_DEFAULTS, type TrialSettings } from "../actors/trials.ts";
 import { LEASE_TIMES, type LeaseTimes } from "../cluster/lease_times.ts";
 import { CLEANER_DEFAULTS, type CleanerSettings } from "../cluster/cleaner.ts";
 import { PULSE_TIMES, type PulseTimes } from "../cluster/pulse_times.ts";
@@ -13,7 +14,7 @@ import { HANDOFF_DEFAULTS, type HandoffSettings } from "../handoff/settings.ts";
 import { BUCKET_DEFAULTS, type BucketSettings } from "./buckets.ts";
 
 /** What all actors of a node may use together. */
-export interface ActorSettings {
+export interface ActorSettings extends TrialSettings {
   /** Activations on the node; messages that would need another are refused as `busy`. Default 1,000,000. */
   readonly activationsMax: number;
   /** Bytes of states of sleeping actors; beyond, nothing more is passivated. Default 64 MiB. */
@@ -58,11 +59,21 @@ export const DEFAULT_SETTINGS: Settings = {
   tellsWaitingBytesMax: 67_108_864,
   outputBytesMax: 67_108_864,
   sweepMs: 1_000,
+  ...TRIAL_DEFAULTS,
 };
 
 /** What may be 0: waiting not at all, or holding nothing. Everything else is at least 1. */
 const MAY_BE_ZERO: ReadonlySet<string> = new Set([
-  ...["settleMs", "claimSettleMs", "drainMs", "ackDelayMs", "stageSliceMs", "heldMs", "retryMinMs"],
+  ...[
+    "settleMs",
+    "claimSettleMs",
+    "drainMs",
+    "ackDelayMs",
+    "stageSliceMs",
+    "heldMs",
+    "retryMinMs",
+    "trialHoldMs",
+  ],
   ...["gapMax", "gapBytesMax", "heldMax", "heldBytesMax", "sleepingBytesMax", "journalMax", "activationsMax"],
   "tellsWaitingMax",
 ]);

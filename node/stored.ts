@@ -21,7 +21,7 @@ const READS_AT_ONCE = 256;
 export interface StoredGround
   extends Pick<
     VaultPorts,
-    "self" | "store" | "clock" | "clocks" | "random" | "hasEnded" | "onFailure" | "defects"
+    "self" | "store" | "clock" | "clocks" | "random" | "hasEnded" | "onFailure" | "deathsMax" | "defects"
   > {
   readonly gate: Gate;
   readonly ownership: Ownership;

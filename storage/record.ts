@@ -8,6 +8,7 @@
  */
 import { DecodeError } from "../errors.ts";
 import { ByteReader, ByteWriter } from "../transport/bytes.ts";
+import type { Suspicion } from "./suspicion.ts";
 
 /** A timer as it is stored. */
 export interface StoredTimer {
@@ -18,6 +19,8 @@ export interface StoredTimer {
   /** Milliseconds since 1970. */
   readonly dueWallMs: number;
   readonly everyMs: number | undefined;
+  /** Absent if no owner was lost near its time. */
+  readonly suspicion?: Suspicion | undefined;
 }
 
 /** What is stored of one actor. */
@@ -37,6 +40,14 @@ export interface StoredRecord {
 const VERSION = 1;
 /** It ends with the time when it was written. */
 const VERSION_TIMED = 2;
+/** It ends with sections, each with a number and a length, of which those with an unknown number are skipped. */
+const VERSION_SECTIONS = 3;
+/** The time when it was written. */
+const WRITTEN = 1;
+/** Suspicions: of each the place of its timer, the deaths, and flags. */
+const SUSPICIONS = 2;
+const ON_TRIAL = 1;
+const SET_ASIDE = 2;
 
 export function encodeRecord({
   name,
@@ -47,8 +58,9 @@ export function encodeRecord({
   writtenWallMs,
 }: StoredRecord): Uint8Array {
   const writer = new ByteWriter();
+  const suspects = timers.some(({ suspicion }) => suspicion !== undefined);
   const timed = timers.length > 0 && writtenWallMs !== undefined;
-  writer.u8(timed ? VERSION_TIMED : VERSION);
+  writer.u8(suspects ? VERSION_SECTIONS : timed ? VERSION_TIMED : VERSION);
   for (const word of [name, node, incarnation]) writer.string(word);
   writer.varint(epoch);
   writer.u8(state ? 1 : 0);
@@ -64,7 +76,36 @@ export function encodeRecord({
     writer.f64(timer.everyMs ?? 0);
     writer.bytes(timer.argument);
   }
-  if (timed) writer.f64(writtenWallMs);
+  if (suspects) writeSections(writer, timers, writtenWallMs);
+  else if (timed) writer.f64(writtenWallMs);
+  return writer.finish();
+}
+
+function writeSections(
+  writer: ByteWriter,
+  timers: readonly StoredTimer[],
+  writtenWallMs: number | undefined,
+): void {
+  writer.varint(writtenWallMs === undefined ? 1 : 2);
+  if (writtenWallMs !== undefined) {
+    const time = new ByteWriter();
+    time.f64(writtenWallMs);
+    writer.varint(WRITTEN);
+    writer.bytes(time.finish());
+  }
+  writer.varint(SUSPICIONS);
+  writer.bytes(suspicionsOf(timers));
+}
+
+function suspicionsOf(timers: readonly StoredTimer[]): Uint8Array {
+  const writer = new ByteWriter();
+  writer.varint(timers.filter(({ suspicion }) => suspicion !== undefined).length);
+  for (const [place, { suspicion }] of timers.entries()) {
+    if (suspicion === undefined) continue;
+    writer.varint(place);
+    writer.varint(suspicion.deaths);
+    writer.u8((suspicion.onTrial ? ON_TRIAL : 0) | (suspicion.setAside ? SET_ASIDE : 0));
+  }
   return writer.finish();
 }
 
@@ -72,7 +113,7 @@ export function encodeRecord({
 export function decodeRecord(bytes: Uint8Array, of: string): StoredRecord {
   const reader = new ByteReader(bytes);
   const version = reader.u8();
-  if (version !== VERSION && version !== VERSION_TIMED)
+  if (version !== VERSION && version !== VERSION_TIMED && version !== VERSION_SECTIONS)
     throw new DecodeError(`Cannot read a stored actor: current version is ${version}`);
   const [name, node, incarnation] = [reader.string(), reader.string(), reader.string()];
   if (name !== of) throw new DecodeError("Cannot read a stored actor: current record is of another name");
@@ -83,7 +124,8 @@ export function decodeRecord(bytes: Uint8Array, of: string): StoredRecord {
   if (length > reader.left) throw new DecodeError(`Cannot read a stored actor: current timers are ${length}`);
   const timers = Array.from({ length }, () => readTimer(reader));
   const record = { name, epoch, writer: { node, incarnation }, state, timers };
-  const writtenWallMs = version === VERSION_TIMED ? reader.f64() : undefined;
+  let writtenWallMs = version === VERSION_TIMED ? reader.f64() : undefined;
+  if (version === VERSION_SECTIONS) writtenWallMs = readSections(reader, timers);
   reader.expectEnd();
   if (writtenWallMs === undefined) return record;
   if (!Number.isFinite(writtenWallMs))
@@ -96,4 +138,29 @@ function readTimer(reader: ByteReader): StoredTimer {
   if (!Number.isFinite(dueWallMs) || !(everyMs >= 0 && everyMs < Infinity))
     throw new DecodeError("Cannot read a stored timer: current times are not times");
   return { id, message, dueWallMs, everyMs: everyMs || undefined, argument: reader.bytes().slice() };
+}
+
+/** @returns when it was written */
+function readSections(reader: ByteReader, timers: StoredTimer[]): number | undefined {
+  let writtenWallMs: number | undefined;
+  const sections = reader.varint();
+  for (let i = 0; i < sections; i++) {
+    const number = reader.varint();
+    const section = new ByteReader(reader.bytes());
+    if (number === WRITTEN) writtenWallMs = section.f64();
+    if (number === SUSPICIONS) readSuspicions(section, timers);
+  }
+  return writtenWallMs;
+}
+
+function readSuspicions(reader: ByteReader, timers: StoredTimer[]): void {
+  const suspects = reader.varint();
+  for (let i = 0; i < suspects; i++) {
+    const [place, deaths, flags] = [reader.varint(), reader.varint(), reader.u8()];
+    const timer = timers[place];
+    if (timer === undefined)
+      throw new DecodeError("Cannot read a stored actor: current suspect is no timer of it");
+    const suspicion = { deaths, onTrial: (flags & ON_TRIAL) !== 0, setAside: (flags & SET_ASIDE) !== 0 };
+    timers[place] = { ...timer, suspicion };
+  }
 }

@@ -14,6 +14,7 @@ import type { Committer } from "./committer.ts";
 import { decodeRecord, encodeRecord, type StoredRecord, type StoredTimer } from "./record.ts";
 import type { Store, StoreEntry } from "./store.ts";
 import type { Turns } from "./turns.ts";
+import { afterLoss, type Suspicion } from "./suspicion.ts";
 
 /** What the vaults of a node work with. */
 export interface VaultPorts {
@@ -39,6 +40,8 @@ export interface VaultPorts {
   hasEnded(): boolean;
   /** The store has said no, or gave no answer. */
   onFailure(error: unknown): void;
+  /** Owners that may be lost over one timer: see `suspicion.ts`. */
+  readonly deathsMax: number;
   /** For tests: rules to break on purpose. */
   readonly defects: ReadonlySet<string>;
 }
@@ -68,6 +71,7 @@ interface Timer {
   readonly message: string;
   readonly argument: Uint8Array;
   readonly everyMs?: number | undefined;
+  readonly suspicion?: Suspicion | undefined;
 }
 
 interface Image {
@@ -127,7 +131,8 @@ export class ShardVault {
         continue;
       }
       const lost = fence || raised || this.#isOfLostOwner(record);
-      const timers = this.#byOwnClock(record);
+      const found = this.#byOwnClock(record);
+      const timers = lost && record ? this.#suspected(record, found) : found;
       const mark = lost ? await this.#fence(name, entry, record, timers) : markOf(entry, record);
       if (mark) return this.#found(mark, record, timers, lost);
     } // it was written meanwhile: look again
@@ -139,17 +144,29 @@ export class ShardVault {
   }
 
   /** By an epoch that this node's does not follow: records of the ownership have been lost. */
-  #isAbove({ epoch, writer: { node, incarnation } }: StoredRecord): boolean {
-    const { self, defects } = this.#ports;
-    if (defects.has("stored-epoch-ignored")) return false;
-    const own = node === self.node && incarnation === self.incarnation;
-    return epoch > this.#epoch() || (epoch === this.#epoch() && !own);
+  #isAbove(record: StoredRecord): boolean {
+    const { epoch } = record;
+    if (this.#ports.defects.has("stored-epoch-ignored")) return false;
+    return epoch > this.#epoch() || (epoch === this.#epoch() && !this.#isOwn(record));
+  }
+
+  #isOwn({ writer: { node, incarnation } }: StoredRecord): boolean {
+    const { self } = this.#ports;
+    return node === self.node && incarnation === self.incarnation;
   }
 
   /** What an owner before the last claim has written, or may still be about to write. */
   #isOfLostOwner(record: StoredRecord | undefined): boolean {
     const floor = this.#ports.floor(this.#kind, this.#shard);
     return record ? record.epoch < floor : floor > 1;
+  }
+
+  /** What this owner has written itself has been judged already: one loss counts once. */
+  #suspected(record: StoredRecord, timers: StoredTimer[]): StoredTimer[] {
+    const { clock, deathsMax, defects } = this.#ports;
+    const isJudged = this.#isOwn(record) && record.epoch === this.#epoch();
+    if (isJudged || defects.has("poison-unseen")) return timers;
+    return afterLoss(timers, clock.wall(), Math.max(2, deathsMax));
   }
 
   /** Writes this owner's epoch over what is there. @returns `undefined` if it was written meanwhile */
@@ -166,10 +183,9 @@ export class ShardVault {
   /** Its timers, due by the clock here instead of by the writer's. */
   #byOwnClock(record: StoredRecord | undefined): StoredTimer[] {
     if (record === undefined) return [];
-    const { self, clock, clocks } = this.#ports;
+    const { clock, clocks } = this.#ports;
     const { writer, writtenWallMs: notedWallMs } = record;
-    const isOwn = writer.node === self.node && writer.incarnation === self.incarnation;
-    const aheadMs = isOwn ? 0 : clocks.aheadOf(writer);
+    const aheadMs = this.#isOwn(record) ? 0 : clocks.aheadOf(writer);
     const now = clock.wall();
     return record.timers.map((timer) => {
       const { leftMs, apartMs } = timeLeft({ dueWallMs: timer.dueWallMs, notedWallMs, aheadMs }, now);
@@ -201,8 +217,8 @@ export class ShardVault {
   async commit({ name, state, timers }: Image, over: Mark): Promise<Mark | undefined> {
     const { clock } = this.#ports;
     const aheadMs = clock.wall() - clock.now();
-    const stored = timers.map(({ id, message, argument, everyMs, dueAt }) => {
-      return { id, message, argument, everyMs, dueWallMs: dueAt + aheadMs };
+    const stored = timers.map(({ id, message, argument, everyMs, dueAt, suspicion }) => {
+      return { id, message, argument, everyMs, dueWallMs: dueAt + aheadMs, suspicion };
     });
     const mark = await this.#write({ name, state, timers: stored }, over);
     if (mark === undefined) this.#ports.look(this.#kind, this.#shard);

@@ -212,6 +212,15 @@ const TABLE: readonly (readonly [rule: string, ...rows: Row[]])[] = [
     ["stale-epoch-serves", "forgotten", 2, "an owner goes on with a shard that has a higher epoch elsewhere"],
   ],
   [
+    "a message that may have ended its owners is not tried for ever",
+    [
+      "poison-unseen",
+      "poison",
+      2,
+      "a message is repeated at each next owner, however many have been lost by it",
+    ],
+  ],
+  [
     "that NATS knows no connection is weak evidence",
     ["fence-on-one-503", "cut", 2, "one refusal suffices"],
     ["fence-without-confirmation", "half", 35, "the others are not asked"],

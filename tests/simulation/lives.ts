@@ -7,6 +7,7 @@ import type { History } from "../../testing/history.ts";
 import type { NodeClock } from "../../testing/node_clock.ts";
 import { hostsOf } from "./actors.ts";
 import type { Bank } from "./bank.ts";
+import type { Poison } from "./poison.ts";
 import type { Pace } from "./profiles.ts";
 import { runReader, runSender } from "./senders.ts";
 import type { Workload } from "./workloads.ts";
@@ -32,6 +33,8 @@ export interface LivesOptions {
   readonly workload: Workload;
   /** If there is one. */
   readonly bank: Bank | undefined;
+  /** The same. */
+  readonly poison: () => Poison<Life> | undefined;
   readonly cluster: SimulatedCluster;
   readonly history: History;
   readonly random: Random;
@@ -154,7 +157,9 @@ export class Lives {
     };
     const count = this.#count;
     history.note(`starting ${key}`);
-    const hosts = [...hostsOf(around), ...(bank ? [bank.host(key, alive)] : [])];
+    const poison = this.#options.poison();
+    const more = [...(bank ? [bank.host(key, alive)] : []), ...(poison ? [poison.host(life)] : [])];
+    const hosts = [...hostsOf(around), ...more];
     const node = await this.#insistOnStart(life, () => {
       if (!life.alive) return new Promise<never>(() => {}); // it was killed between two attempts
       const starting = cluster.starting(name, hosts, {}, life.process);

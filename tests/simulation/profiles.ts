@@ -30,7 +30,9 @@ export type TroubleName =
   /** The store forgets what it was told lately, or an older copy of the records is put back. */
   | "restore"
   /** A second process is started under its name. */
-  | "twin";
+  | "twin"
+  /** A message is made that ends its node whenever it is handled. */
+  | "poison";
 
 /** At which moments faults are aimed: as records of shards and nodes change, as shards move, or as a node is asked about another. */
 export type AimedAt = "changes" | "moves" | "questions";
@@ -236,6 +238,22 @@ export const PROFILES = {
     "the same with stored actors, whose states stay",
     ["restore", "restore", "crash", "freeze", "cut", "records"],
     { troubleShare: 0.4, workload: "stored" },
+  ),
+  poison: troubled(
+    "timers and messages end their node whenever they are handled, and are set aside in the end",
+    ["poison"],
+    {
+      ...{
+        troubleShare: 0.7,
+        workload: "stored",
+        faultyMs: 14_000,
+        pauseMs: 300,
+        blinks: false,
+        lateWrites: 0,
+        betweenMs: 900,
+      },
+      lease: { ...SHORT_LEASE, deathsMax: 3, trialHoldMs: 400, trialMs: 200 },
+    },
   ),
   clocks: troubled(
     "wall clocks differ by seconds and are set, while nodes are killed and machines sleep",

@@ -5,6 +5,7 @@
  */
 import type { NodeEvent } from "../../events.ts";
 import type { ActorNode } from "../../node/api.ts";
+import type { Settings } from "../../node/settings.ts";
 import { hash32 } from "../../platform/hash.ts";
 import { type Random, seededRandom } from "../../platform/random.ts";
 import { CHECKERS } from "../../testing/checkers.ts";
@@ -17,6 +18,7 @@ import { Account, accountsOf, Bank } from "./bank.ts";
 import { CALM, Faults, randomRates } from "./faults.ts";
 import { type Life, Lives } from "./lives.ts";
 import { LostRecords } from "./lost_records.ts";
+import { Poison, Vial } from "./poison.ts";
 import { type AimedAt, type Profile, type ProfileData, PROFILES } from "./profiles.ts";
 import { type Moment, RecordObserver } from "./record_observer.ts";
 import { pick } from "./senders.ts";
@@ -54,6 +56,8 @@ export interface SimulationResult {
   readonly deaths: number;
   /** Transfers between accounts that were asked for. */
   readonly transfers: number;
+  /** Messages that ended their nodes, and were set aside in time. */
+  readonly setAside: number;
   /** What was done to nodes, by its sort. */
   readonly troubles: Readonly<Record<string, number>>;
   readonly virtualMs: number;
@@ -63,6 +67,7 @@ const SETTINGS = {
   ...{ settleMs: 60, claimSettleMs: 20, drainMs: 20, repeatMs: 60, silenceMs: 300, reconcileMs: 200 },
   ...{ retryMinMs: 50, retryMaxMs: 400, renewalMaxMs: 500, sweepMs: 100 },
   ...{ chunkBytes: 600, actorBytesMax: 1_500, resendMinMs: 15, resendMaxMs: 200, tellsWaitingMax: 4 },
+  deathsMax: 1_000, // elsewhere than where messages are to blame
 };
 const CLUSTER = "sim";
 /** A tell that is not admitted within this time is reported as undeliverable: the default of every call. */
@@ -88,6 +93,7 @@ class Simulation {
   readonly #renewedAt = new Map<string, number>();
   readonly #bank: Bank | undefined;
   readonly #lost: LostRecords;
+  readonly #poison: Poison<Life> | undefined;
   #sending = true;
   #starting = false;
   #tally = { moves: 0, late: 0, parked: 0, kept: 0, claims: 0 };
@@ -126,6 +132,7 @@ class Simulation {
     this.#bank = bank;
     const lives = new Lives({
       ...{ workload, bank, cluster, history, random, hooks, pace: this.#profile },
+      poison: () => this.#poison,
       ...{ faulty, sending, straggles: this.#profile.aims === "changes" },
       generationOf: (name) => observer.generationOf(name),
     });
@@ -138,7 +145,17 @@ class Simulation {
       random,
       leaseMs: lease.leaseMs,
       records: () => lost,
+      poison: () => this.#poison as Poison<Life>,
     });
+    const { deathsMax = Infinity } = lease as Partial<Settings>;
+    const poisons = (this.#profile.troubles as readonly string[]).includes("poison");
+    this.#poison = poisons
+      ? new Poison({
+          ...{ cluster, history, lives, deathsMax, random: seededRandom(seed + 4_000_037) },
+          works: () => this.#faults.on,
+          kill: (life) => this.#troubles.hit("crash", life),
+        })
+      : undefined;
     const isAiming = (at: AimedAt) => this.#profile.aims === at && this.#faults.on;
     const aim = new Aim(this.#troubles, lives, this.#faults, seededRandom(seed + 3_000_017), isAiming);
     const actorsOf = (kind: string, shard: number) =>
@@ -176,6 +193,7 @@ class Simulation {
       },
       unknown: calls.filter(({ outcome }) => outcome === "unknown").length,
       transfers: this.#bank?.size ?? 0,
+      setAside: this.#poison?.counts.setAside ?? 0,
       ...{ deaths: deaths.length, troubles: this.#troubles.counts, virtualMs: clock.now() },
     };
   }
@@ -228,6 +246,7 @@ class Simulation {
     cluster.phase = "probe";
     await this.#everyoneAnswers();
     if (this.#bank) await this.#audit(this.#bank);
+    if (this.#poison) await this.#judge(this.#poison);
     cluster.phase = "done";
   }
 
@@ -243,6 +262,15 @@ class Simulation {
     await cluster.ends("every account to answer", audit);
   }
 
+  async #judge(poison: Poison<Life>): Promise<void> {
+    const ask = async (name: string) => {
+      const node = await this.#oneNode();
+      return await node.ref(Vial, name).look(null, { timeoutMs: 1_000 });
+    };
+    const judgement = poison.judge((name) => this.#lives.insist(() => ask(name)));
+    await this.#cluster.ends("every vial to answer", judgement);
+  }
+
   #openCalls(): string {
     const { calls, killed } = this.#history;
     const open = calls.filter(({ outcome, origin }) => outcome === undefined && !killed.has(origin));
@@ -251,6 +279,7 @@ class Simulation {
 
   #event(node: string, event: NodeEvent): void {
     this.#history.note(`event ${node} ${summary(event)}`);
+    this.#poison?.heard(event);
     if (event.type === "shard-moved") {
       this.#tally.moves++;
       this.#tally.late += event.lateActors;

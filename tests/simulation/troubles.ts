@@ -5,6 +5,7 @@ import type { Disturbance, History } from "../../testing/history.ts";
 import type { Faults } from "./faults.ts";
 import type { Life, Lives } from "./lives.ts";
 import type { LostRecords } from "./lost_records.ts";
+import type { Poison } from "./poison.ts";
 import type { TroubleName } from "./profiles.ts";
 import { pick } from "./senders.ts";
 
@@ -16,6 +17,7 @@ export interface TroublesOptions {
   readonly random: Random;
   readonly leaseMs: number;
   readonly records: () => LostRecords;
+  readonly poison: () => Poison<Life>;
 }
 
 /** So long after its beginning a join is disturbed at most: by then it has been given its first shards. */
@@ -100,6 +102,8 @@ export class Troubles {
         return this.#options.records().loseOne();
       case "restore":
         return this.#restore(up);
+      case "poison":
+        return this.#options.poison().make();
     }
   }
 

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { DecodeError } from "../../errors.ts";
 import { decodeHead, decodeChunkSets, encodeHead } from "../../storage/heads.ts";
-import { decodeRecord, encodeRecord, type StoredRecord } from "../../storage/record.ts";
+import { decodeRecord, encodeRecord, type StoredRecord, type StoredTimer } from "../../storage/record.ts";
+import { afterLoss } from "../../storage/suspicion.ts";
 
 const RECORD: StoredRecord = {
   name: "alice",
@@ -40,7 +41,7 @@ describe("decodeRecord()", () => {
     const others = [
       Uint8Array.of(...bytes, 0),
       Uint8Array.of(2, ...bytes.subarray(1)),
-      Uint8Array.of(3, ...bytes.subarray(1)),
+      Uint8Array.of(4, ...bytes.subarray(1)),
     ];
     for (const other of others)
       expect(failure(() => decodeRecord(other, "alice"))).toBeInstanceOf(DecodeError);
@@ -57,6 +58,72 @@ describe("decodeRecord()", () => {
         if (found instanceof Error) expect(found).toBeInstanceOf(DecodeError);
       }
     }
+  });
+});
+
+describe("suspicions of timers", () => {
+  const [tick, once] = RECORD.timers as [StoredTimer, StoredTimer];
+  const suspicion = { deaths: 2, onTrial: true, setAside: false };
+  const suspected = { ...RECORD, timers: [tick, { ...once, suspicion }] };
+
+  test("are read as they were written, in a version of its own that stands only where there are some", () => {
+    const bytes = encodeRecord(suspected).slice();
+    expect(decodeRecord(bytes, "alice")).toEqual(suspected);
+    const timed = { ...suspected, writtenWallMs: 1_700_000_000_001 };
+    expect(decodeRecord(encodeRecord(timed), "alice")).toEqual(timed);
+    expect([bytes[0], encodeRecord(RECORD)[0]]).toEqual([3, 1]);
+    for (let length = 0; length < bytes.length; length++)
+      expect(failure(() => decodeRecord(bytes.subarray(0, length), "alice"))).toBeInstanceOf(DecodeError);
+  });
+
+  test("stand in a section; sections of a later release are skipped", () => {
+    const bytes = encodeRecord(suspected).slice();
+    const own = 1 + 1 + 4; // its number, its length, and what it holds
+    const before = bytes.subarray(0, bytes.length - own - 1);
+    const more = Uint8Array.of(...before, 2, 99, 3, 7, 7, 7, ...bytes.subarray(bytes.length - own));
+    expect(decodeRecord(more, "alice")).toEqual(suspected);
+  });
+
+  test("of a timer that is not there are refused", () => {
+    const bytes = encodeRecord(suspected).slice();
+    bytes[bytes.length - 3] = 2;
+    expect(failure(() => decodeRecord(bytes, "alice"))).toBeInstanceOf(DecodeError);
+  });
+});
+
+describe("afterLoss()", () => {
+  const wall = 1_700_000_000_000;
+  const timer = (id: string, dueInMs: number, more: Partial<StoredTimer> = {}): StoredTimer => {
+    const plain = { id, message: id, argument: new Uint8Array(), everyMs: undefined };
+    return { ...plain, dueWallMs: wall + dueInMs, ...more };
+  };
+  const deathsOf = (timers: readonly StoredTimer[]) => timers.map((each) => each.suspicion?.deaths ?? 0);
+  const mark = { deaths: 2, onTrial: true, setAside: false };
+
+  test("suspects what was due, or had gone off just before, and nothing else", () => {
+    const timers = [
+      timer("due", -1),
+      timer("to come", 1),
+      timer("beat", 3_599_000, { everyMs: 3_600_000 }),
+      timer("long ago", 1_000_000, { everyMs: 3_600_000 }),
+    ];
+    expect(deathsOf(afterLoss(timers, wall, 3))).toEqual([1, 0, 1, 0]);
+  });
+
+  test("sets aside only what was marked; what waits, waits for its trial however many owners are lost", () => {
+    let timers = [timer("due", -1)];
+    for (let i = 0; i < 10; i++) timers = afterLoss(timers, wall, 3);
+    expect(timers[0]?.suspicion).toEqual({ deaths: 2, onTrial: false, setAside: false });
+    const [marked] = afterLoss([timer("marked", 99_999_999, { suspicion: mark })], wall, 3);
+    expect(marked?.suspicion).toEqual({ deaths: 3, onTrial: false, setAside: true });
+    expect(afterLoss([marked as StoredTimer], wall, 3)).toEqual([marked as StoredTimer]);
+  });
+
+  test("sets aside the same message under another id, and not the same message with another argument", () => {
+    const of = (id: string, byte: number, more = {}) =>
+      timer(id, -1, { message: "send", argument: Uint8Array.of(byte), ...more });
+    const judged = afterLoss([of("a", 1, { suspicion: mark }), of("b", 1), of("c", 2)], wall, 3);
+    expect(judged.map(({ suspicion }) => suspicion?.setAside)).toEqual([true, true, false]);
   });
 });
 
