@@ -163,6 +163,16 @@ export type NodeEventBody =
   | { readonly type: "bucket-trouble"; readonly bucket: string; readonly reason: string }
   /** Nothing is wrong with that bucket any more. */
   | { readonly type: "bucket-mended"; readonly bucket: string }
+  /**
+   * A stream records requests to the door. It acknowledges each to the caller, who takes that for the answer, until `cure`
+   * is done. Told once for each stream.
+   */
+  | {
+      readonly type: "door-recorded";
+      readonly stream: string;
+      readonly subjects: readonly string[];
+      readonly cure: string;
+    }
   /** A listener was too slow: this many events were dropped before the next one. */
   | { readonly type: "events-dropped"; readonly count: number };
 

@@ -39,6 +39,8 @@ import { assemble, type Ground, type Parts } from "./assemble.ts";
 import { Buckets } from "./buckets.ts";
 import { LostPeers } from "./lost_peers.ts";
 import { Permissions } from "./permissions.ts";
+import { subjects } from "../transport/subjects.ts";
+import { RecordedDoor } from "./recorded_door.ts";
 import type { Settings } from "./settings.ts";
 import { StoreTroubles } from "./store_troubles.ts";
 
@@ -256,7 +258,15 @@ export class Life {
     pulse.start();
     coordinator.start();
     door?.open();
+    if (door) this.#watchRecorders();
     this.#armSweep(parts, lost);
+  }
+
+  #watchRecorders(): void {
+    const { connection, clock, log, cluster } = this.#ports;
+    const subject = subjects(cluster).doorAll();
+    const watch = new RecordedDoor({ connection, subject, clock, events: this.#events, log });
+    this.#stops.push(() => watch.stop());
   }
 
   #gateChanged({ gate, table }: Parts, open: boolean, reason: string): void {

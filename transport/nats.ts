@@ -15,6 +15,7 @@ import { expectUncaught } from "../platform/uncaught.ts";
 import { checkOptions } from "./nats_checks.ts";
 import { NatsTransport } from "./nats_core.ts";
 import { CredentialsWatch, isTlsAlert } from "./nats_credentials.ts";
+import { recordersOf } from "./nats_recorders.ts";
 import { openNatsRecords } from "./nats_records.ts";
 import { type NatsTls, type Secret, Secrets } from "./nats_secrets.ts";
 import { connect, type Dialling } from "./nats_socket.ts";
@@ -141,6 +142,7 @@ async function connected(options: NatsOptions): Promise<NatsTransportConnection>
     records: (bucket) => openNatsRecords(client, bucket, clock, options),
     onRefused: (listener) => transport.onRefused(listener),
     onCredentials: (listener) => watch.listen(listener),
+    recordersOf: (subject) => recordersOf(client, subject),
     close,
   };
 }

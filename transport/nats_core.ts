@@ -21,6 +21,7 @@ import {
 import type { Clock } from "../platform/clock.ts";
 import { headerLine } from "./headers.ts";
 import { refusalOf } from "./nats_errors.ts";
+import { RECORDERS_SUBJECT } from "./nats_recorders.ts";
 import type { Incoming, PublishOptions, Subscription, Transport, TransportStatus } from "./transport.ts";
 
 /** What the messages need to know of the connection's options. */
@@ -212,6 +213,7 @@ export class NatsTransport implements Transport {
   }
 
   #onError(error: Error): void {
+    if (isOptional(error)) return;
     const refusal = refusalOf(error);
     this.#report(refusal ?? error);
     this.#options.onServerError?.(error);
@@ -271,4 +273,9 @@ function clientOptions(options: PublishOptions): { reply?: string; headers?: Msg
   const all = headers();
   for (const [name, value] of Object.entries(given)) all.set(name, headerLine(value));
   return reply === undefined ? { headers: all } : { headers: all, reply };
+}
+
+/** What a user need not be allowed to. */
+function isOptional(error: Error): boolean {
+  return error instanceof errors.PermissionViolationError && error.subject === RECORDERS_SUBJECT;
 }

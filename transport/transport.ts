@@ -78,6 +78,13 @@ export type CredentialsNotice =
   /** They are refused, or cannot be had. `final`: the connection is over; nothing goes through it any more. */
   | { readonly type: "refused"; readonly error: CredentialsError; readonly final: boolean };
 
+/** A stream that acknowledges what it records. */
+export interface Recorder {
+  readonly stream: string;
+  /** What it records, as its settings say. */
+  readonly subjects: readonly string[];
+}
+
 /** A connection with both ports: messages, and records by bucket. What `natsTransport` and `memoryTransport` give. */
 export interface Connection {
   readonly transport: Transport;
@@ -95,6 +102,11 @@ export interface Connection {
    * out where there are none.
    */
   onCredentials?(listener: (notice: CredentialsNotice) => void): () => void;
+  /**
+   * The streams that record something of these subjects, and acknowledge it to whoever waits for an answer; `undefined` if
+   * nobody says. Left out where there are none.
+   */
+  recordersOf?(subject: string): Promise<readonly Recorder[] | undefined>;
   /** Ends the connection. What was published and flushed before has been sent. */
   close(): Promise<void>;
 }

@@ -1,0 +1,62 @@
+/**
+ * Looks whether a stream records the door's subjects. It would take over the answers: its acknowledgement comes first.
+ *
+ * @module
+ */
+import type { EventBus } from "../events.ts";
+import type { Clock, Timer } from "../platform/clock.ts";
+import type { Log } from "../platform/log.ts";
+import type { Connection } from "../transport/transport.ts";
+
+/** What it works with. */
+export interface RecordedDoorPorts {
+  readonly connection: Pick<Connection, "recordersOf">;
+  /** All subjects of the door. */
+  readonly subject: string;
+  readonly clock: Clock;
+  readonly events: EventBus;
+  readonly log: Log;
+}
+
+/** Milliseconds from one look to the next; doubled as long as nobody says, for each question may be a line in the server's log. */
+const LOOK_MS = 30_000;
+const LOOK_MAX_MS = 3_600_000;
+
+/** See the module's text. It looks at once, and then now and again. */
+export class RecordedDoor {
+  readonly #ports: RecordedDoorPorts;
+  /** Streams that have been told of, as long as they are there. */
+  #told: ReadonlySet<string> = new Set();
+  #pauseMs = LOOK_MS;
+  #timer: Timer | undefined;
+  #stopped = false;
+
+  constructor(ports: RecordedDoorPorts) {
+    this.#ports = ports;
+    if (ports.connection.recordersOf) void this.#look(ports.connection.recordersOf);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+  }
+
+  async #look(recordersOf: NonNullable<Connection["recordersOf"]>): Promise<void> {
+    const { subject, clock, events, log } = this.#ports;
+    const found = await recordersOf(subject);
+    if (this.#stopped) return;
+    for (const { stream, subjects } of found ?? []) {
+      if (this.#told.has(stream)) continue;
+      const cure = 'set "no_ack" on the stream, or let it record other subjects';
+      log.error("A stream records the door's subjects, and answers its callers: set no_ack on it", {
+        stream,
+        subjects,
+        door: subject,
+      });
+      events.emit({ type: "door-recorded", stream, subjects, cure });
+    }
+    if (found) this.#told = new Set(found.map(({ stream }) => stream));
+    this.#pauseMs = found ? LOOK_MS : Math.min(2 * this.#pauseMs, LOOK_MAX_MS);
+    this.#timer = clock.after(this.#pauseMs, () => void this.#look(recordersOf));
+  }
+}
