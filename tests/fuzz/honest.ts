@@ -120,7 +120,18 @@ export const WIRE: Readonly<Record<string, Readonly<Record<string, Uint8Array>>>
     ...Object.fromEntries(Object.entries(ITEMS).map(([name, item]) => [name, frame(SENDER, [item])])),
     all: frame(SENDER, Object.values(ITEMS)),
   },
-  move: Object.fromEntries(MOVES.map((body) => [body.type, encodeMove(codec, "test", SENDER, "m0", body)])),
+  move: {
+    ...Object.fromEntries(MOVES.map((body) => [body.type, encodeMove(codec, "test", SENDER, "m0", body)])),
+    sealedAt: encodeMove(codec, "test", SENDER, "m0", {
+      type: "sealed",
+      ...OF,
+      epoch: 5,
+      ...SIZE,
+      revision: 77,
+      sealedWallMs: 1_700_000_000_000,
+      wallMs: 1_700_000_000_250,
+    }),
+  },
   batch: {
     empty: encodeBatch({ links: [], replies: [], actors: [] }),
     full: encodeBatch({
@@ -141,8 +152,22 @@ export const WIRE: Readonly<Record<string, Readonly<Record<string, Uint8Array>>>
       renewal: 12,
       nonce: "n",
     }),
+    timed: records.encodeNode({
+      ...SENDER,
+      state: "up",
+      kinds: [{ kind: "ledger", shards: 4, stateVersion: 2, durability: "stored" }],
+      weight: 1,
+      protocol: [1],
+      runtime: "bun 1.4.5",
+      renewal: 13,
+      wallMs: 1_700_000_000_000,
+      nonce: "n",
+    }),
   },
-  kind: { ledger: records.encodeKind({ kind: "ledger", shards: 4, nonce: "n" }) },
+  kind: {
+    ledger: records.encodeKind({ kind: "ledger", shards: 4, nonce: "n" }),
+    stored: records.encodeKind({ kind: "ledger", shards: 4, durability: "stored", store: "s1", nonce: "n" }),
+  },
   generation: { first: records.encodeGeneration({ generation: "g", nonce: "n" }) },
   shard: {
     owned: records.encodeShard({ ...OWNED, late: LATE_ACTORS }),
@@ -153,6 +178,12 @@ export const WIRE: Readonly<Record<string, Readonly<Record<string, Uint8Array>>>
       state: "parked",
       moveId: "m0",
       parked: { ...SIZE, actors: 7, stateVersion: 2 },
+    }),
+    parkedAt: records.encodeShard({
+      ...OWNED,
+      state: "parked",
+      moveId: "m0",
+      parked: { ...SIZE, actors: 7, stateVersion: 2, wallMs: 1_700_000_000_000 },
     }),
   },
   value: { all: codec.encode(VALUE), map: codec.encode(new Map<unknown, unknown>([[1, new Set(["a"])]])) },
