@@ -91,7 +91,21 @@ export type NodeEventBody =
       readonly name: string;
       readonly reason: string;
     }
-  /** A handler or hook threw. */
+  /**
+   * Shards of a kind that this node hosts are parked with states of a newer version than any node here reads, as after a
+   * rollback. They stay so, and their actors do not answer, until a node starts that reads it. Told once for each shard.
+   */
+  | {
+      readonly type: "shards-unreadable";
+      readonly kind: string;
+      readonly shards: readonly number[];
+      /** With which they are parked. */
+      readonly stateVersion: number;
+      /** The newest that a node here reads. */
+      readonly readable: number;
+      readonly reason: string;
+    }
+  /** A handler or hook threw, or what it left or returned does not fit: `error` says which. */
   | {
       readonly type: "handler-failed";
       readonly kind: string;

@@ -16,6 +16,7 @@ import { type LeaveOptions, type LeaveReport, leaveCluster } from "./handoff/lea
 import type { ActorNode, NodeOptions } from "./node/api.ts";
 import type { Parts } from "./node/assemble.ts";
 import { followCredentials } from "./node/credentials.ts";
+import { logEvents } from "./node/event_log.ts";
 import { inspectNode, type NodeInspection } from "./node/inspect.ts";
 import { LastingChannel, type Routing } from "./node/lasting_channel.ts";
 import { Life, type LifePorts } from "./node/life.ts";
@@ -122,6 +123,7 @@ class Node implements ActorNode, Routing {
   constructor(options: NodeOptions, ports: LifePorts) {
     this.#options = options;
     this.#ports = ports;
+    if (options.log) logEvents(ports.events, ports.log, ports.name); // else nobody listens, and nothing is made for it
     this.#life = this.#newLife();
     this.whenStopped = this.#stopped.promise;
     this.#unfollowCredentials = followCredentials(ports, (error) => void this.#end(error));

@@ -395,6 +395,18 @@ export class Activation
     return Math.max(...this.mailbox.rest().map(({ deadlineAt }) => deadlineAt));
   }
 
+  /**
+   * Whether what it handles now waits, through the actors of the chain, for the message that came with it: it has asked the
+   * next one in the chain, and that ask has not ended. Looked at only where the chain names it.
+   */
+  waitsThrough(chain: readonly string[]): boolean {
+    if (!this.#code.busy) return false;
+    const own = this.#turn.chain;
+    return chain.some((address, i) => {
+      return address === this.address && this.#host.runtime.awaits(own, chain[i + 1] ?? this.address);
+    });
+  }
+
   sent(): void {
     this.assertLive();
     this.#conversation.sent();

@@ -48,6 +48,8 @@ export interface ActorRuntime {
   /** Told what a step of an actor threw beyond its own code, which none should. It must not throw itself. */
   readonly onThrow: (error: unknown) => void;
   open(contract: Contract, name: string, caller: Caller): Channel;
+  /** Whether an ask to the actor of that address has not ended which was sent with this very chain. */
+  awaits(chain: readonly string[], address: string): boolean;
 }
 
 /** What an activation of type `A` needs of the shard it lives in. */

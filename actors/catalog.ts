@@ -94,7 +94,7 @@ export class Catalog implements ActivationHost<Activation> {
   admit(name: string, mail: Mail): void {
     const active = this.residents.active.get(name);
     if (active === undefined) return this.#admitElsewhere(name, mail);
-    if (mail.chain.length > 0 && mail.chain.includes(active.address))
+    if (mail.chain.length > 0 && active.waitsThrough(mail.chain))
       return mail.refuse(cycle(active.address, mail.chain));
     this.#give(active, mail);
   }

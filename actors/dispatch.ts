@@ -29,13 +29,18 @@ export function expired(message: string): ErrorData {
   return toErrorData(new DeadlineError(`Cannot handle "${message}": current time is past its deadline`));
 }
 
+/** Codes that tell what became of a message, beside those that may be repeated: true of one that a handler sent, and not of its own. */
+const OUTCOMES: ReadonlySet<string> = new Set([
+  ...["outcome-unknown", "node-stopped", "records-refused", "permission-denied"],
+]);
+
 /**
- * The data of what a handler threw. An error that says "not handled, try again" was true of some call that the handler
- * made; of this message it is not.
+ * The data of what a handler threw. An error that says what became of some call that the handler made, such as "not
+ * handled, try again", was true of that call; of this message it is not, for it was handled.
  */
 export function handledErrorData(thrown: unknown): ErrorData {
   const data = toErrorData(thrown);
-  if (!data.retryable) return data;
+  if (!data.retryable && !OUTCOMES.has(data.code)) return data;
   const { retryAfterMs: _, ...rest } = data;
   return {
     ...rest,

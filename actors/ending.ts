@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { toErrorData } from "../errors.ts";
 import type { ActivationHost } from "./activation_host.ts";
 import type { Conversation } from "./conversation.ts";
 import type { ActivationStatus, DeactivationReason } from "./lifecycle.ts";
@@ -130,6 +131,6 @@ export class Ending<A extends EndingOwner> {
   }
 
   #report(error: unknown): void {
-    reportFailure(this.#host.runtime.events, this.#owner, "onDeactivate", error);
+    reportFailure(this.#host.runtime.events, this.#owner, "onDeactivate", toErrorData(error));
   }
 }

@@ -26,7 +26,8 @@ export interface Mail extends Patient {
   argument(): unknown;
   /** It was not admitted and will not be handled: also the sender of a tell hears it. */
   refuse(error: ErrorData): void;
-  succeed(value: unknown): void;
+  /** @returns the error with which it has ended instead, if that value cannot travel */
+  succeed(value: unknown): ErrorData | undefined;
   /** It was admitted and ended badly: only who asked hears it. */
   fail(error: ErrorData): void;
 }

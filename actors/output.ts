@@ -9,7 +9,7 @@ import { copyValue } from "../transport/value.ts";
 import { weight } from "../transport/weight.ts";
 import type { Mail } from "./mail.ts";
 import type { CallOptions, Channel } from "./ref.ts";
-import { reject, reportDeadLetter } from "./reports.ts";
+import { reject, reportDeadLetter, reportFailure } from "./reports.ts";
 import { TimerMail } from "./timers.ts";
 
 /** It goes out or is dropped, once. */
@@ -51,13 +51,15 @@ export class HeldEnd implements Output {
     } catch (cause) {
       const words = wordsOf(cause, "it cannot travel");
       this.#error = toErrorData(new InvalidResultError(`Cannot answer "${mail.message}": ${words}`));
+      reportFailure(events, of, mail.message, this.#error);
     }
     this.weight = BARE_WEIGHT + weight(this.#value);
   }
 
   release(): void {
-    if (this.#error) this.#mail.fail(this.#error);
-    else this.#mail.succeed(this.#value);
+    if (this.#error) return this.#mail.fail(this.#error);
+    const error = this.#mail.succeed(this.#value);
+    if (error) reportFailure(this.#events, this.#of, this.#mail.message, error);
   }
 
   drop(error?: ErrorData): void {

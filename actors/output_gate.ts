@@ -120,7 +120,7 @@ export class OutputGate implements Outputs {
 
   // ---- what handlers leave
 
-  succeed(mail: Mail, value: unknown): void {
+  succeed(mail: Mail, value: unknown): undefined {
     this.#ended(mail, value, undefined);
   }
 

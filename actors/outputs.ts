@@ -22,8 +22,8 @@ export interface Outputs {
   know(mark: StoredMark, isNewer?: boolean): void;
   /** It begins: what there is now is what is stored, unless it is newer. */
   begin(): void;
-  /** The message was handled, and its state settled. */
-  succeed(mail: Mail, value: unknown): void;
+  /** The message was handled, and its state settled. @returns the error with which it has ended instead, if it is known yet */
+  succeed(mail: Mail, value: unknown): ErrorData | undefined;
   /** The message ended badly. */
   fail(mail: Mail, error: ErrorData): void;
   /** A hook has ended, and its state is settled. */

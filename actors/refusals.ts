@@ -76,10 +76,11 @@ export function maybeStored(kind: string, name: string, refusal: unknown): Error
   return toErrorData(new OutcomeUnknownError(words));
 }
 
-/** Nobody waits for the answer of an actor that is put away for an unknown time. */
-export function parked(): ErrorData {
-  const words = "Cannot handle the message: current shard is parked until a node starts that hosts it";
-  return toErrorData(new UnavailableError(words, { retryAfterMs: 1_000 }));
+/** Nobody waits for the answer of an actor that is put away for an unknown time. `how` goes on after "it is …". */
+export function parked(how: string): ErrorData {
+  return toErrorData(
+    new UnavailableError(`Cannot handle the message: current shard is ${how}`, { retryAfterMs: 1_000 }),
+  );
 }
 
 /** Whatever its handler has done, its activation's end has undone what was to come of it here. */

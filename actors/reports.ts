@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type ErrorData, toErrorData } from "../errors.ts";
+import type { ErrorData } from "../errors.ts";
 import type { EventBus } from "../events.ts";
 import type { Mail } from "./mail.ts";
 
@@ -13,14 +13,14 @@ interface Address {
   readonly name: string;
 }
 
-/** A handler or hook threw, or left a state that does not fit. */
+/** A handler or hook threw, or left or returned what does not fit. */
 export function reportFailure(
   events: EventBus,
   { kind, name }: Address,
   message: string,
-  error: unknown,
+  error: ErrorData,
 ): void {
-  events.emit({ type: "handler-failed", kind, name, message, error: toErrorData(error) });
+  events.emit({ type: "handler-failed", kind, name, message, error });
 }
 
 /** A message that was admitted will not be handled. */

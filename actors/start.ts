@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { toErrorData } from "../errors.ts";
 import type { ActorRuntime } from "./activation_host.ts";
 import { type ContextSource, LentContext } from "./context.ts";
 import type { Hosted } from "./host.ts";
@@ -78,7 +79,7 @@ export class Start {
     state.undo();
     if (this.#timersBefore) this.#owner.timers.undo(this.#timersBefore);
     code.discard();
-    reportFailure(runtime.events, this.#owner, "onActivate", error);
+    reportFailure(runtime.events, this.#owner, "onActivate", toErrorData(error));
     this.#owner.onFailedStart(error);
   }
 }

@@ -270,7 +270,7 @@ export class TimerMail implements Mail {
   waits(): void {}
   admitted(): void {}
   refuse(): void {}
-  succeed(): void {
+  succeed(): undefined {
     this.#onEnd?.(this.timer);
   }
   fail(): void {

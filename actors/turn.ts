@@ -144,7 +144,7 @@ export class Turn {
   #broke(mail: Mail, error: unknown): void {
     this.release();
     this.#state.undo();
-    reportFailure(this.#events, this.#owner, mail.message, error);
+    reportFailure(this.#events, this.#owner, mail.message, toErrorData(error));
     mail.fail(handledErrorData(error));
   }
 
@@ -154,25 +154,34 @@ export class Turn {
     try {
       this.#state.settle();
     } catch (error) {
-      reportFailure(this.#events, this.#owner, mail.message, error);
-      return this.#owner.outputs.fail(mail, toErrorData(error));
+      return this.#doesNotFit(mail, error);
     }
     this.#answer(mail, message, value);
   }
 
   #answer(mail: Mail, message: HostedMessage, value: unknown): void {
     const { outputs } = this.#owner;
+    let result: unknown;
     try {
-      outputs.succeed(mail, mail.type === "tell" ? undefined : validResult(this.#hosted, message, value));
+      result = mail.type === "tell" ? undefined : validResult(this.#hosted, message, value);
     } catch (error) {
-      outputs.fail(mail, toErrorData(error));
+      return this.#doesNotFit(mail, error);
     }
+    const error = outputs.succeed(mail, result);
+    if (error) reportFailure(this.#events, this.#owner, mail.message, error);
+  }
+
+  /** What its handler has left or returned. */
+  #doesNotFit(mail: Mail, thrown: unknown): void {
+    const error = toErrorData(thrown);
+    reportFailure(this.#events, this.#owner, mail.message, error);
+    this.#owner.outputs.fail(mail, error);
   }
 
   #failed(mail: Mail, error: unknown): void {
     this.release();
     if (this.#owner.status === "ended") return mail.fail(this.#lost());
-    reportFailure(this.#events, this.#owner, mail.message, error);
+    reportFailure(this.#events, this.#owner, mail.message, toErrorData(error));
     const { onError } = this.#hosted.contract;
     if (onError === "keep") {
       try {

@@ -95,7 +95,7 @@ export type LeaseEvent = Now &
 export type LeaseEffect =
   | { readonly type: "write"; readonly number: number; readonly state: OwnState; readonly revision: number }
   | { readonly type: "read" }
-  | { readonly type: "acked"; readonly attempt: Attempt; readonly tookMs: number }
+  | { readonly type: "acked"; readonly attempt: Attempt }
   | { readonly type: "went-back" } // the store has forgotten what it had acknowledged
   | { readonly type: "left" } // the record says "gone", or did: its answer was lost
   | { readonly type: "fenced"; readonly reason: string };
@@ -244,7 +244,7 @@ function acked(
     lastAckedSentAt: attempt.sentAt,
     lastTookMs: tookMs,
   };
-  const effect: LeaseEffect = { type: "acked", attempt, tookMs };
+  const effect: LeaseEffect = { type: "acked", attempt };
   const stale = attempt.mark !== event.mark || attempt.state !== state.wanted;
   if (next.at === "ended" || !stale) return [next, effect];
   const [sent, ...effects] = send(next, event, times);

@@ -244,8 +244,7 @@ export class LeaseDriver {
     return retired < incarnationCount(this.#record.incarnation) ? undefined : "its record has been removed";
   }
 
-  #acked({ attempt, tookMs }: Extract<LeaseEffect, { type: "acked" }>): void {
-    this.#ports.log.debug("Lease renewed", { number: attempt.number, tookMs });
+  #acked({ attempt }: Extract<LeaseEffect, { type: "acked" }>): void {
     this.#ports.gate.acked(attempt.sentAt, attempt.mark);
     this.#ports.onAcked();
     this.#settle(attempt.state);

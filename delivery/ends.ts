@@ -68,12 +68,11 @@ interface Standing {
   readonly waitsForRoom: boolean;
 }
 
-/** Its deadline passed: what is true depends on how far it came. */
-export function pastDeadline(about: Unanswered & Standing, shard: number, isOwned: boolean): Error {
-  const owner = isOwned ? "is owned, and it could not be sent" : "has no known owner";
+/** Its deadline passed: what is true depends on how far it came. `where` goes on after "shard 7 …". */
+export function pastDeadline(about: Unanswered & Standing, shard: number, where: () => string): Error {
   const { maybeAdmitted, acked, waitsForRoom } = about;
   if (waitsForRoom) return maybeAdmitted ? outcomeUnknown(about, "waiting for room") : noRoomInTime(about);
-  if (!maybeAdmitted) return neverSent(about, `shard ${shard} ${owner}`);
+  if (!maybeAdmitted) return neverSent(about, `shard ${shard} ${where()}`);
   return outcomeUnknown(about, acked ? "admitted, without an answer" : "sent, without an acknowledgement");
 }
 

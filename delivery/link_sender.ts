@@ -271,6 +271,12 @@ export class SenderLink implements Starved {
     for (const { callDeadlineAt } of [...this.#waiting, ...this.#sent()]) this.#ports.wakeBy(callDeadlineAt);
   }
 
+  /** Whether such an ask to the actor of that name has not ended. */
+  hasAsked(name: string, chain: readonly string[]): boolean {
+    const isIt = (one: Outgoing) => one.name === name && one.type === "ask" && one.chain === chain;
+    return [...this.#pending.values()].some(isIt) || [...this.#waiting].some(isIt);
+  }
+
   /** What was sent and has not ended: asks and waiting tells wherever they are, and other tells of the window. */
   *#sent(): Iterable<Outgoing> {
     yield* this.#pending.values();
@@ -300,7 +306,7 @@ export class SenderLink implements Starved {
   }
 
   #pastDeadline(outgoing: Outgoing): Error {
-    return pastDeadline(outgoing, this.shard, this.#route.to !== "nobody");
+    return pastDeadline(outgoing, this.shard, () => this.#ports.whereIs(this.kind, this.shard));
   }
 
   /** The owner changed, or became known, or admits again. What is unacknowledged goes to it at once. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type ErrorData, fromErrorData, InvalidResultError, wordsOf } from "../errors.ts";
+import { type ErrorData, fromErrorData, toErrorData, InvalidResultError, wordsOf } from "../errors.ts";
 import type { Caller } from "../actors/activation_host.ts";
 import type { AskMessage, TellMessage } from "../actors/contract.ts";
 import type { Place } from "../actors/mailbox.ts";
@@ -316,8 +316,8 @@ export class Outgoing implements PackableMail, ToldOf {
     this.endBadly(fromErrorData(error));
   }
 
-  succeed(value: unknown): void {
-    if (this.type === "tell" || this.ended) return;
+  succeed(value: unknown): ErrorData | undefined {
+    if (this.type === "tell" || this.ended) return undefined;
     let copy: unknown;
     try {
       copy = copyValue(value);
@@ -327,19 +327,21 @@ export class Outgoing implements PackableMail, ToldOf {
     }
     const { exit, scale } = this.#ports;
     const bytes = excess(copy, scale);
-    if (bytes !== undefined) this.#fail(tooLarge("answer", this.message, bytes, scale.bytesMax));
-    else if (exit.isOpen) this.end(copy);
+    if (bytes !== undefined) return this.#fail(tooLarge("answer", this.message, bytes, scale.bytesMax));
+    if (exit.isOpen) this.end(copy);
     else exit.hold(() => this.end(copy));
+    return undefined;
   }
 
   fail(error: ErrorData): void {
     if (this.type === "ask") this.#fail(fromErrorData(error));
   }
 
-  #fail(error: Error): void {
+  #fail(error: Error): ErrorData {
     const { exit } = this.#ports;
     if (exit.isOpen) this.endBadly(error);
     else exit.hold(() => this.endBadly(error));
+    return toErrorData(error);
   }
 
   pack(self: NodeId, now: number): PackedMail {

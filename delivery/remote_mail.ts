@@ -103,21 +103,28 @@ export class RemoteMail implements PackableMail {
     this.#ports.waitingMail.delete(this);
   }
 
-  succeed(value: unknown): void {
-    if (this.type === "tell") return;
+  succeed(value: unknown): ErrorData | undefined {
+    if (this.type === "tell") return undefined;
     let body: Uint8Array;
     try {
       body = this.#ports.codec.encode(value);
     } catch (cause) {
       const words = wordsOf(cause, "it cannot travel");
-      return this.fail(toErrorData(new InvalidResultError(`Cannot answer "${this.message}": ${words}`)));
+      return this.#failed(new InvalidResultError(`Cannot answer "${this.message}": ${words}`));
     }
     const { bytesMax } = this.#ports.scale;
     if (body.byteLength > bytesMax) {
       const words = `current result has ${body.byteLength} bytes, the bound is ${bytesMax}`;
-      return this.fail(toErrorData(new TooLargeError(`Cannot answer "${this.message}": ${words}`)));
+      return this.#failed(new TooLargeError(`Cannot answer "${this.message}": ${words}`));
     }
     this.#reply(true, body);
+    return undefined;
+  }
+
+  #failed(error: Error): ErrorData {
+    const data = toErrorData(error);
+    this.fail(data);
+    return data;
   }
 
   /** A refusal is kept like a reply, also a tell's: a copy of the envelope must not be admitted after it. */

@@ -21,12 +21,13 @@ import { NewKinds } from "./new_kinds.ts";
 import { Exit } from "./exit.ts";
 import { type SenderPorts, SendingRooms } from "./sender_ports.ts";
 import type { Route } from "./route.ts";
+import { whereIs } from "./whereabouts.ts";
 import { Outgoing, type OutgoingPorts, type Request } from "./outgoing.ts";
 import type { Peers } from "./peer.ts";
 import type { ShardTable } from "./shard_table.ts";
 
 /** What a router works with. */
-export interface RouterPorts extends Omit<SenderPorts, "wakeBy" | "rooms"> {
+export interface RouterPorts extends Omit<SenderPorts, "wakeBy" | "rooms" | "whereIs"> {
   readonly membership: Membership;
   readonly ownership: Ownership;
   readonly table: ShardTable;
@@ -74,7 +75,12 @@ export class Router {
       submit: (request, shards) =>
         this.submit(this.link(request.kind, shardOf(request.kind, request.name, shards)), request),
     });
-    this.#senderPorts = { ...ports, rooms: this.rooms, wakeBy: (time) => this.#alarm.by(time) };
+    this.#senderPorts = {
+      ...ports,
+      rooms: this.rooms,
+      whereIs: (kind, shard) => this.#whereIs(kind, shard),
+      wakeBy: (time) => this.#alarm.by(time),
+    };
     this.#stops = [
       ports.ownership.onChange((kind, shard) => this.#reroute(kind, shard)),
       ports.table.onChange((kind, shard) => this.#reroute(kind, shard)),
@@ -237,6 +243,23 @@ export class Router {
     }
     if (membership.isOver(owner)) return { to: "nobody" };
     return { to: "peer", peer: peers.of(owner.node, owner.incarnation) };
+  }
+
+  #whereIs(kind: string, shard: number): string {
+    const { membership, ownership } = this.#ports;
+    const record = ownership.entry(kind, shard)?.record;
+    const hosts = membership.view.hosting(kind);
+    return whereIs({ kind, record, hosts, isOver: (id) => membership.isOver(id) });
+  }
+
+  /**
+   * Whether an ask to that actor has not ended which an actor sent in the turn of that chain. Chains are compared by
+   * identity: each turn has its own.
+   */
+  awaits(chain: readonly string[], address: string): boolean {
+    const slash = address.indexOf("/");
+    const [kind, name] = [address.slice(0, slash), address.slice(slash + 1)];
+    return this.linkTo(kind, name)?.hasAsked(name, chain) === true;
   }
 
   /** Lives of peers have ended. */

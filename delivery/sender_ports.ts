@@ -64,6 +64,8 @@ export interface SenderPorts {
   readonly settings: DeliverySettings & Pick<TrialSettings, "deathsMax">;
   /** A message was sent to so many owners that were lost, and is not sent to another. */
   readonly onQuarantined: (about: Quarantined) => void;
+  /** Where a shard is, in words that go on after "shard 7 …". */
+  whereIs(kind: string, shard: number): string;
   /** Asks for `tick` at that time at the latest. */
   wakeBy(time: number): void;
 }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Contract } from "../actors/contract.ts";
 import { Room } from "../actors/room.ts";
 import { AbortedError } from "../errors.ts";
 import { type NodeId, nodeKey, sameNode, type ShardRecord } from "../cluster/protocol.ts";
@@ -25,6 +26,7 @@ import { Reception } from "./reception.ts";
 import { ReconcileLoop } from "./reconcile_loop.ts";
 import type { MoveEnd } from "./move.ts";
 import { SourceMove } from "./source_driver.ts";
+import { Unreadable } from "./unreadable.ts";
 
 /** Claims and restores of one kind that may be on their way at once: those that wait for a store hold up no other kind. */
 const CLAIMS_AT_ONCE = 64;
@@ -45,6 +47,7 @@ export class Coordinator {
   readonly #claiming = new Map<string, string>();
   readonly #backoff: Backoff;
   readonly #placements: Placements;
+  readonly #unreadable: Unreadable;
   readonly #loop: ReconcileLoop;
   readonly #stops: (() => void)[];
   #leaving = false;
@@ -62,6 +65,7 @@ export class Coordinator {
     this.#claims = new Claims(ports, this.#parking, this.#recovery);
     this.#placements = new Placements(ports);
     this.#backoff = new Backoff(ports.clock, ports.random, ports.settings, ports.defects);
+    this.#unreadable = new Unreadable(ports.clock, ports.events);
     this.#loop = new ReconcileLoop(ports.clock, ports.settings, () => this.#reconcile());
     this.#reception = new Reception(ports, incoming, () => this.soon());
     ports.talk.onNew = (message) => {
@@ -149,8 +153,23 @@ export class Coordinator {
       const plan = this.#placements.of(hosted.contract);
       for (let shard = 0; shard < hosted.contract.shards; shard++)
         this.#reconcileShard(kind, shard, plan[shard] as Proposal);
+      if (!this.#leaving)
+        this.#unreadable.look(
+          kind,
+          this.#parkedOf(hosted.contract),
+          this.#ports.membership.view.hosting(kind),
+        );
     }
     this.arrivals.look();
+  }
+
+  #parkedOf({ kind, shards }: Contract): Map<number, ShardRecord> {
+    const parked = new Map<number, ShardRecord>();
+    for (let shard = 0; shard < shards; shard++) {
+      const record = this.#ports.ownership.entry(kind, shard)?.record;
+      if (record?.state === "parked") parked.set(shard, record);
+    }
+    return parked;
   }
 
   #reconcileShard(kind: string, shard: number, proposal: Proposal): void {

@@ -10,6 +10,7 @@ import type { OwnedEntry } from "../cluster/ownership.ts";
 import { sameNode, type ShardRecord } from "../cluster/protocol.ts";
 import type { Change } from "../cluster/record_table.ts";
 import { prepared, reclaimed, reinstated } from "../cluster/shard_changes.ts";
+import { howParked, readableHere } from "../delivery/whereabouts.ts";
 import type { ShardMoved } from "../events.ts";
 import type { Timer } from "../platform/clock.ts";
 import { Drain } from "./drain.ts";
@@ -82,7 +83,7 @@ export class SourceMove {
     if (shard.isRaising && entry && sameNode(entry.record.owner, this.#ports.self)) return; // its own change
     const said = verdict(this.#ports.self, shard.epoch, this.plan.moveId, entry?.record);
     if (said !== undefined) return this.dispatch({ type: said });
-    const heirCame = to === "bucket" && this.#ports.membership.view.hosting(shard.kind).length > 0;
+    const heirCame = to === "bucket" && this.#hasHeir();
     if (heirCame && this.#state.at === "draining")
       this.dispatch({ type: "failed", reason: "a node came that can take it" });
     if (to !== "bucket" && this.#ports.membership.isOver(to)) this.dispatch({ type: "target-over" });
@@ -295,13 +296,25 @@ export class SourceMove {
   #release(): void {
     const { shard } = this.plan;
     this.#drain?.stop();
-    if (this.plan.to === "bucket") shard.relocation.refuseAsks(parked());
+    if (this.plan.to === "bucket") shard.relocation.refuseAsks(parked(this.#howParked()));
     else if (this.#sealed) this.#ports.keeper.handOver(this.#sealed.replies);
     const late = this.#released ?? shard.relocation.release();
     shard.close();
     this.#ports.table.detach(shard);
     this.#finish();
     this.#onEnd({ as: "committed", late, report: this.#report(late.length) });
+  }
+
+  /** Whether a node is there that can read what would be parked. */
+  #hasHeir(): boolean {
+    const { kind, stateVersion } = this.plan.shard.hosted.contract;
+    const readable = readableHere(kind, this.#ports.membership.view.hosting(kind));
+    return readable !== undefined && readable >= stateVersion;
+  }
+
+  #howParked(): string {
+    const { kind, stateVersion } = this.plan.shard.hosted.contract;
+    return howParked(kind, stateVersion, this.#ports.membership.view.hosting(kind));
   }
 
   /** Somebody else has the shard, and nothing of what is here. */

@@ -172,6 +172,7 @@ export function assemble(ground: Ground): Parts {
     defects,
     onThrow,
     open: router.open.bind(router),
+    awaits: router.awaits.bind(router),
   };
   const gaps = new Room(settings.gapBytesMax);
   const waitingMail = new WaitingMail(clock);

@@ -7,6 +7,7 @@ import {
   host,
   Actor,
   type HandlersOf,
+  OutcomeUnknownError,
   type Settings,
   tell,
 } from "../../mod.ts";
@@ -418,6 +419,29 @@ describe("errors of handlers", () => {
     expect(error).toMatchObject({ code: "handler-error", causeCode: "busy", retryable: false });
     expect(await cluster.ends(there.ref(Ledger, "x").read())).toEqual(["ran"]);
   });
+
+  test("of what became of an inner call is not taken for what became of the outer one", async () => {
+    const both = await pair({
+      run: async (actor, argument) => {
+        if (argument === "own") throw new OutcomeUnknownError("of some other thing");
+        const given = new AbortController();
+        const held = actor.ref(Ledger, "held").hold("x", { signal: given.signal });
+        cluster.clock.after(50, () => given.abort());
+        return await held;
+      },
+    });
+    both.steered.gates.set("held", new Promise(() => {}));
+    await onBoth(both, async (node) => {
+      for (const argument of ["inner", "own"]) {
+        const { error } = await cluster.outcome(node.ref(Ledger, "outer").run(argument));
+        expect(error).toMatchObject({
+          code: "handler-error",
+          causeCode: "outcome-unknown",
+          retryable: false,
+        });
+      }
+    });
+  });
 });
 
 describe("call cycles", () => {
@@ -459,6 +483,100 @@ describe("call cycles", () => {
     await cluster.ends(both.there.ref(Ledger, "a").run(3));
     await cluster.clock.advance(100);
     expect(await cluster.ends(both.there.ref(Ledger, "a").read())).toEqual(["3", "2", "1", "0"]);
+  });
+
+  describe("are none, if the actor asked does not wait for that call any more:", () => {
+    /** The ask of `c` to the actor at the head of the chain, which has the names `a`, `b` and `c`. */
+    type Head = (actor: LedgerActor, later: Promise<unknown>) => unknown;
+
+    /** `a` does what is given; `b` asks `c` once `a` goes on, and `c` asks `a`, which goes on handling until then. */
+    async function askOfC(where: "here" | "there", head: Head): Promise<string> {
+      const [asked, later] = [signalled(), signalled()];
+      let end = Promise.resolve("never asked");
+      const both = await pair({
+        run: async (actor) => {
+          if (actor.name === "a") return await head(actor, later.promise);
+          await later.promise;
+          if (actor.name === "b") return await actor.ref(Ledger, "c").run(undefined);
+          end = code(actor.ref(Ledger, "a").add("word"));
+          asked.resolve();
+          return await end;
+        },
+      });
+      const done = cluster.outcome(both[where].ref(Ledger, "a").run(undefined, { timeoutMs: 20_000 }));
+      await cluster.clock.advance(50);
+      later.resolve();
+      await cluster.ends(asked.promise, 1_000);
+      await cluster.clock.advance(50);
+      const ended = await cluster.ends(end, 10_000);
+      await done;
+      return ended;
+    }
+
+    const rest = (actor: LedgerActor) =>
+      new Promise((resolve) => void cluster.clock.after(500, () => resolve(actor.name)));
+
+    for (const where of ["here", "there"] as const) {
+      test(`it has given it up, called from ${where}`, async () => {
+        const giveUp: Head = async (actor, later) => {
+          const given = new AbortController();
+          const ask = actor.ref(Ledger, "b").run(undefined, { signal: given.signal });
+          void later.then(() => given.abort());
+          await ask.catch((error: { code: string }) => expect(error.code).toBe("outcome-unknown"));
+          return await rest(actor);
+        };
+        expect(await askOfC(where, giveUp)).toBe("value 1");
+      });
+
+      test(`its handler has ended, called from ${where}`, async () => {
+        const endAtOnce: Head = (actor) =>
+          void actor
+            .ref(Ledger, "b")
+            .run(undefined)
+            .catch(() => undefined);
+        expect(await askOfC(where, endAtOnce)).toBe("value 1");
+      });
+
+      test(`it handles another message by now, called from ${where}`, async () => {
+        let turns = 0;
+        const again: Head = (actor) => {
+          if (turns++ > 0) return rest(actor);
+          void actor
+            .ref(Ledger, "b")
+            .run(undefined)
+            .catch(() => undefined);
+          void both(actor);
+          return undefined;
+        };
+        const both = (actor: LedgerActor) => actor.schedule("run", undefined, { afterMs: 20 });
+        expect(await askOfC(where, again)).toBe("value 1");
+      });
+
+      test(`and one again, if it has asked the same actor once more, called from ${where}`, async () => {
+        const askAgain: Head = async (actor, later) => {
+          const given = new AbortController();
+          const ask = actor.ref(Ledger, "b").run(undefined, { signal: given.signal });
+          void later.then(() => given.abort());
+          await ask.catch(() => undefined);
+          return await actor.ref(Ledger, "b").read();
+        };
+        expect(await askOfC(where, askAgain)).toBe("call-cycle");
+      });
+    }
+  });
+
+  test("of two actors that ask one another at once are not found: their deadlines end them", async () => {
+    const both = await pair({
+      run: (actor) => actor.ref(Ledger, actor.name === "a" ? "b" : "a").run(undefined),
+    });
+    const startedAt = cluster.clock.now();
+    const asks = ["a", "b"].map((name) =>
+      cluster.outcome(both.there.ref(Ledger, name).run(undefined, { timeoutMs: 300 })),
+    );
+    for (const { error } of await Promise.all(asks)) {
+      expect(error?.code).toMatch(/outcome-unknown|handler-error/); // by whose clock it ends first
+      expect(cluster.clock.now() - startedAt).toBeGreaterThanOrEqual(295);
+    }
   });
 
   test("a chain that gets ever longer is stopped, and others go on", async () => {
