@@ -6,6 +6,7 @@ import { z } from "zod";
 import { Actor } from "../../actors/actor.ts";
 import { ask, defineActor, tell } from "../../actors/contract.ts";
 import { type ActorClass, host, type Hosted } from "../../actors/host.ts";
+import { shardOf } from "../../cluster/placement.ts";
 import type { NodeEvent } from "../../events.ts";
 import type { ActorNode } from "../../node/api.ts";
 import type { Random } from "../../platform/random.ts";
@@ -72,6 +73,13 @@ const BETWEEN_MS = 4_000;
 /** An ask has done what it can after this time, in milliseconds. */
 const ASK_MS = 6_000;
 
+/** An ask of the owner itself ends with it. */
+function owns({ node }: Victim, name: string): boolean {
+  const shard = shardOf(Vial.kind, name, Vial.shards);
+  const record = node?.inspect().shards.find((each) => each.kind === Vial.kind && each.shard === shard);
+  return record?.owner === node?.name;
+}
+
 /** See the module's text. There is one at a time. */
 export class Poison<L extends Victim> {
   readonly #options: PoisonOptions<L>;
@@ -97,9 +105,10 @@ export class Poison<L extends Victim> {
     if (!life?.node || now < this.#nextAt || (last && this.#isAtWork(last, now))) return;
     const id = `p${this.#known.size}`;
     const dose = { id, afterMs: random.next() < 0.5 ? 0 : 1 + random.next() * 60 };
-    const isTimer = random.next() < 0.7;
+    const asker = random.next() < 0.3 ? lives.up.find((each) => !owns(each, id)) : undefined;
+    const isTimer = asker === undefined;
     this.#known.set(id, { isTimer, madeAt: now, killed: new Set(), isSetAside: false });
-    lives.flow(isTimer ? this.#arm(dose) : this.#taste(life, dose));
+    lives.flow(asker ? this.#taste(asker, dose) : this.#arm(dose));
   }
 
   /** An ask that ended the node which had sent it is nowhere any more. */
