@@ -61,7 +61,7 @@ export class Coordinator {
     this.arrivals = new LateArrivals(ports, this.leavers, incoming);
     this.#chunks = new Chunks(ports);
     this.#parking = new ParkingPlace(ports, this.#chunks);
-    this.#recovery = new Recovery(ports);
+    this.#recovery = new Recovery({ ...ports, isClaiming: (kind) => this.#claimsOf(kind) > 0 });
     this.#claims = new Claims(ports, this.#parking, this.#recovery);
     this.#placements = new Placements(ports);
     this.#backoff = new Backoff(ports.clock, ports.random, ports.settings, ports.defects);

@@ -24,6 +24,8 @@ import type { Talk } from "./talk.ts";
 
 /** What a handoff asks of the store. */
 export interface StoredShards {
+  /** Writes that the store has not confirmed. */
+  readonly writesUnderWay: number;
   /** No actor of the shard was stored under a higher epoch. */
   highestEpoch(kind: string, shard: number): Promise<number>;
   /** The actors of these shards that have timers, and perhaps some that have none any more. Asks once. */

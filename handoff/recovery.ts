@@ -16,15 +16,25 @@ import type { HandoffPorts } from "./ports.ts";
 
 /** Actors that are loaded at once, over all shards of a node. */
 const STARTS_AT_ONCE = 64;
-/** So long after a claim another one of its kind is waited for, and so long at most, in milliseconds. */
+/**
+ * So long after a claim another one is waited for, and so long at most, in milliseconds: shards are served first, and what
+ * is loaded meanwhile would hold up the claims.
+ */
 const GATHER_MS = 150;
-const GATHER_MAX_MS = 500;
+const GATHER_MAX_MS = 3_000;
+/** With so many writes that the store has not confirmed nothing further is loaded, until a while later. */
+const WRITES_MAX = 192;
+const WRITES_PAUSE_MS = 10;
 /** Pause before a listing is repeated and the longest, in milliseconds; doubled each time, and then at random less. */
 const PAUSE_MIN_MS = 250;
 const PAUSE_MAX_MS = 5_000;
 
 /** What it works with. */
-export type RecoveryPorts = Pick<HandoffPorts, "stored" | "clock" | "random" | "events" | "log" | "hasEnded">;
+export interface RecoveryPorts
+  extends Pick<HandoffPorts, "stored" | "clock" | "random" | "events" | "log" | "hasEnded"> {
+  /** Whether claims of that kind are under way here. */
+  isClaiming(kind: string): boolean;
+}
 
 /** Shards of one kind whose actors with timers are to be listed. */
 interface Wave {
@@ -41,6 +51,7 @@ export class Recovery {
   #waiting: (readonly [Shard, string])[] = [];
   #next = 0;
   #underWay = 0;
+  #later: Timer | undefined;
   /** How many of a shard have not begun. */
   readonly #left = new Map<Shard, number>();
 
@@ -56,17 +67,24 @@ export class Recovery {
     const wave = this.#waves.get(shard.kind) ?? { shards: new Set(), since: clock.now(), timer: undefined };
     this.#waves.set(shard.kind, wave);
     wave.shards.add(shard);
+    this.#gather(shard.kind, wave);
+  }
+
+  #gather(kind: string, wave: Wave): void {
+    const { clock, isClaiming } = this.#ports;
+    const leftMs = wave.since + GATHER_MAX_MS - clock.now();
     wave.timer?.cancel();
-    const gatherMs = Math.min(GATHER_MS, Math.max(0, wave.since + GATHER_MAX_MS - clock.now()));
-    wave.timer = clock.after(gatherMs, () => {
-      this.#waves.delete(shard.kind);
-      void this.#recover(shard.kind, wave.shards);
+    wave.timer = clock.after(Math.min(GATHER_MS, Math.max(0, leftMs)), () => {
+      if (leftMs > 0 && isClaiming(kind)) return this.#gather(kind, wave);
+      this.#waves.delete(kind);
+      void this.#recover(kind, wave.shards);
     });
   }
 
   stop(): void {
     for (const { timer } of this.#waves.values()) timer?.cancel();
     this.#waves.clear();
+    this.#later?.cancel();
     this.#waiting = [];
     this.#next = 0;
   }
@@ -104,7 +122,15 @@ export class Recovery {
   }
 
   #proceed(): void {
+    const { stored, clock } = this.#ports;
     while (this.#underWay < STARTS_AT_ONCE && this.#next < this.#waiting.length) {
+      if (stored.writesUnderWay >= WRITES_MAX) {
+        this.#later ??= clock.after(WRITES_PAUSE_MS, () => {
+          this.#later = undefined;
+          this.#proceed();
+        });
+        return;
+      }
       const [shard, name] = this.#waiting[this.#next++] as readonly [Shard, string];
       this.#underWay++;
       void this.#begin(shard, name);

@@ -53,6 +53,10 @@ export class StoredParts implements StoredShards {
     };
   }
 
+  get writesUnderWay(): number {
+    return this.committer.outstanding;
+  }
+
   vault(kind: string, shard: number, epoch: () => number): Vault {
     return new ShardVault(this.#ports, kind, shard, epoch);
   }

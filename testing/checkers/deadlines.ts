@@ -19,7 +19,8 @@ export const ownDeadlines: Checker = checker("I2", "deadlines are the caller's",
     if (code === "deadline-exceeded" && endedAt < patientUntil - 1)
       yield `${nameOf(call)} ended as expired ${patientUntil - endedAt} ms before its deadline`;
     if (servesUntil === undefined) continue;
-    const lateMs = endedAt - servesUntil - frozenMs(history, sentAt, endedAt);
+    // one that was frozen meanwhile may still ask, and hears at once that it is too late
+    const lateMs = endedAt - Math.max(servesUntil, sentAt) - frozenMs(history, sentAt, endedAt);
     if (lateMs > ON_THE_WAY_MS) yield `${nameOf(call)} ended ${lateMs} ms after nobody waited for its sender`;
   }
   for (const { actor, sender, n, at } of history.starts) {

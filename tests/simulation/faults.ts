@@ -20,6 +20,12 @@ export interface FaultRates {
   readonly slowWatchMs: number;
   /** Longest further delay of the answers to renewals, for the nodes that are answered late, in milliseconds. */
   readonly slowAnswerMs: number;
+  /** Of requests for records that the store cannot serve for now, and of those that it refuses. */
+  readonly notNow: number;
+  readonly refused: number;
+  /** Longest delay of any answer about records, in milliseconds, and the share of those that are. */
+  readonly lateAnswersMs: number;
+  readonly answeredLate: number;
 }
 
 /** What is applied late comes after this and at most so much more, in milliseconds. */
@@ -32,6 +38,7 @@ const AFTER_CLAIM_MS = 2_500;
 export const CALM: FaultRates = {
   ...{ drop: 0, controlDrop: 0, controlDuplicate: 0, recordLost: 0, answerLost: 0, appliedLate: 0 },
   ...{ watchMs: 0, slowWatchMs: 0, slowAnswerMs: 0 },
+  ...{ notNow: 0, refused: 0, lateAnswersMs: 0, answeredLate: 0 },
 };
 
 /** Of so many nodes one hears late, and another one is answered late, by the last digit of its name. */
@@ -46,6 +53,8 @@ export interface RateBounds {
   readonly lateWrites: number;
   readonly slowWatchMs: number;
   readonly slowAnswerMs: number;
+  readonly saidNo: number;
+  readonly lateAnswersMs: number;
 }
 
 export function randomRates(random: Random, most: RateBounds): FaultRates {
@@ -62,6 +71,10 @@ export function randomRates(random: Random, most: RateBounds): FaultRates {
     appliedLate: ifAny(most.lateWrites),
     slowWatchMs: ifAny(most.slowWatchMs),
     slowAnswerMs: most.slowAnswerMs,
+    notNow: ifAny(most.saidNo),
+    refused: ifAny(most.saidNo / 2),
+    lateAnswersMs: most.lateAnswersMs,
+    answeredLate: most.lateAnswersMs > 0 ? some(0.2) : 0,
   };
 }
 
@@ -94,7 +107,8 @@ export class Faults {
       recordFilter: (...request) => this.#record(...request),
       lateMs: () => this.#lateFromMs + this.#random.next() * LATE_SPREAD_MS,
       recordLatencyMs: () => 0.5 + this.#random.next() * 2,
-      answerDelayMs: (client, operation, key) => (isRenewal(operation, key) ? this.#answerMs(client) : 0),
+      answerDelayMs: (client, operation, key) =>
+        this.#lateMs() + (isRenewal(operation, key) ? this.#answerMs(client) : 0),
       watchDelayMs: (client) => (this.on ? this.#random.next() * this.#watchMs(client) : 0),
     };
   }
@@ -109,6 +123,13 @@ export class Faults {
     const { slowAnswerMs } = this.#rates;
     const isLate = this.on && slowAnswerMs > 0 && Number(client.at(-1)) % LATE_OF === 1;
     return isLate ? this.#random.next() * slowAnswerMs : 0;
+  }
+
+  /** Of any answer. */
+  #lateMs(): number {
+    const { lateAnswersMs, answeredLate } = this.#rates;
+    if (!this.on || lateAnswersMs === 0 || this.#random.next() >= answeredLate) return 0;
+    return this.#random.next() * lateAnswersMs;
   }
 
   #message(from: string, to: string, subject: string): MessageFate {
@@ -155,9 +176,13 @@ export class Faults {
     }
     if (operation === "update" && this.#delayed.delete(`${client} ${bareKey(key)}`)) return "apply-late";
     const chance = this.#random.next();
-    const { recordLost, answerLost, appliedLate } = this.#rates;
+    const { recordLost, answerLost, notNow, refused, appliedLate } = this.#rates;
+    const lost = recordLost + answerLost;
     if (chance < recordLost) return "lose-request";
-    if (chance < recordLost + answerLost) return "lose-answer";
+    if (chance < lost) return "lose-answer";
+    if (chance < lost + notNow) return "not-now";
+    // a refusal of a commit or of a loading is no fault that passes: it ends what was under way, and is told
+    if (chance < lost + notNow + refused) return bucket.endsWith("-stored") ? "not-now" : "refuse";
     const late = chance > 1 - appliedLate && operation !== "get" && operation !== "watch";
     return late ? "apply-late" : "answer";
   }

@@ -66,6 +66,10 @@ export interface ProfileData extends Pace {
   readonly slowWatchMs: number;
   /** Longest delay of the answers about records that some nodes get late, in milliseconds. */
   readonly slowAnswerMs: number;
+  /** Requests for records and stores that are refused for now, in one way or another, as a share of all of them. */
+  readonly saidNo: number;
+  /** Longest delay of any answer about records and stores, in milliseconds; some come when nobody waits any more. */
+  readonly lateAnswersMs: number;
   /** Whether nothing is lost or late by chance: then whoever waits can be asked what for. */
   readonly isCalm: boolean;
   /** Whether connections are also lost for a moment, which is no trouble. */
@@ -102,6 +106,9 @@ const PLANNED = {
   lease: LONG_LEASE,
 };
 
+/** Every call of a port may go wrong, in each way that the port documents. */
+const ANY_CALL = { saidNo: 0.1, lateAnswersMs: 260, lateWrites: 0.04, betweenMs: 1_800 };
+
 /** Few handlers take as long as any may. */
 const LONG_SHARE = 0.02;
 
@@ -113,6 +120,7 @@ function troubled(
   return {
     ...{ title, troubles, faultyMs: 8_000, pauseMs: 130, troubleShare: 0.5, betweenMs: 1_100 },
     ...{ lateWrites: 0.02, slowWatchMs: 0, slowAnswerMs: 0, longestMs: 2_000, lease: SHORT_LEASE },
+    ...{ saidNo: 0, lateAnswersMs: 0 },
     ...{ workload: "memory", wallsApartMs: 0, isCalm: false, blinks: true, aims: undefined },
     ...{ longShare: LONG_SHARE },
     ...more,
@@ -255,6 +263,17 @@ export const PROFILES = {
       lease: { ...SHORT_LEASE, deathsMax: 3, trialHoldMs: 400, trialMs: 200 },
     },
   ),
+  ports: troubled(
+    "any request for records may get no answer, be applied or answered late, or be refused for now, while nodes are killed",
+    ["crash"],
+    { ...ANY_CALL, lease: LONG_LEASE, faultyMs: 12_000 },
+  ),
+  "ports-stored": troubled("the same with stored actors and their store", ["crash", "crash", "freeze"], {
+    ...ANY_CALL,
+    lease: LONG_LEASE,
+    faultyMs: 12_000,
+    workload: "stored",
+  }),
   clocks: troubled(
     "wall clocks differ by seconds and are set, while nodes are killed and machines sleep",
     ["step", "step", "step", "suspend", "crash"],
