@@ -30,6 +30,8 @@ import { Unreadable } from "./unreadable.ts";
 
 /** Claims and restores of one kind that may be on their way at once: those that wait for a store hold up no other kind. */
 const CLAIMS_AT_ONCE = 64;
+/** How long a leave waits for a store that answers slowly, in milliseconds, before it moves its shards all the same. */
+const LEAVE_PATIENCE_MS = 2_000;
 
 /** See the module's text. */
 export class Coordinator {
@@ -51,6 +53,8 @@ export class Coordinator {
   readonly #loop: ReconcileLoop;
   readonly #stops: (() => void)[];
   #leaving = false;
+  /** When a leave stops waiting for a quicker store; never, of one that stays. */
+  #patientUntil = Number.POSITIVE_INFINITY;
   #hurried = false;
 
   constructor(ports: HandoffPorts) {
@@ -96,6 +100,7 @@ export class Coordinator {
   /** From now on everything goes, without waiting for the view to settle. */
   leave(): void {
     this.#leaving = true;
+    this.#patientUntil = this.#ports.clock.now() + LEAVE_PATIENCE_MS;
     this.#reception.close();
     this.#backoff.clear();
     this.soon();
@@ -197,16 +202,23 @@ export class Coordinator {
 
   /** Paced, and not before the proposal has settled. */
   #mayAct(step: Step, kind: string, key: string, proposal: Proposal): boolean {
-    const { settings, membership } = this.#ports;
+    const { settings } = this.#ports;
     if (!this.#backoff.isOver(key, targetOf(step))) return false;
     if (step.do === "reclaim" || step.do === "reinstate") return true;
     if (step.do === "move" || step.do === "park") {
       const settled = this.#leaving || this.#isSettled(proposal, settings.settleMs);
-      return (
-        settled && this.#mayMoveTo(targetOf(step)) && membership.lastRenewalTookMs < settings.renewalMaxMs
-      );
+      return settled && this.#mayMoveTo(targetOf(step)) && this.#isStoreQuick();
     }
     return this.#isSettled(proposal, settings.claimSettleMs) && this.#claimsOf(kind) < CLAIMS_AT_ONCE;
+  }
+
+  /**
+   * A shard that is sealed while the store is slow stands still for as long. To a node that goes, that is the lesser harm:
+   * what it does not give away in time is lost with it.
+   */
+  #isStoreQuick(): boolean {
+    const { membership, settings, clock } = this.#ports;
+    return membership.lastRenewalTookMs < settings.renewalMaxMs || clock.now() >= this.#patientUntil;
   }
 
   /** A target that does not answer holds up the moves to itself only. */

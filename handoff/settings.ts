@@ -20,7 +20,7 @@ export interface HandoffSettings {
   readonly repeatMs: number;
   /** Milliseconds without a sign of the other side after which a move is given up. */
   readonly silenceMs: number;
-  /** A move begins only if the last renewal of the lease took less, in milliseconds. */
+  /** A move begins only if the last renewal of the lease took less, in milliseconds; a leave waits for that for 2 s. */
   readonly renewalMaxMs: number;
   /** Bytes of one chunk, and chunks that may be on their way. */
   readonly chunkBytes: number;

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { hostLedger, Ledger, ledger, steering } from "../support/ledger.ts";
+import { bareKey } from "../support/keys_inside.ts";
 import { MemoryCluster, signalled } from "../support/memory_cluster.ts";
 
 let cluster: MemoryCluster;
@@ -293,6 +294,24 @@ describe("a park that begins after the others were told to hurry", () => {
 });
 
 describe("leave()", () => {
+  test("moves its shards also while the store answers slowly", async () => {
+    let slow = false;
+    const isSlow = (key: string) => slow && bareKey(key).startsWith("nodes.");
+    cluster = new MemoryCluster({ answerDelayMs: (_node, _operation, key) => (isSlow(key) ? 700 : 0) });
+    const steered = steering();
+    const a = await cluster.start("a", { hosts: [hostLedger(steered)] });
+    await cluster.settled("ledger", "a");
+    const caller = await cluster.start("caller");
+    expect(await cluster.ends(caller.ref(Ledger, "x").add("one"))).toBe(1);
+    await cluster.start("b", { weight: 1e-6, hosts: [hostLedger(steered)] });
+    slow = true;
+    await cluster.clock.advance(3_000);
+    const report = await cluster.ends(a.leave());
+    expect(report).toMatchObject({ moved: 1, leftOver: 0 });
+    expect(report.durationMs).toBeLessThan(7_000);
+    expect(await cluster.ends(caller.ref(Ledger, "x").add("two"))).toBe(2);
+  });
+
   test("with a handler that never ends: recovered elsewhere, its caller is told that nobody knows", async () => {
     cluster = new MemoryCluster();
     const steered = steering();
