@@ -183,7 +183,7 @@ const TABLE: readonly (readonly [rule: string, ...rows: Row[]])[] = [
   [
     "what is stored is fenced by its epoch",
     ["stored-epoch-ignored", "wiped-stored", 84, "an owner does not exceed the epoch that it finds stored"],
-    ["conflict-ignored", "wiped-stored", 47, "who meets another's entry goes on as if it were his own"],
+    ["conflict-ignored", "wiped-stored", 109, "who meets another's entry goes on as if it were his own"],
     ["commit-not-by-cas", "stored", 2, "a commit overwrites whatever is there"],
     [
       "no-epoch-write",
