@@ -190,6 +190,13 @@ export class ServerError extends ActorError {
   readonly retryable = true;
 }
 
+/** A call at the door is for another cluster of the same name, or for a former generation of this one. Not handled. */
+export class OtherClusterError extends ActorError {
+  override readonly name = "OtherClusterError";
+  readonly code = "other-cluster";
+  readonly retryable = false;
+}
+
 /** The credentials of a node are refused, have expired, or cannot be had; with them it cannot stay connected. */
 export class CredentialsError extends ActorError {
   override readonly name = "CredentialsError";
@@ -265,6 +272,7 @@ const CLASSES = [
   ProtocolError,
   ConfigurationError,
   ServerError,
+  OtherClusterError,
   CredentialsError,
   PermissionError,
   RecordsUnavailableError,
@@ -371,6 +379,7 @@ const STATUSES: readonly (readonly [number, string])[] = [
   [404, "unknown-kind unknown-message"],
   [409, "call-cycle invalid-state"],
   [413, "too-large"],
+  [421, "other-cluster"],
   [429, "busy"],
   [
     503,

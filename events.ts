@@ -152,6 +152,16 @@ export type NodeEventBody =
     }
   /** Something came in that is not a message of ours; counted and dropped. */
   | { readonly type: "rejected-input"; readonly subject: string; readonly error: ErrorData }
+  /**
+   * Another cluster of the same name is alive: this node hears nodes that use other records, as over a leafnode whose server
+   * has JetStream of its own. Each serves its own actors. Told every 30 s at most; `generation` is the other's.
+   */
+  | {
+      readonly type: "other-cluster";
+      readonly node: string;
+      readonly incarnation: string;
+      readonly generation: string;
+    }
   /** What this node shows to NATS ends then, in milliseconds since 1970, and it has nothing that lasts longer. */
   | { readonly type: "credentials-expiring"; readonly endsAt: number }
   /**

@@ -86,6 +86,7 @@ export {
   NodeStoppedError,
   OutcomeUnknownError,
   CredentialsError,
+  OtherClusterError,
   PermissionError,
   ProtocolError,
   RecordsRefusedError,

@@ -81,7 +81,12 @@ export class GenerationRecords implements Records {
   }
 }
 
+/** The short form of a generation, as it stands in keys and messages. */
+export function generationName(generation: string): string {
+  return generation.slice(0, NAME_LENGTH);
+}
+
 /** What stands before the keys of that generation's records. */
 export function prefixOf(generation: string): string {
-  return `${generation.slice(0, NAME_LENGTH)}.`;
+  return `${generationName(generation)}.`;
 }

@@ -20,6 +20,7 @@ import { agreeOnGeneration, agreeOnKind, confirmGeneration, retiredCount } from 
 import type { ClusterBucket } from "./bucket.ts";
 import { DeathWatch } from "./death_watch.ts";
 import { Gate } from "./gate.ts";
+import { generationName } from "./generation_records.ts";
 import { LeaseDriver, OTHER_GENERATION } from "./lease_driver.ts";
 import { type MembershipEvent, membershipEvents } from "./membership_events.ts";
 import { type NodeInfo, ownRecord } from "./node_info.ts";
@@ -147,6 +148,25 @@ export class Membership {
   get self(): NodeId {
     if (!this.#self) throw new TypeError("Cannot tell who this node is: current membership has not joined");
     return this.#self;
+  }
+
+  /** The generation of the records, in the short form. @throws {TypeError} before it has joined */
+  get generation(): string {
+    if (this.#generation === undefined)
+      throw new TypeError("Cannot tell the generation: current membership has not joined");
+    return generationName(this.#generation);
+  }
+
+  /**
+   * Whether the records are still of that generation, by reading them now. If not, this node is fenced.
+   *
+   * @throws {RecordsUnavailableError} if no answer comes
+   */
+  async generationStands(): Promise<boolean> {
+    const now = await this.#ports.bucket.generation.refresh(keys.generation);
+    if (now === undefined) return false;
+    this.#sawGeneration(now.record.generation);
+    return now.record.generation === this.#generation;
   }
 
   /** The nodes as known now. */

@@ -27,6 +27,13 @@ export interface NodeId {
   readonly incarnation: string;
 }
 
+/** Which cluster something is of: its name, and by the generation of its records which of those that had it. */
+export interface ClusterId {
+  readonly cluster: string;
+  /** In the short form; see `generation_records.ts`. */
+  readonly generation: string;
+}
+
 /** Largest weight of a node. */
 export const WEIGHT_MAX = 1_000_000;
 

@@ -13,6 +13,7 @@ import {
   type ErrorData,
   InvalidArgumentError,
   InvalidNameError,
+  OtherClusterError,
   publicErrorData,
   statusOf,
   toErrorData,
@@ -21,6 +22,7 @@ import {
 import type { EventBus } from "../events.ts";
 import type { Contract } from "../actors/contract.ts";
 import type { Hosted } from "../actors/host.ts";
+import type { ClusterId } from "../cluster/protocol.ts";
 import type { Codec } from "../transport/codec.ts";
 import { toJsonText } from "../transport/json.ts";
 import {
@@ -40,6 +42,7 @@ export type { DoorOptions } from "./door_options.ts";
 
 /** What it works with. */
 export interface DoorPorts {
+  readonly of: ClusterId;
   readonly transport: Transport;
   readonly subjects: Subjects;
   readonly router: Router;
@@ -52,6 +55,8 @@ export interface DoorPorts {
 /** One of all nodes that are up gets each request. */
 const QUEUE = "door";
 const CBOR = "application/cbor";
+/** Of every answer; a request that has it is for no other cluster of that name. */
+const GENERATION = "Baton-Generation";
 
 /** See the module's text. */
 export class Door {
@@ -93,10 +98,24 @@ export class Door {
       return;
     }
     const cbor = message.header("Content-Type") === CBOR;
+    const asked = message.header(GENERATION);
+    if (asked !== undefined && asked !== this.#ports.of.generation)
+      return this.#isOther(message, asked, cbor);
     this.#call(message, cbor).then(
       (result) => this.#answer(reply, cbor, result),
       (error: unknown) => this.#answerError(reply, cbor, error),
     );
+  }
+
+  /** Told of another cluster of this name, or of a former one. */
+  #isOther({ subject, reply }: Incoming, asked: string, cbor: boolean): void {
+    const { of, events } = this.#ports;
+    const words = `current generation of cluster "${of.cluster}" is "${of.generation}"`;
+    const error = new OtherClusterError(
+      `Cannot take a call for generation "${asked.slice(0, 64)}": ${words}`,
+    );
+    events.emit({ type: "rejected-input", subject, error: toErrorData(error) });
+    this.#answerError(reply, cbor, error);
   }
 
   async #call(message: Incoming, cbor: boolean): Promise<unknown> {
@@ -164,10 +183,15 @@ export class Door {
       const payload = cbor
         ? this.#ports.codec.encode(result)
         : new TextEncoder().encode(toJsonText(result) ?? "");
-      this.#ports.transport.publish(reply, payload, cbor ? { headers: { "Content-Type": CBOR } } : {});
+      this.#ports.transport.publish(reply, payload, { headers: this.#headers(cbor) });
     } catch (error) {
       this.#answerError(reply, cbor, error); // too large, or without a form in JSON
     }
+  }
+
+  #headers(cbor: boolean): Record<string, string> {
+    const { generation } = this.#ports.of;
+    return cbor ? { [GENERATION]: generation, "Content-Type": CBOR } : { [GENERATION]: generation };
   }
 
   /** What may be told to who is not trusted: no stack, no cause, and nothing about what is not an error of this package. */
@@ -190,7 +214,7 @@ export class Door {
     const headers = {
       "Nats-Service-Error-Code": String(statusOf(data.code)),
       "Nats-Service-Error": data.message.replace(/[^ -~]/g, "?").slice(0, 512), // a header is one line of ASCII
-      ...(cbor ? { "Content-Type": CBOR } : {}),
+      ...this.#headers(cbor),
     };
     try {
       this.#ports.transport.publish(reply, body, { headers });

@@ -3,16 +3,17 @@
  * they are. Names of fields are in `items.ts`; all numbers are varints, all texts UTF-8 with their length first.
  *
  * ```
- *   frame = magic 0xBA · version · cluster · node · incarnation · item…
+ *   frame = magic 0xBA · version · cluster · generation · node · incarnation · item…
  *   item  = type · kind · shard · …        see the writers
  * ```
  *
- * The cluster's name is in every frame so that a test cluster cannot talk to production.
+ * The cluster's name is in every frame so that a test cluster cannot talk to production, and the generation of its records
+ * so that no other cluster of that name can, be it a former one or one that lives elsewhere.
  *
  * @module
  */
 import { DecodeError, ProtocolError } from "../errors.ts";
-import type { NodeId } from "../cluster/protocol.ts";
+import type { ClusterId, NodeId } from "../cluster/protocol.ts";
 import { ByteReader, type ByteWriter } from "../transport/bytes.ts";
 import type { Envelope, FrameItem, Item, Reply, ShardRef } from "./items.ts";
 
@@ -45,10 +46,11 @@ const TYPES = {
 const URGENT = 0x40;
 const OVERSIZE = 0x20;
 
-export function writeHeader(writer: ByteWriter, cluster: string, from: NodeId): void {
+export function writeHeader(writer: ByteWriter, { cluster, generation }: ClusterId, from: NodeId): void {
   writer.u8(MAGIC);
   writer.u8(FRAME_VERSION);
   writer.string(cluster);
+  writer.string(generation);
   writer.string(from.node);
   writer.string(from.incarnation);
 }
@@ -124,6 +126,8 @@ const OF_THE_PEER: ShardRef = { kind: "", shard: 0 };
 
 /** Who sent a frame, and its items. */
 export interface Frame {
+  /** Of the sender's cluster; it may be another than the reader's. */
+  readonly generation: string;
   readonly from: NodeId;
   readonly items: readonly Item[];
 }
@@ -149,10 +153,11 @@ export function readFrame(bytes: Uint8Array, cluster: string): Frame {
     throw new ProtocolError(
       `Cannot read a frame of cluster "${of.slice(0, 64)}": current cluster is "${cluster}"`,
     );
+  const generation = reader.string();
   const from = { node: reader.string(), incarnation: reader.string() };
   const items: Item[] = [];
   while (!reader.done) items.push(readItem(reader));
-  return { from, items };
+  return { generation, from, items };
 }
 
 function readItem(reader: ByteReader): Item {

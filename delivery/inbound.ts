@@ -7,6 +7,8 @@
 import { DecodeError, type ErrorData, fromErrorData, toErrorData } from "../errors.ts";
 import type { EventBus } from "../events.ts";
 import type { Membership } from "../cluster/membership.ts";
+import type { Namesake } from "../cluster/namesakes.ts";
+import type { ClusterId } from "../cluster/protocol.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Codec } from "../transport/codec.ts";
 import type { NodeAddress, Subjects } from "../transport/subjects.ts";
@@ -24,7 +26,7 @@ import type { ShardTable } from "./shard_table.ts";
 /** What it works with. */
 export interface InboundPorts {
   readonly clock: Clock;
-  readonly cluster: string;
+  readonly of: ClusterId;
   readonly transport: Transport;
   readonly subjects: Subjects;
   readonly membership: Membership;
@@ -37,6 +39,8 @@ export interface InboundPorts {
   readonly events: EventBus;
   /** Takes what is said about a move, and tells whether a member says it. The bytes are only lent. */
   onMove(moveId: string, payload: Uint8Array): boolean;
+  /** Told who speaks of another generation; its words have no effect. */
+  onOther(who: Namesake): void;
   /** Takes what comes to the channels "probe" and "pulse". */
   onPulse(address: NodeAddress, message: Incoming): void;
 }
@@ -78,7 +82,7 @@ export class Inbound {
       const isOfMember =
         address?.channel === "move"
           ? this.#ports.onMove(address.rest, payload)
-          : this.#frame(readFrame(payload, this.#ports.cluster));
+          : this.#frame(readFrame(payload, this.#ports.of.cluster));
       if (!isOfMember) this.ignored++;
     } catch (error) {
       this.rejected++;
@@ -86,7 +90,12 @@ export class Inbound {
     }
   }
 
-  #frame({ from, items }: Frame): boolean {
+  #frame({ generation, from, items }: Frame): boolean {
+    const { of, onOther } = this.#ports;
+    if (generation !== of.generation) {
+      onOther({ generation, ...from });
+      return false;
+    }
     if (!this.#ports.membership.isMember(from)) return false; // a zombie's words, or nobody's; or too early: it says it again
     this.frames++;
     const peer = this.#ports.peers.of(from.node, from.incarnation);

@@ -6,7 +6,7 @@
  * @module
  */
 import type { Gate } from "../cluster/gate.ts";
-import type { NodeId } from "../cluster/protocol.ts";
+import type { ClusterId, NodeId } from "../cluster/protocol.ts";
 import { inCleanContext } from "../platform/async_context.ts";
 import type { Clock } from "../platform/clock.ts";
 import { ByteWriter } from "../transport/bytes.ts";
@@ -21,7 +21,7 @@ import type { DeliverySettings } from "./settings.ts";
 /** What an outbox works with. */
 export interface OutboxPorts {
   readonly self: NodeId;
-  readonly cluster: string;
+  readonly of: ClusterId;
   readonly clock: Clock;
   readonly transport: Transport;
   readonly subjects: Subjects;
@@ -230,11 +230,11 @@ export class Outbox {
 
   /** The server's limit is asked for each time: it may have become smaller while the items waited. */
   #sendFrame(peer: Peer, items: readonly FrameItem[], from: number): number {
-    const { cluster, self, transport, subjects, settings } = this.#ports;
+    const { of, self, transport, subjects, settings } = this.#ports;
     const bytesMax = transport.maxPayloadBytes;
     const closeAt = Math.min(settings.frameBytes, bytesMax);
     const writer = this.#writer;
-    writeHeader(writer, cluster, self);
+    writeHeader(writer, of, self);
     const headBytes = writer.length;
     let next = from;
     while (next < items.length) {

@@ -6,11 +6,11 @@
  */
 import { z } from "zod";
 import { DecodeError, ProtocolError } from "../errors.ts";
-import type { NodeId } from "../cluster/protocol.ts";
+import type { ClusterId, NodeId } from "../cluster/protocol.ts";
 import type { Codec } from "../transport/codec.ts";
 
 /** The version of these messages that is spoken here. */
-export const HANDOFF_VERSION = 1;
+export const HANDOFF_VERSION = 2;
 
 /** Which shard a message is about, and the epoch under which it is served. */
 interface OfShard {
@@ -55,9 +55,8 @@ export type MoveBody =
   | (OfShard & OfSize & OfTime & { readonly type: "late"; readonly name: string });
 
 /** What every message has: who says it, and which transfer it is about, of a shard or of one late actor. */
-export interface MoveHead {
+export interface MoveHead extends ClusterId {
   readonly v: number;
-  readonly cluster: string;
   readonly moveId: string;
   readonly from: NodeId;
 }
@@ -72,6 +71,7 @@ const Bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array);
 const Head = {
   v: z.literal(HANDOFF_VERSION),
   cluster: z.string(),
+  generation: z.string().max(64),
   moveId: z.string().min(1).max(64),
   from: z.object({ node: z.string().max(64), incarnation: z.string().max(64) }),
 };
@@ -101,7 +101,7 @@ const Message: z.ZodType<MoveMessage> = z.discriminatedUnion("type", [
 /** Writes a message. */
 export function encodeMove(
   codec: Codec,
-  cluster: string,
+  { cluster, generation }: ClusterId,
   from: NodeId,
   moveId: string,
   body: MoveBody,
@@ -110,6 +110,7 @@ export function encodeMove(
     ...body,
     v: HANDOFF_VERSION,
     cluster,
+    generation,
     from: { node: from.node, incarnation: from.incarnation },
     moveId,
   });

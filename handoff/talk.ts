@@ -5,7 +5,8 @@
  */
 import type { Gate } from "../cluster/gate.ts";
 import type { Membership } from "../cluster/membership.ts";
-import type { NodeId } from "../cluster/protocol.ts";
+import type { Namesake } from "../cluster/namesakes.ts";
+import type { ClusterId, NodeId } from "../cluster/protocol.ts";
 import type { Codec } from "../transport/codec.ts";
 import type { Subjects } from "../transport/subjects.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -13,13 +14,15 @@ import { decodeMove, encodeMove, type MoveBody, type MoveMessage } from "./proto
 
 /** What it works with. */
 export interface TalkPorts {
-  readonly cluster: string;
+  readonly of: ClusterId;
   readonly self: NodeId;
   readonly codec: Codec;
   readonly gate: Gate;
   readonly membership: Pick<Membership, "isMember">;
   readonly transport: Transport;
   readonly subjects: Subjects;
+  /** Told who speaks of another generation; its words have no effect. */
+  onOther(who: Namesake): void;
 }
 
 /** See the module's text. */
@@ -39,9 +42,9 @@ export class Talk {
    * @returns false if it is longer than a message of the server may be by now, so that saying it again does not help
    */
   say(to: NodeId, moveId: string, body: MoveBody): boolean {
-    const { cluster, self, codec, gate, transport, subjects } = this.#ports;
+    const { of, self, codec, gate, transport, subjects } = this.#ports;
     if (!gate.isOpen) return true;
-    const message = encodeMove(codec, cluster, self, moveId, body);
+    const message = encodeMove(codec, of, self, moveId, body);
     if (message.byteLength > transport.maxPayloadBytes) return false;
     transport.publish(subjects.move(to.node, to.incarnation, moveId), message);
     return true;
@@ -65,8 +68,12 @@ export class Talk {
    * @throws {DecodeError | ProtocolError}
    */
   incoming(moveId: string, payload: Uint8Array): boolean {
-    const { codec, cluster, membership, gate } = this.#ports;
-    const message = decodeMove(codec, cluster, payload);
+    const { codec, of, membership, gate, onOther } = this.#ports;
+    const message = decodeMove(codec, of.cluster, payload);
+    if (message.generation !== of.generation) {
+      onOther({ generation: message.generation, ...message.from });
+      return false;
+    }
     if (!membership.isMember(message.from)) return false;
     if (message.moveId !== moveId || !gate.isOpen) return true;
     const hear = this.#byMove.get(moveId) ?? this.onNew;

@@ -12,6 +12,7 @@ import { Scheduler } from "../actors/scheduler.ts";
 import { TrialLane } from "../actors/trials.ts";
 import type { Gate } from "../cluster/gate.ts";
 import type { Membership } from "../cluster/membership.ts";
+import { type Namesake, Namesakes } from "../cluster/namesakes.ts";
 import type { Ownership } from "../cluster/ownership.ts";
 import { Pulse } from "../cluster/pulse_driver.ts";
 import type { NodeId } from "../cluster/protocol.ts";
@@ -72,6 +73,7 @@ export interface Parts
   extends Pick<Ground, "membership" | "ownership" | "permissions" | "troubles" | "events" | "settings"> {
   readonly gate: Gate;
   readonly pulse: Pulse;
+  readonly namesakes: Namesakes;
   readonly peers: Peers;
   readonly budget: Budget;
   readonly outbox: Outbox;
@@ -104,6 +106,7 @@ export function assemble(ground: Ground): Parts {
   } = ground;
   const { transport } = connection;
   const { self, gate } = membership;
+  const of = { cluster, generation: membership.generation };
   const codec = createCodec();
   const names = subjects(cluster);
   const peers = new Peers();
@@ -111,7 +114,7 @@ export function assemble(ground: Ground): Parts {
   const budget = new Budget(settings);
   const outbox = new Outbox({
     self,
-    cluster,
+    of,
     clock,
     transport,
     subjects: names,
@@ -138,7 +141,26 @@ export function assemble(ground: Ground): Parts {
     onThrow,
     onQuarantined: (about) => events.emit({ type: "message-quarantined", ...about }),
   });
-  const talk = new Talk({ cluster, self, codec, gate, membership, transport, subjects: names });
+  const namesakes = new Namesakes({
+    of,
+    self,
+    transport,
+    subjects: names,
+    codec,
+    clock,
+    random,
+    gate,
+    stands: () => membership.generationStands(),
+    onMet: (namesake) => {
+      ground.log.error("another cluster of this name is alive: its nodes use other records", {
+        ...namesake,
+        cluster,
+      });
+      events.emit({ type: "other-cluster", ...namesake });
+    },
+  });
+  const onOther = (who: Namesake) => connection.mayHearOthers && namesakes.heard(who);
+  const talk = new Talk({ of, self, codec, gate, membership, transport, subjects: names, onOther });
   const onMove = (moveId: string, payload: Uint8Array) => talk.incoming(moveId, payload);
   const onSuspect = ({ node, incarnation }: NodeId) =>
     events.emit({ type: "node-suspect", node, incarnation });
@@ -146,7 +168,7 @@ export function assemble(ground: Ground): Parts {
   const onPulse = (address: NodeAddress, message: Incoming) => pulse.incoming(address, message);
   const inbound = new Inbound({
     clock,
-    cluster,
+    of,
     transport,
     subjects: names,
     membership,
@@ -159,6 +181,7 @@ export function assemble(ground: Ground): Parts {
     events,
     onMove,
     onPulse,
+    onOther,
   });
   const scheduler = new Scheduler(clock, () => gate.compareAnew(), onThrow);
   const runtime = {
@@ -211,7 +234,7 @@ export function assemble(ground: Ground): Parts {
     ground.door === false
       ? undefined
       : new Door(
-          { transport, subjects: names, router, hosts, codec, events, settings },
+          { of, transport, subjects: names, router, hosts, codec, events, settings },
           ground.door === true ? {} : ground.door,
         );
   return {
@@ -223,6 +246,7 @@ export function assemble(ground: Ground): Parts {
     settings,
     gate,
     pulse,
+    namesakes,
     peers,
     budget,
     outbox,

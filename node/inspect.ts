@@ -58,6 +58,8 @@ export interface NodeInspection {
   readonly node: string;
   readonly cluster: string;
   readonly incarnation: string;
+  /** Of the cluster's records, in the short form that messages and the door's answers carry. */
+  readonly generation: string;
   /** Whether it may have effects now. */
   readonly gateOpen: boolean;
   readonly nodes: readonly InspectedNode[];
@@ -133,6 +135,7 @@ export function inspectNode(who: { name: string; cluster: string }, parts: Parts
     node: who.name,
     cluster: who.cluster,
     incarnation: membership.self.incarnation,
+    generation: membership.generation,
     gateOpen: gate.isOpen,
     nodes: inspectNodes(parts),
     shards: inspectShards(parts),

@@ -245,9 +245,10 @@ export class Life {
   }
 
   #begin(parts: Parts, lost: LostPeers): void {
-    const { membership, gate, pulse, coordinator, door } = parts;
+    const { membership, gate, pulse, namesakes, coordinator, door } = parts;
     this.#stops.push(
       () => pulse.stop(),
+      () => namesakes.stop(),
       membership.onFenced((reason) => this.#onFenced(reason)),
       membership.onView(() => {
         lost.forget();
@@ -256,6 +257,7 @@ export class Life {
       gate.onChange((open, reason) => this.#gateChanged(parts, open, reason)),
     );
     pulse.start();
+    if (this.#ports.connection.mayHearOthers) namesakes.start();
     coordinator.start();
     door?.open();
     if (door) this.#watchRecorders();

@@ -56,6 +56,11 @@ export interface NatsOptions {
   readonly flushTimeoutMs?: number;
   /** How long a request for a record waits. Default 1,000. */
   readonly recordsTimeoutMs?: number;
+  /**
+   * JetStream's domain, where that is not the one of the server that is connected to: on a leafnode, the hub's. All nodes of
+   * a cluster must name the same. Default: that of the server.
+   */
+  readonly domain?: string;
   /** Copies of each bucket in a cluster of servers, when it is made. Default 1. */
   readonly replicas?: number;
   /** Bytes that may be on their way to the server, unconfirmed; beyond it messages are dropped. Default 64 MiB. */
@@ -139,6 +144,7 @@ async function connected(options: NatsOptions): Promise<NatsTransportConnection>
     type: "nats",
     client,
     transport,
+    mayHearOthers: true,
     records: (bucket) => openNatsRecords(client, bucket, clock, options),
     onRefused: (listener) => transport.onRefused(listener),
     onCredentials: (listener) => watch.listen(listener),

@@ -8,6 +8,7 @@ import {
   JetStreamApiError,
   jetstream,
   type JetStreamManager,
+  type JetStreamOptions,
   type StreamConfig,
   type StreamInfo,
 } from "@nats-io/jetstream";
@@ -24,6 +25,12 @@ import { CONSUMER_IDLE_MS } from "./nats_watch.ts";
 export interface NatsBucketOptions {
   readonly connectTimeoutMs?: number;
   readonly replicas?: number;
+  readonly domain?: string;
+}
+
+/** How JetStream is asked, wherever it is. */
+export function jetstreamOptions(timeout: number, { domain }: NatsBucketOptions): JetStreamOptions {
+  return domain === undefined ? { timeout } : { timeout, domain };
 }
 
 /** Longest value that anybody here writes into a bucket, in bytes, unless a message holds less than twice that. */
@@ -61,7 +68,7 @@ export async function openNatsBucket(
 }
 
 async function openOnce(client: NatsConnection, bucket: string, options: NatsBucketOptions): Promise<string> {
-  const opening = jetstream(client, { timeout: options.connectTimeoutMs ?? OPEN_TIMEOUT_MS });
+  const opening = jetstream(client, jetstreamOptions(options.connectTimeoutMs ?? OPEN_TIMEOUT_MS, options));
   const manager = await opening.jetstreamManager(false);
   const found = await infoOf(manager, bucket);
   if (found) return fitting(client, bucket, found);
@@ -110,7 +117,7 @@ async function infoOf(manager: JetStreamManager, bucket: string): Promise<Stream
 }
 
 async function makeBucket(client: NatsConnection, bucket: string, options: NatsBucketOptions): Promise<void> {
-  const opening = jetstream(client, { timeout: options.connectTimeoutMs ?? OPEN_TIMEOUT_MS });
+  const opening = jetstream(client, jetstreamOptions(options.connectTimeoutMs ?? OPEN_TIMEOUT_MS, options));
   const how = { history: 1, replicas: options.replicas ?? 1, allow_direct: false };
   await new Kvm(opening).create(bucket, how);
 }

@@ -17,6 +17,8 @@ const AT_LEAST_ONE = [
   "outgoingBytesMax",
   "refusedMs",
 ] as const;
+/** One token of a subject. */
+const TOKEN = /^[^\s.*>]+$/;
 /** Tokens of a subject, without wildcards. */
 const PREFIX = /^[^\s.*>]+(\.[^\s.*>]+)*$/;
 
@@ -24,6 +26,7 @@ const PREFIX = /^[^\s.*>]+(\.[^\s.*>]+)*$/;
 interface CheckedOptions extends Partial<Readonly<Record<(typeof AT_LEAST_ONE)[number], unknown>>> {
   readonly servers?: unknown;
   readonly inboxPrefix?: string;
+  readonly domain?: unknown;
 }
 
 /** @throws {ConfigurationError} */
@@ -32,10 +35,12 @@ export function checkOptions(options: CheckedOptions): void {
     const value = options[name];
     if (value !== undefined && !(typeof value === "number" && value >= 1)) throw unusable(name, value);
   }
-  const { servers, replicas = 1, inboxPrefix } = options;
+  const { servers, replicas = 1, inboxPrefix, domain } = options;
   if (!Number.isInteger(replicas) || Number(replicas) > REPLICAS_MAX) throw unusable("replicas", replicas);
   if (servers !== undefined) checkServers(servers);
   if (inboxPrefix !== undefined && !PREFIX.test(inboxPrefix)) throw unusable("inboxPrefix", inboxPrefix);
+  if (domain !== undefined && !(typeof domain === "string" && TOKEN.test(domain)))
+    throw unusable("domain", domain);
 }
 
 function checkServers(servers: unknown): void {

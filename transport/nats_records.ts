@@ -16,7 +16,7 @@ import {
 import { errors, headers, type MsgHdrs, type NatsConnection } from "@nats-io/nats-core";
 import { TooLargeError } from "../errors.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
-import { conditionOf, type NatsBucketOptions, openNatsBucket } from "./nats_bucket.ts";
+import { conditionOf, type NatsBucketOptions, jetstreamOptions, openNatsBucket } from "./nats_bucket.ts";
 import { recordsError } from "./nats_errors.ts";
 import { OPERATION_HEADER, NatsWatch } from "./nats_watch.ts";
 import {
@@ -53,9 +53,9 @@ export async function openNatsRecords(
 ): Promise<Records> {
   const made = await openNatsBucket(client, bucket, clock, options);
   const timeoutMs = options.recordsTimeoutMs ?? TIMEOUT_MS;
-  const js = jetstream(client, { timeout: timeoutMs });
+  const js = jetstream(client, jetstreamOptions(timeoutMs, options));
   const manager = await js.jetstreamManager(false);
-  const patient = jetstream(client, { timeout: Math.max(timeoutMs, WATCH_REQUEST_MS) });
+  const patient = jetstream(client, jetstreamOptions(Math.max(timeoutMs, WATCH_REQUEST_MS), options));
   const watching = await patient.jetstreamManager(false);
   return new NatsRecords(client, bucket, made, js, manager, watching, clock, timeoutMs, options);
 }
@@ -66,6 +66,8 @@ class NatsRecords implements Records {
   readonly #made: string;
   readonly #stream: string;
   readonly #prefix: string;
+  /** Where writes go: to another domain by its own way. */
+  readonly #writePrefix: string;
   readonly #js: JetStreamClient;
   readonly #manager: JetStreamManager;
   /** With more patience: an old server looks through all that a bucket holds, and asked again it does so again. */
@@ -90,6 +92,8 @@ class NatsRecords implements Records {
     this.#made = made;
     this.#stream = `KV_${bucket}`;
     this.#prefix = `$KV.${bucket}.`;
+    const { domain } = options;
+    this.#writePrefix = domain === undefined ? this.#prefix : `$JS.${domain}.API.${this.#prefix}`;
     this.#js = js;
     this.#manager = manager;
     this.#watching = watching;
@@ -180,7 +184,7 @@ class NatsRecords implements Records {
   ): Promise<CasResult | "in-flight"> {
     const timeout = Math.max(1, Math.ceil(endsAt - this.#clock.now()));
     try {
-      const ack = await this.#js.publish(`${this.#prefix}${key}`, value ?? new Uint8Array(), {
+      const ack = await this.#js.publish(`${this.#writePrefix}${key}`, value ?? new Uint8Array(), {
         timeout,
         ...(revision === undefined ? {} : { expect: { lastSubjectSequence: revision } }),
         ...(value === undefined ? { headers: removalHeaders() } : {}),

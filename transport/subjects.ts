@@ -8,7 +8,7 @@
  * | `<c>.node.<node>.<inc>.batch`, `.move.<moveId>` | that node |
  * | `<c>.node.<node>.<inc>.probe`, `.probe.<node>.<inc>` | that node: does it run? and does it reach another one? |
  * | `<c>.node.<node>.<inc>.pulse.<number>` | that node: what comes back to its echoes and probes |
- * | `<c>.hint` | all nodes |
+ * | `<c>.node._.hello` | all nodes: is there another cluster of this name? |
  *
  * `<c>` is the cluster's id, `<inc>` the node's incarnation.
  *
@@ -171,6 +171,8 @@ export interface Subjects {
   pulse(node: string, incarnation: string, number: number | string): string;
   move(node: string, incarnation: string, moveId: string): string;
   parseNode(subject: string): NodeAddress | undefined;
+  /** Heard by all nodes. No node is called `_`, and whoever may write to nodes may say it. */
+  hello(): string;
   hint(): string;
 }
 
@@ -201,6 +203,7 @@ export function subjects(cluster: string): Subjects {
     pulse: (of, incarnation, number) => `${node(of, incarnation)}.pulse.${number}`,
     move: (of, incarnation, moveId) => `${node(of, incarnation)}.move.${moveId}`,
     parseNode: (subject) => parseNode(subject, nodes),
+    hello: () => `${nodes}_.hello`,
     hint: () => `${cluster}.hint`,
   };
 }

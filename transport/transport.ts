@@ -90,6 +90,11 @@ export interface Connection {
   readonly transport: Transport;
   /** "nats" or "memory". */
   readonly type: string;
+  /**
+   * Whether messages may come from nodes that use other records under the same name, as over a leafnode whose server has
+   * JetStream of its own. Left out where all who hear one another have the same records.
+   */
+  readonly mayHearOthers?: boolean;
   /** Opens a bucket of records, and makes it if it is missing. */
   records(bucket: string): Promise<Records>;
   /**

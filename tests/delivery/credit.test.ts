@@ -124,7 +124,7 @@ describe("an outbox", () => {
     } as unknown as Transport;
     const outbox = new Outbox({
       self,
-      cluster: "test",
+      of: { cluster: "test", generation: "g" },
       clock,
       transport,
       subjects: subjects("test"),

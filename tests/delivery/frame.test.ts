@@ -14,6 +14,7 @@ import { DecodeError, ProtocolError } from "../../errors.ts";
 import { ByteWriter } from "../../transport/bytes.ts";
 
 const GOLDEN = new URL("../golden/frame.json", import.meta.url);
+const GENERATION = "3k9x02ab";
 const FROM = { node: "a", incarnation: "1-x" };
 
 const text = fc.string({ unit: "grapheme", maxLength: 12 });
@@ -98,7 +99,7 @@ const items = fc.array(fc.oneof(envelope, oversize, skip, reply, ack, waits, got
 const writer = new ByteWriter();
 
 function frame(given: readonly Item[], cluster = "test"): Uint8Array {
-  writeHeader(writer, cluster, FROM);
+  writeHeader(writer, { cluster, generation: GENERATION }, FROM);
   for (const item of given) {
     if (item.item === "envelope") writeEnvelope(writer, item);
     else if (item.item === "reply") writeReply(writer, item);
@@ -159,7 +160,7 @@ describe("a frame", () => {
   test("gives back what went in", () => {
     fc.assert(
       fc.property(items, (given) => {
-        expect(readFrame(frame(given), "test")).toEqual({ from: FROM, items: given });
+        expect(readFrame(frame(given), "test")).toEqual({ generation: GENERATION, from: FROM, items: given });
       }),
       { numRuns: 1_000, seed: 7 },
     );
@@ -233,6 +234,6 @@ describe("a frame", () => {
     const golden = JSON.parse(readFileSync(GOLDEN, "utf8")) as { frame: string };
     expect(hex(frame(EXAMPLE))).toBe(golden.frame);
     const known = Uint8Array.from(golden.frame.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16));
-    expect(readFrame(known, "test")).toEqual({ from: FROM, items: [...EXAMPLE] });
+    expect(readFrame(known, "test")).toEqual({ generation: GENERATION, from: FROM, items: [...EXAMPLE] });
   });
 });

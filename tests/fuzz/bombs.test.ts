@@ -62,9 +62,9 @@ const FRAMES: Readonly<Record<string, Uint8Array>> = {
   "a million confirmations, cut off": filled("07016100c0843d", 500_000, 1),
 };
 
-/** Magic, version, cluster, node and incarnation of an honest frame, and what follows. */
+/** Magic, version, cluster, generation, node and incarnation of an honest frame, and what follows. */
 function framed(items: Uint8Array): Uint8Array {
-  const head = WIRE.frame?.ack?.subarray(0, 2 + 5 + 7 + 4) ?? new Uint8Array();
+  const head = WIRE.frame?.ack?.subarray(0, 2 + 5 + 9 + 7 + 4) ?? new Uint8Array();
   const whole = new Uint8Array(head.length + items.length);
   whole.set(head);
   whole.set(items, head.length);

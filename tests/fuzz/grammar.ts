@@ -109,6 +109,7 @@ export function value(sink: Sink, dice: Dice): void {
 
 /** Who a frame says it is from. */
 export interface Face {
+  readonly generation: string;
   readonly node: string;
   readonly incarnation: string;
 }
@@ -117,6 +118,7 @@ export interface Face {
 export function frame(sink: Sink, dice: Dice, from: Face): void {
   sink.put(dice.chance(98) ? 0xba : dice.int(256), dice.chance(98) ? FRAME_VERSION : dice.int(256));
   words(sink, dice, dice.chance(97) ? "test" : dice.text());
+  words(sink, dice, dice.chance(97) ? from.generation : dice.text());
   words(sink, dice, from.node);
   words(sink, dice, from.incarnation);
   for (let items = dice.int(5); items > 0; items--) item(sink, dice);

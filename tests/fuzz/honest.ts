@@ -1,15 +1,18 @@
 // One honest specimen of each form on the wire: what is damaged by the fuzzer, and what must still be read after it. Their
 // bytes are kept in `tests/golden/wire.json`, so that a change of a form shows in review.
+import { encodeHello } from "../../cluster/namesakes.ts";
 import { recordCodec } from "../../cluster/protocol.ts";
 import type { Item } from "../../delivery/items.ts";
 import { type BatchActor, encodeActor, encodeBatch } from "../../handoff/batch.ts";
 import { encodeMove, type MoveBody } from "../../handoff/protocol.ts";
 import { createCodec } from "../../transport/codec.ts";
-import { frame } from "../security/forgery.ts";
+import { ANYWHERE, frame } from "../security/forgery.ts";
 
 const codec = createCodec();
 const records = recordCodec(codec);
 export const SENDER = { node: "sender", incarnation: "1-s" };
+/** The same as a frame says it. */
+export const FACE = { ...SENDER, generation: ANYWHERE.generation };
 const OTHER = { node: "other", incarnation: "2-o" };
 const OF = { kind: "ledger", shard: 3 };
 const HASH = "0123456789abcdef".repeat(4);
@@ -120,9 +123,13 @@ export const WIRE: Readonly<Record<string, Readonly<Record<string, Uint8Array>>>
     ...Object.fromEntries(Object.entries(ITEMS).map(([name, item]) => [name, frame(SENDER, [item])])),
     all: frame(SENDER, Object.values(ITEMS)),
   },
+  hello: {
+    first: encodeHello(codec, { ...ANYWHERE, from: SENDER }),
+    answer: encodeHello(codec, { ...ANYWHERE, from: SENDER, confirms: "0abcdefg" }),
+  },
   move: {
-    ...Object.fromEntries(MOVES.map((body) => [body.type, encodeMove(codec, "test", SENDER, "m0", body)])),
-    sealedAt: encodeMove(codec, "test", SENDER, "m0", {
+    ...Object.fromEntries(MOVES.map((body) => [body.type, encodeMove(codec, ANYWHERE, SENDER, "m0", body)])),
+    sealedAt: encodeMove(codec, ANYWHERE, SENDER, "m0", {
       type: "sealed",
       ...OF,
       epoch: 5,

@@ -86,6 +86,7 @@ export class NodeTarget implements Target {
   readonly name: string;
   readonly #ground: Ground;
   readonly #at: string;
+  readonly #generation: string;
   readonly #sent = { toNode: 0, untrusted: 0, requests: 0 };
   readonly #before;
   readonly #answers = new Map<string, number>();
@@ -96,6 +97,7 @@ export class NodeTarget implements Target {
     this.#ground = ground;
     const { victim, outside } = ground;
     this.#at = names.node(victim.name, victim.incarnation);
+    this.#generation = victim.inspect().generation;
     this.#before = victim.inspect().counters;
     outside.subscribe(`${INBOX}.*`, ({ subject }) => {
       this.#answers.set(subject, (this.#answers.get(subject) ?? 0) + 1);
@@ -110,7 +112,7 @@ export class NodeTarget implements Target {
     const isPulse = dice.chance(10);
     const subject = `${this.#at}.${dice.pick(isPulse ? PULSES : CHANNELS)}`;
     const sink = new Sink();
-    if (dice.chance(40)) frame(sink, dice, SENDER);
+    if (dice.chance(40)) frame(sink, dice, { ...SENDER, generation: this.#generation });
     else if (dice.chance(30)) cbor(sink, dice);
     else sink.all(mutate(dice, dice.pick(SEEDS), dice.pick(SEEDS)));
     const untrusted = dice.pick(REPLIES);

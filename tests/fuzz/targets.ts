@@ -1,5 +1,6 @@
 // What is fuzzed: each target makes an input from dice, gives it to the real code, and says whether it was taken. A refusal
 // is a typed error; anything else that is thrown is a finding.
+import { decodeHello, encodeHello } from "../../cluster/namesakes.ts";
 import { recordCodec } from "../../cluster/protocol.ts";
 import { copyArgument } from "../../actors/argument.ts";
 import { readFrame } from "../../delivery/frame.ts";
@@ -14,7 +15,7 @@ import { checkValue } from "../../transport/value.ts";
 import { frame as frameOf } from "../security/forgery.ts";
 import type { Dice } from "./dice.ts";
 import { actor, batch, cbor, frame, json, Sink } from "./grammar.ts";
-import { SENDER, WIRE } from "./honest.ts";
+import { FACE, WIRE } from "./honest.ts";
 import { mutate } from "./mutate.ts";
 
 /** One thing to attack. */
@@ -74,10 +75,10 @@ export const FORMS: readonly Form[] = [
   {
     name: "frame",
     corpus: WIRE.frame ?? {},
-    write: (sink, dice) => frame(sink, dice, SENDER),
+    write: (sink, dice) => frame(sink, dice, FACE),
     again: (bytes) => {
-      const { from, items } = readFrame(bytes, "test");
-      return frameOf(from, items);
+      const { generation, from, items } = readFrame(bytes, "test");
+      return frameOf(from, items, { cluster: "test", generation });
     },
   },
   {
@@ -85,9 +86,15 @@ export const FORMS: readonly Form[] = [
     corpus: WIRE.move ?? {},
     write: cbor,
     again: (bytes) => {
-      const { from, moveId, v: _, cluster, ...body } = decodeMove(codec, "test", bytes);
-      return encodeMove(codec, cluster, from, moveId, body);
+      const { from, moveId, v: _, cluster, generation, ...body } = decodeMove(codec, "test", bytes);
+      return encodeMove(codec, { cluster, generation }, from, moveId, body);
     },
+  },
+  {
+    name: "hello",
+    corpus: WIRE.hello ?? {},
+    write: cbor,
+    again: (bytes) => encodeHello(codec, decodeHello(codec, bytes, "test")),
   },
   {
     name: "batch",

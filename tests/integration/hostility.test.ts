@@ -4,7 +4,9 @@ import fc from "fast-check";
 import { type ActorNode, memoryTransport, type NodeEvent, natsTransport, startNode } from "../../mod.ts";
 import { numbers, writeEnvelope, writeHeader, writeReply } from "../../delivery/frame.ts";
 import type { Item } from "../../delivery/items.ts";
-import { encodeMove, type MoveBody } from "../../handoff/protocol.ts";
+import { encodeMove, HANDOFF_VERSION, type MoveBody } from "../../handoff/protocol.ts";
+import type { ClusterId } from "../../cluster/protocol.ts";
+import { ANYWHERE, clusterOf } from "../security/forgery.ts";
 import { ByteWriter } from "../../transport/bytes.ts";
 import { createCodec } from "../../transport/codec.ts";
 import { subjects } from "../../transport/subjects.ts";
@@ -22,9 +24,9 @@ const NOBODY = { node: "nobody", incarnation: "1-nobody" };
 function frame(
   from: { node: string; incarnation: string },
   items: readonly Item[],
-  cluster = "test",
+  of: ClusterId = ANYWHERE,
 ): Uint8Array {
-  writeHeader(writer, cluster, from);
+  writeHeader(writer, of, from);
   for (const item of items) {
     if (item.item === "envelope") writeEnvelope(writer, item);
     else if (item.item === "reply") writeReply(writer, item);
@@ -46,7 +48,7 @@ function unreadable(): Uint8Array[] {
     ...Array.from({ length: 6 }, (_, i) => whole.slice(0, whole.length - 1 - i)),
     Uint8Array.from([...whole, 99]),
     version,
-    frame(NOBODY, [], "production"),
+    frame(NOBODY, [], { ...ANYWHERE, cluster: "production" }),
     Uint8Array.from([...whole, 7, 1, 0x78, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f]),
   ];
 }
@@ -128,11 +130,11 @@ const MOVES: readonly MoveBody[] = [
 ];
 
 function moveNoise(moveId: string): Uint8Array[] {
-  const valid = { v: 1, cluster: "test", moveId, from: NOBODY };
+  const valid = { v: HANDOFF_VERSION, ...ANYWHERE, moveId, from: NOBODY };
   return [
     codec.encode({ ...valid, type: "offer" }),
     codec.encode({ ...valid, type: "sealed", ...OF_SHARD, bytes: -1, chunks: 1.5, hash: 7, revision: "x" }),
-    codec.encode({ ...valid, v: 2, type: "accept" }),
+    codec.encode({ ...valid, v: 1, type: "accept" }),
     codec.encode({ ...valid, cluster: "production", type: "accept" }),
     codec.encode({ ...valid, type: "explode" }),
     codec.encode([1, 2, 3]),
@@ -153,10 +155,10 @@ function attack(from: Connection, to: ActorNode, as: { node: string; incarnation
   ];
   for (const [index, bytes] of unreadable().entries())
     transport.publish(channels[index % 3] as string, bytes);
-  for (const item of ITEMS) transport.publish(names.batch(...target), frame(as, [item]));
+  for (const item of ITEMS) transport.publish(names.batch(...target), frame(as, [item], clusterOf(to)));
   for (const moveId of ["m1", "m2"]) {
     for (const body of MOVES)
-      transport.publish(names.move(...target, moveId), encodeMove(codec, "test", as, moveId, body));
+      transport.publish(names.move(...target, moveId), encodeMove(codec, clusterOf(to), as, moveId, body));
     for (const bytes of moveNoise(moveId)) transport.publish(names.move(...target, moveId), bytes);
   }
   for (const bytes of unreadable()) transport.publish(names.hint(), bytes);

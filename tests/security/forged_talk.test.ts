@@ -1,12 +1,14 @@
 // Words of who is not the owner, the target or the source: nothing comes of them but a look at the record.
 import { afterEach, describe, expect, test } from "bun:test";
 import type { Item } from "../../delivery/items.ts";
-import type { MoveBody } from "../../handoff/protocol.ts";
-import type { ActorNode } from "../../mod.ts";
+import { encodeMove, type MoveBody } from "../../handoff/protocol.ts";
+import { type ActorNode, memoryTransport } from "../../mod.ts";
+import { subjects } from "../../transport/subjects.ts";
 import { hostLedger, Ledger, ledger, steering } from "../support/ledger.ts";
 import { MemoryCluster, signalled } from "../support/memory_cluster.ts";
-import { codec, Forger, idOf, type Who } from "./forgery.ts";
+import { clusterOf, codec, Forger, frame, idOf, type Who } from "./forgery.ts";
 
+const names = subjects("test");
 const OF = { kind: "ledger", shard: 0 };
 const SEQS = Array.from({ length: 12 }, (_, i) => i + 1);
 const EPOCHS = [0, 1, 2, 9_999];
@@ -280,5 +282,29 @@ describe("about moves, others cannot", () => {
     expect(await cluster.ends(held)).toBe(1);
     expect(await cluster.ends(leaving)).toMatchObject({ recovered: 0, leftOver: 0 });
     expect(await cluster.ends(caller.ref(Ledger, "slow").read())).toEqual(["one"]);
+  });
+});
+
+describe("from another generation", () => {
+  test("a member's own words have no effect, and are ignored as those of a stranger are", async () => {
+    const { owner, caller, steered } = await scene();
+    const { transport } = memoryTransport({ network: cluster.network, name: "elsewhere" });
+    const [own, other] = [clusterOf(owner), { ...clusterOf(owner), generation: "elsewher" }];
+    const tell = (seq: number, word: string): Item => ({
+      ...{ item: "envelope", type: "tell", ...OF, epoch: 1, seq, copy: 1, first: 1, remainingMs: 0 },
+      ...{ urgent: true, name: "x", message: "note", chain: [], argument: codec.encode(word) },
+    });
+    const subject = names.batch(owner.name, owner.incarnation);
+    transport.publish(subject, frame(idOf(caller), [tell(1, "from elsewhere")], other));
+    const move = names.move(owner.name, owner.incarnation, "m");
+    const offer = { type: "offer", ...OF, epoch: 1, actors: 1, stateVersion: 1 } as const;
+    transport.publish(move, encodeMove(codec, other, idOf(caller), "m", offer));
+    await cluster.clock.advance(100);
+    expect(owner.inspect().counters).toMatchObject({ ignoredInputs: 2, rejectedInputs: 0 });
+    expect(steered.log).toEqual([]);
+    transport.publish(subject, frame(idOf(caller), [tell(1, "from here")], own)); // the same in its own name is heard
+    await cluster.clock.advance(100);
+    expect(steered.log).toEqual(["activate x first"]);
+    expect(cluster.seen("other-cluster")).toEqual([]);
   });
 });

@@ -1,5 +1,6 @@
 // What somebody says who may write to a node's subjects, and is not who he says he is.
 import { numbers, writeEnvelope, writeHeader, writeReply } from "../../delivery/frame.ts";
+import type { ClusterId } from "../../cluster/protocol.ts";
 import type { Item } from "../../delivery/items.ts";
 import { decodeMove, encodeMove, type MoveBody, type MoveMessage } from "../../handoff/protocol.ts";
 import { type ActorNode, type MemoryNetwork, memoryTransport } from "../../mod.ts";
@@ -15,10 +16,19 @@ export interface Who {
 export const codec = createCodec();
 const names = subjects("test");
 
+/** A cluster without a node. */
+export const ANYWHERE: ClusterId = { cluster: "test", generation: "3k9x02ab" };
+
+/** The cluster of a node: who forges words of its members knows it. */
+export function clusterOf(node: ActorNode): ClusterId {
+  const { cluster, generation } = node.inspect();
+  return { cluster, generation };
+}
+
 /** A frame with these items. */
-export function frame(from: Who, items: readonly Item[], cluster = "test"): Uint8Array {
+export function frame(from: Who, items: readonly Item[], of: ClusterId = ANYWHERE): Uint8Array {
   const writer = new ByteWriter();
-  writeHeader(writer, cluster, from);
+  writeHeader(writer, of, from);
   for (const item of items) {
     if (item.item === "envelope") writeEnvelope(writer, item);
     else if (item.item === "reply") writeReply(writer, item);
@@ -48,13 +58,13 @@ export class Forger {
 
   says(as: Who, to: ActorNode, ...items: readonly Item[]): void {
     for (const item of items)
-      this.#transport.publish(names.batch(to.name, to.incarnation), frame(as, [item]));
+      this.#transport.publish(names.batch(to.name, to.incarnation), frame(as, [item], clusterOf(to)));
   }
 
   moves(as: Who, to: ActorNode, moveId: string, ...bodies: readonly MoveBody[]): void {
     for (const body of bodies) {
       const subject = names.move(to.name, to.incarnation, moveId);
-      this.#transport.publish(subject, encodeMove(codec, "test", as, moveId, body));
+      this.#transport.publish(subject, encodeMove(codec, clusterOf(to), as, moveId, body));
     }
   }
 

@@ -8,7 +8,7 @@ import { until, within } from "../support/conditions.ts";
 import { hostLedger, Ledger, ledger, steering } from "../support/ledger.ts";
 import { type NatsServer, startNatsServer } from "../support/nats_server.ts";
 import { hostTally, Tally, type TallyActor } from "../support/tally.ts";
-import { frame } from "./forgery.ts";
+import { clusterOf, frame } from "./forgery.ts";
 
 const TEXT = readFileSync(new URL("../../docs/security.md", import.meta.url), "utf8");
 const CONFIG = /```conf\n(.*?)```/s.exec(TEXT)?.[1] ?? "";
@@ -220,12 +220,12 @@ describe("a client with the client's role", () => {
     ).toEqual(["one"]);
     const at = `shop.node.a.${a.incarnation}`;
     const as = { node: "a", incarnation: a.incarnation };
-    const ack = frame(as, [{ item: "ack", kind: "ledger", shard: 0, epoch: 1, upTo: 9 }], "shop");
+    const ack = frame(as, [{ item: "ack", kind: "ledger", shard: 0, epoch: 1, upTo: 9 }], clusterOf(a));
     const body = createCodec().encode("forged");
     const reply = frame(
       as,
       [{ item: "reply", kind: "ledger", shard: 0, epoch: 1, seq: 1, ok: true, body }],
-      "shop",
+      clusterOf(a),
     );
     const publishes: [string, Uint8Array][] = [
       [`${at}.batch`, ack],

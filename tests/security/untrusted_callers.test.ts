@@ -60,6 +60,7 @@ async function doorAnswer(error: unknown, showHandlerErrors = false, contentType
   } as unknown as Transport;
   const router = { call: () => Promise.reject(error) } as unknown as Router;
   const ports = {
+    of: { cluster: "test", generation: "3k9x02ab" },
     transport,
     router,
     codec,

@@ -117,6 +117,7 @@ describe("subjects", () => {
     expect(of.probeOf("n1", "i9", "n2", "i3")).toBe("shop.node.n1.i9.probe.n2.i3");
     expect(of.pulse("n1", "i9", 7)).toBe("shop.node.n1.i9.pulse.7");
     expect(of.move("n1", "i9", "m7")).toBe("shop.node.n1.i9.move.m7");
+    expect(of.hello()).toBe("shop.node._.hello");
     expect(of.hint()).toBe("shop.hint");
     const all = [keys.node("n1"), keys.kind("Cart"), keys.shard("Cart", 7), keys.generation];
     expect(all).toEqual(["nodes.n1", "kinds.Cart", "shards.Cart.7", "generation"]);
