@@ -162,6 +162,11 @@ export type NodeEventBody =
       readonly incarnation: string;
       readonly generation: string;
     }
+  /**
+   * The nats-server is too old for buckets of several copies: it may lose writes that it has acknowledged. Take `least` or a newer
+   * one. Told a second after the node has joined, when somebody can listen.
+   */
+  | { readonly type: "server-outdated"; readonly version: string; readonly least: string }
   /** What this node shows to NATS ends then, in milliseconds since 1970, and it has nothing that lasts longer. */
   | { readonly type: "credentials-expiring"; readonly endsAt: number }
   /**

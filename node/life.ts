@@ -71,6 +71,9 @@ export interface LifePorts
   readonly tag: string | undefined;
 }
 
+/** How long an event waits that is due at the start. */
+const OUTDATED_AFTER_MS = 1_000;
+
 /** See the module's text. */
 export class Life {
   readonly #ports: LifePorts;
@@ -170,6 +173,7 @@ export class Life {
     this.#stops.push(() => cleaner.stop());
     cleaner.start();
     buckets.start();
+    this.#tellOutdated();
     this.#begin(this.#parts, new LostPeers(this.#parts, bucket, log));
     return this.#parts;
   }
@@ -269,6 +273,20 @@ export class Life {
     const subject = subjects(cluster).doorAll();
     const watch = new RecordedDoor({ connection, subject, clock, events: this.#events, log });
     this.#stops.push(() => watch.stop());
+  }
+
+  /** In the log at once; by an event when whoever has started the node can listen. */
+  #tellOutdated(): void {
+    const { connection, clock, log } = this.#ports;
+    const outdated = connection.outdated?.();
+    if (outdated === undefined) return;
+    log.error("The nats-server is too old for buckets of several copies: it may lose acknowledged writes", {
+      ...outdated,
+    });
+    const timer = clock.after(OUTDATED_AFTER_MS, () =>
+      this.#events.emit({ type: "server-outdated", ...outdated }),
+    );
+    this.#stops.push(() => timer.cancel());
   }
 
   #gateChanged({ gate, table }: Parts, open: boolean, reason: string): void {

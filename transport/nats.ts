@@ -19,7 +19,8 @@ import { recordersOf } from "./nats_recorders.ts";
 import { openNatsRecords } from "./nats_records.ts";
 import { type NatsTls, type Secret, Secrets } from "./nats_secrets.ts";
 import { connect, type Dialling } from "./nats_socket.ts";
-import type { Connection } from "./transport.ts";
+import { isAtLeast, outdatedFor, outdatedWords, VERSION_MIN } from "./nats_versions.ts";
+import type { Connection, OutdatedServer } from "./transport.ts";
 
 export type { NatsTls, Secret } from "./nats_secrets.ts";
 
@@ -90,7 +91,6 @@ const RECONNECT_WAIT_MS = 150;
 const PING_INTERVAL_MS = 750;
 const ALERT_LATE_MS = 1_000;
 const REFUSED_MS = 10_000;
-const VERSION_MIN = [2, 9, 10] as const;
 
 /**
  * Connects to a nats-server of version 2.9.10 or newer.
@@ -119,18 +119,24 @@ async function connected(options: NatsOptions): Promise<NatsTransportConnection>
     throw error;
   }
   const version = client.info?.version ?? "";
-  if (!isRecent(version)) {
+  if (!isAtLeast(version, VERSION_MIN)) {
     await client.close();
     watch.stop();
     settle();
     throw new ServerError(
-      `Cannot use a nats-server older than ${VERSION_MIN.join(".")}: current value is "${version}"`,
+      `Cannot use a nats-server older than ${VERSION_MIN}: current value is "${version}"`,
     );
   }
   const transport = new NatsTransport(client, clock, {
     ...options,
     onServerError: (error) => watch.heard(error),
   });
+  let outdated: OutdatedServer | undefined;
+  const onCopies = (copies: number) => {
+    const found = outdatedFor(copies, client.info?.version ?? version);
+    if (found && !outdated) options.onError?.(new ServerError(outdatedWords(found)));
+    outdated ??= found;
+  };
   let closing: Promise<void> | undefined;
   const close = () => {
     watch.stop();
@@ -145,7 +151,8 @@ async function connected(options: NatsOptions): Promise<NatsTransportConnection>
     client,
     transport,
     mayHearOthers: true,
-    records: (bucket) => openNatsRecords(client, bucket, clock, options),
+    records: (bucket) => openNatsRecords(client, bucket, clock, { ...options, onCopies }),
+    outdated: () => outdated,
     onRefused: (listener) => transport.onRefused(listener),
     onCredentials: (listener) => watch.listen(listener),
     recordersOf: (subject) => recordersOf(client, subject),
@@ -232,13 +239,4 @@ function clientOptions(options: NatsOptions, secrets: Secrets, timeoutMs: number
     ...(resolve === undefined ? {} : { resolve }),
     ...(options.tls === undefined ? {} : { tls: {} }),
   };
-}
-
-function isRecent(version: string): boolean {
-  const parts = version.split(/[.-]/).map(Number);
-  for (const [i, least] of VERSION_MIN.entries()) {
-    const part = parts[i] ?? 0;
-    if (part !== least) return part > least;
-  }
-  return true;
 }

@@ -26,6 +26,8 @@ export interface NatsBucketOptions {
   readonly connectTimeoutMs?: number;
   readonly replicas?: number;
   readonly domain?: string;
+  /** Told how many copies a bucket has that is opened. */
+  readonly onCopies?: (copies: number) => void;
 }
 
 /** How JetStream is asked, wherever it is. */
@@ -71,14 +73,14 @@ async function openOnce(client: NatsConnection, bucket: string, options: NatsBuc
   const opening = jetstream(client, jetstreamOptions(options.connectTimeoutMs ?? OPEN_TIMEOUT_MS, options));
   const manager = await opening.jetstreamManager(false);
   const found = await infoOf(manager, bucket);
-  if (found) return fitting(client, bucket, found);
+  if (found) return fitting(client, bucket, found, options);
   let failure: unknown;
   await makeBucket(client, bucket, options).catch((error: unknown) => {
     failure = error; // unless it was made meanwhile, maybe with another number of copies
   });
   const made = await infoOf(manager, bucket);
   if (!made) throw failure ?? new Error("it is gone as soon as it was made");
-  return fitting(client, bucket, made);
+  return fitting(client, bucket, made, options);
 }
 
 /** What has become of a bucket that was made then. */
@@ -123,9 +125,17 @@ async function makeBucket(client: NatsConnection, bucket: string, options: NatsB
 }
 
 /** @returns when it was made @throws {ConfigurationError} if its settings do not fit */
-function fitting(client: NatsConnection, bucket: string, { config, created }: StreamInfo): string {
+function fitting(
+  client: NatsConnection,
+  bucket: string,
+  { config, created }: StreamInfo,
+  { onCopies }: NatsBucketOptions,
+): string {
   const fault = unfitFor(client, bucket, config);
-  if (fault === undefined) return created;
+  if (fault === undefined) {
+    onCopies?.(config.num_replicas);
+    return created;
+  }
   throw new ConfigurationError(`Cannot use the bucket "${bucket}" for records: current stream has ${fault}`);
 }
 

@@ -71,6 +71,13 @@ export interface Transport {
   onStatus(listener: (status: TransportStatus) => void): () => void;
 }
 
+/** A server that is used, and should not be for what it is used for. */
+export interface OutdatedServer {
+  readonly version: string;
+  /** Take this one, or a newer one. */
+  readonly least: string;
+}
+
 /** What becomes of the credentials with which a connection is made. */
 export type CredentialsNotice =
   /** They end then, in milliseconds since 1970, and there are no others yet. */
@@ -95,6 +102,8 @@ export interface Connection {
    * JetStream of its own. Left out where all who hear one another have the same records.
    */
   readonly mayHearOthers?: boolean;
+  /** Whether the server is too old for the buckets that were opened; `undefined` if not. Left out where there is none. */
+  outdated?(): OutdatedServer | undefined;
   /** Opens a bucket of records, and makes it if it is missing. */
   records(bucket: string): Promise<Records>;
   /**

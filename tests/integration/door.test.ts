@@ -98,25 +98,6 @@ function errorOf(message: Msg): { code: string; status: string; body: Record<str
   return { code: body.code as string, status: message.headers?.get("Nats-Service-Error-Code") ?? "", body };
 }
 
-describe("the generation of the cluster", () => {
-  test("is in every answer, and a request that names it is for no other", async () => {
-    const first = await ask("gen", "read");
-    const generation = first.headers?.get("Baton-Generation") ?? "";
-    expect(generation).toBe(nodes[0]?.inspect().generation as string);
-    const same = await ask("gen", "add", { json: "one", headers: { "Baton-Generation": generation } });
-    expect(same.json()).toBe(1);
-    for (const type of ["application/json", "application/cbor"]) {
-      const headers = { "Baton-Generation": "anything", "Content-Type": type };
-      const other = await ask("gen", "add", { bytes: codec.encode("two"), headers });
-      expect(other.headers?.get("Nats-Service-Error-Code")).toBe("421");
-      expect(other.headers?.get("Baton-Generation")).toBe(generation);
-      const body = type === "application/cbor" ? codec.decode(other.data) : other.json();
-      expect(body).toMatchObject({ code: "other-cluster", retryable: false });
-    }
-    expect((await ask("gen", "read")).json()).toEqual(["one"]);
-  });
-});
-
 describe("the door", () => {
   test("answers JSON with JSON, wherever the actor is", async () => {
     for (let i = 0; i < 20; i++) {
@@ -244,6 +225,23 @@ describe("the door", () => {
     const busy = answers.map(errorOf).filter(({ code }) => code === "busy");
     expect(busy.length).toBeGreaterThan(0);
     expect(busy[0]).toMatchObject({ status: "429", body: { retryable: true } });
+  });
+
+  test("has the generation of its cluster in every answer, and takes no request that names another", async () => {
+    const first = await ask("gen", "read");
+    const generation = first.headers?.get("Baton-Generation") ?? "";
+    expect(generation).toBe(nodes[0]?.inspect().generation as string);
+    const same = await ask("gen", "add", { json: "one", headers: { "Baton-Generation": generation } });
+    expect(same.json()).toBe(1);
+    for (const type of ["application/json", "application/cbor"]) {
+      const headers = { "Baton-Generation": "anything", "Content-Type": type };
+      const other = await ask("gen", "add", { bytes: codec.encode("two"), headers });
+      expect(other.headers?.get("Nats-Service-Error-Code")).toBe("421");
+      expect(other.headers?.get("Baton-Generation")).toBe(generation);
+      const body = type === "application/cbor" ? codec.decode(other.data) : other.json();
+      expect(body).toMatchObject({ code: "other-cluster", retryable: false });
+    }
+    expect((await ask("gen", "read")).json()).toEqual(["one"]);
   });
 
   test("answers only under inboxes: nobody makes a node publish elsewhere", async () => {
