@@ -273,7 +273,7 @@ export class Activation
     else if (this.#status !== "ended") this.#host.onRefused(this);
   }
 
-  onDenied(kept: Kept | undefined): void {
+  onDenied(kept: Kept): void {
     this.#state.forget();
     if (this.#status === "late") this.#tellRest();
     else if (this.#status !== "ended") this.#host.onDenied(this, kept);

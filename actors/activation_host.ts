@@ -78,11 +78,8 @@ export interface ActivationHost<A> {
   onUnreadable(activation: A, error: unknown, snapshot?: Snapshot): void;
   /** What is stored of it is another's: it ends, and begins anew from that for whatever waits. */
   onRefused(activation: A): void;
-  /**
-   * The store has said no to what it has changed: it ends, and begins anew from what is stored for whatever waits. That is
-   * `kept`; `undefined` if it has to be read, since the store may still apply what it was asked before.
-   */
-  onDenied(activation: A, kept: Kept | undefined): void;
+  /** The store has said no to what it has changed: it ends, and begins anew from `kept` for whatever waits. */
+  onDenied(activation: A, kept: Kept): void;
   /** What is stored of it could not be loaded. Unless that is tried `again`, it will not be. */
   onNotLoaded(activation: A, error: ErrorData, again: boolean): void;
   /** `onActivate` threw. */

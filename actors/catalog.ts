@@ -259,14 +259,12 @@ export class Catalog implements ActivationHost<Activation> {
     this.onRest(activation);
   }
 
-  onDenied(activation: Activation, kept: Kept | undefined): void {
-    const { name, timers, outputs } = activation;
-    const timed = kept ? kept.timers.length > 0 : timers.size > 0 || outputs.mark?.timers;
+  onDenied(activation: Activation, kept: Kept): void {
+    const { name } = activation;
     const [waiting, line] = this.#remove(activation);
     activation.end("failed");
-    const isOnlyHere = kept?.state !== undefined && kept.mark === undefined;
-    if (kept && (timed || isOnlyHere)) this.#restFrom(activation, kept);
-    else if (timed) this.ensure(name);
+    const isOnlyHere = kept.state !== undefined && kept.mark === undefined;
+    if (kept.timers.length > 0 || isOnlyHere) this.#restFrom(activation, kept);
     this.#readmit(name, waiting, line);
     this.onRest(activation);
   }

@@ -19,7 +19,7 @@ import type { Mail } from "./mail.ts";
 import { HeldEnd, HeldTell, type Output } from "./output.ts";
 import type { Outputs } from "./outputs.ts";
 import type { CallOptions, Channel } from "./ref.ts";
-import { maybeStored, notStored } from "./refusals.ts";
+import { notStored } from "./refusals.ts";
 import type { Snapshot, StoredMark } from "./snapshot.ts";
 import type { StateCell } from "./state_cell.ts";
 import type { ActorTimers, SettledTimer } from "./timers.ts";
@@ -39,7 +39,7 @@ export interface GateOwner extends RoomSeeker {
   /** The entry is another's: what this activation has not stored never will be. */
   onRefused(): void;
   /** The store has said no: what this activation has not stored is undone. See {@link Kept}. */
-  onDenied(kept: Kept | undefined): void;
+  onDenied(kept: Kept): void;
 }
 
 /** What a gate works with. */
@@ -83,6 +83,7 @@ export class OutputGate implements Outputs {
   #mustStore = false;
   #committing = false;
   #closed = false;
+  #refusal: ErrorData | undefined;
 
   constructor(owner: GateOwner, ports: GatePorts) {
     this.#owner = owner;
@@ -99,6 +100,10 @@ export class OutputGate implements Outputs {
 
   get mark(): StoredMark | undefined {
     return this.#isNewer ? undefined : this.#mark;
+  }
+
+  get refusal(): ErrorData | undefined {
+    return this.#refusal;
   }
 
   get #isDirty(): boolean {
@@ -142,7 +147,7 @@ export class OutputGate implements Outputs {
 
   #ended(mail: Mail, value: unknown, error: ErrorData | undefined): void {
     const end = new HeldEnd(this.#ports.events, this.#owner, mail, value, error);
-    if (this.#closed) return end.drop();
+    if (this.#closed) return end.drop(this.#refusal);
     const early = this.#ports.defects?.has("reply-before-commit");
     if (early) end.release();
     this.#settle();
@@ -228,12 +233,10 @@ export class OutputGate implements Outputs {
   #denied(refusal: unknown): void {
     if (this.#closed) return;
     const { kind, name } = this.#owner;
-    const undone = notStored(kind, name, refusal);
-    const inDoubt = maybeStored(kind, name, refusal);
-    if (!undone && !inDoubt) return this.#refused();
-    this.drop(undone ?? inDoubt);
-    const kept = { mark: this.mark, state: this.#storedState, timers: this.#storedTimers };
-    this.#owner.onDenied(undone && kept);
+    this.#refusal = notStored(kind, name, refusal);
+    if (this.#refusal === undefined) return this.#refused();
+    this.drop(this.#refusal);
+    this.#owner.onDenied({ mark: this.mark, state: this.#storedState, timers: this.#storedTimers });
   }
 
   drop(error?: ErrorData): void {
@@ -286,7 +289,7 @@ export class OutputGate implements Outputs {
 
   /** Code that goes on after its handler has no end of its own to wait for: its tells follow what was said last. */
   #took(tell: Output): void {
-    if (this.#closed) return tell.drop();
+    if (this.#closed) return tell.drop(this.#refusal);
     if (this.#owner.isHandling) return void this.#tells.push(this.#weighed(tell));
     this.#queue.push(this.#weighed(tell));
     this.#releaseIfStored();

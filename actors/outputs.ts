@@ -14,6 +14,8 @@ import type { StoredMark } from "./snapshot.ts";
 export interface Outputs {
   /** Whether nothing waits to be stored or to go out. */
   readonly isQuiet: boolean;
+  /** What the store has said no with; what is still handled has no effect, and ends with that. */
+  readonly refusal: ErrorData | undefined;
   /** Whether another handler may start; if not, its owner is woken when it may. */
   hasRoom(): boolean;
   /** The store's entry that the state is equal to; `undefined` if it is not stored. */
@@ -41,6 +43,7 @@ export interface Outputs {
 /** Everything at once: of actors that live in memory. */
 export const DIRECT: Outputs = Object.freeze<Outputs>({
   isQuiet: true,
+  refusal: undefined,
   hasRoom: () => true,
   mark: undefined,
   know: () => {},

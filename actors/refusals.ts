@@ -69,13 +69,6 @@ export function notStored(kind: string, name: string, refusal: unknown): ErrorDa
   return toErrorData(new RecordsRefusedError(words, causeCode === undefined ? {} : { causeCode }));
 }
 
-/** The store has said no, and may still do what it was asked before. */
-export function maybeStored(kind: string, name: string, refusal: unknown): ErrorData | undefined {
-  if (!(refusal instanceof OutcomeUnknownError)) return undefined;
-  const words = `Cannot tell the outcome of a message to ${kind}/${name}. ${refusal.message}`;
-  return toErrorData(new OutcomeUnknownError(words));
-}
-
 /** Nobody waits for the answer of an actor that is put away for an unknown time. `how` goes on after "it is …". */
 export function parked(how: string): ErrorData {
   return toErrorData(

@@ -203,6 +203,6 @@ export class Turn {
 
   /** It was handled, and what came of it has no effect here: what it asked others may have. */
   #lost(): ErrorData {
-    return toErrorData(outcomeLost(this.#owner.address));
+    return this.#owner.outputs.refusal ?? toErrorData(outcomeLost(this.#owner.address));
   }
 }

@@ -56,7 +56,6 @@ export interface Vault {
    *
    * @returns the mark of what is stored now; `undefined` if the entry was another's
    * @throws {RecordsRefusedError | PermissionError | TooLargeError} if the store says no: nothing was applied
-   * @throws {OutcomeUnknownError} if it says no, and may still apply what it was asked before
    * @throws {ActorError} if the node has ended
    */
   commit(image: Image, over: StoredMark): Promise<StoredMark | undefined>;

@@ -34,13 +34,14 @@ export class StoredParts implements StoredShards {
   readonly #ports: VaultPorts;
 
   constructor(ground: StoredGround) {
-    const { store, clock, random, gate, ownership, table, hasEnded, onFailure } = ground;
+    const { store, clock, random, gate, ownership, table, hasEnded, onFailure, defects } = ground;
     this.committer = new Committer({
       store,
       clock,
       random,
       hasEnded,
       onFailure,
+      defects,
       mayWrite: () => gate.isOpen,
     });
     this.#ports = {

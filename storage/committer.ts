@@ -3,15 +3,17 @@
  *
  * A write without an answer is repeated as it is, while the node may have effects: either it is applied now, or it is
  * in conflict, and then the nonce of what is there tells whether an earlier try of it was applied. A definite no is no
- * silence: it is not repeated.
+ * silence: it ends the commit, unless an earlier try of it got no answer. Then that may still be applied, over whatever
+ * comes next, so nothing may come next before it is known.
  *
  * @module
  */
-import { NodeStoppedError, OutcomeUnknownError, RecordsUnavailableError } from "../errors.ts";
+import { NodeStoppedError, RecordsUnavailableError } from "../errors.ts";
 import { inCleanContext } from "../platform/async_context.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Random } from "../platform/random.ts";
-import { isRefusal, type RecordsRefusal } from "../transport/records.ts";
+import { BUCKET_GONE } from "../transport/kept_records.ts";
+import { isRefusal } from "../transport/records.ts";
 import type { Store, StoreOutcome, StoreWrite } from "./store.ts";
 
 /** What a committer works with. */
@@ -25,6 +27,8 @@ export interface CommitterPorts {
   hasEnded(): boolean;
   /** The store has said no, or gave no answer. */
   onFailure(error: unknown): void;
+  /** For tests: rules to break on purpose. */
+  readonly defects?: ReadonlySet<string>;
 }
 
 /** Writes that may be on their way at once; the others wait for their turn. */
@@ -74,7 +78,6 @@ export class Committer {
    *
    * @throws {NodeStoppedError} if the node ended before the outcome was known
    * @throws {RecordsRefusedError | PermissionError | TooLargeError} if the store said no: nothing was applied
-   * @throws {OutcomeUnknownError} if it said no to a repetition: an earlier try may still be applied
    */
   async commit(write: StoreWrite): Promise<StoreOutcome> {
     this.#outstanding++;
@@ -97,29 +100,28 @@ export class Committer {
         if (outcome) return outcome;
       } catch (error) {
         this.#ports.onFailure(error);
-        if (isRefusal(error)) {
-          if (!inDoubt) throw error;
-          const outcome = await this.#afterDoubt(write, error);
-          if (outcome) return outcome;
-        } else if (!(error instanceof RecordsUnavailableError)) throw error;
+        const refused = isRefusal(error);
+        const isOver = refused ? !inDoubt || error.causeCode === BUCKET_GONE : !isSilence(error);
+        if (isOver || (refused && this.#ports.defects?.has("refusal-ends-doubt"))) throw error;
+        const outcome = refused ? await this.#seen(write) : undefined;
+        if (outcome) return outcome;
         inDoubt = true;
       }
       await this.#pause(tries);
     }
   }
 
-  /** A repetition was refused. What has become of the tries before it? @returns `undefined` if the store does not answer */
-  async #afterDoubt(write: StoreWrite, refusal: RecordsRefusal): Promise<StoreOutcome | undefined> {
+  /** What has become of a write, as far as it can be seen. @returns `undefined` if it may still be applied */
+  async #seen(write: StoreWrite): Promise<StoreOutcome | undefined> {
     try {
       const head = await this.#ports.store.head(write);
-      if (head?.nonce === write.nonce) return { ok: true, revision: head.revision };
-      if ((head?.revision ?? 0) !== write.revision) return { ok: false };
-    } catch (error) {
-      if (error instanceof RecordsUnavailableError) return undefined;
+      // a store may have laid it out anew, under its nonce with a number behind
+      const isOwn = head && (head.nonce === write.nonce || head.nonce.startsWith(`${write.nonce}-`));
+      if (isOwn) return { ok: true, revision: head.revision };
+      return (head?.revision ?? 0) === write.revision ? undefined : { ok: false };
+    } catch {
+      return undefined;
     }
-    throw new OutcomeUnknownError(`Cannot tell whether a commit was applied. ${refusal.message}`, {
-      cause: refusal,
-    });
   }
 
   /** `undefined`: refused although nothing has changed, which a replicated store does at times; worth another try. */
@@ -178,6 +180,10 @@ export class Committer {
     const longest = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** Math.min(tries, 10));
     return new Promise((resolve) => void clock.after(longest * (0.5 + random.next() / 2), resolve));
   }
+}
+
+function isSilence(error: unknown): boolean {
+  return error instanceof RecordsUnavailableError;
 }
 
 function stopped(): NodeStoppedError {

@@ -34,6 +34,9 @@ export interface KeptRecordsPorts {
   onTrouble(reason: string | undefined): void;
 }
 
+/** `causeCode` of what is refused because the bucket is gone or another: what was asked of it before is gone with it. */
+export const BUCKET_GONE = "bucket-gone";
+
 /** A bucket that is missing is made again when it was missing so long: a server that was just started may not show it yet. */
 const GONE_MS = 2_000;
 /** From one look to the next that a failure causes, in milliseconds. */
@@ -129,7 +132,8 @@ export class KeptRecords implements Records {
   #assertUsable(what: string, key: string, writes: boolean): void {
     if (this.#ports.care !== "refuse" || this.#trouble === undefined || (this.#isOurs && !writes)) return;
     void this.#lookSoon();
-    const error = new RecordsRefusedError(`Cannot ${what} "${key}": ${this.#trouble}`);
+    const detail = this.#isOurs ? {} : { causeCode: BUCKET_GONE };
+    const error = new RecordsRefusedError(`Cannot ${what} "${key}": ${this.#trouble}`, detail);
     this.#ports.onFailure(error);
     throw error;
   }

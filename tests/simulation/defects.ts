@@ -185,6 +185,7 @@ const TABLE: readonly (readonly [rule: string, ...rows: Row[]])[] = [
     ["stored-epoch-ignored", "wiped-stored", 84, "an owner does not exceed the epoch that it finds stored"],
     ["conflict-ignored", "wiped-stored", 109, "who meets another's entry goes on as if it were his own"],
     ["commit-not-by-cas", "stored", 2, "a commit overwrites whatever is there"],
+    ["refusal-ends-doubt", "refused", 8, "a commit counts as not applied when its repetition is refused"],
     [
       "no-epoch-write",
       "aimed-stored",

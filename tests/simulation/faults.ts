@@ -78,6 +78,9 @@ export function randomRates(random: Random, most: RateBounds): FaultRates {
   };
 }
 
+/** Whether a store says no to that: who asks, for what, and of which bucket. */
+export type Refused = (client: string, operation: RecordOperation, bucket: string) => boolean;
+
 /** Faults that can be turned off. */
 export class Faults {
   on = true;
@@ -88,6 +91,8 @@ export class Faults {
   readonly #delayed = new Set<string>();
   /** Clients of which the store hears nothing. */
   readonly #hushed = new Set<string>();
+  /** What the store says no to, while it does. */
+  readonly #refusals = new Set<Refused>();
   /** Asked whether this commit of a stored actor, and with it its sender, shall come to grief now. */
   aimsAt: (client: string) => boolean = () => false;
   /** Told of whom somebody is about to be asked whether he answers; it has not been sent yet. */
@@ -161,6 +166,12 @@ export class Faults {
     return () => void this.#hushed.delete(client);
   }
 
+  /** The store says no to all of that. @returns what ends it */
+  refuse(refused: Refused): () => void {
+    this.#refusals.add(refused);
+    return () => void this.#refusals.delete(refused);
+  }
+
   /** The next write of that record by that client is applied when it no longer waits for it. */
   delay(client: string, key: string): void {
     this.#delayed.add(`${client} ${key}`);
@@ -169,6 +180,9 @@ export class Faults {
   #record(client: string, operation: RecordOperation, bucket: string, key: string): RecordFate {
     if (!this.on) return "answer";
     if (this.#hushed.has(client)) return "lose-request";
+    // whoever may not use a bucket may still look at it
+    if (operation !== "condition")
+      for (const refused of this.#refusals) if (refused(client, operation, bucket)) return "refuse";
     this.#lateFromMs = LATE_MIN_MS;
     if (bucket.endsWith("-stored") && isCommit(operation, key) && this.aimsAt(client)) {
       this.#lateFromMs = AFTER_CLAIM_MS;
@@ -186,6 +200,11 @@ export class Faults {
     const late = chance > 1 - appliedLate && operation !== "get" && operation !== "watch";
     return late ? "apply-late" : "answer";
   }
+}
+
+/** Whether it needs room. */
+export function isWrite(operation: RecordOperation): boolean {
+  return operation === "create" || operation === "update" || operation === "remove";
 }
 
 function isRenewal(operation: RecordOperation, key: string): boolean {

@@ -21,6 +21,10 @@ export type TroubleName =
   | ("cut-blind" | "freeze-blind")
   /** Its wall clock is set forward or back. */
   | "step"
+  /** The store says no to every write, or to those of stored actors, or of what is parked. */
+  | ("full" | "full-stored" | "full-parked")
+  /** The store says no to one node, whatever that asks of stored actors. */
+  | "denied"
   /** The store hears no more of it, and a while later it hears no more of the store. */
   | "hush"
   /** All records are removed, as by a mistaken hand. */
@@ -274,6 +278,14 @@ export const PROFILES = {
     faultyMs: 12_000,
     workload: "stored",
   }),
+  refused: troubled(
+    "stores say no for a while, to every write or to all that one node asks, with stored actors",
+    [
+      ...(["full", "full-stored", "full-stored", "full-parked", "denied", "denied"] as const),
+      ...(["crash", "freeze"] as const),
+    ],
+    { troubleShare: 0.6, workload: "stored" },
+  ),
   clocks: troubled(
     "wall clocks differ by seconds and are set, while nodes are killed and machines sleep",
     ["step", "step", "step", "suspend", "crash"],

@@ -290,6 +290,7 @@ class Simulation {
     if (event.type === "fenced") this.#fenced(node);
     if (event.type === "shard-owned" && event.how === "claimed") this.#tally.claims++;
     if (event.type === "commit-refused") this.#history.lost(`${event.kind}/${event.name}`, 0);
+    if (event.type === "load-failed") this.#history.lost(`${event.kind}/${event.name}`, 0, false);
     if (event.type === "dead-letter") this.#history.deadLetter(`${event.kind}/${event.name}`);
     const loss =
       ["fenced", "actor-recovered", "commit-refused"].includes(event.type) ||

@@ -6,7 +6,7 @@ const SEEDS = 5;
 const TIMEOUT_MS = 120_000;
 
 describe("stored actors", () => {
-  test.each(["kept", "stored"] as const)(
+  test.each(["kept", "stored", "refused"] as const)(
     `keep every promise under "%s", in ${SEEDS} simulations`,
     async (profile) => {
       const tally = { messages: 0, moves: 0, deaths: 0, transfers: 0 };

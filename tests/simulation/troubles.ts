@@ -2,7 +2,7 @@
 import type { Random } from "../../platform/random.ts";
 import type { SimulatedCluster } from "../../testing/cluster.ts";
 import type { Disturbance, History } from "../../testing/history.ts";
-import type { Faults } from "./faults.ts";
+import { type Faults, isWrite } from "./faults.ts";
 import type { Life, Lives } from "./lives.ts";
 import type { LostRecords } from "./lost_records.ts";
 import type { Poison } from "./poison.ts";
@@ -89,6 +89,12 @@ export class Troubles {
         return this.#loseRecords(life.process, life.name);
       case "store":
         return this.#loseRecords("*");
+      case "full":
+      case "full-stored":
+      case "full-parked":
+        return this.#fill(name);
+      case "denied":
+        return this.#deny(life);
       case "hush":
         return this.#hush(life);
       case "twin":
@@ -262,6 +268,21 @@ export class Troubles {
       () => notes.forEach((end) => void end()),
       () => cluster.network.mend(),
     );
+  }
+
+  /** One store, or all: leases cannot be renewed then either. */
+  #fill(what: "full" | "full-stored" | "full-parked"): void {
+    const { faults } = this.#options;
+    const suffix = what.slice("full".length);
+    const heals = faults.refuse((_, operation, bucket) => isWrite(operation) && bucket.endsWith(suffix));
+    this.#during(what === "full" ? this.#note("records", "*") : () => {}, heals);
+  }
+
+  #deny({ process }: Life): void {
+    const { faults } = this.#options;
+    const isMeant = (client: string, bucket: string) => client === process && bucket.endsWith("-stored");
+    const heals = faults.refuse((client, _, bucket) => isMeant(client, bucket));
+    this.#during(() => {}, heals);
   }
 
   /** What the store had applied before is still answered; all else of it goes on. */

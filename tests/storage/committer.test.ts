@@ -1,7 +1,9 @@
 import { beforeEach, describe, expect, test } from "bun:test";
+import { RecordsRefusedError, RecordsUnavailableError } from "../../errors.ts";
 import type { Committer } from "../../storage/committer.ts";
 import { recordsStore } from "../../storage/records_store.ts";
 import type { Store } from "../../storage/store.ts";
+import { BUCKET_GONE } from "../../transport/kept_records.ts";
 import type { Records } from "../../transport/records.ts";
 import { bytesOf, KEY, StoreWorld } from "./support.ts";
 
@@ -95,24 +97,39 @@ describe("Committer.commit()", () => {
     expect([world.failures.length, committer.outstanding, world.keys("state")]).toEqual([1, 0, []]);
   });
 
-  for (const [first, end] of [
-    ["lose-answer", { ok: true }],
-    ["lose-request", "outcome-unknown"],
-    ["apply-late", "outcome-unknown"],
-  ] as const) {
-    test(`asks what became of a try that met "${first}" before the store said no`, async () => {
+  for (const first of ["lose-answer", "apply-late", "lose-request"] as const) {
+    test(`is not over when the store says no after a try that met "${first}"`, async () => {
       let tries = 0;
+      let full = true;
       world.fate = (asked, key) => {
         if (asked !== "create" || !key.startsWith("state.")) return "answer";
-        return ++tries === 1 ? first : "refuse";
+        if (++tries === 1) return first;
+        return full ? "refuse" : "answer";
       };
-      const seen = await world.ends(
-        committer.commit(world.write(0, bytesOf(1))).catch(({ code }: { code: string }) => code),
-      );
-      if (end === "outcome-unknown") expect(seen).toBe(end);
-      else expect(seen).toMatchObject(end);
+      const commit = committer.commit(world.write(0, bytesOf(1)));
+      if (first === "lose-request") {
+        await world.clock.advance(30_000);
+        expect([committer.outstanding, world.keys("state")]).toEqual([1, []]);
+        full = false;
+      }
+      expect(await world.ends(commit)).toMatchObject({ ok: true });
+      expect(world.keys("state").length).toBe(1);
     });
   }
+
+  test("is over when the bucket is gone to which a try without an answer went", async () => {
+    const errors = [
+      new RecordsUnavailableError("no answer"),
+      new RecordsRefusedError("gone", { causeCode: BUCKET_GONE }),
+    ];
+    const failing: Store = {
+      ...store,
+      head: () => Promise.reject(new RecordsUnavailableError("no answer")),
+      commit: (writes) => writes.map(() => Promise.reject(errors.shift() ?? new Error("asked again"))),
+    };
+    const commit = world.committer(failing).commit(world.write(0, bytesOf(1)));
+    await expect(world.ends(commit, 1_000)).rejects.toThrow("gone");
+  });
 
   test("writes nothing while the node may not have effects, and goes on when it may", async () => {
     world.mayWrite = false;
