@@ -3,7 +3,16 @@
  *
  * @module
  */
-import { type ConfigurationError, FencedError, NodeStoppedError, UnavailableError } from "./errors.ts";
+import {
+  ConfigurationError,
+  FencedError,
+  NodeStoppedError,
+  UnavailableError,
+  type ActorError,
+  isActorError,
+  ServerError,
+  wordsOf,
+} from "./errors.ts";
 import { EventBus, type NodeEvent } from "./events.ts";
 import type { Contract } from "./actors/contract.ts";
 import { type Hosted, hostTable } from "./actors/host.ts";
@@ -38,7 +47,10 @@ import type { Connection } from "./transport/transport.ts";
  * Starts a node: resolves when it has joined its cluster. If it cannot, the transport that it was given is closed.
  *
  * @throws {ConfigurationError} for options that cannot work, a name in use, or a kind or a store other than the cluster has it
- * @throws {ServerError} for a server that cannot serve
+ * @throws {ServerError} for a server that cannot serve, or a transport that throws what it should not
+ * @throws {PermissionError} if the server does not let it do what a node does
+ * @throws {RecordsUnavailableError | RecordsRefusedError} if its records give no answer, or say no
+ * @throws {FencedError} if it was declared dead while it joined
  * @example
  * import { startNode } from "@baton/actors";
  *
@@ -56,16 +68,30 @@ async function started(options: NodeOptions): Promise<ActorNode> {
     const ports = lifePorts(options, connection);
     node = new Node(options, ports);
   } catch (error) {
-    await connection.close();
-    throw error;
+    await closed(connection, options);
+    throw isActorError(error) ? error : notStarted(ConfigurationError, error);
   }
   try {
     await node.start();
   } catch (error) {
     await node.stop();
-    throw error;
+    throw isActorError(error) ? error : notStarted(ServerError, error);
   }
   return node;
+}
+
+/** However it closes, the reason for it is more telling. */
+async function closed(connection: Connection, { log = silentLog }: NodeOptions): Promise<void> {
+  try {
+    await connection.close();
+  } catch (error) {
+    log.error("The connection did not close in order", { error });
+  }
+}
+
+/** Whatever options or a transport may have thrown: who starts a node hears of it by an error of this package. */
+function notStarted(of: typeof ConfigurationError | typeof ServerError, cause: unknown): ActorError {
+  return new of(`Cannot start a node: ${wordsOf(cause, "something was thrown that is no error")}`, { cause });
 }
 
 function lifePorts(options: NodeOptions, connection: Connection): LifePorts {

@@ -66,7 +66,7 @@ export class Chunks {
     try {
       for (const kind of hosts.keys()) await this.#sweepKind(kind);
     } catch {
-      // the store does not answer now: next time
+      // whatever it was: the next look begins anew
     } finally {
       this.#sweeping = false;
     }

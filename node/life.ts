@@ -32,6 +32,7 @@ import {
   StoreLabels,
   WatchedStore,
 } from "../storage/identity.ts";
+import { DocumentedStore } from "../storage/documented_store.ts";
 import { NO_STORE } from "../storage/no_store.ts";
 import { RECORD_BYTES_MAX, recordsStore } from "../storage/records_store.ts";
 import type { Store } from "../storage/store.ts";
@@ -187,7 +188,7 @@ export class Life {
   /** A bucket of its own, which is made only where something is stored. */
   async #store(buckets: Buckets): Promise<Store> {
     const { store, hosts, connection, defects } = this.#ports;
-    if (store) return store;
+    if (store) return new DocumentedStore(store);
     const stores = [...hosts.values()].some(({ contract }) => contract.durability === "stored");
     if (!stores) return NO_STORE;
     const records = await buckets.open("stored");

@@ -61,6 +61,8 @@ export type StoreOutcome = { readonly ok: true; readonly revision: number } | { 
  * - `RecordsRefusedError`, `PermissionError` or `TooLargeError`: the store has said no, and will say it again until
  *   somebody has changed something there. Nothing was applied.
  * - `DecodeError`: the entry is there and cannot be read, or what it is written into is damaged.
+ *
+ * Anything else counts as no answer, and is told as the event `store-refused` (`documented_store.ts`).
  */
 export interface Store {
   /** Largest entry, in bytes. */

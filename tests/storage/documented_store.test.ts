@@ -1,0 +1,113 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { DecodeError, RecordsRefusedError } from "../../errors.ts";
+import { DocumentedStore } from "../../storage/documented_store.ts";
+import { recordsStore } from "../../storage/records_store.ts";
+import type { Store } from "../../storage/store.ts";
+import { StoredWorld } from "../support/stored_world.ts";
+import { hostTally, Tally } from "../support/tally.ts";
+
+const KEY = { kind: "cart", shard: 3, name: "alice" };
+const WRITE = {
+  ...{ ...KEY, revision: 0, nonce: "n", bytes: new Uint8Array([1]), epoch: 1 },
+  ...{ replacesBytes: 0, timers: false, hadTimers: false },
+};
+
+/** A store whose every method does that, at once or later. */
+function doing(what: () => never | Promise<never>): Store {
+  const methods = ["load", "head", "remove", "timed", "highestEpoch", "label", "close"];
+  const all = Object.fromEntries(methods.map((name) => [name, what]));
+  return {
+    bytesMax: 1_000,
+    commit: (writes: readonly unknown[]) => writes.map(what),
+    ...all,
+  } as unknown as Store;
+}
+
+const CALLS: readonly ((store: Store) => Promise<unknown>)[] = [
+  (store) => store.load(KEY),
+  (store) => store.head(KEY),
+  (store) => store.remove(KEY, 1),
+  (store) => store.timed("cart", new Set([1])),
+  (store) => store.highestEpoch("cart", 1),
+  (store) => store.label?.("name") ?? Promise.resolve(),
+  (store) => store.close(),
+  (store) => Promise.all(store.commit([WRITE])),
+];
+
+const FOREIGN: readonly (readonly [string, () => never | Promise<never>])[] = [
+  [
+    "at once",
+    () => {
+      throw new TypeError("x is not a function");
+    },
+  ],
+  ["later", () => Promise.reject(new TypeError("x is not a function"))],
+];
+
+describe("a store of somebody else", () => {
+  test.each([...FOREIGN])("gives no answer when it throws %s what no store documents", async (_, what) => {
+    const store = new DocumentedStore(doing(what));
+    for (const call of CALLS) {
+      const error = await call(store).catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ code: "records-unavailable", retryable: true, causeCode: "TypeError" });
+    }
+  });
+
+  test("may throw what the port documents", async () => {
+    for (const documented of [new DecodeError("damaged"), new RecordsRefusedError("full")]) {
+      const store = new DocumentedStore(doing(() => Promise.reject(documented)));
+      for (const call of CALLS) expect(await call(store).catch((thrown: unknown) => thrown)).toBe(documented);
+    }
+  });
+
+  test("gives no answer about writes of which it tells nothing", async () => {
+    const store = new DocumentedStore({ ...doing(() => Promise.reject(new Error())), commit: () => [] });
+    const [outcome] = store.commit([WRITE]);
+    expect(await outcome?.catch((thrown: unknown) => thrown)).toMatchObject({ code: "records-unavailable" });
+  });
+});
+
+describe("a node with a store that throws what it should not for a while", () => {
+  let world: StoredWorld;
+  beforeEach(() => {
+    world = new StoredWorld();
+  });
+  afterEach(() => world.end());
+
+  test("loses no stored timer, tells of it, and answers when the store does", async () => {
+    const records = await world.cluster.network.connect("store").records("baton-test-stored");
+    const inner = recordsStore(records);
+    let broken = false;
+    const mayThrow = <T extends (...given: never[]) => unknown>(method: T): T =>
+      ((...given: never[]) => {
+        if (broken) throw new TypeError("the driver is not connected");
+        return method.apply(inner, given);
+      }) as T;
+    const store: Store = {
+      bytesMax: inner.bytesMax,
+      load: mayThrow(inner.load),
+      head: mayThrow(inner.head),
+      commit: mayThrow(inner.commit),
+      remove: mayThrow(inner.remove),
+      timed: mayThrow(inner.timed),
+      highestEpoch: mayThrow(inner.highestEpoch),
+      close: () => inner.close(),
+    };
+    const options = { store, hosts: [hostTally(world.steering)] };
+    const a = await world.start("a", options);
+    await world.cluster.settled("tally", "a");
+    world.steering.run = (actor) => void actor.schedule("note", 5, { afterMs: 5_000 });
+    for (let i = 0; i < 20; i++) await world.cluster.ends(a.ref(Tally, `x${i}`).run(0));
+    const b = await world.start("b", options);
+    broken = true;
+    world.cluster.network.crash("a");
+    await world.cluster.clock.advance(20_000);
+    expect(world.cluster.seen("store-refused")[0]).toMatchObject({
+      error: { code: "records-unavailable", causeCode: "TypeError" },
+    });
+    broken = false;
+    const went = () => world.steering.log.filter((line) => line.endsWith(" note 5")).length;
+    await world.cluster.until("all timers", () => went() >= 20);
+    expect(await world.cluster.ends(b.ref(Tally, "x3").read())).toBe(5);
+  });
+});
