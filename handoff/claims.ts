@@ -6,6 +6,7 @@
  */
 import type { Hosted } from "../actors/host.ts";
 import { givenUp } from "../actors/refusals.ts";
+import type { OwnedEntry } from "../cluster/ownership.ts";
 import { sameNode, type ShardRecord } from "../cluster/protocol.ts";
 import { claimed, reclaimed, reinstated } from "../cluster/shard_changes.ts";
 import { Shard } from "../delivery/shard.ts";
@@ -36,7 +37,9 @@ export class Claims {
     const above = Math.max(removed?.epoch ?? 0, await this.#storedEpoch(hosted, shard));
     const claim = claimed(entry?.record, self, (id) => membership.isOver(id), above);
     const next = { ...claim, ...(entry && broken(entry.record, defects)) };
-    const change = await ownership.change(kind, shard, entry, next, { giveUp: hasEnded });
+    // not repeated once somebody else has it: if that record is removed, this claim must not take its place
+    const giveUp = () => hasEnded() || this.#isElsewhere(kind, shard, entry);
+    const change = await ownership.change(kind, shard, entry, next, { giveUp });
     const blind = !change.won && defects.has("claim-by-view");
     if ((!change.won && !blind) || hasEnded()) return change.won;
     const { epoch, late } = change.won ? change.entry.record : next;
@@ -53,6 +56,13 @@ export class Claims {
     table.attach(served);
     events.emit({ type: "shard-owned", kind, shard, epoch, how: entry ? "claimed" : "first" });
     return true;
+  }
+
+  /** Whether the record has changed since, and names another. */
+  #isElsewhere(kind: string, shard: number, since: OwnedEntry | undefined): boolean {
+    const { self, ownership } = this.#ports;
+    const now = ownership.entry(kind, shard);
+    return now !== undefined && now.revision !== since?.revision && !sameNode(now.record.owner, self);
   }
 
   /** Whatever is stored of the shard's actors is of an epoch before the one that begins. */

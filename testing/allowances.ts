@@ -14,6 +14,22 @@ export class Allowances {
   /** By actor: next owners while the one before lived and had not heard of them, for its record had been removed. */
   readonly #superseded = new Map<string, { readonly epoch: number; readonly at: number }[]>();
 
+  /** By actor: epochs under which an owner went on because nobody could tell whether there had been another. */
+  readonly #raised = new Map<string, Set<number>>();
+
+  /** The owner of an actor's shard goes on with it under that epoch, above one that another may have had. */
+  raised(actor: string, epoch: number): void {
+    this.#raised.set(actor, new Set(this.#raised.get(actor)).add(epoch));
+  }
+
+  /**
+   * Whether an owner that has kept its mail went on under that epoch. Senders cannot know that it has, so what is idempotent
+   * is sent to it again.
+   */
+  wasRaised(actor: string, epoch: number): boolean {
+    return this.#raised.get(actor)?.has(epoch) ?? false;
+  }
+
   /** Another owner took an actor's shard under that epoch. */
   superseded(actor: string, epoch: number, at: number): void {
     this.#superseded.set(actor, [...(this.#superseded.get(actor) ?? []), { epoch, at }]);

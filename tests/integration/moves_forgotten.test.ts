@@ -187,4 +187,28 @@ describe("a shard whose record was removed when its owner was not there", () => 
     expect(a.inspect().shards[0]).toMatchObject({ epoch: epoch + 1, floor: epoch + 1 });
     expect(await cluster.ends(x.read())).toEqual([]);
   });
+
+  test("is not taken by a claim of another that got no answer, from when nobody had it", async () => {
+    [fates, changes, steered] = [{ b: "lose-request" }, {}, steering()];
+    cluster = new MemoryCluster({
+      recordLatencyMs: () => 1,
+      recordFilter: (client, operation, _bucket, key) => {
+        if (bareKey(key) !== KEY || operation === "get") return "answer";
+        changes[client] = (changes[client] ?? 0) + 1;
+        return fates[client] ?? "answer";
+      },
+    });
+    await cluster.start("b", { hosts: [hostLedger(steered)] });
+    await cluster.until("a claim by b", () => (changes.b ?? 0) > 1);
+    const a = await cluster.start("a", { weight: 1_000, hosts: [hostLedger(steered)] });
+    await cluster.until("a claim by a", () => a.inspect().shards[0]?.owner === "a");
+    await cluster.clock.advance(3_000); // the pauses between two tries are up to a second
+    const tries = changes.b;
+    fates = {};
+    remove();
+    await cluster.until("a record", () => bucket().entry(keyIn(bucket(), KEY))?.value !== undefined, 500);
+    await cluster.clock.advance(3_000);
+    expect([a.inspect().shards[0]?.owner, a.inspect().shards[0]?.epoch]).toEqual(["a", 1]);
+    expect(changes.b).toBe(tries);
+  });
 });

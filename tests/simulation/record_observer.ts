@@ -222,13 +222,24 @@ export class RecordObserver {
    * owner from which epoch on he is later than all.
    */
   #madeAnew(key: string, before: ShardRecord, next: ShardRecord): void {
-    if (goesOn(before, next)) return;
+    if (goesOn(before, next)) return this.#wentOn(key, before, next);
     if (next.epoch <= before.epoch)
       this.#history.violate("I1", `${key} was made anew as ${inWords(next)}, after ${inWords(before)}`);
     this.#claimed(key, before, next.epoch);
     const [, kind = "", shard = ""] = key.split(".");
     for (const actor of this.#actorsOf(kind, Number(shard)))
       this.#history.allowances.superseded(actor, epochIn(this.generation, next.epoch), this.#history.now);
+  }
+
+  /** Above an epoch that another may have had: its memory and its mail are there, and no sender can know that. */
+  #wentOn(key: string, before: ShardRecord, next: ShardRecord): void {
+    if (next.epoch === before.epoch) return;
+    const [, kind = "", shard = ""] = key.split(".");
+    const epoch = epochIn(this.generation, next.epoch);
+    for (const actor of this.#actorsOf(kind, Number(shard))) {
+      this.#history.lost(actor, epoch, false);
+      this.#history.allowances.raised(actor, epoch);
+    }
   }
 
   /** Who was late at a node that is over is awaited no more, and what was not stored is lost with that node. */
