@@ -102,6 +102,16 @@ async function askOfMany(watch: Watch, node: ActorNode, contract: ReturnType<typ
   }
 }
 
+/** A handler that throws, of which the log is told. */
+async function failOnce(watch: Watch, node: ActorNode, contract: ReturnType<typeof guest>): Promise<void> {
+  watch.act = (entry) => {
+    if (entry === "handler") throw new Error("the printer is out of paper");
+  };
+  const failing = watch.as("request", () => node.ref(contract, "page 0").poke(0));
+  expect(await failing.catch(({ code }) => code)).toBe("handler-error");
+  lookLater(watch);
+}
+
 describe("on one node, which was started in somebody's context", () => {
   test("handlers, hooks, schemas and constructors run in nobody's", async () => {
     const watch = new Watch();
@@ -183,6 +193,7 @@ describe("on two nodes in one process", () => {
     const a = await start("a", older);
     await settled(a, "a");
     await askOfMany(watch, a, older);
+    await failOnce(watch, a, older);
     const b = await start("b", newer);
     const events: NodeEvent[] = [];
     void (async () => {
