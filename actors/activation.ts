@@ -230,14 +230,14 @@ export class Activation
   }
 
   comeAgain(mail: TimerMail): void {
-    if (this.#status !== "active" && this.#status !== "activating") return;
-    this.mailbox.push(mail);
+    if (this.#status === "ended") return;
+    this.mailbox.push(mail); // it goes on with it if it stays
     this.wake();
   }
 
-  onAcquitted(): void {
-    if (this.#status !== "active") return;
-    if (!this.#code.busy) this.outputs.hookEnded(); // else its handler takes it along
+  onAcquitted(changed: boolean): void {
+    if (this.#status === "ended") return;
+    if (changed && this.#status === "active" && !this.#code.busy) this.outputs.hookEnded(); // else its handler takes it along
     this.onProgress();
   }
 

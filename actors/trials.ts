@@ -66,8 +66,8 @@ export interface TrialOwner {
   readonly outputs: Outputs;
   /** It may have its turn now. */
   comeAgain(mail: TimerMail): void;
-  /** A timer is not under suspicion any more, which must be stored. */
-  onAcquitted(): void;
+  /** A trial has ended well. @param changed whether timers are free of suspicion by it, which must be stored */
+  onAcquitted(changed: boolean): void;
 }
 
 interface Trial {
@@ -90,9 +90,10 @@ export class Trials {
     this.#clock = clock;
   }
 
-  /** Whether a timer is marked, or about to be: its actor must not be given away in the middle of that. */
+  /** Whether a suspect has been handled, or is on trial: only here it can be acquitted, or be the cause of an end. */
   get isUnderWay(): boolean {
-    for (const { stage } of this.#trials.values()) if (stage !== "waits") return true;
+    if (this.#probations.size > 0) return true;
+    for (const { stage } of this.#trials.values()) if (stage === "tried") return true;
     return false;
   }
 
@@ -133,19 +134,19 @@ export class Trials {
     const probation = this.#clock.after(this.#lane.settings.trialMs, () => {
       this.#probations.delete(probation);
       this.#end(timer);
-      if (this.#owner.timers.acquit(timer)) this.#acquitted();
+      this.#acquitted(this.#owner.timers.acquit(timer));
     });
     this.#probations.add(probation);
   }
 
   /** Those that its handler has set are as free as it is. */
-  #acquitted(): void {
+  #acquitted(changed: boolean): void {
     for (const { mail } of [...this.#trials.values()]) {
       if (mail.timer.suspicion) continue;
       this.#end(mail.timer);
       this.#owner.comeAgain(mail);
     }
-    this.#owner.onAcquitted();
+    this.#owner.onAcquitted(changed);
   }
 
   #end(timer: ActorTimer): void {

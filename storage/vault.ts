@@ -132,8 +132,9 @@ export class ShardVault {
       }
       const lost = fence || raised || this.#isOfLostOwner(record);
       const found = this.#byOwnClock(record);
-      const timers = lost && record ? this.#suspected(record, found) : found;
-      const mark = lost ? await this.#fence(name, entry, record, timers) : markOf(entry, record);
+      const timers = lost && record ? this.#suspected(record, found) : found.map(unmarked);
+      const isWritten = lost || found.some(({ suspicion }) => suspicion?.onTrial);
+      const mark = isWritten ? await this.#fence(name, entry, record, timers) : markOf(entry, record);
       if (mark) return this.#found(mark, record, timers, lost);
     } // it was written meanwhile: look again
   }
@@ -165,7 +166,7 @@ export class ShardVault {
   #suspected(record: StoredRecord, timers: StoredTimer[]): StoredTimer[] {
     const { clock, deathsMax, defects } = this.#ports;
     const isJudged = this.#isOwn(record) && record.epoch === this.#epoch();
-    if (isJudged || defects.has("poison-unseen")) return timers;
+    if (isJudged || defects.has("poison-unseen")) return timers.map(unmarked);
     return afterLoss(timers, clock.wall(), Math.max(2, deathsMax));
   }
 
@@ -251,6 +252,12 @@ export class ShardVault {
   #key(name: string): { kind: string; shard: number; name: string } {
     return { kind: this.#kind, shard: this.#shard, name };
   }
+}
+
+/** It was given away before it had its turn: whatever ends the next owner, it is not on trial then. */
+function unmarked(timer: StoredTimer): StoredTimer {
+  const { suspicion } = timer;
+  return suspicion?.onTrial ? { ...timer, suspicion: { ...suspicion, onTrial: false } } : timer;
 }
 
 function markOf(entry: StoreEntry | undefined, record: StoredRecord | undefined): Mark {

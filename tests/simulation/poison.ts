@@ -13,7 +13,6 @@ import type { Random } from "../../platform/random.ts";
 import type { SimulatedCluster } from "../../testing/cluster.ts";
 import type { History } from "../../testing/history.ts";
 import { lastly } from "./actors.ts";
-import { pick } from "./senders.ts";
 
 /** Which poison it is, and how long after the handler has begun it works, in milliseconds; 0 for at once. */
 const Dose = z.strictObject({ id: z.string(), afterMs: z.number() });
@@ -43,8 +42,8 @@ export interface Victim {
 /** All of them. */
 export interface Victims<L extends Victim> {
   readonly up: readonly L[];
-  flow(work: Promise<void>): void;
-  insist<T>(ask: () => Promise<T>): Promise<T | undefined>;
+  /** What is under way, and with whose life it ends. */
+  flow(work: Promise<void>, of?: L): void;
 }
 
 export interface PoisonOptions<L extends Victim> {
@@ -65,6 +64,8 @@ interface Known {
   /** Lives that it has ended. */
   readonly killed: Set<string>;
   isSetAside: boolean;
+  /** The life in which its actor was activated last. */
+  at: string;
 }
 
 /** So long after one is set aside the next is made: the innocent that were suspected with it have had their trial by then. */
@@ -107,24 +108,20 @@ export class Poison<L extends Victim> {
     const dose = { id, afterMs: random.next() < 0.5 ? 0 : 1 + random.next() * 60 };
     const asker = random.next() < 0.3 ? lives.up.find((each) => !owns(each, id)) : undefined;
     const isTimer = asker === undefined;
-    this.#known.set(id, { isTimer, madeAt: now, killed: new Set(), isSetAside: false });
-    lives.flow(asker ? this.#taste(asker, dose) : this.#arm(dose));
+    this.#known.set(id, { isTimer, madeAt: now, killed: new Set(), isSetAside: false, at: "" });
+    if (asker) lives.flow(this.#taste(asker, dose), asker);
+    else lives.flow(this.#arm(life, dose), life);
   }
 
-  /** An ask that ended the node which had sent it is nowhere any more. */
-  #isAtWork({ isTimer, madeAt, isSetAside }: Known, now: number): boolean {
-    return !isSetAside && (isTimer || now < madeAt + ASK_MS);
+  /** An ask that ended the node which had sent it is nowhere any more, nor is a timer whose setting was lost. */
+  #isAtWork({ isTimer, madeAt, killed, isSetAside }: Known, now: number): boolean {
+    return !isSetAside && ((isTimer && killed.size > 0) || now < madeAt + ASK_MS);
   }
 
-  async #arm(dose: Dose): Promise<void> {
-    const { random, lives } = this.#options;
+  async #arm({ node }: L, dose: Dose): Promise<void> {
+    const { random } = this.#options;
     const when = { afterMs: random.next() * 800, everyMs: 100 + random.next() * 1_500 };
-    await lives.insist(async () => {
-      const node = pick(lives.up, random)?.node;
-      return await lastly(
-        async () => await node?.ref(Vial, dose.id).arm({ dose, ...when }, { timeoutMs: 2_000 }),
-      );
-    });
+    await lastly(async () => await node?.ref(Vial, dose.id).arm({ dose, ...when }, { timeoutMs: 4_000 }));
   }
 
   async #taste({ node, alive }: L, dose: Dose): Promise<void> {
@@ -147,11 +144,18 @@ export class Poison<L extends Victim> {
   /** The actors of one node in one life. */
   host(life: L): Hosted {
     const bite = (dose: Dose) => this.#bite(life, dose);
+    const activated = (id: string) => {
+      const known = life.alive ? this.#known.get(id) : undefined;
+      if (known) known.at = life.key;
+    };
     return host(
       Vial,
       class VialActor extends Actor<typeof Vial> {
         static initialState() {
           return { bites: 0 };
+        }
+        override onActivate(): void {
+          activated(this.name);
         }
         arm({ dose, afterMs, everyMs }: { dose: Dose; afterMs: number; everyMs: number }): null {
           this.schedule("bite", dose, { afterMs, everyMs }, dose.id);
@@ -178,9 +182,10 @@ export class Poison<L extends Victim> {
     if (!life.alive) return true;
     if (!works()) return false;
     const bites = () => {
-      if (!life.alive || !works()) return;
+      const known = this.#known.get(id);
+      if (!life.alive || !works() || known?.at !== life.key) return; // nobody could tell who it was, once it has moved on
       history.note(`poison ${id} ends ${life.key}`);
-      this.#known.get(id)?.killed.add(life.key);
+      known.killed.add(life.key);
       kill(life);
     };
     if (afterMs === 0) bites();
