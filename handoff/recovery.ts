@@ -17,10 +17,10 @@ import type { HandoffPorts } from "./ports.ts";
 /** Actors that are loaded at once, over all shards of a node. */
 const STARTS_AT_ONCE = 64;
 /**
- * So long after a claim another one is waited for, and so long at most, in milliseconds: shards are served first, and what
- * is loaded meanwhile would hold up the claims.
+ * So long after a claim another one is waited for, and so long at most, in milliseconds: shards are served first, and who
+ * asks is answered first. To list and to load meanwhile would hold up both.
  */
-const GATHER_MS = 150;
+const GATHER_MS = 600;
 const GATHER_MAX_MS = 3_000;
 /** With so many writes that the store has not confirmed nothing further is loaded, until a while later. */
 const WRITES_MAX = 192;
