@@ -56,7 +56,7 @@ describe("stepLease()", () => {
       lastAckedSentAt: 1_500,
       lastTookMs: 400,
     });
-    expect(effects).toMatchObject([{ type: "acked", tookMs: 400 }]);
+    expect(effects).toMatchObject([{ type: "acked", attempt: { number: 1, sentAt: 1_500 } }]);
   });
 
   test("repeats at once when an attempt has timed out, and not sooner than 250 ms when it failed at once", () => {
@@ -79,8 +79,8 @@ describe("stepLease()", () => {
       { type: "conflict", number: 2, now: 2_600 },
       { type: "read", seen: seen(1, 11), now: 2_700 },
     );
-    expect(effects).toMatchObject([{ type: "acked", attempt: { number: 1, sentAt: 1_500 }, tookMs: 1_200 }]);
-    expect(state).toMatchObject({ at: "waiting", revision: 11, lastAckedSentAt: 1_500 });
+    expect(effects).toMatchObject([{ type: "acked", attempt: { number: 1, sentAt: 1_500 } }]);
+    expect(state).toMatchObject({ at: "waiting", revision: 11, lastAckedSentAt: 1_500, lastTookMs: 1_200 });
   });
 
   test("takes the late answer of an earlier attempt, and ignores the conflict of the later one", () => {
