@@ -50,6 +50,9 @@ export class Activation
   #scheduled = false;
   readonly #dormant: boolean;
   #due: boolean;
+  readonly #fence: boolean;
+  /** What came of it while it was late, to be done if its shard comes back. */
+  #putOff: (() => void) | undefined;
   /** It has a state of its own that was never stored, and is newer than whatever is. */
   readonly #isNewer: boolean;
   readonly #start: Start;
@@ -67,6 +70,7 @@ export class Activation
     this.#why = beginning.why;
     this.#dormant = beginning.dormant ?? false;
     this.#due = beginning.due ?? false;
+    this.#fence = beginning.fence ?? false;
     this.#isNewer = beginning.state !== undefined && beginning.stored === undefined;
     this.mailbox = new Mailbox(hosted.contract.mailboxMax, host.mailScales);
     const handled = vault && ((timer: ActorTimer) => this.#trials?.handled(timer));
@@ -90,9 +94,14 @@ export class Activation
     if (beginning.stored) this.outputs.know(beginning.stored);
     else if (vault) {
       if (this.#isNewer) this.outputs.know(NOTHING_STORED, true);
-      this.loading.start(this, vault, clock, beginning.fence ?? false);
+      this.#load();
     }
     this.wake();
+  }
+
+  #load(): void {
+    const { vault, runtime } = this.#host;
+    if (vault) this.loading.start(this, vault, runtime.clock, this.#fence);
   }
 
   /** Of a stored actor it is known when it has been loaded. */
@@ -246,10 +255,16 @@ export class Activation
     return this.#host.vault !== undefined && this.timers.areSuspect;
   }
 
-  /** One that is late is left to the owner that it follows its shard to. */
   onUnreadable(error: unknown, snapshot?: Snapshot): void {
-    if (this.#status === "late") this.#tellRest();
-    else if (this.#status !== "ended") this.#host.onUnreadable(this, error, snapshot);
+    this.#unlessLate(() => this.#host.onUnreadable(this, error, snapshot));
+  }
+
+  /** One that is late is left to the owner that it follows its shard to; unless its shard comes back. */
+  #unlessLate(work: () => void): void {
+    if (this.#status === "ended") return;
+    if (this.#status !== "late") return work();
+    this.#putOff = work;
+    this.#tellRest();
   }
 
   /** One that is late is left to the owner that it follows its shard to. */
@@ -263,20 +278,22 @@ export class Activation
   }
 
   onNotLoaded(error: unknown, again: boolean): void {
-    if (this.#status === "late") this.#tellRest();
-    else if (this.#status !== "ended") this.#host.onNotLoaded(this, toErrorData(error), again);
+    if (this.#status === "late") return this.#unlessLate(() => this.#load());
+    this.#unlessLate(() => this.#host.onNotLoaded(this, toErrorData(error), again));
   }
 
   onRefused(): void {
     this.#state.forget();
-    if (this.#status === "late") this.#tellRest();
-    else if (this.#status !== "ended") this.#host.onRefused(this);
+    this.#unlessLate(() => this.#host.onRefused(this));
   }
 
   onDenied(kept: Kept): void {
+    const { hosted, runtime } = this.#host;
     this.#state.forget();
-    if (this.#status === "late") this.#tellRest();
-    else if (this.#status !== "ended") this.#host.onDenied(this, kept);
+    // nobody else has it: it goes along if this one is late
+    if (kept.mark === undefined && kept.state)
+      this.#state.install(unpackState(hosted, kept.state, runtime.codec));
+    this.#unlessLate(() => this.#host.onDenied(this, kept));
   }
 
   onStarted(): void {
@@ -310,7 +327,10 @@ export class Activation
   resume(): void {
     this.become(this.#start.isDone ? "active" : "activating");
     this.timers.resume();
-    this.wake();
+    const putOff = this.#putOff;
+    this.#putOff = undefined;
+    if (putOff) putOff();
+    else this.wake();
   }
 
   /** The end, at once. The hook runs if a reason is given; nothing it does has an effect. */

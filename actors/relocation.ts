@@ -100,7 +100,7 @@ export class Relocation {
 
   /** A reclaim won: every activation goes on where it was. */
   unseal(): void {
-    for (const activation of this.#residents.active.values()) activation.resume();
+    for (const activation of [...this.#residents.active.values()]) activation.resume(); // some may begin anew
   }
 
   /**

@@ -1,7 +1,7 @@
 // Stored actors whose store says no: a definite answer, which is neither silence nor a conflict.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { HEAD, StoredWorld, watched } from "../support/stored_world.ts";
-import { Tally } from "../support/tally.ts";
+import { hostTally, Tally, tally } from "../support/tally.ts";
 import type { RecordFate } from "../../transport/memory_records.ts";
 
 let world: StoredWorld;
@@ -129,5 +129,60 @@ describe("a store that says no to the next owner of a lost one", () => {
     world.answerAll();
     await world.cluster.clock.advance(20_000);
     expect(world.count("x note 5")).toBe(1);
+  });
+});
+
+describe("a stored actor that is late when its store says no, and whose shard comes back", () => {
+  const names = Array.from({ length: 12 }, (_, i) => `x${i}`);
+
+  /** A second node gets some of the shards, cannot write that into their records, and is killed. */
+  async function comesBack(whileLate: () => Promise<void> | void): Promise<void> {
+    world.recordsFate = (operation, key, client) =>
+      client === "b" && operation === "update" && key.includes("shards.") ? "lose-request" : "answer";
+    await world.start("b");
+    await world.cluster.until("a late actor", () => world.cluster.seen("actor-late").length > 0);
+    await whileLate();
+    await world.cluster.clock.advance(1_000);
+    world.fate = () => "answer";
+    world.cluster.network.crash("b");
+    await world.cluster.until("a reclaim", () =>
+      world.cluster.seen("move-kept").some(({ reason }) => reason === "reclaimed"),
+    );
+    world.answerAll();
+  }
+
+  test("is loaded then, and does not begin afresh", async () => {
+    const a = await world.alone({ hosts: [hostTally(world.steering, tally("tally", { idleMs: 100 }))] });
+    for (const name of names) await world.cluster.ends(a.ref(Tally, name).add(5));
+    await world.cluster.until("sleep", () => a.inspect().actors.length === 0);
+    world.fate = (operation, key) => (HEAD.test(key) && operation === "get" ? "lose-request" : "answer");
+    const calls = names.map((name) => watched(a.ref(Tally, name).read(undefined, { timeoutMs: 60_000 })));
+    await world.cluster.clock.advance(100);
+    await comesBack(() => {
+      world.fate = (operation, key) => (HEAD.test(key) && operation === "get" ? "refuse" : "answer");
+    });
+    await world.cluster.until("an end of all", () => calls.every(({ outcome }) => outcome !== undefined));
+    const ends = new Set(calls.map(({ outcome }) => outcome));
+    expect([...ends].filter((end) => end !== "records-refused")).toEqual(["value 5"]);
+    for (const name of names) expect(await world.cluster.ends(a.ref(Tally, name).read())).toBe(5);
+    expect(world.steering.log.filter((line) => line.endsWith(" first 0")).length).toBe(names.length);
+  });
+
+  test("goes on from what is stored when its commit was refused meanwhile", async () => {
+    const a = await world.alone();
+    for (const name of names) await world.cluster.ends(a.ref(Tally, name).add(5));
+    world.fate = (operation, key) => (HEAD.test(key) && operation === "update" ? "not-now" : "answer");
+    const calls = names.map((name) => watched(a.ref(Tally, name).add(10, { timeoutMs: 60_000 })));
+    await world.cluster.clock.advance(1);
+    await comesBack(() => {
+      for (const name of names) world.overwrite(world.headOf(name));
+      world.fate = () => "answer";
+    });
+    await world.cluster.until("an end of all", () => calls.every(({ outcome }) => outcome !== undefined));
+    for (const name of names) {
+      const seen = await world.cluster.ends(a.ref(Tally, name).read());
+      expect([5, 15]).toContain(seen);
+      expect(await world.cluster.ends(a.ref(Tally, name).add(1))).toBe(seen + 1);
+    }
   });
 });

@@ -20,6 +20,8 @@ export interface Head {
 
 export class StoredWorld {
   fate: StoreFate = () => "answer";
+  /** The same for the cluster's own records. */
+  recordsFate: StoreFate = () => "answer";
   readonly steering: Steering & { log: string[] } = { log: [] };
   readonly cluster: MemoryCluster;
   /** Changes of states that were asked for, as "node key". */
@@ -31,7 +33,7 @@ export class StoredWorld {
       lateMs,
       ...(recordLatencyMs > 0 ? { recordLatencyMs: () => recordLatencyMs } : {}),
       recordFilter: (client, operation, bucket, key) =>
-        bucket === BUCKET ? this.#fateOf(operation, key, client) : "answer",
+        bucket === BUCKET ? this.#fateOf(operation, key, client) : this.recordsFate(operation, key, client),
     });
   }
 
@@ -70,6 +72,7 @@ export class StoredWorld {
 
   answerAll(): void {
     this.fate = () => "answer";
+    this.recordsFate = () => "answer";
   }
 
   /** The line was logged so many times. */
