@@ -5,7 +5,6 @@
  * @module
  */
 import type { Clock, Timer } from "../platform/clock.ts";
-import type { Random } from "../platform/random.ts";
 import { type BucketCare, type KeptRecords, openKeptRecords } from "../transport/kept_records.ts";
 import { bucketOf } from "../transport/subjects.ts";
 import type { Connection } from "../transport/transport.ts";
@@ -13,7 +12,7 @@ import type { StoreName, StoreTroubles } from "./store_troubles.ts";
 
 /** Its settings. */
 export interface BucketSettings {
-  /** Milliseconds between two looks at the buckets, at random up to a quarter less. Default 30,000. */
+  /** Milliseconds between two looks at the buckets. Default 30,000. */
   readonly bucketCheckMs: number;
 }
 
@@ -25,7 +24,6 @@ export interface BucketsPorts extends BucketSettings {
   readonly cluster: string;
   readonly connection: Connection;
   readonly clock: Clock;
-  readonly random: Random;
   readonly troubles: StoreTroubles;
 }
 
@@ -66,8 +64,8 @@ export class Buckets {
 
   /** Begins to look at those that are open. */
   start(): void {
-    const { clock, random, bucketCheckMs } = this.#ports;
-    this.#timer = clock.after(bucketCheckMs * (1 - random.next() / 4), () => {
+    const { clock, bucketCheckMs } = this.#ports;
+    this.#timer = clock.after(bucketCheckMs, () => {
       for (const records of this.#open) void records.look();
       this.start();
     });

@@ -121,7 +121,7 @@ export class Life {
     await permissions.check(cluster, name, door !== false);
     const troubles = new StoreTroubles({ clock, log, events: this.#events });
     const { bucketCheckMs } = settings;
-    const buckets = new Buckets({ cluster, connection, clock, random, troubles, bucketCheckMs });
+    const buckets = new Buckets({ cluster, connection, clock, troubles, bucketCheckMs });
     this.#stops.push(() => buckets.stop());
     const records = await buckets.open("records");
     const parking = await buckets.open("parked");

@@ -224,7 +224,7 @@ const TABLE: readonly (readonly [rule: string, ...rows: Row[]])[] = [
   [
     "that NATS knows no connection is weak evidence",
     ["fence-on-one-503", "cut", 2, "one refusal suffices"],
-    ["fence-without-confirmation", "half", 35, "the others are not asked"],
+    ["fence-without-confirmation", "half", 63, "the others are not asked"],
     [
       "alone-by-echo",
       "unwitnessed",
