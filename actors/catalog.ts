@@ -229,6 +229,7 @@ export class Catalog implements ActivationHost<Activation> {
   /** What was admitted once is not refused: its sender knows that it is here. What stood behind it does so again. */
   #readmit(name: string, waiting: readonly Mail[], line: readonly Mail[]): void {
     const again = (mail: Mail, put: (mailbox: Mailbox<Mail>) => void) => {
+      if (this.residents.quarantined.has(name)) return this.admit(name, mail); // never fresh beside a state
       const activation = this.residents.active.get(name) ?? this.#wakeOrBegin(name);
       if (activation === undefined) return this.admit(name, mail);
       put(activation.mailbox);

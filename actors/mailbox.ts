@@ -123,6 +123,7 @@ export class Mailbox<T> implements Seeker, Place<T> {
   /** What is in the mailbox, oldest first, removed. */
   clear(): T[] {
     const rest = this.#inRing();
+    this.#scales?.forget(this); // the room that this makes is not for the line behind a mailbox that is given up
     if (this.#scales) for (const item of rest) this.#scales.remove(item);
     this.#ring = [];
     this.#head = 0;

@@ -191,9 +191,10 @@ export class ActorTimers {
     const now = this.#clock.now();
     return [...this.#timers.values()].map((timer) => {
       timer.alarm?.cancel();
-      const { id, message, argument, everyMs } = timer;
+      const { id, message, argument, everyMs, suspicion } = timer;
       const remainingMs = timer.queued ? 0 : Math.max(0, timer.dueAt - now);
-      return { id, message, argument, remainingMs, everyMs };
+      const base = { id, message, argument, remainingMs, everyMs };
+      return suspicion ? { ...base, suspicion: { ...suspicion } } : base; // who begins anew here is as suspect
     });
   }
 

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { z } from "zod";
 import { Budget } from "../../actors/budget.ts";
 import { type ActivationStatus, mayBecome } from "../../actors/lifecycle.ts";
+import type { Mail } from "../../actors/mail.ts";
 import { Mailbox } from "../../actors/mailbox.ts";
 import { firstIssue, type Schema, validate } from "../../actors/schema.ts";
 import { type Runnable, Scheduler } from "../../actors/scheduler.ts";
@@ -51,6 +52,29 @@ describe("Mailbox", () => {
       }),
       { numRuns: 500, seed: 7 },
     );
+  });
+});
+
+/** A tell of one byte that notes whether it was told that it is admitted. */
+function tellOf(weight: number) {
+  const mail = { weight, isAdmitted: false, waits() {}, admitted: () => void (mail.isAdmitted = true) };
+  return mail as typeof mail & Mail;
+}
+
+describe("the line behind a mailbox", () => {
+  test("admits nothing while the mailbox is emptied, and leaves no weight", () => {
+    const bounds = { mailboxBytesMax: 10, tellsWaitingMax: 9, tellsWaitingBytesMax: 99 };
+    const rest = { activationsMax: 9, sleepingBytesMax: 9, outputBytesMax: 9 };
+    const { mail: scales } = new Budget({ ...bounds, ...rest });
+    const mailbox = new Mailbox<Mail>(8, scales);
+    const [first, second] = [tellOf(10), tellOf(1)];
+    expect(mailbox.offer(first)).toBe(true); // all that the node may hold
+    expect(mailbox.offer(second)).toBe(false);
+    expect(mailbox.wait(second)).toBe(true);
+    // its activation ends: what is in it and what stands behind it goes to the next one
+    expect([mailbox.clear(), mailbox.clearLine()]).toEqual([[first], [second]]);
+    expect(second.isAdmitted).toBe(false);
+    expect([scales.bytes, scales.lineBytes]).toEqual([0, 0]);
   });
 });
 
@@ -171,6 +195,17 @@ describe("ActorTimers", () => {
     expect(due.slice(2)).toEqual(["650 beat"]);
     await clock.advance(100);
     expect(due.slice(3)).toEqual(["700 beat"]);
+  });
+
+  test("are as suspect after a pause, by whoever begins with them: what is set aside stays so", async () => {
+    const suspicion = { deaths: 3, onTrial: false, setAside: true };
+    const { timers: before } = timers();
+    before.set({ ...timer("deadly", 100), suspicion });
+    const { clock, due, timers: after } = timers();
+    for (const one of before.pause()) after.set(one);
+    await clock.advance(1_000);
+    expect(due).toEqual([]);
+    expect(after.settled()).toMatchObject([{ id: "deadly", suspicion }]);
   });
 
   test("have one beat, though one was set between a pause and its end", async () => {
