@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { ActorError, type ActorNode, type Log } from "../../mod.ts";
 import type { Store } from "../../storage/store.ts";
 import { guest, hostGuest } from "../support/guest.ts";
+import { hostLedger, Ledger, steering } from "../support/ledger.ts";
 import { MemoryCluster } from "../support/memory_cluster.ts";
 
 class OddError extends ActorError {
@@ -267,11 +268,13 @@ describe("a store", () => {
       const whole = { ...store, highestEpoch: async () => 0, close: async () => {} } as unknown as Store;
       const enter = () => undefined;
       const stored = guest(enter, { durability: "stored" });
-      const node = await cluster.start("a", { hosts: [hostGuest(stored, enter)], store: whole });
+      const hosts = [hostGuest(stored, enter), hostLedger(steering())];
+      const node = await cluster.start("a", { hosts, store: whole });
       await cluster.settled("guest", "a");
       for (const name of ["x", "y", "x"]) {
-        const { error } = await cluster.outcome(node.ref(stored, name).poke(1), 1_000);
-        expect(error?.code).toEqual(expect.any(String));
+        const poke = node.ref(stored, name).poke(1, { timeoutMs: 500 }); // what says neither yes nor no is asked again until then
+        expect((await cluster.outcome(poke, 1_000)).error?.code).toEqual(expect.any(String));
+        expect(await cluster.ends(node.ref(Ledger, name).read(), 1_000)).toEqual([]);
       }
     });
 });
