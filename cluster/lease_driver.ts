@@ -7,7 +7,7 @@ import { FencedError, NodeStoppedError } from "../errors.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
 import type { Log } from "../platform/log.ts";
 import type { Random } from "../platform/random.ts";
-import { isRecordsError } from "../transport/records.ts";
+import { isRecordsError, isRefusal } from "../transport/records.ts";
 import { keys } from "../transport/subjects.ts";
 import { endGeneration } from "./agreement.ts";
 import type { ClusterBucket } from "./bucket.ts";
@@ -50,6 +50,14 @@ export const OTHER_GENERATION = "the records are of another generation";
 /** An event without what the driver itself adds. */
 type Happened<E = LeaseEvent> = E extends LeaseEvent ? Omit<E, "now" | "mark" | "known"> : never;
 
+/** Since when the records say no to renewals, and how. */
+export interface RenewalRefusal {
+  /** On the own monotonic clock. */
+  readonly since: number;
+  /** For people. */
+  readonly reason: string;
+}
+
 interface Waiter {
   readonly state: OwnState;
   resolve(): void;
@@ -65,6 +73,7 @@ export class LeaseDriver {
   #waiters: Waiter[] = [];
   /** Since when there is no bucket; `undefined` while there is, and while nobody needs to know. */
   #missingSince: number | undefined;
+  #refusal: RenewalRefusal | undefined;
   #stopped = false;
 
   /** Starts renewing the record as it was written, by a write that was sent at `sentAt`. */
@@ -84,6 +93,11 @@ export class LeaseDriver {
   /** How long the latest acknowledged renewal took, in milliseconds. A long one means that the store is in trouble. */
   get lastRenewalTookMs(): number {
     return this.#state.lastTookMs;
+  }
+
+  /** Whether the records have said no since the latest acknowledged renewal; `undefined` if they have not. */
+  get refusal(): RenewalRefusal | undefined {
+    return this.#refusal;
   }
 
   /** Asks for a renewal now, unless one is under way that was sent after the last disturbance. */
@@ -201,7 +215,9 @@ export class LeaseDriver {
    */
   async #lookForBucket(): Promise<void> {
     const { clock, times } = this.#ports;
-    const isMissing = clock.now() - this.lastAckedSentAt >= times.leaseMs && !(await this.#bucketExists());
+    // who is leaving can do nothing without it, and has little time
+    const patienceMs = this.#state.wanted === "up" ? times.leaseMs : 0;
+    const isMissing = clock.now() - this.lastAckedSentAt >= patienceMs && !(await this.#bucketExists());
     if (!isMissing) this.#missingSince = undefined;
     else if (clock.now() - (this.#missingSince ??= clock.now()) >= missingMs(times))
       this.fence("the bucket of the records is gone");
@@ -245,6 +261,7 @@ export class LeaseDriver {
   }
 
   #acked({ attempt }: Extract<LeaseEffect, { type: "acked" }>): void {
+    this.#refusal = undefined;
     this.#ports.gate.acked(attempt.sentAt, attempt.mark);
     this.#ports.onAcked();
     this.#settle(attempt.state);
@@ -295,7 +312,9 @@ export class LeaseDriver {
    * else goes wrong is treated so too, for a node must not lose its lease to a mistake here.
    */
   #note(error: unknown): void {
-    this.#ports.gate.renewalFailed(error instanceof Error ? error.message : "A renewal failed");
+    const reason = error instanceof Error ? error.message : "A renewal failed";
+    this.#ports.gate.renewalFailed(reason);
+    if (isRefusal(error)) this.#refusal = { since: this.#refusal?.since ?? this.#ports.clock.now(), reason };
     if (!isRecordsError(error)) this.#ports.log.error("A renewal failed", { error });
   }
 }

@@ -21,7 +21,7 @@ import type { ClusterBucket } from "./bucket.ts";
 import { DeathWatch } from "./death_watch.ts";
 import { Gate } from "./gate.ts";
 import { generationName } from "./generation_records.ts";
-import { LeaseDriver, OTHER_GENERATION } from "./lease_driver.ts";
+import { LeaseDriver, type RenewalRefusal, OTHER_GENERATION } from "./lease_driver.ts";
 import { type MembershipEvent, membershipEvents } from "./membership_events.ts";
 import { type NodeInfo, ownRecord } from "./node_info.ts";
 import { takeName } from "./predecessor.ts";
@@ -182,6 +182,11 @@ export class Membership {
   /** How long the latest acknowledged renewal took, in milliseconds; above 500 the store is in trouble. */
   get lastRenewalTookMs(): number {
     return this.#lease?.lastRenewalTookMs ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Whether the records have said no since the latest acknowledged renewal; `undefined` if they have not. */
+  get refusal(): RenewalRefusal | undefined {
+    return this.#lease?.refusal;
   }
 
   /** When the latest acknowledged renewal was sent, on the own monotonic clock. */

@@ -31,6 +31,8 @@ export interface LeaveReport {
   readonly recovered: number;
   /** Shards that found no place in time: to the others this node has crashed with them. */
   readonly leftOver: number;
+  /** What a store said no with, if that is why shards were left over before the time was up. */
+  readonly refusal?: string;
   readonly durationMs: number;
 }
 
@@ -50,6 +52,8 @@ const LOOK_MS = 5;
 const ABORT_AT = 0.8;
 /** Milliseconds for the last words after the deadline. */
 const GRACE_MS = 1_000;
+/** So long the records may say no, in milliseconds, before a leave expects nothing more of them. */
+const REFUSED_MS = 2_000;
 
 export async function leaveCluster(
   parts: LeaveParts,
@@ -68,25 +72,38 @@ export async function leaveCluster(
   const until = startedAt + deadlineMs;
   const refusal = new UnavailableError("Cannot send a message: current node is leaving");
   router.refuseOutsiders(refusal, untakenKinds(membership));
-  await inTime(clock, until, membership.setState("leaving"));
+  const refused = () => refusalOf(parts, clock);
+  let isTold = false;
+  void membership.setState("leaving").then(
+    () => (isTold = true),
+    () => (isTold = true),
+  );
+  await waitUntil(clock, until, () => isTold || refused() !== undefined);
   door?.leave();
   coordinator.leave();
   await waitUntil(
     clock,
     startedAt + deadlineMs * ABORT_AT,
-    () => coordinator.hasStopped || isEmpty(coordinator),
+    () => coordinator.hasStopped || isEmpty(coordinator) || refused() !== undefined,
   );
   coordinator.hurry();
   router.refuseOutsiders(refusal);
-  await waitUntil(clock, until, () => coordinator.hasStopped || (isEmpty(coordinator) && isQuiet(parts)));
+  await waitUntil(
+    clock,
+    until,
+    () => coordinator.hasStopped || (isEmpty(coordinator) && isQuiet(parts)) || refused() !== undefined,
+  );
   const { shards, late } = coordinator.unfinished;
-  await inTime(clock, Math.max(until, clock.now() + GRACE_MS), membership.setState("gone"));
+  const reason = refused();
+  const graceEndsAt = clock.now() + GRACE_MS;
+  await inTime(clock, reason ? graceEndsAt : Math.max(until, graceEndsAt), membership.setState("gone"));
   stop();
   return {
     ...tally,
     late: tally.late - late,
     recovered: late,
     leftOver: shards,
+    ...(reason === undefined ? {} : { refusal: reason }),
     durationMs: clock.now() - startedAt,
   };
 }
@@ -100,6 +117,13 @@ function untakenKinds({ self, view, living }: Membership): ReadonlySet<string> {
     );
   const own = view.get(self.node)?.kinds ?? [];
   return new Set(own.filter((hosted) => !isTaken(hosted)).map(({ kind }) => kind));
+}
+
+/** Why it makes no sense to wait: a store says no to all that is left, and will say it again. */
+function refusalOf({ membership, coordinator }: LeaveParts, clock: Clock): string | undefined {
+  const refusal = membership.refusal;
+  const isLasting = refusal !== undefined && clock.now() - refusal.since >= REFUSED_MS;
+  return isLasting ? refusal.reason : coordinator.refusal;
 }
 
 function isEmpty(coordinator: Coordinator): boolean {

@@ -9,6 +9,7 @@ import type { OwnedEntry } from "../cluster/ownership.ts";
 import type { ParkedManifest } from "../cluster/protocol.ts";
 import { parkedRecord, restored } from "../cluster/shard_changes.ts";
 import { sha256 } from "../platform/hash.ts";
+import { isRefusal } from "../transport/records.ts";
 import type { Chunks, ParkedAs } from "./chunks.ts";
 import type { HandoffPorts } from "./ports.ts";
 import type { SealedShard } from "./seal.ts";
@@ -16,11 +17,20 @@ import type { Parking } from "./move.ts";
 import { serveStaged, stageShard } from "./staging.ts";
 import type { Giving } from "./transfer.ts";
 
+/** The bucket has said no to a shard, so many times in a row. */
+export interface ParkRefusal {
+  readonly times: number;
+  /** For people. */
+  readonly reason: string;
+}
+
 /** See the module's text. */
 export class ParkingPlace implements Parking {
   readonly #ports: HandoffPorts;
 
   readonly #chunks: Chunks;
+  /** How often the bucket has said no to a shard since it last took it, and how. */
+  readonly #refusals = new Map<string, ParkRefusal>();
 
   constructor(ports: HandoffPorts, chunks: Chunks) {
     this.#ports = ports;
@@ -68,10 +78,20 @@ export class ParkingPlace implements Parking {
     try {
       for (let index = 0; index < chunks; index++)
         await this.#chunks.put(parkedAs, index, giving.chunk(index) ?? new Uint8Array());
+      this.#refusals.delete(keyOf(parkedAs));
     } catch (error) {
       void this.#chunks.remove(parkedAs, chunks);
+      if (isRefusal(error)) {
+        const { times = 0 } = this.#refusals.get(keyOf(parkedAs)) ?? {};
+        this.#refusals.set(keyOf(parkedAs), { times: times + 1, reason: error.message });
+      }
       throw error;
     }
+  }
+
+  /** Whether the bucket says no to a shard; `undefined` if it does not. */
+  refusal(kind: string, shard: number): ParkRefusal | undefined {
+    return this.#refusals.get(keyOf({ kind, shard }));
   }
 
   /**
@@ -109,6 +129,10 @@ export class ParkingPlace implements Parking {
     if (at !== bytes.byteLength || sha256(bytes) !== parked.hash) throw damaged(kind, shard);
     return bytes;
   }
+}
+
+function keyOf({ kind, shard }: Pick<ParkedAs, "kind" | "shard">): string {
+  return `${kind}/${shard}`;
 }
 
 function damaged(kind: string, shard: number): InvalidStateError {

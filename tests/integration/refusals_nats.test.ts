@@ -230,3 +230,47 @@ describe("a permission that is taken away while nodes run", () => {
     TIMEOUT_MS,
   );
 });
+
+describe("a leave", () => {
+  const users = (denied: string) => (directory: string) =>
+    `
+    jetstream { store_dir: "${directory}/store" }
+    authorization { users: [
+      { user: "boss", password: "boss" }
+      { user: "a", password: "a", permissions: { publish: { deny: ["${denied}"] } } }
+    ] }`;
+
+  for (const [what, denied] of [
+    ["no shard may be parked", "$KV.baton-shop-parked.>"],
+    ["no record may be written", "$KV.baton-shop.>"],
+  ] as const) {
+    test(
+      `does not wait for its deadline when ${what}, and says why`,
+      async () => {
+        server = await startNatsServer({ jetstream: false, config: users("nothing") });
+        const a = await start("a", {}, "a");
+        await a.ref(Cart, "x").add(5);
+        server.configure(users(denied));
+        await until("the new permissions", () => server.log().includes("Reloaded server configuration"));
+        const report = await a.leave({ deadlineMs: 60_000 });
+        expect(report).toMatchObject({ parked: 0, leftOver: 8 });
+        expect(report.refusal).toContain(denied.slice(0, -1));
+        expect(report.durationMs).toBeLessThan(30_000);
+      },
+      TIMEOUT_MS,
+    );
+  }
+
+  test(
+    "does not wait for its deadline when the records were removed meanwhile",
+    async () => {
+      server = await startNatsServer();
+      const a = await start("a");
+      await operate((streams) => streams.streams.delete("KV_baton-shop"));
+      const report = await a.leave({ deadlineMs: 55_000 });
+      expect(report.leftOver + report.parked).toBeLessThan(9);
+      expect(report.durationMs).toBeLessThan(20_000);
+    },
+    TIMEOUT_MS,
+  );
+});
