@@ -22,7 +22,7 @@ const STARTS_AT_ONCE = 64;
  */
 const GATHER_MS = 600;
 const GATHER_MAX_MS = 3_000;
-/** With so many writes that the store has not confirmed nothing further is loaded, until a while later. */
+/** With so many writes that the store has not confirmed, which may be for ever, no more than one is loaded at a time. */
 const WRITES_MAX = 192;
 const WRITES_PAUSE_MS = 10;
 /** Pause before a listing is repeated and the longest, in milliseconds; doubled each time, and then at random less. */
@@ -124,7 +124,7 @@ export class Recovery {
   #proceed(): void {
     const { stored, clock } = this.#ports;
     while (this.#underWay < STARTS_AT_ONCE && this.#next < this.#waiting.length) {
-      if (stored.writesUnderWay >= WRITES_MAX) {
+      if (this.#underWay > 0 && stored.writesUnderWay >= WRITES_MAX) {
         this.#later ??= clock.after(WRITES_PAUSE_MS, () => {
           this.#later = undefined;
           this.#proceed();

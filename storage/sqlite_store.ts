@@ -7,6 +7,7 @@
  * @module
  */
 import type { Sqlite, SqliteStatement } from "../platform/sqlite.ts";
+import { RecordsUnavailableError } from "../errors.ts";
 import { isRefusal } from "../transport/records.ts";
 import { storeError } from "./sqlite_errors.ts";
 import { openStoreFile, type StoreFile } from "./sqlite_file.ts";
@@ -217,11 +218,28 @@ class FileStore implements SqliteStore {
     try {
       const result = work();
       this.#database.exec("COMMIT");
-      this.#file.check(); // what is acknowledged is in the file of that name
+      this.#checkWritten();
       return result;
     } catch (error) {
       if (this.#database.inTransaction) this.#database.exec("ROLLBACK");
       throw error;
+    }
+  }
+
+  /**
+   * What is acknowledged is in the file of that name. If not, it is in another, which may be put back: so this is no
+   * refusal.
+   *
+   * @throws {RecordsUnavailableError}
+   */
+  #checkWritten(): void {
+    try {
+      this.#file.check();
+    } catch (cause) {
+      throw new RecordsUnavailableError(
+        `Cannot tell whether it is stored: ${cause instanceof Error ? cause.message : String(cause)}`,
+        { cause, causeCode: "file-replaced" },
+      );
     }
   }
 

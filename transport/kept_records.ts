@@ -16,7 +16,7 @@ import {
   RecordsUnavailableError,
 } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
-import type { BucketCondition, CasResult, RecordEntry, Records, Watch } from "./records.ts";
+import type { BucketCondition, CasResult, RecordEntry, Records, Watch, WatchOptions } from "./records.ts";
 
 /** What is done about a bucket that is gone or another: it is made again, or opened; it is not used; or nothing. */
 export type BucketCare = "make-again" | "refuse" | "tell";
@@ -87,8 +87,8 @@ export class KeptRecords implements Records {
     return this.#records.condition();
   }
 
-  watch(prefix: string, onEntry: (entry: RecordEntry) => void): Promise<Watch> {
-    return this.#ask("watch", prefix, (records) => records.watch(prefix, onEntry));
+  watch(prefix: string, onEntry: (entry: RecordEntry) => void, options?: WatchOptions): Promise<Watch> {
+    return this.#ask("watch", prefix, (records) => records.watch(prefix, onEntry, options));
   }
 
   /** Looks at the bucket, and does what follows. Never rejects. */
@@ -166,6 +166,7 @@ export class KeptRecords implements Records {
     this.#lookedAt = clock.now();
     const { is, unfit } = await this.#records.condition();
     if (is !== "gone") this.#goneSince = undefined;
+    if (is === "same") this.#closed = undefined;
     if (is !== "same" && care === "make-again") return await this.#openAgain(is);
     this.#isOurs = is === "same" || care === "tell"; // of those, others tell
     if (!this.#isOurs) this.#say(`the bucket "${bucket}" ${WORDS[is]}`);

@@ -151,6 +151,24 @@ describe("sqliteStore()", () => {
     await store.close();
   });
 
+  test("does not say no to what it has committed into a file that was renamed in that moment", async () => {
+    const store = await sqliteStore({ path: file });
+    await acknowledged(store, "a");
+    const away = `${file}.away`;
+    const given = write("b", "value of b");
+    const renaming = {
+      ...given,
+      get nonce() {
+        fs.renameSync(file, away); // within the transaction
+        return given.nonce;
+      },
+    };
+    expect(await code(store.commit([renaming])[0])).toBe("records-unavailable");
+    fs.renameSync(away, file);
+    expect(await texts(store, "b")).toEqual(["value of b"]);
+    await store.close();
+  });
+
   test("is refused when another store has the file, until that one is closed", async () => {
     const first = await sqliteStore({ path: file });
     const refused = await sqliteStore({ path: file }).catch((error: unknown) => error);

@@ -5,7 +5,7 @@ import { type BucketCare, type KeptRecords, openKeptRecords } from "../../transp
 import { MemoryNetwork } from "../../transport/memory.ts";
 import type { MemoryBucket } from "../../transport/memory_bucket.ts";
 import type { RecordFate } from "../../transport/memory_records.ts";
-import type { BucketCondition, Records } from "../../transport/records.ts";
+import type { BucketCondition, Records, WatchOptions } from "../../transport/records.ts";
 
 const VALUE = Uint8Array.of(1);
 
@@ -16,10 +16,11 @@ let unfit: string | undefined;
 let denied: Error | undefined;
 let troubles: (string | undefined)[];
 let failures: unknown[];
+let watched: (WatchOptions | undefined)[];
 
 beforeEach(() => {
   clock = new ManualClock();
-  [fate, unfit, denied, troubles, failures] = ["answer", undefined, undefined, [], []];
+  [fate, unfit, denied, troubles, failures, watched] = ["answer", undefined, undefined, [], [], []];
   network = new MemoryNetwork({ clock, recordFilter: () => fate, casTimeoutMs: 100 });
 });
 
@@ -34,7 +35,10 @@ function changeable(records: Records): Records {
     update: (key, value, revision) => records.update(key, value, revision),
     remove: (key, revision) => records.remove(key, revision),
     get: (key) => records.get(key),
-    watch: (prefix, onEntry) => records.watch(prefix, onEntry),
+    watch: (prefix, onEntry, options) => {
+      watched.push(options);
+      return records.watch(prefix, onEntry, options);
+    },
     condition: async (): Promise<BucketCondition> => ({ ...(await records.condition()), unfit }),
   };
 }
@@ -114,6 +118,14 @@ describe("a bucket that may be made again", () => {
     await ends(records.look());
     expect(troubles).toEqual([expect.stringContaining('"b" is another one'), undefined]);
     expect(await ends(records.condition())).toMatchObject({ is: "same" });
+  });
+});
+
+describe("a bucket that is looked after", () => {
+  test("is watched as its user means it", async () => {
+    const records = await open("refuse");
+    await ends(records.watch("k", () => {}, { once: true }));
+    expect(watched).toEqual([{ once: true }]);
   });
 });
 
