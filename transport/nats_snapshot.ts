@@ -23,11 +23,11 @@ export class Snapshot {
 
   saw(key: string, removed: boolean): void {
     if (!removed) this.#shown.add(key);
-    if (this.#missing) this.#missing.delete(key);
-    else this.#seen.add(key);
+    this.#seen.add(key);
+    this.#missing?.delete(key);
   }
 
-  /** @param keys all that the server has */
+  /** May be told again, with other keys. @param keys all that the server has */
   expect(keys: Iterable<string>): void {
     this.#missing = new Set(keys);
     for (const key of this.#seen) this.#missing.delete(key);

@@ -62,6 +62,8 @@ export class NatsWatch implements Watch {
   #stopped = false;
   /** Grows with each new consumer, so that what belongs to an earlier one is told apart. */
   #round = 0;
+  /** Whether the consumer is at one of several servers, which need not be the one that leads the stream. */
+  #isClustered = false;
 
   constructor(options: NatsWatchOptions) {
     this.#with = options;
@@ -78,7 +80,7 @@ export class NatsWatch implements Watch {
    */
   async start(): Promise<void> {
     const beginning = this.#answered(() => this.#renew(this.#round));
-    if (this.#with.once) await beginning.then(() => this.#caughtUpSoon());
+    if (this.#with.once) await beginning.then(() => (this.#isClustered ? undefined : this.#caughtUpSoon()));
     await Promise.all([beginning, this.#snapshot && this.#answered(() => this.#askForKeys())]);
     void this.#followReconnects();
     this.#watchSilence();
@@ -159,8 +161,9 @@ export class NatsWatch implements Watch {
     };
     this.#subscription = client.subscribe(inbox, { callback });
     const name = (this.#consumer = `watch_${nuid.next()}`); // also of one that is made and not answered
-    await manager.consumers.add(stream, this.#config(name, inbox));
+    const { cluster } = await manager.consumers.add(stream, this.#config(name, inbox));
     if (this.#round !== round) return;
+    this.#isClustered = cluster !== undefined;
     this.#heardAt = this.#with.clock.now();
   }
 
@@ -215,7 +218,16 @@ export class NatsWatch implements Watch {
     const delivered = message.headers?.get(LAST_CONSUMER_HEADER);
     if (!delivered) return;
     if (Number(delivered) !== this.#received) this.#restart();
-    else if (!stalled) this.#endSnapshot(); // it comes when there is nothing to send: what is missing was taken out
+    else if (!stalled) this.#onNothingToSend();
+  }
+
+  /**
+   * What is missing was taken out. Among several servers it may also be that the consumer stands at one that lags behind: the
+   * leader is asked again which keys there are, with each heartbeat until all have come.
+   */
+  #onNothingToSend(): void {
+    if (this.#snapshot && this.#isClustered) this.#askForKeys().catch(this.#with.onError);
+    else this.#endSnapshot();
   }
 
   #onEntry(message: Msg): void {

@@ -24,8 +24,12 @@ class Scripted {
   readonly made: string[] = [];
   readonly removed: string[] = [];
 
-  /** @param keys what it says that it has */
-  constructor(keys: () => Promise<readonly string[]>, once = false) {
+  /**
+   * @param keys what it says that it has
+   * @param isClustered whether it is one of several
+   */
+  constructor(keys: () => Promise<readonly string[]>, once = false, isClustered = false) {
+    const cluster = isClustered ? { cluster: { name: "C1", leader: "s2" } } : {};
     const client = {
       subscribe: (_: string, options: { callback: (error: Error | null, message: Msg) => void }) => {
         this.#say = options.callback;
@@ -42,7 +46,9 @@ class Scripted {
       consumers: {
         add: (_: string, { name = "" }: Partial<ConsumerConfig>) => {
           this.made.push(name);
-          return this.isSilent ? Promise.reject(new errors.TimeoutError()) : Promise.resolve({ name });
+          return this.isSilent
+            ? Promise.reject(new errors.TimeoutError())
+            : Promise.resolve({ name, ...cluster });
         },
         delete: (_: string, name: string) => {
           this.removed.push(name);
@@ -125,6 +131,23 @@ describe("a watch has begun", () => {
     await server.heartbeat();
     expect([server.ended, server.errors]).toEqual(["begun", []]);
   });
+
+  test.each([false, true])(
+    "not by the heartbeat of one of several servers, which may lag behind (wanted once: %p)",
+    async (once) => {
+      let keys = ["k.a", "k.b", "k.c"];
+      const server = new Scripted(() => Promise.resolve(keys), once, true);
+      await server.begin();
+      await server.entry("k.a", 3);
+      await server.heartbeat();
+      expect(server.ended).toBeUndefined();
+      keys = ["k.a", "k.b"]; // the third was taken out
+      await server.heartbeat();
+      expect(server.ended).toBeUndefined();
+      await server.entry("k.b", 5);
+      expect([server.ended, server.errors]).toEqual(["begun", []]);
+    },
+  );
 
   test("but not by the heartbeat of a server that waits for it", async () => {
     const server = new Scripted(() => Promise.resolve(["k.a", "k.b"]));
