@@ -29,12 +29,14 @@ export class MailScales implements Scales<Mail> {
   readonly lineMax: number;
   readonly #room: Room;
   readonly #lineRoom: Room;
+  readonly #bothMax: number;
   readonly #seekers: Set<Seeker> = new Set();
 
   constructor({ mailboxBytesMax, tellsWaitingMax, tellsWaitingBytesMax }: BudgetLimits) {
     this.lineMax = tellsWaitingMax;
     this.#room = new Room(mailboxBytesMax);
     this.#lineRoom = new Room(tellsWaitingBytesMax);
+    this.#bothMax = mailboxBytesMax + tellsWaitingBytesMax;
   }
 
   get bytes(): number {
@@ -47,6 +49,10 @@ export class MailScales implements Scales<Mail> {
 
   get isLineFull(): boolean {
     return this.#lineRoom.isFull;
+  }
+
+  get isOverfull(): boolean {
+    return this.#room.taken >= this.#bothMax;
   }
 
   /** Bytes of tells that wait for room in a mailbox. */

@@ -105,7 +105,8 @@ export class Catalog implements ActivationHost<Activation> {
 
   /**
    * What meets a full mailbox: a tell stands behind it, and its sender waits; anything else is refused. Where no handler
-   * starts any more there will be no room, but a next owner: it is admitted.
+   * starts any more there will be no room, but a next owner: it is admitted, as many as the mailbox and its line may hold
+   * together. More stand in the line until the next owner gets them.
    *
    * @returns whether it was not refused
    */
@@ -115,7 +116,7 @@ export class Catalog implements ActivationHost<Activation> {
       mail.refuse(mailboxFull(name, mailbox.size, this.mailScales.bytes));
       return false;
     }
-    if (!this.serving) mailbox.admitAll();
+    if (!this.serving) mailbox.admitBeyond();
     return true;
   }
 

@@ -16,6 +16,8 @@ export interface Scales<T> {
   readonly lineMax: number;
   /** Whether nothing more may stand in any. */
   readonly isLineFull: boolean;
+  /** Whether the mailboxes hold as much as they and all lines may hold together. */
+  readonly isOverfull: boolean;
   add(item: T): void;
   remove(item: T): void;
   addToLine(item: T): void;
@@ -110,14 +112,20 @@ export class Mailbox<T> implements Seeker, Place<T> {
 
   /** What waits, oldest first, left in place. */
   rest(): T[] {
-    return [...this.#inRing(), ...(this.#line ?? [])];
+    return [...this];
+  }
+
+  *[Symbol.iterator](): Generator<T, void, undefined> {
+    for (let i = 0; i < this.#size; i++) yield this.#at(i);
+    if (this.#line) yield* this.#line;
   }
 
   #inRing(): T[] {
-    return Array.from(
-      { length: this.#size },
-      (_, i) => this.#ring[(this.#head + i) & (this.#ring.length - 1)] as T,
-    );
+    return Array.from({ length: this.#size }, (_, i) => this.#at(i));
+  }
+
+  #at(i: number): T {
+    return this.#ring[(this.#head + i) & (this.#ring.length - 1)] as T;
   }
 
   /** What is in the mailbox, oldest first, removed. */
@@ -167,6 +175,19 @@ export class Mailbox<T> implements Seeker, Place<T> {
   roomAgain(): void {
     while (this.#line !== undefined && !this.#hasNoRoom) this.#admitFirst(this.#line);
     if (this.#line !== undefined && this.#size < this.#capacity) this.#scales?.seek(this);
+  }
+
+  /**
+   * Admits the line above the capacity, for no handler will make room here; but no more than the mailbox and its line may
+   * hold together. The rest stands in the line on.
+   */
+  admitBeyond(): void {
+    while (this.#line !== undefined && !this.#isOverfull) this.#admitFirst(this.#line);
+  }
+
+  get #isOverfull(): boolean {
+    const scales = this.#scales;
+    return scales !== undefined && (scales.isOverfull || this.#size >= this.#capacity + scales.lineMax);
   }
 
   /** Admits all of the line, whatever the capacity is. */

@@ -1,0 +1,134 @@
+// The actors of one shard, with a shard and a store that stand still until a test says so.
+import { describe, expect, test } from "bun:test";
+import type { ActorRuntime } from "../../actors/activation_host.ts";
+import { Budget } from "../../actors/budget.ts";
+import { Catalog } from "../../actors/catalog.ts";
+import type { Mail } from "../../actors/mail.ts";
+import { Scheduler } from "../../actors/scheduler.ts";
+import { TRIAL_DEFAULTS, TrialLane } from "../../actors/trials.ts";
+import { NOTHING_STORED, type StoredActor, type Vault } from "../../actors/vault.ts";
+import { type ErrorData, RecordsRefusedError, toErrorData, UnavailableError } from "../../errors.ts";
+import { EventBus } from "../../events.ts";
+
+import { ManualClock } from "../../testing/manual_clock.ts";
+import { createCodec } from "../../transport/codec.ts";
+import { hostTally, tally } from "../support/tally.ts";
+
+const codec = createCodec();
+const error: ErrorData = toErrorData(new UnavailableError("Cannot go on: current test ends it"));
+
+/** Mail that notes what becomes of it. */
+class Noted implements Mail {
+  readonly chain = [];
+  readonly message = "note";
+  readonly type: "ask" | "tell";
+  readonly weight: number;
+  readonly deadlineAt: number;
+  readonly fate: string[] = [];
+
+  constructor(type: "ask" | "tell", weight = 0, deadlineAt = 1_000) {
+    this.type = type;
+    this.weight = weight;
+    this.deadlineAt = deadlineAt;
+  }
+  isFrom() {
+    return false;
+  }
+  argument() {
+    return 1;
+  }
+  waits() {}
+  admitted() {
+    this.fate.push("admitted");
+  }
+  refuse({ code }: ErrorData) {
+    this.fate.push(`refused ${code}`);
+  }
+  succeed() {
+    this.fate.push("handled");
+    return undefined;
+  }
+  fail({ code }: ErrorData) {
+    this.fate.push(`failed ${code}`);
+  }
+}
+
+const tells = (count: number, weight = 0) => Array.from({ length: count }, () => new Noted("tell", weight));
+const fates = (mails: readonly Noted[]) => mails.map(({ fate }) => fate.join(", "));
+
+function world({ mailboxMax = 2, lineMax = 3, bytesMax = 10, lineBytesMax = 10 } = {}) {
+  const clock = new ManualClock();
+  const events = new EventBus(() => clock.now());
+  const log: string[] = [];
+  const checks = { fail: false };
+  const contract = tally("tally", { mailboxMax });
+  const whole = hostTally({ log }, contract);
+  const hosted = {
+    ...whole,
+    initialState: (name: string) => whole.initialState(name),
+    upgrade: (): unknown => {
+      if (checks.fail) throw new Error("on purpose");
+      return { count: 0, text: "" };
+    },
+  } as typeof whole;
+  let load: () => Promise<StoredActor> = () => new Promise(() => {});
+  const vault: Vault = { bytesMax: 1_000, load: () => load(), commit: () => new Promise(() => {}) };
+  const trials = new TrialLane(clock, TRIAL_DEFAULTS);
+  const onThrow = (thrown: unknown) => log.push(`thrown ${thrown}`);
+  const runtime = { clock, codec, events, trials, onThrow, scheduler: new Scheduler(clock) };
+  const shard = { serving: true, runs: false };
+  const others = { activationsMax: 9, sleepingBytesMax: 9, outputBytesMax: 9 };
+  const budget = new Budget({
+    ...others,
+    mailboxBytesMax: bytesMax,
+    tellsWaitingMax: lineMax,
+    tellsWaitingBytesMax: lineBytesMax,
+  });
+  const catalog = new Catalog({
+    hosted,
+    runtime: runtime as Partial<ActorRuntime> as ActorRuntime,
+    budget,
+    epoch: 1,
+    vault,
+    get serving() {
+      return shard.serving;
+    },
+    runsAt: () => shard.runs,
+    onRest: () => {},
+    freshReason: "first",
+  });
+  const loads = (next: typeof load) => void (load = next);
+  return { clock, log, checks, shard, budget, catalog, loads };
+}
+
+const note = { id: "timer-1", message: "note", argument: codec.encode(5), everyMs: undefined };
+
+describe("a shard that is drained", () => {
+  test("admits no more tells than a mailbox and its line may hold; then they wait, and then they are refused", () => {
+    const { catalog, shard } = world({ mailboxMax: 2, lineMax: 3 });
+    shard.serving = false;
+    const all = tells(10);
+    for (const mail of all) catalog.admit("x", mail);
+    const [admitted, waiting, refused] = [
+      fates(all.slice(2, 5)),
+      fates(all.slice(5, 8)),
+      fates(all.slice(8)),
+    ];
+    expect(admitted).toEqual(["admitted", "admitted", "admitted"]);
+    expect(waiting).toEqual(["", "", ""]);
+    expect(refused).toEqual(["refused busy", "refused busy"]);
+    catalog.admitWaiting(); // it is sealed: the next owner gets them
+    expect(fates(all.slice(5, 8))).toEqual(["admitted", "admitted", "admitted"]);
+  });
+
+  test("admits no more bytes than all mailboxes and lines may hold", () => {
+    const { budget, catalog, shard } = world({ mailboxMax: 99, lineMax: 99, bytesMax: 10, lineBytesMax: 20 });
+    shard.serving = false;
+    const all = tells(60);
+    for (const mail of all) catalog.admit("x", mail);
+    const heavy = tells(60, 5);
+    for (const mail of heavy) catalog.admit("y", mail);
+    expect([budget.mail.bytes, budget.mail.lineBytes]).toEqual([30, 20]);
+    expect(fates(heavy).filter((fate) => fate === "refused busy").length).toBe(50);
+  });
+});
