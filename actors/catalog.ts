@@ -354,16 +354,15 @@ export class Catalog implements ActivationHost<Activation> {
    */
   drop(error: ErrorData, wasSealed: boolean): void {
     const giveUp = (name: string, mail: Mail) => this.#giveUp(name, mail, error, wasSealed);
-    for (const activation of this.residents.active.values()) {
-      const [waiting, line] = [activation.mailbox.clear(), activation.mailbox.clearLine()];
+    const { active, awaited } = this.residents;
+    for (const { mailbox } of [...active.values(), ...awaited.values()]) // all lines before the first mailbox makes room
+      for (const mail of mailbox.clearLine()) mail.refuse(error);
+    for (const activation of active.values()) {
+      const waiting = activation.mailbox.clear();
       activation.end("failed");
       for (const mail of waiting) giveUp(activation.name, mail);
-      for (const mail of line) mail.refuse(error);
     }
-    for (const [name, { mailbox }] of this.residents.awaited) {
-      for (const mail of mailbox.clear()) giveUp(name, mail);
-      for (const mail of mailbox.clearLine()) mail.refuse(error);
-    }
+    for (const [name, { mailbox }] of awaited) for (const mail of mailbox.clear()) giveUp(name, mail);
     this.residents.clear();
   }
 

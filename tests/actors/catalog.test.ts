@@ -103,6 +103,23 @@ function world({ mailboxMax = 2, lineMax = 3, bytesMax = 10, lineBytesMax = 10 }
 
 const note = { id: "timer-1", message: "note", argument: codec.encode(5), everyMs: undefined };
 
+describe("the end of all actors of a shard", () => {
+  test("admits no tell that waits behind another mailbox", () => {
+    const { budget, catalog } = world({ bytesMax: 10, lineBytesMax: 100 });
+    const [first, ...waiting] = tells(3, 10);
+    catalog.admit("x", first as Noted);
+    catalog.admit("y", waiting[0] as Noted);
+    catalog.admit("z", waiting[1] as Noted);
+    catalog.drop(error, false);
+    expect(fates([first as Noted, ...waiting])).toEqual([
+      "failed unavailable",
+      "refused unavailable",
+      "refused unavailable",
+    ]);
+    expect([budget.mail.bytes, budget.mail.lineBytes]).toEqual([0, 0]);
+  });
+});
+
 describe("a shard that is drained", () => {
   test("admits no more tells than a mailbox and its line may hold; then they wait, and then they are refused", () => {
     const { catalog, shard } = world({ mailboxMax: 2, lineMax: 3 });
