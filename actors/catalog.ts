@@ -292,7 +292,11 @@ export class Catalog implements ActivationHost<Activation> {
     this.runtime.events.emit({ type: "load-failed", kind: this.kind, name, error, again });
     const [waiting, line] = again ? [mailbox.clear(), mailbox.clearLine()] : this.#remove(activation);
     if (!again) activation.end();
-    for (const mail of waiting) this.#giveUp(name, mail, error);
+    for (const mail of waiting) {
+      if (again && mail instanceof TimerMail)
+        mailbox.push(mail); // nobody would send it once more
+      else this.#giveUp(name, mail, error);
+    }
     for (const mail of line) mail.refuse(error);
     this.onRest(activation);
   }

@@ -103,6 +103,30 @@ function world({ mailboxMax = 2, lineMax = 3, bytesMax = 10, lineBytesMax = 10 }
 
 const note = { id: "timer-1", message: "note", argument: codec.encode(5), everyMs: undefined };
 
+describe("an actor that is loaded until it can be", () => {
+  test("keeps a timer that came due meanwhile; other mail hears why it waits no longer", async () => {
+    const { catalog, clock, loads, log, shard } = world();
+    shard.runs = true;
+    loads(() => Promise.reject(new RecordsRefusedError("Cannot read it: current store says no")));
+    const state = { count: 1, text: "" };
+    catalog.begin({
+      name: "x",
+      why: "handed-off",
+      state,
+      due: true,
+      timers: [{ ...note, remainingMs: 100 }],
+    });
+    await clock.advance(200);
+    const asked = new Noted("ask");
+    catalog.admit("x", asked);
+    await clock.advance(3_000);
+    expect(fates([asked])).toEqual(["refused records-refused, failed records-refused"]);
+    loads(async () => ({ mark: NOTHING_STORED, snapshot: undefined, timers: [], why: "first" }));
+    await clock.advance(20_000);
+    expect(log).toEqual(["x handed-off 1", "x note 5"]);
+  });
+});
+
 describe("the end of all actors of a shard", () => {
   test("admits no tell that waits behind another mailbox", () => {
     const { budget, catalog } = world({ bytesMax: 10, lineBytesMax: 100 });
