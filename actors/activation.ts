@@ -288,12 +288,20 @@ export class Activation
   }
 
   onDenied(kept: Kept): void {
-    const { hosted, runtime } = this.#host;
     this.#state.forget();
     // nobody else has it: it goes along if this one is late
-    if (kept.mark === undefined && kept.state)
-      this.#state.install(unpackState(hosted, kept.state, runtime.codec));
+    if (kept.mark === undefined && kept.state) this.#state.install(this.#unpacked(kept.state));
     this.#unlessLate(() => this.#host.onDenied(this, kept));
+  }
+
+  /** What the user's schema refuses now is kept as it is: that is found where it is next read. */
+  #unpacked(snapshot: Snapshot): unknown {
+    const { hosted, runtime } = this.#host;
+    try {
+      return unpackState(hosted, snapshot, runtime.codec);
+    } catch {
+      return runtime.codec.decode(snapshot.bytes);
+    }
   }
 
   onStarted(): void {

@@ -277,13 +277,12 @@ export class Catalog implements ActivationHost<Activation> {
     const beginning: Beginning = {
       name,
       why: state ? "woken" : why,
-      state: state && unpackState(this.hosted, state, this.runtime.codec),
       timers: timers.map(({ dueAt, ...timer }) => notAtOnce({ ...timer, remainingMs: dueAt - now })),
       dormant: true,
       stored: mark,
       due: mark === undefined,
     };
-    this.residents.add(new Activation(this, beginning));
+    this.#beginWith(state && mark ? { ...state, stored: mark } : state, beginning);
   }
 
   /** A definite no, or what a store should not throw: its mail hears of it, and what must begin goes on trying. */

@@ -103,6 +103,22 @@ function world({ mailboxMax = 2, lineMax = 3, bytesMax = 10, lineBytesMax = 10 }
 
 const note = { id: "timer-1", message: "note", argument: codec.encode(5), everyMs: undefined };
 
+describe("an actor to whose commit the store has said no", () => {
+  for (const mark of [undefined, { ...NOTHING_STORED, revision: 7 }])
+    test(`and whose state the schema refuses now is quarantined, ${mark ? "stored" : "never stored"}`, () => {
+      const { catalog, checks } = world();
+      const state = { stateVersion: 0, bytes: codec.encode({ count: 1, text: "" }) };
+      const activation = catalog.begin({ name: "x", why: "first", stored: mark ?? NOTHING_STORED });
+      const [asked, told] = [new Noted("ask"), new Noted("tell")];
+      for (const mail of [asked, told]) catalog.admit("x", mail);
+      checks.fail = true;
+      activation.onDenied({ mark, state, timers: [{ ...note, dueAt: 5_000 }] });
+      expect(fates([asked, told])).toEqual(["refused invalid-state", "refused invalid-state"]);
+      expect(catalog.residents.quarantined.get("x")).toMatchObject({ snapshot: state, timers: [note] });
+      expect(catalog.residents.active.has("x")).toBe(false);
+    });
+});
+
 describe("an actor that is loaded until it can be", () => {
   test("keeps a timer that came due meanwhile; other mail hears why it waits no longer", async () => {
     const { catalog, clock, loads, log, shard } = world();
