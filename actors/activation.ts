@@ -420,7 +420,12 @@ export class Activation
   /** Of the message that it handles; while it begins, the latest of those that wait for that. */
   get deadlineAt(): number {
     if (this.#status !== "activating" || this.mailbox.size === 0) return this.#turn.deadlineAt;
-    return Math.max(...this.mailbox.rest().map(({ deadlineAt }) => deadlineAt));
+    let latest = -Infinity;
+    for (const { deadlineAt } of this.mailbox) {
+      if (deadlineAt === Infinity) return deadlineAt;
+      if (deadlineAt > latest) latest = deadlineAt;
+    }
+    return latest;
   }
 
   /**

@@ -189,3 +189,14 @@ describe("a shard that is drained", () => {
     expect(fates(heavy).filter((fate) => fate === "refused busy").length).toBe(50);
   });
 });
+
+describe("an actor that has not begun", () => {
+  test("has the latest deadline of what waits, however much that is", () => {
+    const { catalog } = world();
+    const activation = catalog.begin({ name: "x", why: "first", stored: NOTHING_STORED });
+    for (let i = 0; i < 500_000; i++) activation.mailbox.push(new Noted("tell", 0, i));
+    expect(activation.deadlineAt).toBe(499_999);
+    activation.mailbox.push(new Noted("tell", 0, Infinity));
+    expect(activation.deadlineAt).toBe(Infinity);
+  });
+});
