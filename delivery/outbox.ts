@@ -234,6 +234,7 @@ export class Outbox {
     const bytesMax = transport.maxPayloadBytes;
     const closeAt = Math.min(settings.frameBytes, bytesMax);
     const writer = this.#writer;
+    writer.reset(); // of a frame that threw, something may be left
     writeHeader(writer, of, self);
     const headBytes = writer.length;
     let next = from;
@@ -250,10 +251,7 @@ export class Outbox {
       }
       next++;
     }
-    if (writer.length === headBytes) {
-      writer.reset();
-      return next;
-    }
+    if (writer.length === headBytes) return next;
     this.frames++;
     this.items += next - from;
     const alone = next - from === 1 ? items[from]?.address : undefined;

@@ -103,6 +103,11 @@ describe("credit between two nodes", () => {
 describe("an outbox", () => {
   const self = { node: "a", incarnation: "1" };
   const b = { node: "b", incarnation: "1" };
+  const thrown: unknown[] = [];
+
+  afterEach(() => {
+    expect(thrown.splice(0)).toEqual([]);
+  });
 
   function boxed(settings: Partial<typeof DELIVERY_DEFAULTS> = {}) {
     const clock = new ManualClock();
@@ -130,17 +135,16 @@ describe("an outbox", () => {
       subjects: subjects("test"),
       gate,
       settings: { ...DELIVERY_DEFAULTS, ...settings },
-      onThrow: (error) => {
-        throw error;
-      },
+      onThrow: (error) => void thrown.push(error),
     });
-    const peer = new Peers().of(b.node, b.incarnation);
+    const peers = new Peers();
+    const peer = peers.of(b.node, b.incarnation);
     const items = () => frames.splice(0).flatMap((frame) => readFrame(frame, "test").items);
     const setOpen = (open: boolean) => {
       state.open = open;
       for (const listener of opened) listener(open, "");
     };
-    return { clock, outbox, peer, items, setOpen };
+    return { clock, outbox, peers, peer, items, setOpen };
   }
 
   const cargo = (size: number) => ({
@@ -192,5 +196,22 @@ describe("an outbox", () => {
     outbox.seen(peer, 964);
     await clock.advance(10);
     expect(items().map(({ item }) => item)).toEqual(["moved", "mark"]);
+  });
+
+  test("whose frame to one peer throws halfway sends the next one a frame of its own", async () => {
+    const { clock, outbox, peers, peer, items } = boxed();
+    const said = (seq: number) => numbers({ item: "moved", kind: "k", shard: 0, seq, copy: 1, epoch: 1 });
+    const broken = new Error("broken");
+    outbox.add(peer, said(1));
+    outbox.add(peer, {
+      write: (writer) => {
+        writer.u8(255);
+        throw broken;
+      },
+    });
+    outbox.add(peers.of("c", "1"), said(2));
+    await clock.advance(10);
+    expect(items().map((item) => "seq" in item && item.seq)).toEqual([2]);
+    expect(thrown.splice(0)).toEqual([broken]);
   });
 });
