@@ -326,10 +326,10 @@ export class SenderLink implements Starved {
     this.#restart(this.#ports.clock.now());
   }
 
-  /** After a crash claim: what an earlier owner may have admitted has an unknown outcome, or is sent anew. */
+  /** After a crash claim: what an earlier owner may have admitted has an unknown outcome, or is sent anew, in order. */
   #lost(floor: number): void {
     const anew: Outgoing[] = [];
-    for (const outgoing of [...this.#sent()]) {
+    for (const outgoing of [...this.#sent()].sort((one, other) => one.seq - other.seq)) {
       if (!outgoing.maybeAdmitted || outgoing.oldestEpoch >= floor) continue;
       if (!outgoing.idempotent) outgoing.endBadly(outcomeUnknown(outgoing, "sent, and its owner was lost"));
       else if (outgoing.losses + 1 < this.#deathsMax) anew.push(this.#renew(outgoing));
