@@ -241,7 +241,8 @@ export class SourceMove {
     if (!gate.isOpen || this.#isReclaiming) return; // the timer comes back to it
     this.#isReclaiming = true;
     try {
-      await (ownership.entry(kind, shard) ? this.#takeBack() : this.#reinstate());
+      const change = await (ownership.entry(kind, shard) ? this.#takeBack() : this.#reinstate());
+      if (!change.won) this.#outdone(change.entry);
       this.look();
     } catch {
       await this.#learn();
@@ -265,6 +266,13 @@ export class SourceMove {
     const next = reinstated(this.#entry.record, this.#sealed ? epoch + 1 : undefined);
     this.plan.shard.isRaising = this.#sealed !== undefined;
     return this.#ports.ownership.change(kind, shard, undefined, next, this.#patience);
+  }
+
+  /** Somebody else has written the record: the next try begins from there, unless an earlier one was applied after all. */
+  #outdone(entry: OwnedEntry | undefined): void {
+    if (entry === undefined || isOver(this.#state) || this.#isBack(entry)) return;
+    this.#entry = entry;
+    this.plan.shard.isRaising = false;
   }
 
   /** After a change of unknown outcome: what does the leader say? Until it is known, nothing is served. */

@@ -14,6 +14,8 @@ let steered: Steering;
 let fates: Record<string, RecordFate>;
 /** Changes of it, by who asked for them. */
 let changes: Record<string, number>;
+/** Called when a node asks for the record to be made anew, before that is done. */
+let beforeCreate: (() => void) | undefined;
 
 afterEach(async () => {
   await cluster.close();
@@ -22,12 +24,13 @@ afterEach(async () => {
 
 /** "a" owns an actor that knows a word; "b" is about to get the shard. */
 async function began(): Promise<{ a: ActorNode; x: Ref<typeof Ledger> }> {
-  [fates, changes, steered] = [{}, {}, steering()];
+  [fates, changes, steered, beforeCreate] = [{}, {}, steering(), undefined];
   cluster = new MemoryCluster({
     recordLatencyMs: () => 1,
     recordFilter: (client, operation, _bucket, key) => {
       if (bareKey(key) !== KEY || operation === "get") return "answer";
       changes[client] = (changes[client] ?? 0) + 1;
+      if (operation === "create") beforeCreate?.();
       return fates[client] ?? "answer";
     },
   });
@@ -148,6 +151,49 @@ describe("a shard whose record is removed stays with its owner, and its memory,"
     await ended();
     await goesOn(a, x, ["one"]);
   });
+
+  test("when it is sealed, and its record is put back before this node has made it anew", async () => {
+    const { a, x } = await began();
+    const ended = await sealedInVain(a, x);
+    const key = keyIn(bucket(), KEY);
+    const { value } = bucket().entry(key) ?? {};
+    let tries = 0;
+    beforeCreate = () => {
+      if (++tries === 1) bucket().write(key, value, () => true);
+    };
+    remove();
+    await cluster.until("a kept move", () => cluster.seen("move-kept").length > 0);
+    expect(tries).toBe(1);
+    expect(cluster.seen("move-kept")[0]?.reason).toBe("reclaimed");
+    await ended();
+    await goesOn(a, x, ["one"]);
+  });
+
+  test("when it is sealed, and its record of before the move is put back instead", async () => {
+    const { a, x } = await began();
+    const key = keyIn(bucket(), KEY);
+    const { value } = bucket().entry(key) ?? {};
+    const ended = await sealedInVain(a, x);
+    beforeCreate = () => bucket().write(key, value, () => true);
+    remove();
+    await cluster.until("a kept move", () => cluster.seen("move-kept").length > 0);
+    beforeCreate = undefined;
+    await ended();
+    await goesOn(a, x, ["one"]);
+  });
+
+  for (const copy of ["of the move", "of before the move"])
+    test(`when it is sealed, and its record is written over by a copy ${copy}`, async () => {
+      const { a, x } = await began();
+      const key = keyIn(bucket(), KEY);
+      const before = bucket().entry(key)?.value;
+      const ended = await sealedInVain(a, x);
+      const value = copy === "of the move" ? bucket().entry(key)?.value : before;
+      bucket().write(key, value, () => true);
+      await cluster.until("a kept move", () => cluster.seen("move-kept").length > 0);
+      await ended();
+      await goesOn(a, x, ["one"]);
+    });
 
   test("when the other is about to commit", async () => {
     const { a, x } = await began();
