@@ -33,9 +33,6 @@ const CLAIMS_AT_ONCE = 64;
 /** How long a leave waits for a store that answers slowly, in milliseconds, before it moves its shards all the same. */
 const LEAVE_PATIENCE_MS = 2_000;
 
-/** So often a shard is refused before a leave goes without it. */
-const REFUSALS_MAX = 3;
-
 /** See the module's text. */
 export class Coordinator {
   readonly journal: Journal;
@@ -100,14 +97,14 @@ export class Coordinator {
     };
   }
 
-  /** Why nothing that is left here can go: what keeps parked shards says no to each, again and again. */
-  get refusal(): string | undefined {
-    const { shards, moves, late } = this.unfinished;
-    if (shards === 0 || moves > 0 || late > 0) return undefined;
+  /** Why nothing that is left here can go: what keeps parked shards says no to each of them since then. */
+  refusalSince(at: number): string | undefined {
+    const { shards, late } = this.unfinished;
+    if (shards === 0 || late > 0) return undefined;
     let reason: string | undefined;
     for (const { kind, shard } of this.#ports.table) {
       const refusal = this.#parking.refusal(kind, shard);
-      if (refusal === undefined || refusal.times < REFUSALS_MAX) return undefined;
+      if (refusal === undefined || refusal.since > at) return undefined;
       reason = refusal.reason;
     }
     return reason;

@@ -52,8 +52,8 @@ const LOOK_MS = 5;
 const ABORT_AT = 0.8;
 /** Milliseconds for the last words after the deadline. */
 const GRACE_MS = 1_000;
-/** So long the records may say no, in milliseconds, before a leave expects nothing more of them. */
-const REFUSED_MS = 2_000;
+/** Share of the budget for which a store may say no to all that is left: somebody may make room. */
+const REFUSED_FOR = 0.25;
 
 export async function leaveCluster(
   parts: LeaveParts,
@@ -72,7 +72,10 @@ export async function leaveCluster(
   const until = startedAt + deadlineMs;
   const refusal = new UnavailableError("Cannot send a message: current node is leaving");
   router.refuseOutsiders(refusal, untakenKinds(membership));
-  const refused = () => refusalOf(parts, clock);
+  const refused = () => {
+    const mostMs = deadlineMs * REFUSED_FOR;
+    return clock.now() < startedAt + mostMs ? undefined : refusalOf(parts, clock.now() - mostMs);
+  };
   let isTold = false;
   void membership.setState("leaving").then(
     () => (isTold = true),
@@ -119,11 +122,10 @@ function untakenKinds({ self, view, living }: Membership): ReadonlySet<string> {
   return new Set(own.filter((hosted) => !isTaken(hosted)).map(({ kind }) => kind));
 }
 
-/** Why it makes no sense to wait: a store says no to all that is left, and will say it again. */
-function refusalOf({ membership, coordinator }: LeaveParts, clock: Clock): string | undefined {
-  const refusal = membership.refusal;
-  const isLasting = refusal !== undefined && clock.now() - refusal.since >= REFUSED_MS;
-  return isLasting ? refusal.reason : coordinator.refusal;
+/** Why it makes no sense to wait: since then a store says no to all that is left. */
+function refusalOf({ membership, coordinator }: LeaveParts, since: number): string | undefined {
+  const { refusal } = membership;
+  return refusal && refusal.since <= since ? refusal.reason : coordinator.refusalSince(since);
 }
 
 function isEmpty(coordinator: Coordinator): boolean {

@@ -17,9 +17,10 @@ import type { Parking } from "./move.ts";
 import { serveStaged, stageShard } from "./staging.ts";
 import type { Giving } from "./transfer.ts";
 
-/** The bucket has said no to a shard, so many times in a row. */
+/** The bucket says no to a shard. */
 export interface ParkRefusal {
-  readonly times: number;
+  /** On the own monotonic clock. */
+  readonly since: number;
   /** For people. */
   readonly reason: string;
 }
@@ -29,7 +30,7 @@ export class ParkingPlace implements Parking {
   readonly #ports: HandoffPorts;
 
   readonly #chunks: Chunks;
-  /** How often the bucket has said no to a shard since it last took it, and how. */
+  /** Shards to which the bucket has said no since it last took them. */
   readonly #refusals = new Map<string, ParkRefusal>();
 
   constructor(ports: HandoffPorts, chunks: Chunks) {
@@ -82,8 +83,8 @@ export class ParkingPlace implements Parking {
     } catch (error) {
       void this.#chunks.remove(parkedAs, chunks);
       if (isRefusal(error)) {
-        const { times = 0 } = this.#refusals.get(keyOf(parkedAs)) ?? {};
-        this.#refusals.set(keyOf(parkedAs), { times: times + 1, reason: error.message });
+        const { since = this.#ports.clock.now() } = this.#refusals.get(keyOf(parkedAs)) ?? {};
+        this.#refusals.set(keyOf(parkedAs), { since, reason: error.message });
       }
       throw error;
     }
