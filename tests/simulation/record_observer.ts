@@ -175,6 +175,7 @@ export class RecordObserver {
   #node(next: NodeRecord): void {
     const before = this.#nodes.get(next.node);
     this.#nodes.set(next.node, next);
+    const isBack = this.#ended.has(next.incarnation); // a copy, or a late write, of one that was over has to be found dead
     if (isOver(next)) this.#ended.add(next.incarnation);
     this.#latest.set(next.node, next.incarnation);
     if (!this.#began.has(next.incarnation)) this.#began.set(next.incarnation, this.generation);
@@ -182,7 +183,7 @@ export class RecordObserver {
     if (next.state === before?.state && next.incarnation === before.incarnation)
       return this.#onMoment({ what: "renewed", key: "", from: next.node, to: next.node, late: 0 });
     this.#history.note(`record of node ${next.node} ${next.incarnation} ${next.state}`);
-    if (next.state === "dead") this.#died(next.node);
+    if (next.state === "dead" && !isBack) this.#died(next.node);
     if (!before) return;
     const newer = incarnationCount(next.incarnation) > incarnationCount(before.incarnation);
     if (newer && !this.#over(before))
