@@ -65,7 +65,11 @@ export class Coordinator {
     this.arrivals = new LateArrivals(ports, this.leavers, incoming);
     this.#chunks = new Chunks(ports);
     this.#parking = new ParkingPlace(ports, this.#chunks);
-    this.#recovery = new Recovery({ ...ports, isClaiming: (kind) => this.#claimsOf(kind) > 0 });
+    this.#recovery = new Recovery({
+      ...ports,
+      isClaiming: (kind) => this.#claimsOf(kind) > 0,
+      onRecovered: () => this.#leaving && this.soon(),
+    });
     this.#claims = new Claims(ports, this.#parking, this.#recovery);
     this.#placements = new Placements(ports);
     this.#backoff = new Backoff(ports.clock, ports.random, ports.settings, ports.defects);
@@ -116,6 +120,7 @@ export class Coordinator {
     this.#patientUntil = this.#ports.clock.now() + LEAVE_PATIENCE_MS;
     this.#reception.close();
     this.#backoff.clear();
+    this.#recovery.hasten();
     this.soon();
   }
 

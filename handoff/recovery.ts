@@ -34,6 +34,8 @@ export interface RecoveryPorts
   extends Pick<HandoffPorts, "stored" | "clock" | "random" | "events" | "log" | "hasEnded"> {
   /** Whether claims of that kind are under way here. */
   isClaiming(kind: string): boolean;
+  /** All actors of a shard have begun: it may be given away. */
+  onRecovered(): void;
 }
 
 /** Shards of one kind whose actors with timers are to be listed. */
@@ -52,6 +54,7 @@ export class Recovery {
   #next = 0;
   #underWay = 0;
   #later: Timer | undefined;
+  #hasty = false;
   /** How many of a shard have not begun. */
   readonly #left = new Map<Shard, number>();
 
@@ -74,11 +77,17 @@ export class Recovery {
     const { clock, isClaiming } = this.#ports;
     const leftMs = wave.since + GATHER_MAX_MS - clock.now();
     wave.timer?.cancel();
-    wave.timer = clock.after(Math.min(GATHER_MS, Math.max(0, leftMs)), () => {
-      if (leftMs > 0 && isClaiming(kind)) return this.#gather(kind, wave);
+    wave.timer = clock.after(this.#hasty ? 0 : Math.min(GATHER_MS, Math.max(0, leftMs)), () => {
+      if (leftMs > 0 && isClaiming(kind) && !this.#hasty) return this.#gather(kind, wave);
       this.#waves.delete(kind);
       void this.#recover(kind, wave.shards);
     });
+  }
+
+  /** The node leaves: no further claim is waited for, since no shard can go before its actors are listed. */
+  hasten(): void {
+    this.#hasty = true;
+    for (const [kind, wave] of this.#waves) this.#gather(kind, wave);
   }
 
   stop(): void {
@@ -99,7 +108,7 @@ export class Recovery {
       this.#left.set(shard, (this.#left.get(shard) ?? 0) + 1);
       this.#waiting.push([shard, name]);
     }
-    for (const shard of shards) if (!this.#left.has(shard)) shard.isRecovering = false;
+    for (const shard of shards) if (!this.#left.has(shard)) this.#recovered(shard);
     this.#proceed();
   }
 
@@ -157,6 +166,11 @@ export class Recovery {
     const left = (this.#left.get(shard) ?? 1) - 1;
     if (left > 0) return void this.#left.set(shard, left);
     this.#left.delete(shard);
+    this.#recovered(shard);
+  }
+
+  #recovered(shard: Shard): void {
     shard.isRecovering = false;
+    this.#ports.onRecovered();
   }
 }

@@ -5,32 +5,51 @@ import { Recovery } from "../../handoff/recovery.ts";
 import { silentLog } from "../../platform/log.ts";
 import { ManualClock } from "../../testing/manual_clock.ts";
 
-test("stored timers are begun on a node whose other actors write all the time", async () => {
+const NAMES = ["a", "b", "c"];
+
+/** A shard that was claimed, its actors with timers, and when which of them has begun. */
+function recovering(writesUnderWay = 0) {
   const clock = new ManualClock();
-  const begun: string[] = [];
-  const names = ["a", "b", "c"];
+  const seen: string[] = [];
   const shard = {
     ...{ kind: "cart", shard: 0, phase: "serving", isRecovering: false, vault: {} },
     catalog: {
       ensure: (name: string) => {
-        begun.push(name);
+        seen.push(`${name} at ${clock.now()}`);
         return { loading: { tried: Promise.resolve() } };
       },
     },
   };
   const recovery = new Recovery({
     stored: {
-      writesUnderWay: 1_000,
+      writesUnderWay,
       highestEpoch: () => Promise.resolve(0),
-      timed: () => Promise.resolve(names.map((name) => ({ kind: "cart", shard: 0, name }))),
+      timed: () => Promise.resolve(NAMES.map((name) => ({ kind: "cart", shard: 0, name }))),
     },
     ...{ clock, random: { next: () => 0.5, id: () => "id" }, log: silentLog },
     events: new EventBus(() => clock.wall()),
     hasEnded: () => false,
     isClaiming: () => false,
+    onRecovered: () => void seen.push(`all at ${clock.now()}`),
   });
-  recovery.add(shard as unknown as Shard);
+  return { clock, recovery, shard, seen, add: () => recovery.add(shard as unknown as Shard) };
+}
+
+test("stored timers are begun on a node whose other actors write all the time", async () => {
+  const { clock, seen, shard, add } = recovering(1_000);
+  add();
   await clock.advance(5_000);
-  expect(begun).toEqual(names);
+  expect(seen.map((each) => each.split(" ")[0])).toEqual([...NAMES, "all"]);
+  expect(shard.isRecovering).toBe(false);
+});
+
+test("a node that leaves waits for no further claim before it looks for stored timers", async () => {
+  const { clock, seen, shard, recovery, add } = recovering();
+  add();
+  await clock.advance(10);
+  expect(seen).toEqual([]);
+  recovery.hasten();
+  await clock.advance(0);
+  expect(seen).toEqual(["a at 10", "b at 10", "c at 10", "all at 10"]);
   expect(shard.isRecovering).toBe(false);
 });
