@@ -5,6 +5,7 @@
  * @module
  */
 import { ConfigurationError, RecordsRefusedError } from "../errors.ts";
+import { SharedLook } from "../platform/shared_look.ts";
 import type { Store, StoreEntry, StoreHead, StoreKey, StoreOutcome, StoreWrite } from "./store.ts";
 
 /** A kind of the node that is about to use a store. */
@@ -127,7 +128,7 @@ export class WatchedStore implements Store {
   readonly #ports: WatchedStorePorts;
   #identity: StoreIdentity | undefined;
   #admitting: Promise<StoreIdentity> | undefined;
-  #looking: Promise<void> | undefined;
+  readonly #look: SharedLook = new SharedLook(() => this.#compare());
 
   constructor(store: Store, ports: WatchedStorePorts) {
     this.#store = store;
@@ -142,14 +143,14 @@ export class WatchedStore implements Store {
   async load(key: StoreKey): Promise<StoreEntry | undefined> {
     const store = this.#identity ? this.#store : await this.#admitted();
     const entry = await store.load(key);
-    if (entry === undefined) await this.#look();
+    if (entry === undefined) await this.#look.afresh();
     return entry;
   }
 
   /** Asked for when a write was refused. */
   async head(key: StoreKey): Promise<StoreHead | undefined> {
     const head = await (await this.#admitted()).head(key);
-    await this.#look();
+    await this.#look.afresh();
     return head;
   }
 
@@ -188,14 +189,7 @@ export class WatchedStore implements Store {
     }
   }
 
-  /** Once for all that ask at a time. @throws {RecordsRefusedError} if it is another store by now */
-  #look(): Promise<void> {
-    this.#looking ??= this.#compare().finally(() => {
-      this.#looking = undefined;
-    });
-    return this.#looking;
-  }
-
+  /** @throws {RecordsRefusedError} if it is another store by now */
   async #compare(): Promise<void> {
     const id = this.#identity?.id;
     if (!this.#ports.looksAgain || id === undefined) return;

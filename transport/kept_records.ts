@@ -16,6 +16,7 @@ import {
   RecordsUnavailableError,
 } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
+import { SharedLook } from "../platform/shared_look.ts";
 import type { BucketCondition, CasResult, RecordEntry, Records, Watch, WatchOptions } from "./records.ts";
 
 /** What is done about a bucket that is gone or another: it is made again, or opened; it is not used; or nothing. */
@@ -37,7 +38,7 @@ export interface KeptRecordsPorts {
 /** `causeCode` of what is refused because the bucket is gone or another: what was asked of it before is gone with it. */
 export const BUCKET_GONE = "bucket-gone";
 
-/** A bucket that is missing is made again when it was missing so long: a server that was just started may not show it yet. */
+/** A bucket that is missing is gone when it was missing so long at every look: a server that was just started may not show it yet. */
 const GONE_MS = 2_000;
 /** From one look to the next that a failure causes, in milliseconds. */
 const LOOK_EVERY_MS = 250;
@@ -54,13 +55,12 @@ export class KeptRecords implements Records {
   #trouble: string | undefined;
   /** Whether there is a bucket, and it is the one that was opened. */
   #isOurs = true;
+  /** Since when it is missing at every look. */
   #goneSince: number | undefined;
   /** Why it could not be opened again, and will not be before somebody has changed something. */
   #closed: ActorError | undefined;
   #lookedAt = Number.NEGATIVE_INFINITY;
-  #looking: Promise<void> | undefined;
-  /** A look that begins when the one under way has ended. */
-  #next: Promise<void> | undefined;
+  readonly #look: SharedLook = new SharedLook(() => this.#lookNow());
 
   constructor(records: Records, ports: KeptRecordsPorts) {
     this.#records = records;
@@ -93,7 +93,7 @@ export class KeptRecords implements Records {
 
   /** Looks at the bucket, and does what follows. Never rejects. */
   async look(): Promise<void> {
-    await (this.#looking ?? this.#begin()).catch(() => undefined);
+    await this.#look.join().catch(() => undefined);
   }
 
   /**
@@ -101,11 +101,15 @@ export class KeptRecords implements Records {
    * all who ask meanwhile together.
    *
    * @throws {RecordsRefusedError} if it is another, or gone
-   * @throws {RecordsUnavailableError} if it does not answer
+   * @throws {RecordsUnavailableError} if it does not answer, or is missing for so short a time that it may come back
    */
   async confirm(key: string): Promise<void> {
-    await this.#lookAfresh();
+    await this.#look.afresh();
     this.#assertUsable("get", key, false);
+    if (this.#goneSince === undefined) return;
+    throw new RecordsUnavailableError(
+      `Cannot get "${key}": current server does not show the bucket "${this.#ports.bucket}"`,
+    );
   }
 
   async #ask<T>(
@@ -139,43 +143,39 @@ export class KeptRecords implements Records {
   }
 
   async #lookSoon(): Promise<void> {
-    if (this.#looking || this.#ports.clock.now() - this.#lookedAt >= LOOK_EVERY_MS) await this.look();
+    if (this.#look.isUnderWay || this.#ports.clock.now() - this.#lookedAt >= LOOK_EVERY_MS) await this.look();
   }
 
-  #lookAfresh(): Promise<void> {
-    if (!this.#looking) return this.#begin();
-    this.#next ??= this.#looking
-      .catch(() => undefined)
-      .then(() => {
-        this.#next = undefined;
-        return this.#looking ?? this.#begin();
-      });
-    return this.#next;
-  }
-
-  #begin(): Promise<void> {
-    const looking = this.#look().finally(() => {
-      this.#looking = undefined;
-    });
-    this.#looking = looking;
-    return looking;
-  }
-
-  async #look(): Promise<void> {
-    const { clock, care, bucket } = this.#ports;
-    this.#lookedAt = clock.now();
-    const { is, unfit } = await this.#records.condition();
-    if (is !== "gone") this.#goneSince = undefined;
+  async #lookNow(): Promise<void> {
+    const { care, bucket } = this.#ports;
+    const { is, unfit } = await this.#condition();
     if (is === "same") this.#closed = undefined;
+    if (is === "gone" && care !== "tell" && !this.#isMissingForLong) return;
     if (is !== "same" && care === "make-again") return await this.#openAgain(is);
     this.#isOurs = is === "same" || care === "tell"; // of those, others tell
     if (!this.#isOurs) this.#say(`the bucket "${bucket}" ${WORDS[is]}`);
     else this.#say(unfit && `the bucket "${bucket}" has ${unfit}`);
   }
 
+  async #condition(): Promise<BucketCondition> {
+    const { clock } = this.#ports;
+    this.#lookedAt = clock.now();
+    try {
+      const condition = await this.#records.condition();
+      this.#goneSince = condition.is === "gone" ? (this.#goneSince ?? clock.now()) : undefined;
+      return condition;
+    } catch (error) {
+      this.#goneSince = undefined; // it may be another server that does not show it yet
+      throw error;
+    }
+  }
+
+  get #isMissingForLong(): boolean {
+    return this.#goneSince !== undefined && this.#ports.clock.now() - this.#goneSince >= GONE_MS;
+  }
+
   async #openAgain(was: "gone" | "another"): Promise<void> {
-    const { clock, bucket } = this.#ports;
-    if (was === "gone" && clock.now() - (this.#goneSince ??= clock.now()) < GONE_MS) return;
+    const { bucket } = this.#ports;
     try {
       this.#records = await this.#ports.open();
       this.#goneSince = undefined;

@@ -112,4 +112,42 @@ describe("WatchedStore", () => {
     await world.ends(inner.label?.("id", "s2") ?? Promise.reject());
     await expect(world.ends(watched.load(KEY))).rejects.toThrow(/current id is "s2"/);
   });
+
+  test("takes no look that began before the question for an answer to it", async () => {
+    const world = new StoreWorld();
+    const inner = await world.store();
+    await world.ends(inner.label?.("id", "s1") ?? Promise.reject());
+    const looks: PromiseWithResolvers<string>[] = [];
+    const slow: Store = {
+      bytesMax: inner.bytesMax,
+      load: (key) => inner.load(key),
+      head: (key) => inner.head(key),
+      commit: (writes) => inner.commit(writes),
+      remove: (key, revision) => inner.remove(key, revision),
+      timed: (kind, shards) => inner.timed(kind, shards),
+      highestEpoch: (kind, shard) => inner.highestEpoch(kind, shard),
+      close: () => inner.close(),
+      label: () => {
+        const look = Promise.withResolvers<string>();
+        looks.push(look);
+        return look.promise;
+      },
+    };
+    const watched = new WatchedStore(slow, {
+      looksAgain: true,
+      admit: () => Promise.reject(),
+      identity: NOTHING,
+    });
+    const early = watched.load(KEY);
+    await world.clock.advance(100);
+    const late = Promise.all([watched.load(KEY), watched.head(KEY)]);
+    const refused = late.catch((error: { code: string }) => error.code);
+    await world.clock.advance(100);
+    looks[0]?.resolve("s1");
+    expect(await world.ends(early)).toBeUndefined();
+    await world.clock.advance(100);
+    expect(looks.length).toBe(2);
+    looks[1]?.resolve("s2");
+    expect(await world.ends(refused)).toBe("records-refused");
+  });
 });

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "bun:test";
-import { PermissionError } from "../../errors.ts";
+import { PermissionError, RecordsUnavailableError } from "../../errors.ts";
 import { ManualClock } from "../../testing/manual_clock.ts";
 import { type BucketCare, type KeptRecords, openKeptRecords } from "../../transport/kept_records.ts";
 import { MemoryNetwork } from "../../transport/memory.ts";
@@ -13,6 +13,8 @@ let clock: ManualClock;
 let network: MemoryNetwork;
 let fate: RecordFate;
 let unfit: string | undefined;
+/** The server does not show the bucket yet: it was just started. */
+let hidden: boolean;
 let denied: Error | undefined;
 let troubles: (string | undefined)[];
 let failures: unknown[];
@@ -20,6 +22,7 @@ let watched: (WatchOptions | undefined)[];
 
 beforeEach(() => {
   clock = new ManualClock();
+  hidden = false;
   [fate, unfit, denied, troubles, failures, watched] = ["answer", undefined, undefined, [], [], []];
   network = new MemoryNetwork({ clock, recordFilter: () => fate, casTimeoutMs: 100 });
 });
@@ -34,12 +37,18 @@ function changeable(records: Records): Records {
     create: (key, value) => records.create(key, value),
     update: (key, value, revision) => records.update(key, value, revision),
     remove: (key, revision) => records.remove(key, revision),
-    get: (key) => records.get(key),
+    get: async (key) => {
+      if (hidden) throw new RecordsUnavailableError("Cannot get it: stream not found");
+      return await records.get(key);
+    },
     watch: (prefix, onEntry, options) => {
       watched.push(options);
       return records.watch(prefix, onEntry, options);
     },
-    condition: async (): Promise<BucketCondition> => ({ ...(await records.condition()), unfit }),
+    condition: async (): Promise<BucketCondition> => {
+      const condition = await records.condition();
+      return hidden ? { is: "gone" } : { ...condition, unfit };
+    },
   };
 }
 
@@ -137,6 +146,8 @@ describe("a bucket that must not seem empty", () => {
       bucket().remove();
       if (anew) bucket().made();
       await ends(records.look());
+      if (!anew) await clock.advance(2_000);
+      await ends(records.look());
       expect(await ends(records.get("k.a"))).toBe("records-refused");
       expect(await ends(records.update("k.a", VALUE, 1))).toBe("records-refused");
       expect(await ends(records.create("k.b", VALUE))).toBe("records-refused");
@@ -146,10 +157,46 @@ describe("a bucket that must not seem empty", () => {
     });
   }
 
-  test("says no at the first failure, when nobody has looked before", async () => {
+  test("says no when it was missing for two seconds, by failures alone when nobody has looked before", async () => {
     const records = await open("refuse");
     bucket().remove();
-    expect(await ends(records.update("k.a", VALUE, 1))).toBe("records-refused");
+    expect(await ends(records.update("k.a", VALUE, 1))).toBe("records-unavailable");
+    const tookMs = await codeAgainAndAgain(() => records.update("k.a", VALUE, 1), "records-refused");
+    expect(tookMs).toBeGreaterThan(1_500);
+    expect(troubles.length).toBe(1);
+  });
+
+  test("that a server does not show at once is waited for: nothing is refused, and nothing that is not found is confirmed", async () => {
+    const records = await open("refuse");
+    await ends(records.create("k.a", VALUE));
+    hidden = true;
+    for (let ms = 0; ms < 1_900; ms += 100) {
+      expect(await ends(records.get("k.a"))).toBe("records-unavailable");
+      expect(await ends(records.confirm("k.b"))).toBe("records-unavailable");
+      await clock.advance(100 - (clock.now() % 100));
+    }
+    hidden = false;
+    expect(await ends(records.get("k.a"))).toMatchObject({ value: VALUE });
+    expect(await ends(records.confirm("k.b"))).toBe("nothing");
+    expect(troubles).toEqual([]);
+  });
+
+  test("is missing from the first look on that follows an answer or a silence", async () => {
+    const records = await open("refuse");
+    for (const between of ["shown", "silent"]) {
+      hidden = true;
+      await ends(records.look());
+      await clock.advance(1_500);
+      if (between === "shown") hidden = false;
+      else fate = "lose-request";
+      await ends(records.look());
+      [hidden, fate] = [true, "answer"];
+      await clock.advance(1_500);
+      expect(await ends(records.confirm("k.a"))).toBe("records-unavailable");
+      hidden = false;
+      await ends(records.look());
+    }
+    expect(troubles).toEqual([]);
   });
 
   test("confirms what was not found only while it is the one that was opened", async () => {
