@@ -99,28 +99,26 @@ export class Recovery {
   }
 
   async #recover(kind: string, shards: ReadonlySet<Shard>): Promise<void> {
-    const byNumber = new Map([...shards].map((shard) => [shard.shard, shard]));
-    const names = await this.#listed(kind, byNumber);
+    const names = await this.#listed(kind, new Map([...shards].map((shard) => [shard.shard, shard])));
     if (names === undefined || this.#ports.hasEnded()) return;
-    for (const { shard: number, name } of names) {
-      const shard = byNumber.get(number);
-      if (shard === undefined) continue;
-      this.#left.set(shard, (this.#left.get(shard) ?? 0) + 1);
-      this.#waiting.push([shard, name]);
-    }
+    for (const [shard] of names) this.#left.set(shard, (this.#left.get(shard) ?? 0) + 1);
+    for (const each of names) this.#waiting.push(each);
     for (const shard of shards) if (!this.#left.has(shard)) this.#recovered(shard);
     this.#proceed();
   }
 
-  /** `undefined` if nobody needs it any more. */
-  async #listed(kind: string, shards: ReadonlyMap<number, Shard>): Promise<StoreKey[] | undefined> {
+  /** Who is to begin, and of which shard; `undefined` if nobody needs it any more. */
+  async #listed(
+    kind: string,
+    shards: ReadonlyMap<number, Shard>,
+  ): Promise<(readonly [Shard, string])[] | undefined> {
     const { stored, clock, random, events, log, hasEnded } = this.#ports;
     const numbers = new Set(shards.keys());
     for (let pauseMs = PAUSE_MIN_MS; ; pauseMs = Math.min(2 * pauseMs, PAUSE_MAX_MS)) {
       for (const [number, { phase }] of shards) if (phase === "closed") numbers.delete(number);
       if (hasEnded() || numbers.size === 0) return undefined;
       try {
-        return await stored.timed(kind, numbers);
+        return namesOf(await stored.timed(kind, numbers), shards);
       } catch (error) {
         log.warn("Stored timers cannot be listed yet", { kind, shards: numbers.size, error });
         const data = toErrorData(error);
@@ -173,4 +171,15 @@ export class Recovery {
     shard.isRecovering = false;
     this.#ports.onRecovered();
   }
+}
+
+/** A listing may name actors of other shards. @throws for one that is none: nothing of it counts then */
+function namesOf(
+  listed: readonly StoreKey[],
+  shards: ReadonlyMap<number, Shard>,
+): (readonly [Shard, string])[] {
+  return listed.flatMap(({ shard: number, name }) => {
+    const shard = shards.get(number);
+    return shard ? [[shard, name] as const] : [];
+  });
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { ActorError, toErrorData } from "../errors.ts";
+import { ActorError, DecodeError, toErrorData } from "../errors.ts";
 import type { EventBus } from "../events.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Log } from "../platform/log.ts";
@@ -36,7 +36,8 @@ export class StoreTroubles {
 
   /** A request to the store has failed. A silence is no refusal, unless the store has said what it comes from, as by "disk full". */
   failed(store: StoreName, error: unknown): void {
-    if (!(error instanceof ActorError) || !(isRefusal(error) || error.causeCode !== undefined)) return;
+    if (!(error instanceof ActorError)) return;
+    if (!isRefusal(error) && !(error instanceof DecodeError) && error.causeCode === undefined) return;
     const { clock, events, log } = this.#ports;
     this.refused++;
     if (clock.now() - (this.#toldAt.get(store) ?? Number.NEGATIVE_INFINITY) < TELL_EVERY_MS) return;

@@ -3,8 +3,8 @@
  *
  * A write without an answer is repeated as it is, while the node may have effects: either it is applied now, or it is
  * in conflict, and then the nonce of what is there tells whether an earlier try of it was applied. A definite no is no
- * silence: it ends the commit, unless an earlier try of it got no answer. Then that may still be applied, over whatever
- * comes next, so nothing may come next before it is known.
+ * silence, nor is an entry that cannot be read: it ends the commit, unless an earlier try of it got no answer. Then that
+ * may still be applied, over whatever comes next, so nothing may come next before it is known.
  *
  * @module
  */
@@ -78,6 +78,7 @@ export class Committer {
    *
    * @throws {NodeStoppedError} if the node ended before the outcome was known
    * @throws {RecordsRefusedError | PermissionError | TooLargeError} if the store said no: nothing was applied
+   * @throws whatever else the store throws that is no silence, if no earlier try is in doubt
    */
   async commit(write: StoreWrite): Promise<StoreOutcome> {
     this.#outstanding++;
@@ -100,10 +101,10 @@ export class Committer {
         if (outcome) return outcome;
       } catch (error) {
         this.#ports.onFailure(error);
-        const refused = isRefusal(error);
-        const isOver = refused ? !inDoubt || error.causeCode === BUCKET_GONE : !isSilence(error);
-        if (isOver || (refused && this.#ports.defects?.has("refusal-ends-doubt"))) throw error;
-        const outcome = refused ? await this.#seen(write) : undefined;
+        const isNo = !isSilence(error); // to this try
+        if (isNo && (!inDoubt || isGone(error) || this.#ports.defects?.has("refusal-ends-doubt")))
+          throw error;
+        const outcome = isNo ? await this.#seen(write) : undefined;
         if (outcome) return outcome;
         inDoubt = true;
       }
@@ -184,6 +185,11 @@ export class Committer {
 
 function isSilence(error: unknown): boolean {
   return error instanceof RecordsUnavailableError;
+}
+
+/** What a try without an answer went to is gone with it. */
+function isGone(error: unknown): boolean {
+  return isRefusal(error) && error.causeCode === BUCKET_GONE;
 }
 
 function stopped(): NodeStoppedError {

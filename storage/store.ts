@@ -62,10 +62,11 @@ export type StoreOutcome = { readonly ok: true; readonly revision: number } | { 
  *   somebody has changed something there. Nothing was applied.
  * - `DecodeError`: the entry is there and cannot be read, or what it is written into is damaged.
  *
- * Anything else counts as no answer, and is told as the event `store-refused` (`documented_store.ts`).
+ * Anything else counts as no answer, and so does an answer that has not the shape that is stated here. It is told as the
+ * event `store-refused` (`documented_store.ts`).
  */
 export interface Store {
-  /** Largest entry, in bytes. */
+  /** Largest entry, in bytes: at least 1. Read once, when a node begins. */
   readonly bytesMax: number;
   /** The newest entry: no acknowledged write is missed. */
   load(key: StoreKey): Promise<StoreEntry | undefined>;

@@ -39,7 +39,8 @@ export function checkName(name: unknown): asserts name is string {
   if (fault) throw new InvalidNameError(`Cannot address an actor: current value of its name is ${fault}`);
 }
 
-function nameFault(name: unknown): string | undefined {
+/** What keeps a value from being an actor's name, in words; `undefined` if nothing does. */
+export function nameFault(name: unknown): string | undefined {
   if (typeof name !== "string") return "not a string";
   if (name === "") return "empty";
   if (name.length <= TOKEN_MAX && PLAIN.test(name)) return undefined;

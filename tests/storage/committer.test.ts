@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "bun:test";
-import { RecordsRefusedError, RecordsUnavailableError } from "../../errors.ts";
+import { DecodeError, RecordsRefusedError, RecordsUnavailableError } from "../../errors.ts";
 import type { Committer } from "../../storage/committer.ts";
 import { recordsStore } from "../../storage/records_store.ts";
 import type { Store } from "../../storage/store.ts";
@@ -116,6 +116,36 @@ describe("Committer.commit()", () => {
       expect(world.keys("state").length).toBe(1);
     });
   }
+
+  for (const [what, error] of [
+    ["the entry cannot be read", new DecodeError("damaged")],
+    ["the store throws what none should", new TypeError("x is not a function")],
+  ] as const)
+    for (const first of ["lose-answer", "apply-late"] as const) {
+      test(`is not over when ${what} after a try that met "${first}"`, async () => {
+        let tries = 0;
+        world.fate = (asked, key) => (asked === "create" && key.startsWith("state.") ? first : "answer");
+        const doubtful: Store = {
+          ...store,
+          bytesMax: store.bytesMax,
+          head: async (key) => {
+            if (tries < 4) throw error;
+            return await store.head(key);
+          },
+          commit: (writes) =>
+            ++tries === 1 ? store.commit(writes) : writes.map(() => Promise.reject(error)),
+        };
+        const commit = world.committer(doubtful).commit(world.write(0, bytesOf(1)));
+        expect(await world.ends(commit)).toMatchObject({ ok: true });
+        expect([world.keys("state").length, tries > 2]).toEqual([1, true]);
+      });
+    }
+
+  test("is over when the entry cannot be read and no try is in doubt", async () => {
+    const damaged = { ...store, commit: () => [Promise.reject(new DecodeError("damaged"))] };
+    const commit = world.committer(damaged).commit(world.write(0, bytesOf(1)));
+    await expect(world.ends(commit, 100)).rejects.toMatchObject({ code: "decode-failed" });
+  });
 
   test("is over when the bucket is gone to which a try without an answer went", async () => {
     const errors = [

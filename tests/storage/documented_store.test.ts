@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { DecodeError, RecordsRefusedError } from "../../errors.ts";
+import { ConfigurationError, DecodeError, RecordsRefusedError } from "../../errors.ts";
 import { DocumentedStore } from "../../storage/documented_store.ts";
 import { recordsStore } from "../../storage/records_store.ts";
 import type { Store } from "../../storage/store.ts";
@@ -64,6 +64,71 @@ describe("a store of somebody else", () => {
     const store = new DocumentedStore({ ...doing(() => Promise.reject(new Error())), commit: () => [] });
     const [outcome] = store.commit([WRITE]);
     expect(await outcome?.catch((thrown: unknown) => thrown)).toMatchObject({ code: "records-unavailable" });
+  });
+});
+
+const ENTRY = { revision: 1, nonce: "n", bytes: new Uint8Array([1]) };
+const NAMED = { kind: "cart", shard: 1, name: "alice" };
+
+/** By call: what no store should give for it, and what one may. */
+const GIVEN: Readonly<
+  Record<string, { readonly bad: readonly unknown[]; readonly good: readonly unknown[] }>
+> = {
+  load: {
+    bad: [null, 7, {}, { ...ENTRY, revision: 0 }, { ...ENTRY, nonce: 1 }, { ...ENTRY, bytes: [1] }],
+    good: [undefined, ENTRY],
+  },
+  head: { bad: [null, "x", { nonce: "n" }, { revision: "1", nonce: "n" }], good: [undefined, ENTRY] },
+  remove: {
+    bad: [undefined, null, true, {}, { ok: 1 }, { ok: true }, { ok: true, revision: 1.5 }],
+    good: [{ ok: false }, { ok: true, revision: 1 }],
+  },
+  timed: {
+    bad: [
+      ...[undefined, null, "alice", {}, new Set([NAMED]), [null], ["alice"], [{ ...NAMED, kind: "till" }]],
+      ...[[{ ...NAMED, shard: "1" }], [NAMED, { ...NAMED, name: "" }], [{ ...NAMED, name: 7 }]],
+    ],
+    good: [[], [NAMED, { ...NAMED, shard: 2 }]],
+  },
+  highestEpoch: { bad: [undefined, null, "1", -1, 0.5, Number.NaN, 1n], good: [0, 7] },
+  label: { bad: [null, 7, {}], good: [undefined, "id"] },
+};
+
+describe("a store that gives what is not of the shape", () => {
+  for (const [name, { bad, good }] of Object.entries(GIVEN)) {
+    const call = (given: unknown) => {
+      const inner = { ...doing(() => Promise.resolve(given) as Promise<never>), commit: () => [] };
+      const store = new DocumentedStore(inner) as unknown as Record<string, (...of: unknown[]) => unknown>;
+      const ofCall: readonly unknown[] = name === "timed" ? ["cart", new Set([1])] : [KEY, 1];
+      return Promise.resolve(store[name]?.(...ofCall)).catch((thrown: unknown) => thrown);
+    };
+
+    test(`has given no answer to ${name}()`, async () => {
+      for (const given of bad)
+        expect(await call(given)).toMatchObject({ code: "records-unavailable", causeCode: "malformed" });
+      for (const given of good) expect(await call(given)).toBe(given);
+    });
+  }
+
+  test("has given no answer to commit(), for the write alone that it concerns", async () => {
+    const good = { ok: true, revision: 3 };
+    const inner = doing(() => Promise.reject(new Error()));
+    const given = [good, null, { ok: true, revision: 0 }, { ok: false }, 7];
+    const store = new DocumentedStore({ ...inner, commit: () => given as unknown as Promise<typeof good>[] });
+    const outcomes = store.commit(Array.from({ length: 6 }, () => WRITE));
+    const ends = await Promise.all(outcomes.map((each) => each.catch(({ causeCode }) => causeCode)));
+    expect(ends).toEqual([good, "malformed", "malformed", { ok: false }, "malformed", "malformed"]);
+  });
+
+  test("is not used when its bound is no length", () => {
+    for (const bytesMax of [undefined, null, "16", 0, -1, Number.NaN]) {
+      const store = { ...doing(() => Promise.reject(new Error())), bytesMax } as unknown as Store;
+      expect(() => new DocumentedStore(store)).toThrow(ConfigurationError);
+    }
+    for (const bytesMax of [1, 16_777_216, Number.POSITIVE_INFINITY])
+      expect(new DocumentedStore({ ...doing(() => Promise.reject(new Error())), bytesMax }).bytesMax).toBe(
+        bytesMax,
+      );
   });
 });
 
