@@ -10,12 +10,12 @@ export type { ActorNode, NodeOptions } from "./node/api.ts";
 export type { InspectedActor, InspectedNode, InspectedShard, NodeInspection } from "./node/inspect.ts";
 export { DEFAULT_SETTINGS } from "./node/settings.ts";
 export type { ActorSettings, Settings } from "./node/settings.ts";
-export type { LeaseTimes } from "./cluster/lease_times.ts";
-export type { PulseTimes } from "./cluster/pulse_times.ts";
+export type { LeaseTimes } from "./cluster/lease/lease_times.ts";
+export type { PulseTimes } from "./cluster/heartbeat/pulse_times.ts";
 export type { DeliverySettings } from "./delivery/settings.ts";
 export type { HandoffSettings } from "./handoff/settings.ts";
 export type { LeaveOptions, LeaveReport } from "./handoff/leave.ts";
-export type { DoorOptions } from "./delivery/door.ts";
+export type { DoorOptions } from "./door/door.ts";
 
 // actors
 export { Actor } from "./actors/actor.ts";
@@ -44,10 +44,10 @@ export type { CallOptions, CallParameters, Ref } from "./actors/ref.ts";
 export type { Schema, SchemaInput, SchemaIssue, SchemaOutput, SchemaResult } from "./actors/schema.ts";
 
 // transports
-export { MemoryNetwork, memoryTransport } from "./transport/memory.ts";
-export type { MemoryNetworkOptions, MemoryOptions, MessageFate } from "./transport/memory.ts";
-export { natsTransport } from "./transport/nats.ts";
-export type { NatsOptions, NatsTls, NatsTransportConnection, Secret } from "./transport/nats.ts";
+export { MemoryNetwork, memoryTransport } from "./transport/memory/network.ts";
+export type { MemoryNetworkOptions, MemoryOptions, MessageFate } from "./transport/memory/network.ts";
+export { natsTransport } from "./transport/nats/connection.ts";
+export type { NatsOptions, NatsTls, NatsTransportConnection, Secret } from "./transport/nats/connection.ts";
 export type { CasResult, RecordEntry, Records, Watch } from "./transport/records.ts";
 export type {
   Connection,
@@ -61,8 +61,8 @@ export type {
 // storage
 export { recordsStore } from "./storage/records_store.ts";
 export type { RecordsStoreOptions } from "./storage/records_store.ts";
-export { sqliteStore } from "./storage/sqlite_store.ts";
-export type { SqliteStore, SqliteStoreOptions } from "./storage/sqlite_store.ts";
+export { sqliteStore } from "./storage/sqlite/store.ts";
+export type { SqliteStore, SqliteStoreOptions } from "./storage/sqlite/store.ts";
 export type { Store, StoreEntry, StoreHead, StoreKey, StoreOutcome, StoreWrite } from "./storage/store.ts";
 
 // events and errors

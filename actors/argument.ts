@@ -4,7 +4,7 @@
  * @module
  */
 import { InvalidArgumentError, toErrorData, UnknownMessageError } from "../errors.ts";
-import { copyValue } from "../transport/value.ts";
+import { copyValue } from "../codec/value.ts";
 import type { AskMessage, Contract, TellMessage } from "./contract.ts";
 import { firstIssue, type SchemaIssue, validate } from "./schema.ts";
 

@@ -1,5 +1,5 @@
 // What all parts of the benchmark share: the server, the runtimes, and the processes, so that all of them end.
-import type { NatsServer } from "../tests/support/nats_server.ts";
+import type { NatsServer } from "../tests/support/nats/nats_server.ts";
 import { MeasuringProcess } from "./processes.ts";
 import type { Runtime } from "./runtimes.ts";
 

@@ -1,7 +1,7 @@
 // What we set out to reach, beside what was measured.
-import type { LeaveFigures } from "./leave.ts";
+import type { LeaveFigures } from "./leave/leave.ts";
 import type { Figures, SideFigures } from "./measure.ts";
-import type { RecoveryFigures } from "./recovery.ts";
+import type { RecoveryFigures } from "./recovery/recovery.ts";
 import type { Runtime } from "./runtimes.ts";
 import { median, ratios } from "./statistics.ts";
 

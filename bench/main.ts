@@ -2,15 +2,15 @@
 import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import process from "node:process";
-import { startNatsServer } from "../tests/support/nats_server.ts";
+import { startNatsServer } from "../tests/support/nats/nats_server.ts";
 import { Bench } from "./bench.ts";
 import { goalLines } from "./goals.ts";
-import { type LeaveFigures, measureLeave } from "./leave.ts";
+import { type LeaveFigures, measureLeave } from "./leave/leave.ts";
 import type { Figures } from "./measure.ts";
 import { HELP, type Options, parseOptions } from "./options.ts";
 import type { SaidFigures } from "./parts.ts";
 import type { MeasuringProcess } from "./processes.ts";
-import { measureRecovery, type RecoveryFigures } from "./recovery.ts";
+import { measureRecovery, type RecoveryFigures } from "./recovery/recovery.ts";
 import { comparisonText, goalsText, leaveText, recoveryText } from "./report.ts";
 import { findRuntimes, type Runtime } from "./runtimes.ts";
 
@@ -51,7 +51,7 @@ async function figuresFrom(child: MeasuringProcess, options: Options): Promise<F
 
 async function measureLocal(bench: Bench, runtime: Runtime, options: Options): Promise<Figures[]> {
   const { actors } = options;
-  const child = bench.start(runtime, "local.ts", { pace: options, actors });
+  const child = bench.start(runtime, "local/local.ts", { pace: options, actors });
   const figures = await figuresFrom(child, options);
   await bench.endAll();
   return figures;
@@ -60,9 +60,9 @@ async function measureLocal(bench: Bench, runtime: Runtime, options: Options): P
 async function measureRemote(bench: Bench, runtime: Runtime, options: Options): Promise<Figures[]> {
   const { actors } = options;
   const settings = { pace: options, actors, server: bench.server.url, cluster: `remote-${runtime}` };
-  const owner = bench.start(runtime, "remote_owner.ts", settings);
+  const owner = bench.start(runtime, "remote/owner.ts", settings);
   await owner.next("up", START_TIMEOUT_MS);
-  const caller = bench.start(runtime, "remote_caller.ts", settings);
+  const caller = bench.start(runtime, "remote/caller.ts", settings);
   const figures = await figuresFrom(caller, options);
   await bench.endAll();
   return figures;

@@ -42,7 +42,7 @@ export interface RecoveryNodeSettings extends LeaveNodeSettings {
   readonly dueAt: number;
 }
 
-/** How the heir took over, in milliseconds and numbers: see `recovery.ts`. */
+/** How the heir took over, in milliseconds and numbers: see `bench/recovery/recovery.ts`. */
 export interface SaidRecovered extends Said {
   readonly type: "recovered";
   readonly claimedMs: number;

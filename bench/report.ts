@@ -1,8 +1,8 @@
 // The results as text.
 import type { GoalLine } from "./goals.ts";
-import type { LeaveFigures } from "./leave.ts";
+import type { LeaveFigures } from "./leave/leave.ts";
 import type { Figures } from "./measure.ts";
-import type { RecoveryFigures } from "./recovery.ts";
+import type { RecoveryFigures } from "./recovery/recovery.ts";
 import { median, ratios, spread } from "./statistics.ts";
 
 /** One comparison: a line for ours, and one for each reference with the ratio of ours to it. */

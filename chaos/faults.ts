@@ -1,7 +1,7 @@
 // Does to a cluster what the schedule says, and takes it back.
-import type { ChaosCluster, Seat } from "./cluster.ts";
+import type { ChaosCluster, Seat } from "./cluster/cluster.ts";
 import type { Fault, NodeFault, ServerFault } from "./schedule.ts";
-import type { Servers } from "./servers.ts";
+import type { Servers } from "./cluster/servers.ts";
 
 export interface FaultsOptions {
   readonly cluster: ChaosCluster;

@@ -2,7 +2,7 @@
 import { parseArgs } from "node:util";
 import { listOf, unusable } from "../bench/flags.ts";
 import { RUNTIMES, type Runtime } from "../bench/runtimes.ts";
-import { type Durability, DURABILITIES } from "./contract.ts";
+import { type Durability, DURABILITIES } from "./workload/contract.ts";
 import { NODE_FAULTS, SERVER_FAULTS } from "./schedule.ts";
 
 export interface Options {

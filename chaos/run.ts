@@ -1,18 +1,18 @@
 // One run from its start to its verdict: servers and processes, rounds of faults and questions, the end of everything.
 import { namesOfShards } from "../tests/support/shard_names.ts";
 import { bucketOf } from "../transport/subjects.ts";
-import { audit } from "./audit.ts";
-import { ChaosCluster } from "./cluster.ts";
-import { contracts, namesOf } from "./contract.ts";
+import { audit } from "./verdict/audit.ts";
+import { ChaosCluster } from "./cluster/cluster.ts";
+import { contracts, namesOf } from "./workload/contract.ts";
 import { Faults, pause } from "./faults.ts";
-import { judge, type Verdict } from "./judge.ts";
-import type { Line } from "./lines.ts";
+import { judge, type Verdict } from "./verdict/judge.ts";
+import type { Line } from "./cluster/lines.ts";
 import { leaseSettings, type Options } from "./options.ts";
 import type { Given } from "./program.ts";
-import { Recording } from "./recording.ts";
+import { Recording } from "./verdict/recording.ts";
 import { endOf, schedule } from "./schedule.ts";
-import { Servers } from "./servers.ts";
-import { startWitness, type Witness } from "./witness.ts";
+import { Servers } from "./cluster/servers.ts";
+import { startWitness, type Witness } from "./verdict/witness.ts";
 
 export type RunOptions = Given<Options>;
 

@@ -9,7 +9,7 @@
  * @module
  */
 import { ConfigurationError } from "../errors.ts";
-import type { HostedKind, KindRecord } from "./protocol.ts";
+import type { HostedKind, KindRecord } from "./records/schemas.ts";
 
 /** A kind as a node wants to host it. */
 export interface OfferedKind extends HostedKind {

@@ -5,8 +5,8 @@
  * Death is a compare-and-set on the dead node's own record; only after that may its shards be claimed. Absence of a
  * record is never death. Everything here is driven by level: what cannot be done now is found again at the next look.
  *
- * Works with: `lease_driver.ts` (own lease), `gate.ts` (own right to have effects), `death_watch.ts` (leases of others),
- * `predecessor.ts` and `agreement.ts` (before joining), `view.ts` (what comes out).
+ * Works with: `cluster/lease/lease_driver.ts` (own lease), `gate.ts` (own right to have effects), `cluster/lease/lease_monitor.ts` (leases of others),
+ * `cluster/lease/name_takeover.ts` and `cluster/records/join_agreement.ts` (before joining), `view.ts` (what comes out).
  *
  * @module
  */
@@ -16,22 +16,22 @@ import { type Log, silentLog } from "../platform/log.ts";
 import type { Random } from "../platform/random.ts";
 import { keys } from "../transport/subjects.ts";
 import type { Transport } from "../transport/transport.ts";
-import { agreeOnGeneration, agreeOnKind, confirmGeneration, retiredCount } from "./agreement.ts";
-import type { ClusterBucket } from "./bucket.ts";
-import { DeathWatch } from "./death_watch.ts";
+import { agreeOnGeneration, agreeOnKind, confirmGeneration, retiredCount } from "./records/join_agreement.ts";
+import type { ClusterBucket } from "./records/cluster_records.ts";
+import { DeathWatch } from "./lease/lease_monitor.ts";
 import { Gate } from "./gate.ts";
-import { generationName } from "./generation_records.ts";
-import { LeaseDriver, type RenewalRefusal, OTHER_GENERATION } from "./lease_driver.ts";
+import { generationName } from "./records/generation.ts";
+import { LeaseDriver, type RenewalRefusal, OTHER_GENERATION } from "./lease/lease_driver.ts";
 import { type MembershipEvent, membershipEvents } from "./membership_events.ts";
 import { type NodeInfo, ownRecord } from "./node_info.ts";
-import { takeName } from "./predecessor.ts";
-import { type ClusterTimes, clusterTimes } from "./pulse_times.ts";
-import { incarnationAfter, type NodeId, nodeId, type NodeRecord } from "./protocol.ts";
+import { takeName } from "./lease/name_takeover.ts";
+import { type ClusterTimes, clusterTimes } from "./heartbeat/pulse_times.ts";
+import { incarnationAfter, type NodeId, nodeId, type NodeRecord } from "./records/schemas.ts";
 import { PeerClocks } from "./peer_clocks.ts";
-import type { Entry } from "./record_table.ts";
-import type { Patience } from "./settle.ts";
+import type { Entry } from "./records/table.ts";
+import type { Patience } from "./records/compare_and_set.ts";
 import { isFinal, View } from "./view.ts";
-import { Witness } from "./witness.ts";
+import { Witness } from "./lease/witness.ts";
 
 export type { NodeInfo } from "./node_info.ts";
 export type { MembershipEvent } from "./membership_events.ts";

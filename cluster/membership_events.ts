@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { NodeId, NodeRecord } from "./protocol.ts";
+import type { NodeId, NodeRecord } from "./records/schemas.ts";
 import { isFinal } from "./view.ts";
 
 /** A node came, left in order, or was lost. */

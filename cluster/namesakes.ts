@@ -20,11 +20,11 @@ import { z } from "zod";
 import { DecodeError, ProtocolError } from "../errors.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
 import type { Random } from "../platform/random.ts";
-import type { Codec } from "../transport/codec.ts";
+import type { Codec } from "../codec/codec.ts";
 import type { Subjects } from "../transport/subjects.ts";
 import type { Subscription, Transport } from "../transport/transport.ts";
 import type { Gate } from "./gate.ts";
-import { type ClusterId, type NodeId, nodeId } from "./protocol.ts";
+import { type ClusterId, type NodeId, nodeId } from "./records/schemas.ts";
 
 /** The version of a hello that is spoken here. */
 export const HELLO_VERSION = 1;

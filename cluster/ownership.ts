@@ -1,15 +1,15 @@
 /**
  * Who owns what, as the records say, and the way to change it. Placement proposes; these records decide, and only a
- * compare-and-set that was won makes an owner. `shard_changes.ts` has the legal changes.
+ * compare-and-set that was won makes an owner. `cluster/records/shard_changes.ts` has the legal changes.
  *
  * @module
  */
 import { keys } from "../transport/subjects.ts";
-import type { ClusterBucket, ShardListener } from "./bucket.ts";
-import type { KindDurability, ShardRecord } from "./protocol.ts";
-import type { Change, Entry } from "./record_table.ts";
-import type { Patience } from "./settle.ts";
-import type { NextShard } from "./shard_changes.ts";
+import type { ClusterBucket, ShardListener } from "./records/cluster_records.ts";
+import type { KindDurability, ShardRecord } from "./records/schemas.ts";
+import type { Change, Entry } from "./records/table.ts";
+import type { Patience } from "./records/compare_and_set.ts";
+import type { NextShard } from "./records/shard_changes.ts";
 
 export {
   claimed,
@@ -23,7 +23,7 @@ export {
   reinstated,
   restored,
   struckOff,
-} from "./shard_changes.ts";
+} from "./records/shard_changes.ts";
 
 /** An ownership record and its revision. */
 export type OwnedEntry = Entry<ShardRecord>;

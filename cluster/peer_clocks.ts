@@ -8,7 +8,7 @@
  * @module
  */
 import { areApart } from "../platform/wall_time.ts";
-import { nodeKey, type NodeId, type NodeRecord } from "./protocol.ts";
+import { nodeKey, type NodeId, type NodeRecord } from "./records/schemas.ts";
 import { isFinal } from "./view.ts";
 
 /** Renewals that are compared. */

@@ -12,7 +12,7 @@
  * @module
  */
 import { hash32 } from "../platform/hash.ts";
-import { isShardCount, type NodeId } from "./protocol.ts";
+import { isShardCount, type NodeId } from "./records/schemas.ts";
 
 /** Most shards a node is proposed, as a multiple of its fair share by weight. */
 export const LOAD_MAX = 1.1;

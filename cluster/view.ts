@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { incarnationCount, type NodeId, nodeId, type NodeRecord } from "./protocol.ts";
+import { incarnationCount, type NodeId, nodeId, type NodeRecord } from "./records/schemas.ts";
 
 /**
  * One state of the member list. `version` grows with each change that means something to others than the lease, and

@@ -8,20 +8,20 @@ import { DecodeError, type ErrorData, fromErrorData, toErrorData } from "../erro
 import type { EventBus } from "../events.ts";
 import type { Membership } from "../cluster/membership.ts";
 import type { Namesake } from "../cluster/namesakes.ts";
-import type { ClusterId } from "../cluster/protocol.ts";
+import type { ClusterId } from "../cluster/records/schemas.ts";
 import type { Clock } from "../platform/clock.ts";
-import type { Codec } from "../transport/codec.ts";
+import type { Codec } from "../codec/codec.ts";
 import type { NodeAddress, Subjects } from "../transport/subjects.ts";
 import type { Incoming, Subscription, Transport } from "../transport/transport.ts";
-import { type Frame, numbers, readFrame } from "./frame.ts";
-import type { FrameItem, Item, Moved, Reply, ShardRef } from "./items.ts";
-import type { SenderLink } from "./link_sender.ts";
-import type { Outbox } from "./outbox.ts";
-import type { Outgoing } from "./outgoing.ts";
-import type { AckSource, Peer, Peers } from "./peer.ts";
-import type { ReplyKeeper } from "./reply_keeper.ts";
+import { type Frame, numbers, readFrame } from "./wire/frame.ts";
+import type { FrameItem, Item, Moved, Reply, ShardRef } from "./wire/frame_items.ts";
+import type { SenderLink } from "./sending/sender_link.ts";
+import type { Outbox } from "./wire/outbox.ts";
+import type { Outgoing } from "./sending/outgoing.ts";
+import type { AckSource, Peer, Peers } from "./wire/peer.ts";
+import type { ReplyKeeper } from "./receiving/reply_keeper.ts";
 import type { Router } from "./router.ts";
-import type { ShardTable } from "./shard_table.ts";
+import type { ShardTable } from "./receiving/shard_table.ts";
 
 /** What it works with. */
 export interface InboundPorts {

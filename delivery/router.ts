@@ -3,28 +3,28 @@
  *
  * @module
  */
-import type { Caller } from "../actors/activation_host.ts";
+import type { Caller } from "../actors/activation/activation_host.ts";
 import { copyArgument, declaredMessage } from "../actors/argument.ts";
 import type { AskMessage, Contract, TellMessage } from "../actors/contract.ts";
 import type { CallOptions, Channel } from "../actors/ref.ts";
-import type { RefusedTells } from "../actors/told.ts";
+import type { RefusedTells } from "../actors/tell_promise.ts";
 import type { Membership } from "../cluster/membership.ts";
 import type { OwnedEntry, Ownership } from "../cluster/ownership.ts";
 import { shardOf } from "../cluster/placement.ts";
-import { sameNode } from "../cluster/protocol.ts";
+import { sameNode } from "../cluster/records/schemas.ts";
 import { checkName } from "../transport/subjects.ts";
-import type { Scale } from "../transport/weight.ts";
-import { Alarm, restFor } from "./alarm.ts";
-import { checkDepth, checkSize, checkTell, deadlineFor } from "./checks.ts";
-import { SenderLink } from "./link_sender.ts";
-import { NewKinds } from "./new_kinds.ts";
-import { Exit } from "./exit.ts";
-import { type SenderPorts, SendingRooms } from "./sender_ports.ts";
-import type { Route } from "./route.ts";
-import { whereIs } from "./whereabouts.ts";
-import { Outgoing, type OutgoingPorts, type Request } from "./outgoing.ts";
-import type { Peers } from "./peer.ts";
-import type { ShardTable } from "./shard_table.ts";
+import type { Scale } from "../codec/weight.ts";
+import { Alarm, restFor } from "../platform/coalesced_timer.ts";
+import { checkDepth, checkSize, checkTell, deadlineFor } from "./sending/checks.ts";
+import { SenderLink } from "./sending/sender_link.ts";
+import { NewKinds } from "./sending/kind_lookup.ts";
+import { Exit } from "./sending/local_reply_gate.ts";
+import { type SenderPorts, SendingRooms } from "./sending/sender_deps.ts";
+import type { Route } from "./sending/route.ts";
+import { whereIs } from "./sending/whereabouts.ts";
+import { Outgoing, type OutgoingPorts, type Request } from "./sending/outgoing.ts";
+import type { Peers } from "./wire/peer.ts";
+import type { ShardTable } from "./receiving/shard_table.ts";
 
 /** What a router works with. */
 export interface RouterPorts extends Omit<SenderPorts, "wakeBy" | "rooms" | "whereIs"> {

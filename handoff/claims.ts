@@ -5,15 +5,15 @@
  * @module
  */
 import type { Hosted } from "../actors/host.ts";
-import { givenUp } from "../actors/refusals.ts";
+import { givenUp } from "../actors/actor_errors.ts";
 import type { OwnedEntry } from "../cluster/ownership.ts";
-import { sameNode, type ShardRecord } from "../cluster/protocol.ts";
-import { claimed, reclaimed, reinstated } from "../cluster/shard_changes.ts";
-import { Shard } from "../delivery/shard.ts";
-import type { ParkingPlace } from "./parking.ts";
+import { sameNode, type ShardRecord } from "../cluster/records/schemas.ts";
+import { claimed, reclaimed, reinstated } from "../cluster/records/shard_changes.ts";
+import { Shard } from "../delivery/receiving/shard.ts";
+import type { ParkingPlace } from "./park/parking.ts";
 import { isSuperseded } from "./plan.ts";
-import type { HandoffPorts } from "./ports.ts";
-import type { Recovery } from "./recovery.ts";
+import type { HandoffPorts } from "./deps.ts";
+import type { Recovery } from "./timer_recovery.ts";
 
 /** See the module's text. Each method tells whether this node won the record. */
 export class Claims {

@@ -5,27 +5,27 @@
  * @module
  */
 import type { Contract } from "../actors/contract.ts";
-import { Room } from "../actors/room.ts";
+import { Room } from "../actors/quota.ts";
 import { AbortedError } from "../errors.ts";
-import { type NodeId, nodeKey, sameNode, type ShardRecord } from "../cluster/protocol.ts";
-import type { IsOver } from "../cluster/shard_changes.ts";
+import { type NodeId, nodeKey, sameNode, type ShardRecord } from "../cluster/records/schemas.ts";
+import type { IsOver } from "../cluster/records/shard_changes.ts";
 import type { ShardMoved } from "../events.ts";
 import { Backoff } from "./backoff.ts";
-import { Chunks } from "./chunks.ts";
+import { Chunks } from "./park/parked_chunks.ts";
 import { Claims } from "./claims.ts";
 import { Journal } from "./journal.ts";
-import { LateArrivals } from "./late_arrivals.ts";
-import { LateLeavers } from "./late_leavers.ts";
-import { ParkingPlace } from "./parking.ts";
-import { Placements } from "./placements.ts";
+import { LateArrivals } from "./late/arrivals.ts";
+import { LateLeavers } from "./late/departures.ts";
+import { ParkingPlace } from "./park/parking.ts";
+import { Placements } from "./placement_cache.ts";
 import { planShard, type Step } from "./plan.ts";
-import type { HandoffPorts } from "./ports.ts";
+import type { HandoffPorts } from "./deps.ts";
 import { type Proposal, settlesAt } from "./proposal.ts";
-import { Recovery } from "./recovery.ts";
-import { Reception } from "./reception.ts";
+import { Recovery } from "./timer_recovery.ts";
+import { Reception } from "./move/incoming_moves.ts";
 import { ReconcileLoop } from "./reconcile_loop.ts";
-import type { MoveEnd } from "./move.ts";
-import { SourceMove } from "./source_driver.ts";
+import type { MoveEnd } from "./move/move.ts";
+import { SourceMove } from "./move/source_driver.ts";
 import { Unreadable } from "./unreadable.ts";
 
 /** Claims and restores of one kind that may be on their way at once: those that wait for a store hold up no other kind. */

@@ -6,8 +6,8 @@
  */
 import { UnavailableError } from "../errors.ts";
 import type { Membership } from "../cluster/membership.ts";
-import type { HostedKind } from "../cluster/protocol.ts";
-import type { ReplyKeeper } from "../delivery/reply_keeper.ts";
+import type { HostedKind } from "../cluster/records/schemas.ts";
+import type { ReplyKeeper } from "../delivery/receiving/reply_keeper.ts";
 import type { Router } from "../delivery/router.ts";
 import type { EventBus } from "../events.ts";
 import type { Clock } from "../platform/clock.ts";

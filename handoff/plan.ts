@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { type NodeId, sameNode, type ShardRecord } from "../cluster/protocol.ts";
-import { type IsOver, mayClaim } from "../cluster/shard_changes.ts";
+import { type NodeId, sameNode, type ShardRecord } from "../cluster/records/schemas.ts";
+import { type IsOver, mayClaim } from "../cluster/records/shard_changes.ts";
 
 /** What is known when the decision is taken, about a shard that no move or claim under way here is about. */
 export interface Situation {

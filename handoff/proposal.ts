@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { type NodeId, sameNode } from "../cluster/protocol.ts";
+import { type NodeId, sameNode } from "../cluster/records/schemas.ts";
 import type { HandoffSettings } from "./settings.ts";
 
 /** One proposal. Times are on the own monotonic clock, in milliseconds. */

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import type { NodeRecord, ShardRecord } from "../cluster/protocol.ts";
-import { howParked, readableHere } from "../delivery/whereabouts.ts";
+import type { NodeRecord, ShardRecord } from "../cluster/records/schemas.ts";
+import { howParked, readableHere } from "../delivery/sending/whereabouts.ts";
 import type { EventBus } from "../events.ts";
 import type { Clock } from "../platform/clock.ts";
 

@@ -4,8 +4,8 @@
  * @module
  */
 import type { Context } from "hono";
-import { keyStep, pathOf } from "../transport/path.ts";
-import { VALUE_LIMITS } from "../transport/value.ts";
+import { keyStep, pathOf } from "../codec/path.ts";
+import { VALUE_LIMITS } from "../codec/value.ts";
 
 /** An argument, or the code and the words of its refusal. */
 export type Reading =

@@ -19,7 +19,7 @@ import type { CallOptions } from "../actors/ref.ts";
 import { checkName } from "../transport/subjects.ts";
 import { isJsonType, readArgument } from "./body.ts";
 import { allowSilence, clientOf } from "./client.ts";
-import { toJsonText } from "../transport/json.ts";
+import { toJsonText } from "../codec/json.ts";
 import {
   type ActorRoutesOptions,
   type Address,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Alarm } from "../delivery/alarm.ts";
+import { Alarm } from "../platform/coalesced_timer.ts";
 import type { Clock } from "../platform/clock.ts";
 
 /** From one look at what waits to the next, at least; a wait may end so much late. */

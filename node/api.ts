@@ -6,7 +6,7 @@
 import type { Contract } from "../actors/contract.ts";
 import type { Hosted } from "../actors/host.ts";
 import type { CallOptions, Ref } from "../actors/ref.ts";
-import type { DoorOptions } from "../delivery/door.ts";
+import type { DoorOptions } from "../door/door.ts";
 import type { NodeEvent } from "../events.ts";
 import type { LeaveOptions, LeaveReport } from "../handoff/leave.ts";
 import type { Clock } from "../platform/clock.ts";

@@ -3,44 +3,44 @@
  *
  * @module
  */
-import { Budget } from "../actors/budget.ts";
+import { Budget } from "../actors/node_limits.ts";
 import type { Hosted } from "../actors/host.ts";
 import type { RefFactory } from "../actors/ref.ts";
-import type { RefusedTells } from "../actors/told.ts";
-import { Room } from "../actors/room.ts";
-import { Scheduler } from "../actors/scheduler.ts";
-import { TrialLane } from "../actors/trials.ts";
+import type { RefusedTells } from "../actors/tell_promise.ts";
+import { Room } from "../actors/quota.ts";
+import { Scheduler } from "../actors/activation/scheduler.ts";
+import { TrialLane } from "../actors/activation/trials.ts";
 import type { Gate } from "../cluster/gate.ts";
 import type { Membership } from "../cluster/membership.ts";
 import { type Namesake, Namesakes } from "../cluster/namesakes.ts";
 import type { Ownership } from "../cluster/ownership.ts";
-import { Pulse } from "../cluster/pulse_driver.ts";
-import type { NodeId } from "../cluster/protocol.ts";
-import { Door, type DoorOptions } from "../delivery/door.ts";
+import { Pulse } from "../cluster/heartbeat/pulse_driver.ts";
+import type { NodeId } from "../cluster/records/schemas.ts";
+import { Door, type DoorOptions } from "../door/door.ts";
 import { Inbound } from "../delivery/inbound.ts";
-import { Outbox } from "../delivery/outbox.ts";
-import { Peers } from "../delivery/peer.ts";
-import { ReplyKeeper } from "../delivery/reply_keeper.ts";
+import { Outbox } from "../delivery/wire/outbox.ts";
+import { Peers } from "../delivery/wire/peer.ts";
+import { ReplyKeeper } from "../delivery/receiving/reply_keeper.ts";
 import { Router } from "../delivery/router.ts";
-import { WaitingMail } from "../delivery/waiting_mail.ts";
-import { ShardTable } from "../delivery/shard_table.ts";
+import { WaitingMail } from "../delivery/receiving/waiting_mail.ts";
+import { ShardTable } from "../delivery/receiving/shard_table.ts";
 import type { EventBus } from "../events.ts";
 import { Coordinator } from "../handoff/coordinator.ts";
-import { Talk } from "../handoff/talk.ts";
+import { Talk } from "../handoff/wire/move_channel.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Log } from "../platform/log.ts";
 import type { Random } from "../platform/random.ts";
 import type { Committer } from "../storage/committer.ts";
 import type { Store } from "../storage/store.ts";
-import { createCodec } from "../transport/codec.ts";
+import { createCodec } from "../codec/codec.ts";
 import type { Records } from "../transport/records.ts";
 import { type NodeAddress, subjects } from "../transport/subjects.ts";
 import type { Connection, Incoming } from "../transport/transport.ts";
-import { scaleOf } from "../transport/weight.ts";
+import { scaleOf } from "../codec/weight.ts";
 import type { Permissions } from "./permissions.ts";
 import type { Settings } from "./settings.ts";
 import type { StoreTroubles } from "./store_troubles.ts";
-import { StoredParts } from "./stored.ts";
+import { StoredParts } from "./stored_actors.ts";
 
 /** What the parts are made from. */
 export interface Ground {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { nodeKey } from "../cluster/protocol.ts";
+import { nodeKey } from "../cluster/records/schemas.ts";
 import type { ShardMoved } from "../events.ts";
 import type { Parts } from "./assemble.ts";
 

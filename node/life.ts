@@ -11,19 +11,19 @@
  */
 import { ConfigurationError, FencedError, NodeStoppedError } from "../errors.ts";
 import { EventBus } from "../events.ts";
-import { givenUp } from "../actors/refusals.ts";
+import { givenUp } from "../actors/actor_errors.ts";
 import type { Contract } from "../actors/contract.ts";
-import { agreeOnKind } from "../cluster/agreement.ts";
-import { Cleaner } from "../cluster/cleaner.ts";
-import { ClusterBucket } from "../cluster/bucket.ts";
+import { agreeOnKind } from "../cluster/records/join_agreement.ts";
+import { Cleaner } from "../cluster/records/cleaner.ts";
+import { ClusterBucket } from "../cluster/records/cluster_records.ts";
 import type { OfferedKind } from "../cluster/kind_agreement.ts";
 import { Membership } from "../cluster/membership.ts";
-import type { NodeId } from "../cluster/protocol.ts";
-import type { ClusterTimes } from "../cluster/pulse_times.ts";
+import type { NodeId } from "../cluster/records/schemas.ts";
+import type { ClusterTimes } from "../cluster/heartbeat/pulse_times.ts";
 import { Ownership } from "../cluster/ownership.ts";
 import type { Timer } from "../platform/clock.ts";
 import type { Log } from "../platform/log.ts";
-import { hasEnded, type System } from "../platform/process_identity.ts";
+import { hasEnded, type System } from "../platform/process/process_identity.ts";
 import { runtimeName } from "../platform/runtime.ts";
 import {
   identifyStore,
@@ -38,10 +38,10 @@ import { RECORD_BYTES_MAX, recordsStore } from "../storage/records_store.ts";
 import type { Store } from "../storage/store.ts";
 import { assemble, type Ground, type Parts } from "./assemble.ts";
 import { Buckets } from "./buckets.ts";
-import { LostPeers } from "./lost_peers.ts";
+import { LostPeers } from "./peer_cleanup.ts";
 import { Permissions } from "./permissions.ts";
 import { subjects } from "../transport/subjects.ts";
-import { RecordedDoor } from "./recorded_door.ts";
+import { RecordedDoor } from "../door/recorders.ts";
 import type { Settings } from "./settings.ts";
 import { StoreTroubles } from "./store_troubles.ts";
 

@@ -5,7 +5,7 @@
  * @module
  */
 import { ConfigurationError } from "../errors.ts";
-import { pause } from "../cluster/settle.ts";
+import { pause } from "../cluster/records/compare_and_set.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Log } from "../platform/log.ts";
 import type { Random } from "../platform/random.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { DecodeError } from "../errors.ts";
-import { ByteReader, ByteWriter } from "../transport/bytes.ts";
+import { ByteReader, ByteWriter } from "../codec/bytes.ts";
 import { encodeToken } from "../transport/subjects.ts";
 import type { StoreKey } from "./store.ts";
 

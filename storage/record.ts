@@ -7,7 +7,7 @@
  * @module
  */
 import { DecodeError } from "../errors.ts";
-import { ByteReader, ByteWriter } from "../transport/bytes.ts";
+import { ByteReader, ByteWriter } from "../codec/bytes.ts";
 import type { Suspicion } from "./suspicion.ts";
 
 /** A timer as it is stored. */

@@ -1,11 +1,11 @@
 /**
  * The port to where stored actors keep what they know: one entry for each actor, changed by compare-and-set only.
  *
- * Two adapters: `records_store.ts` over a bucket of records, so over JetStream or memory, and `sqlite_store.ts` over one
+ * Two adapters: `records_store.ts` over a bucket of records, so over JetStream or memory, and `storage/sqlite/store.ts` over one
  * file for one process. One conformance suite runs against all of them.
  *
  * A store knows nothing of actors. What an entry says is in `record.ts`; who writes, and what a doubtful write means, is
- * in `committer.ts` and `vault.ts`.
+ * in `committer.ts` and `shard_state_store.ts`.
  *
  * @module
  */

@@ -7,12 +7,12 @@
  * @module
  */
 import { ConfigurationError } from "../errors.ts";
-import { ClusterBucket } from "../cluster/bucket.ts";
-import { startChild } from "../platform/child.ts";
+import { ClusterBucket } from "../cluster/records/cluster_records.ts";
+import { startChild } from "../platform/process/child.ts";
 import { type Clock, systemClock } from "../platform/clock.ts";
 import { systemRandom } from "../platform/random.ts";
 import { exitProcess, TAG_VARIABLE } from "../platform/runtime.ts";
-import { followShutdown } from "../platform/signals.ts";
+import { followShutdown } from "../platform/process/signals.ts";
 import { bucketOf, checkIdentifier } from "../transport/subjects.ts";
 import type { NodeSupervisor, SupervisorOptions } from "./options.ts";
 import type { RestartTimes } from "./restarts.ts";

@@ -15,13 +15,13 @@
  * @module
  */
 import { ConfigurationError } from "../errors.ts";
-import type { ClusterBucket } from "../cluster/bucket.ts";
-import { fenceExited } from "../cluster/exit_fence.ts";
-import { pause } from "../cluster/settle.ts";
-import type { Child, ChildCommand, ChildExit } from "../platform/child.ts";
+import type { ClusterBucket } from "../cluster/records/cluster_records.ts";
+import { fenceExited } from "../cluster/lease/process_fence.ts";
+import { pause } from "../cluster/records/compare_and_set.ts";
+import type { Child, ChildCommand, ChildExit } from "../platform/process/child.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Random } from "../platform/random.ts";
-import { type ShutdownSignal, SIGNAL_STATUS } from "../platform/signals.ts";
+import { type ShutdownSignal, SIGNAL_STATUS } from "../platform/process/signals.ts";
 import type { NodeSupervisor, SupervisorEvent } from "./options.ts";
 import { restartDelayMs, type RestartTimes } from "./restarts.ts";
 

@@ -12,7 +12,7 @@ import type { LeaveReport } from "../handoff/leave.ts";
 import type { ActorNode, NodeOptions } from "../node/api.ts";
 import { startNode } from "../node.ts";
 import { type Random, seededRandom } from "../platform/random.ts";
-import { MemoryNetwork, type MemoryNetworkOptions, spreadLatency } from "../transport/memory.ts";
+import { MemoryNetwork, type MemoryNetworkOptions, spreadLatency } from "../transport/memory/network.ts";
 import { ManualClock } from "./manual_clock.ts";
 import { NodeClock } from "./node_clock.ts";
 

@@ -6,7 +6,7 @@
  * @module
  */
 import { hash32 } from "../platform/hash.ts";
-import { Allowances } from "./allowances.ts";
+import { Allowances } from "./tolerances.ts";
 import type {
   Activated,
   Call,
@@ -20,12 +20,12 @@ import type {
   TimerSet,
   Violation,
   Witness,
-} from "./happenings.ts";
-import type { Fold } from "./fold.ts";
-import { Lineage, nextState } from "./lineage.ts";
+} from "./history_records.ts";
+import type { Fold } from "./digest.ts";
+import { Lineage, nextState } from "./state_tree.ts";
 
-export { type Fold, fold, NOTHING } from "./fold.ts";
-export type * from "./happenings.ts";
+export { type Fold, fold, NOTHING } from "./digest.ts";
+export type * from "./history_records.ts";
 
 /** See the module's text. */
 export class History {

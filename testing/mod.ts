@@ -22,4 +22,4 @@ export {
 } from "./history.ts";
 export { CHECKERS, type Checker } from "./checkers.ts";
 export { type Random, seededRandom } from "../platform/random.ts";
-export { MemoryNetwork, type MemoryNetworkOptions, spreadLatency } from "../transport/memory.ts";
+export { MemoryNetwork, type MemoryNetworkOptions, spreadLatency } from "../transport/memory/network.ts";

@@ -4,7 +4,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { DEFECTS } from "../tests/simulation/defects.ts";
-import { isProfile, type Profile, profileInTurn, PROFILES } from "../tests/simulation/profiles.ts";
+import { isProfile, type Profile, profileInTurn, PROFILES } from "../tests/simulation/world/profiles.ts";
 import { repeatCommand, simulate, type SimulationResult } from "../tests/simulation/simulate.ts";
 
 const HELP = `npm run simulate -- [options]

@@ -33,7 +33,7 @@ const STEPS = [
     title: "format and lint (biome)",
     commands: () => [nodeScript(BIOME, "ci", "--colors=off", "--error-on-warnings", ".")],
   },
-  { name: "layers", title: "layers and habits", commands: () => [nodeScript("tools/layers.mjs")] },
+  { name: "layers", title: "layers and habits", commands: () => [nodeScript("tools/checks/layers.mjs")] },
   { name: "types", title: "types (tsc, deno check)", commands: typeCommands },
   { name: "docs", title: "documents: links and examples", commands: docsCommands },
   { name: "simulate", title: "a thousand simulations", commands: simulationCommands, live: true },
@@ -53,7 +53,7 @@ function typeCommands({ deno }) {
 }
 
 function docsCommands() {
-  return [nodeScript("tools/docs_links.mjs"), nodeScript("tools/docs_examples.mjs")];
+  return [nodeScript("tools/checks/docs_links.mjs"), nodeScript("tools/checks/docs_examples.mjs")];
 }
 
 /** Under one runtime: a test of the suite shows that the other one does the same, step by step. */

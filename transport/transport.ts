@@ -1,5 +1,5 @@
 /**
- * The port through which bytes travel between nodes. Two adapters: `nats.ts` and `memory.ts`; one conformance
+ * The port through which bytes travel between nodes. Two adapters: `transport/nats/connection.ts` and `transport/memory/network.ts`; one conformance
  * suite runs against both.
  *
  * What it promises is what core NATS promises, no more: messages of one publisher to one subscription arrive in

@@ -1,17 +1,17 @@
 // The main example: see the text of --help in options.ts, and README.md beside this file.
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { type Cluster, MemoryCluster } from "./cluster.ts";
+import { type Cluster, MemoryCluster } from "./cluster/cluster.ts";
 import { countPlainly } from "./expected.ts";
 import { type FileChange, HistoryError, readHistory } from "./git_log.ts";
-import { MoveJournal } from "./moves.ts";
-import { findNatsServer, startNatsServer } from "./nats_server.ts";
+import { MoveJournal } from "./cluster/moves.ts";
+import { findNatsServer, startNatsServer } from "./cluster/nats_server.ts";
 import { type Options, parseOptions, USAGE, UsageError } from "./options.ts";
-import { ProcessCluster } from "./processes.ts";
+import { ProcessCluster } from "./cluster/processes.ts";
 import { progressLine } from "./progress.ts";
 import { type Outcome, type Summary, summaryOf, tablesOf } from "./report.ts";
-import { noRollOut, RollOutDriver } from "./rollout.ts";
-import { findRuntimes } from "./runtimes.ts";
+import { noRollOut, RollOutDriver } from "./cluster/rollout.ts";
+import { findRuntimes } from "./cluster/runtimes.ts";
 import { noProgress, noteFailure, streamHistory } from "./stream.ts";
 import { reportsOf, verify } from "./verify.ts";
 

@@ -1,7 +1,7 @@
 // One line on standard error while the demo runs: rewritten on a terminal, else a new one every two seconds.
 import process from "node:process";
-import type { MoveJournal } from "./moves.ts";
-import type { RollOut } from "./rollout.ts";
+import type { MoveJournal } from "./cluster/moves.ts";
+import type { RollOut } from "./cluster/rollout.ts";
 import type { Progress } from "./stream.ts";
 
 /** What the line shows. */

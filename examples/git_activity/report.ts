@@ -1,6 +1,6 @@
 // What the person sees at the end: tables, then one line of JSON.
-import type { MoveJournal } from "./moves.ts";
-import type { RollOut } from "./rollout.ts";
+import type { MoveJournal } from "./cluster/moves.ts";
+import type { RollOut } from "./cluster/rollout.ts";
 import { percentile, rounded } from "./statistics.ts";
 import type { Progress } from "./stream.ts";
 import type { Findings, Reported } from "./verify.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { History, TimerSet, Witness } from "../history.ts";
-import { Lineage } from "../lineage.ts";
+import { Lineage } from "../state_tree.ts";
 import { storedTimesLeft } from "../timers_left.ts";
 import { type Checker, checker } from "./checker.ts";
 

@@ -5,7 +5,7 @@
  */
 import { generationOf } from "../generations.ts";
 import type { History, Witness } from "../history.ts";
-import { Lineage } from "../lineage.ts";
+import { Lineage } from "../state_tree.ts";
 import { type Checker, checker } from "./checker.ts";
 
 /**

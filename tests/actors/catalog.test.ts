@@ -1,17 +1,17 @@
 // The actors of one shard, with a shard and a store that stand still until a test says so.
 import { describe, expect, test } from "bun:test";
-import type { ActorRuntime } from "../../actors/activation_host.ts";
-import { Budget } from "../../actors/budget.ts";
-import { Catalog } from "../../actors/catalog.ts";
-import type { Mail } from "../../actors/mail.ts";
-import { Scheduler } from "../../actors/scheduler.ts";
-import { TRIAL_DEFAULTS, TrialLane } from "../../actors/trials.ts";
-import { NOTHING_STORED, type StoredActor, type Vault } from "../../actors/vault.ts";
+import type { ActorRuntime } from "../../actors/activation/activation_host.ts";
+import { Budget } from "../../actors/node_limits.ts";
+import { Catalog } from "../../actors/shard/catalog.ts";
+import type { Mail } from "../../actors/activation/mail.ts";
+import { Scheduler } from "../../actors/activation/scheduler.ts";
+import { TRIAL_DEFAULTS, TrialLane } from "../../actors/activation/trials.ts";
+import { NOTHING_STORED, type StoredActor, type Vault } from "../../actors/durable/state_store.ts";
 import { type ErrorData, RecordsRefusedError, toErrorData, UnavailableError } from "../../errors.ts";
 import { EventBus } from "../../events.ts";
 
 import { ManualClock } from "../../testing/manual_clock.ts";
-import { createCodec } from "../../transport/codec.ts";
+import { createCodec } from "../../codec/codec.ts";
 import { hostTally, tally } from "../support/tally.ts";
 
 const codec = createCodec();

@@ -2,18 +2,18 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { z } from "zod";
-import { Budget } from "../../actors/budget.ts";
+import { Budget } from "../../actors/node_limits.ts";
 import { type ActivationStatus, mayBecome } from "../../actors/lifecycle.ts";
-import type { Mail } from "../../actors/mail.ts";
-import { Mailbox } from "../../actors/mailbox.ts";
+import type { Mail } from "../../actors/activation/mail.ts";
+import { Mailbox } from "../../actors/activation/mailbox.ts";
 import { firstIssue, type Schema, validate } from "../../actors/schema.ts";
-import { type Runnable, Scheduler } from "../../actors/scheduler.ts";
-import { RunningSignal } from "../../actors/signal.ts";
-import { packState, unpackState } from "../../actors/snapshot.ts";
-import { StateCell } from "../../actors/state_cell.ts";
-import { ActorTimers, TIMERS_MAX } from "../../actors/timers.ts";
+import { type Runnable, Scheduler } from "../../actors/activation/scheduler.ts";
+import { RunningSignal } from "../../actors/activation/handler_signal.ts";
+import { packState, unpackState } from "../../actors/state/snapshot.ts";
+import { StateCell } from "../../actors/state/state_cell.ts";
+import { ActorTimers, TIMERS_MAX } from "../../actors/state/timers.ts";
 import { ManualClock } from "../../testing/manual_clock.ts";
-import { createCodec } from "../../transport/codec.ts";
+import { createCodec } from "../../codec/codec.ts";
 import { hostLedger, ledger, steering } from "../support/ledger.ts";
 
 const codec = createCodec();

@@ -7,11 +7,11 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { BareCounter, Tally } from "../../bench/contract.ts";
 import { goalLines } from "../../bench/goals.ts";
-import { enter } from "../../bench/ledger.ts";
+import { enter } from "../../bench/leave/ledger.ts";
 import { compare, type Figures } from "../../bench/measure.ts";
 import { parseOptions } from "../../bench/options.ts";
 import { comparisonText } from "../../bench/report.ts";
-import { bareStub } from "../../bench/ring_mailbox.ts";
+import { bareStub } from "../../bench/local/ring_mailbox.ts";
 import { median, percentile, ratios, spread } from "../../bench/statistics.ts";
 
 const MAIN = fileURLToPath(new URL("../../bench/main.ts", import.meta.url));

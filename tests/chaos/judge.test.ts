@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { judge } from "../../chaos/judge.ts";
-import type { Line } from "../../chaos/lines.ts";
-import { after, type Effect } from "../../chaos/page.ts";
-import { Recording } from "../../chaos/recording.ts";
+import { judge } from "../../chaos/verdict/judge.ts";
+import type { Line } from "../../chaos/cluster/lines.ts";
+import { after, type Effect } from "../../chaos/workload/page.ts";
+import { Recording } from "../../chaos/verdict/recording.ts";
 import { NOTHING } from "../../testing/history.ts";
 
 const ACTOR = "counter/c1";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { audit } from "../../chaos/audit.ts";
-import { Ledger } from "../../chaos/ledger.ts";
+import { audit } from "../../chaos/verdict/audit.ts";
+import { Ledger } from "../../chaos/verdict/ledger.ts";
 
 const QUICK = { confirmMs: 30, answerMs: 30 };
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { grown, limitOf } from "../../chaos/levels.ts";
+import { grown, limitOf } from "../../chaos/soak/levels.ts";
 
 describe("grown()", () => {
   test("finds what must not grow at all and did, and what was not there before", () => {

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { until } from "../support/conditions.ts";
-import { TcpProxy } from "../support/tcp_proxy.ts";
+import { TcpProxy } from "../support/nats/tcp_proxy.ts";
 
 /** Sends everything back, behind a greeting by which it is known. */
 async function echo(greeting: string, accepted: Set<Socket>): Promise<Server> {

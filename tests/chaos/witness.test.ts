@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { judge } from "../../chaos/judge.ts";
-import { Recording } from "../../chaos/recording.ts";
-import { Witness } from "../../chaos/witness.ts";
-import { type Mark, UNWRITTEN, Witnessed } from "../../chaos/witnessed.ts";
+import { judge } from "../../chaos/verdict/judge.ts";
+import { Recording } from "../../chaos/verdict/recording.ts";
+import { Witness } from "../../chaos/verdict/witness.ts";
+import { type Mark, UNWRITTEN, Witnessed } from "../../chaos/verdict/witnessed.ts";
 import { RecordsUnavailableError } from "../../errors.ts";
 import type { BucketCondition, CasResult, RecordEntry, Records, Watch } from "../../transport/records.ts";
 import { until } from "../support/conditions.ts";

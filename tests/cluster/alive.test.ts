@@ -1,12 +1,12 @@
 // Who is alive, as whole nodes see it: in virtual time, on the memory network.
 import { describe, expect, test } from "bun:test";
-import { recordCodec } from "../../cluster/protocol.ts";
+import { recordCodec } from "../../cluster/records/schemas.ts";
 import type { ActorError } from "../../errors.ts";
 import type { NodeEvent } from "../../events.ts";
 import type { ActorNode } from "../../node/api.ts";
 import type { Settings } from "../../node/settings.ts";
 import { SimulatedCluster } from "../../testing/cluster.ts";
-import type { RecordFate } from "../../transport/memory_records.ts";
+import type { RecordFate } from "../../transport/memory/records.ts";
 import { hostLedger, Ledger, ledger, steering } from "../support/ledger.ts";
 import { keyIn } from "../support/keys_inside.ts";
 

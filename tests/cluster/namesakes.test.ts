@@ -5,8 +5,8 @@ import { decodeHello, encodeHello, type Namesake, Namesakes } from "../../cluste
 import { DecodeError, ProtocolError, RecordsUnavailableError } from "../../errors.ts";
 import { seededRandom } from "../../platform/random.ts";
 import { ManualClock } from "../../testing/manual_clock.ts";
-import { createCodec } from "../../transport/codec.ts";
-import { MemoryNetwork } from "../../transport/memory.ts";
+import { createCodec } from "../../codec/codec.ts";
+import { MemoryNetwork } from "../../transport/memory/network.ts";
 import { subjects } from "../../transport/subjects.ts";
 
 const codec = createCodec();

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { PeerClocks } from "../../cluster/peer_clocks.ts";
-import type { NodeRecord } from "../../cluster/protocol.ts";
+import type { NodeRecord } from "../../cluster/records/schemas.ts";
 
 const HOUR = 3_600_000;
 let now = 0;

@@ -1,12 +1,12 @@
 /** A cluster of memberships in one process: manual clock, memory network, one seed. */
-import { ClusterBucket } from "../../cluster/bucket.ts";
+import { ClusterBucket } from "../../cluster/records/cluster_records.ts";
 import { Membership, type MembershipEvent, type NodeInfo } from "../../cluster/membership.ts";
 import { Ownership } from "../../cluster/ownership.ts";
-import type { NodeId, NodeRecord, ShardRecord } from "../../cluster/protocol.ts";
+import type { NodeId, NodeRecord, ShardRecord } from "../../cluster/records/schemas.ts";
 import { seededRandom } from "../../platform/random.ts";
 import { ManualClock } from "../../testing/manual_clock.ts";
-import { MemoryNetwork } from "../../transport/memory.ts";
-import type { RecordFate, RecordOperation } from "../../transport/memory_records.ts";
+import { MemoryNetwork } from "../../transport/memory/network.ts";
+import type { RecordFate, RecordOperation } from "../../transport/memory/records.ts";
 
 /** Decides about one request for a record; `undefined` leaves it alone. */
 export type Fault = (client: string, operation: RecordOperation, key: string) => RecordFate | undefined;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { recordCodec } from "../../cluster/protocol.ts";
+import { recordCodec } from "../../cluster/records/schemas.ts";
 import { keys } from "../../transport/subjects.ts";
 import { BUCKET, infoOf, TestCluster, type TestNode } from "./support.ts";
 

@@ -1,11 +1,11 @@
 // The transports that one suite of behaviours runs against.
 import { seededRandom } from "../../platform/random.ts";
 import { ManualClock } from "../../testing/manual_clock.ts";
-import { MemoryNetwork, spreadLatency } from "../../transport/memory.ts";
-import { natsTransport } from "../../transport/nats.ts";
+import { MemoryNetwork, spreadLatency } from "../../transport/memory/network.ts";
+import { natsTransport } from "../../transport/nats/connection.ts";
 import type { Connection } from "../../transport/transport.ts";
 import { until, within } from "../support/conditions.ts";
-import { type NatsServer, startNatsServer } from "../support/nats_server.ts";
+import { type NatsServer, startNatsServer } from "../support/nats/nats_server.ts";
 
 const TIMEOUT_MS = 10_000;
 const STEP_MS = 5;

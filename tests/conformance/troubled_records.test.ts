@@ -4,13 +4,13 @@ import { errors, type Msg, type NatsConnection, RequestError } from "@nats-io/na
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { systemClock } from "../../platform/clock.ts";
 import { ManualClock } from "../../testing/manual_clock.ts";
-import { MemoryNetwork } from "../../transport/memory.ts";
-import type { RecordFate } from "../../transport/memory_records.ts";
-import { natsTransport, type NatsTransportConnection } from "../../transport/nats.ts";
-import { openNatsRecords } from "../../transport/nats_records.ts";
+import { MemoryNetwork } from "../../transport/memory/network.ts";
+import type { RecordFate } from "../../transport/memory/records.ts";
+import { natsTransport, type NatsTransportConnection } from "../../transport/nats/connection.ts";
+import { openNatsRecords } from "../../transport/nats/records.ts";
 import { isRecordsError, type Records } from "../../transport/records.ts";
 import { within } from "../support/conditions.ts";
-import { type NatsServer, startNatsServer } from "../support/nats_server.ts";
+import { type NatsServer, startNatsServer } from "../support/nats/nats_server.ts";
 
 const VALUE = new Uint8Array([1]);
 const METHODS: readonly (readonly [string, (records: Records) => Promise<unknown>])[] = [
@@ -90,7 +90,7 @@ describe("Records over a troubled nats-server", () => {
   });
 
   for (const [what, [end, code]] of Object.entries(NATS_ENDS)) {
-    // a watch goes on asking as long as nothing is said, for ten seconds; `nats_watch.test.ts` shows that
+    // a watch goes on asking as long as nothing is said, for ten seconds; `tests/transport/nats/watch.test.ts` shows that
     const methods = METHODS.filter(([name]) => code !== "records-unavailable" || !name.startsWith("watch"));
     test(`end as ${code} when their requests end with ${what}`, async () => {
       request = end;

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { type Activity, noActivity } from "../../examples/git_activity/contract.ts";
 import { countPlainly } from "../../examples/git_activity/expected.ts";
 import type { FileChange } from "../../examples/git_activity/git_log.ts";
-import { MoveJournal } from "../../examples/git_activity/moves.ts";
+import { MoveJournal } from "../../examples/git_activity/cluster/moves.ts";
 import { parseOptions, UsageError } from "../../examples/git_activity/options.ts";
 import { handled, note, nothingReceived } from "../../examples/git_activity/order.ts";
 import { percentile } from "../../examples/git_activity/statistics.ts";

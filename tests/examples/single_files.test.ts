@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { startNatsServer } from "../support/nats_server.ts";
+import { startNatsServer } from "../support/nats/nats_server.ts";
 
 const EXAMPLES = new URL("../../examples/", import.meta.url);
 const TIMEOUT_MS = 20_000;

@@ -3,11 +3,11 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import process from "node:process";
 import { ActorError } from "../../errors.ts";
-import { createCodec } from "../../transport/codec.ts";
+import { createCodec } from "../../codec/codec.ts";
 import type { Transport } from "../../transport/transport.ts";
 import { hostLedger, Ledger, steering } from "../support/ledger.ts";
 import { MemoryCluster } from "../support/memory_cluster.ts";
-import { unhex } from "../transport/values.ts";
+import { unhex } from "../codec/values.ts";
 import { WIRE } from "./honest.ts";
 import { FORMS } from "./targets.ts";
 

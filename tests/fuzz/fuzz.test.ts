@@ -2,12 +2,12 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { connect, headers } from "nats";
-import { readFrame } from "../../delivery/frame.ts";
+import { readFrame } from "../../delivery/wire/frame.ts";
 import { natsTransport, startNode } from "../../mod.ts";
 import { until, within } from "../support/conditions.ts";
 import { hostLedger, Ledger } from "../support/ledger.ts";
-import { startNatsServer } from "../support/nats_server.ts";
-import { hex } from "../transport/values.ts";
+import { startNatsServer } from "../support/nats/nats_server.ts";
+import { hex } from "../codec/values.ts";
 import { Dice } from "./dice.ts";
 import { fuzz } from "./fuzz.ts";
 import { cbor, frame, json, Sink } from "./grammar.ts";

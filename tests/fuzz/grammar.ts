@@ -1,6 +1,6 @@
 // What an attacker writes: the grammar of every form on the wire, with the rules broken here and there. Random bytes
 // alone rarely come past the first head.
-import { FRAME_VERSION } from "../../delivery/frame.ts";
+import { FRAME_VERSION } from "../../delivery/wire/frame.ts";
 import type { Dice } from "./dice.ts";
 
 /** Bytes under construction. */

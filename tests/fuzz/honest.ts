@@ -1,11 +1,11 @@
 // One honest specimen of each form on the wire: what is damaged by the fuzzer, and what must still be read after it. Their
 // bytes are kept in `tests/golden/wire.json`, so that a change of a form shows in review.
 import { encodeHello } from "../../cluster/namesakes.ts";
-import { recordCodec } from "../../cluster/protocol.ts";
-import type { Item } from "../../delivery/items.ts";
-import { type BatchActor, encodeActor, encodeBatch } from "../../handoff/batch.ts";
-import { encodeMove, type MoveBody } from "../../handoff/protocol.ts";
-import { createCodec } from "../../transport/codec.ts";
+import { recordCodec } from "../../cluster/records/schemas.ts";
+import type { Item } from "../../delivery/wire/frame_items.ts";
+import { type BatchActor, encodeActor, encodeBatch } from "../../handoff/wire/batch.ts";
+import { encodeMove, type MoveBody } from "../../handoff/wire/messages.ts";
+import { createCodec } from "../../codec/codec.ts";
 import { ANYWHERE, frame } from "../security/forgery.ts";
 
 const codec = createCodec();

@@ -1,17 +1,17 @@
 // What is fuzzed: each target makes an input from dice, gives it to the real code, and says whether it was taken. A refusal
 // is a typed error; anything else that is thrown is a finding.
 import { decodeHello, encodeHello } from "../../cluster/namesakes.ts";
-import { recordCodec } from "../../cluster/protocol.ts";
+import { recordCodec } from "../../cluster/records/schemas.ts";
 import { copyArgument } from "../../actors/argument.ts";
-import { readFrame } from "../../delivery/frame.ts";
+import { readFrame } from "../../delivery/wire/frame.ts";
 import { ActorError, DecodeError, InvalidArgumentError } from "../../errors.ts";
-import { decodeActor, decodeBatch, encodeActor, encodeBatch } from "../../handoff/batch.ts";
-import { decodeMove, encodeMove } from "../../handoff/protocol.ts";
-import { createCodec } from "../../transport/codec.ts";
-import { firstDifference } from "../../transport/difference.ts";
-import { toJsonText } from "../../transport/json.ts";
+import { decodeActor, decodeBatch, encodeActor, encodeBatch } from "../../handoff/wire/batch.ts";
+import { decodeMove, encodeMove } from "../../handoff/wire/messages.ts";
+import { createCodec } from "../../codec/codec.ts";
+import { firstDifference } from "../../codec/difference.ts";
+import { toJsonText } from "../../codec/json.ts";
 import { decodeToken, encodeToken, subjects } from "../../transport/subjects.ts";
-import { checkValue } from "../../transport/value.ts";
+import { checkValue } from "../../codec/value.ts";
 import { frame as frameOf } from "../security/forgery.ts";
 import type { Dice } from "./dice.ts";
 import { actor, batch, cbor, frame, json, Sink } from "./grammar.ts";

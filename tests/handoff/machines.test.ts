@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { verdict } from "../../handoff/move.ts";
-import * as source from "../../handoff/source.ts";
-import * as target from "../../handoff/target.ts";
+import { verdict } from "../../handoff/move/move.ts";
+import * as source from "../../handoff/move/source.ts";
+import * as target from "../../handoff/move/target.ts";
 import { id, shardRecord } from "../cluster/support.ts";
 
 type SourceAt = source.SourceState["at"];

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { sameNode, type NodeId, type ShardRecord } from "../../cluster/protocol.ts";
-import { mayClaim } from "../../cluster/shard_changes.ts";
+import { sameNode, type NodeId, type ShardRecord } from "../../cluster/records/schemas.ts";
+import { mayClaim } from "../../cluster/records/shard_changes.ts";
 import { isSuperseded, planShard, type Situation } from "../../handoff/plan.ts";
 import { id, shardRecord } from "../cluster/support.ts";
 

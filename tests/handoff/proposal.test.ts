@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import type { NodeId } from "../../cluster/protocol.ts";
+import type { NodeId } from "../../cluster/records/schemas.ts";
 import { type Proposal, proposed, settlesAt } from "../../handoff/proposal.ts";
 import { id } from "../cluster/support.ts";
 

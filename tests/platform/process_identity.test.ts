@@ -8,7 +8,7 @@ import {
   type ProcessStatus,
   statusOf,
   type System,
-} from "../../platform/process_identity.ts";
+} from "../../platform/process/process_identity.ts";
 import { until } from "../support/conditions.ts";
 
 const OWN: ProcessIdentity = { boot: "b", space: "pid:[1]", pid: 10, startedAt: "500", image: "i" };
@@ -88,7 +88,7 @@ if (process.platform === "linux")
     });
 
     test("tells another image in one process", async () => {
-      const print = `import("${new URL("../../platform/process_identity.ts", import.meta.url).href}")`;
+      const print = `import("${new URL("../../platform/process/process_identity.ts", import.meta.url).href}")`;
       const deno = process.versions.deno !== undefined;
       const code = `${print}.then((m) => console.log(JSON.stringify(m.linuxSystem().own())))`;
       const once = [process.execPath, ...(deno ? ["eval", code] : ["-e", code])];

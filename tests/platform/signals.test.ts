@@ -8,9 +8,9 @@ import {
   SAME_WISH_MS,
   type ShutdownWish,
   wishAt,
-} from "../../platform/shutdown_wish.ts";
-import { watchParent } from "../../platform/parent.ts";
-import { followShutdown, ignoresHangup, type ShutdownSignal } from "../../platform/signals.ts";
+} from "../../platform/process/shutdown_wish.ts";
+import { watchParent } from "../../platform/process/parent.ts";
+import { followShutdown, ignoresHangup, type ShutdownSignal } from "../../platform/process/signals.ts";
 import { ManualClock } from "../../testing/manual_clock.ts";
 
 /** What a process hears that looks at the clock at these times, and then gets a signal. */

@@ -1,7 +1,7 @@
 // Words of who is not the owner, the target or the source: nothing comes of them but a look at the record.
 import { afterEach, describe, expect, test } from "bun:test";
-import type { Item } from "../../delivery/items.ts";
-import { encodeMove, type MoveBody } from "../../handoff/protocol.ts";
+import type { Item } from "../../delivery/wire/frame_items.ts";
+import { encodeMove, type MoveBody } from "../../handoff/wire/messages.ts";
 import { type ActorNode, memoryTransport } from "../../mod.ts";
 import { subjects } from "../../transport/subjects.ts";
 import { hostLedger, Ledger, ledger, steering } from "../support/ledger.ts";

@@ -1,11 +1,11 @@
 // What somebody says who may write to a node's subjects, and is not who he says he is.
-import { numbers, writeEnvelope, writeHeader, writeReply } from "../../delivery/frame.ts";
-import type { ClusterId } from "../../cluster/protocol.ts";
-import type { Item } from "../../delivery/items.ts";
-import { decodeMove, encodeMove, type MoveBody, type MoveMessage } from "../../handoff/protocol.ts";
+import { numbers, writeEnvelope, writeHeader, writeReply } from "../../delivery/wire/frame.ts";
+import type { ClusterId } from "../../cluster/records/schemas.ts";
+import type { Item } from "../../delivery/wire/frame_items.ts";
+import { decodeMove, encodeMove, type MoveBody, type MoveMessage } from "../../handoff/wire/messages.ts";
 import { type ActorNode, type MemoryNetwork, memoryTransport } from "../../mod.ts";
-import { ByteWriter } from "../../transport/bytes.ts";
-import { createCodec } from "../../transport/codec.ts";
+import { ByteWriter } from "../../codec/bytes.ts";
+import { createCodec } from "../../codec/codec.ts";
 import { subjects } from "../../transport/subjects.ts";
 
 export interface Who {

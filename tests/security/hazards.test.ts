@@ -1,6 +1,6 @@
 // Words, values and floods that have broken others: each has its stated answer, and the next honest message is handled.
 import { afterEach, describe, expect, test } from "bun:test";
-import { firstDifference } from "../../transport/difference.ts";
+import { firstDifference } from "../../codec/difference.ts";
 import { hostLedger, Ledger, type LedgerActor, ledger, steering } from "../support/ledger.ts";
 import { MemoryCluster } from "../support/memory_cluster.ts";
 

@@ -3,10 +3,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test
 import { readFileSync } from "node:fs";
 import { connect, type NatsConnection } from "nats";
 import { type ActorNode, natsTransport, type NodeEvent, startNode } from "../../mod.ts";
-import { createCodec } from "../../transport/codec.ts";
+import { createCodec } from "../../codec/codec.ts";
 import { until, within } from "../support/conditions.ts";
 import { hostLedger, Ledger, ledger, steering } from "../support/ledger.ts";
-import { type NatsServer, startNatsServer } from "../support/nats_server.ts";
+import { type NatsServer, startNatsServer } from "../support/nats/nats_server.ts";
 import { hostTally, Tally, type TallyActor } from "../support/tally.ts";
 import { clusterOf, frame } from "./forgery.ts";
 

@@ -6,7 +6,7 @@ import { describe, expect, test } from "bun:test";
 import { type NatsOptions, natsTransport, startNode } from "../../mod.ts";
 import { within } from "../support/conditions.ts";
 import { hostLedger, Ledger } from "../support/ledger.ts";
-import { type NatsServer, startNatsServer } from "../support/nats_server.ts";
+import { type NatsServer, startNatsServer } from "../support/nats/nats_server.ts";
 
 const folder = fileURLToPath(new URL("./certificates/", import.meta.url));
 

@@ -1,13 +1,13 @@
 // What somebody outside of the cluster is told when a call fails: by the door, and by HTTP, for every class of error.
 import { describe, expect, test } from "bun:test";
 import { Hono } from "hono";
-import { Door } from "../../delivery/door.ts";
+import { Door } from "../../door/door.ts";
 import type { Router } from "../../delivery/router.ts";
 import { DELIVERY_DEFAULTS } from "../../delivery/settings.ts";
 import { ERROR_CODES, fromErrorData, statusOf } from "../../errors.ts";
 import { EventBus } from "../../events.ts";
 import { actorRoutes, type CallingNode } from "../../http/mod.ts";
-import { createCodec } from "../../transport/codec.ts";
+import { createCodec } from "../../codec/codec.ts";
 import { subjects } from "../../transport/subjects.ts";
 import type { Incoming, Transport } from "../../transport/transport.ts";
 import { Ledger } from "../support/ledger.ts";

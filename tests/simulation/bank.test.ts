@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import type { ActorNode } from "../../node/api.ts";
 import { seededRandom } from "../../platform/random.ts";
 import { History } from "../../testing/history.ts";
-import { Bank, type Balance, type Transfer } from "./bank.ts";
+import { Bank, type Balance, type Transfer } from "./workload/bank.ts";
 
 /** When the payment was made, in milliseconds, and where. */
 const PAID_AT = 100;

@@ -4,7 +4,7 @@
  * A rule that nothing finds missing is either no rule or a hole in the simulation. `UNSEEN` has what is left: a check that
  * stands behind another one.
  */
-import type { Profile } from "./profiles.ts";
+import type { Profile } from "./world/profiles.ts";
 
 /** A rule, and what the cluster does without it. */
 export interface Defect {

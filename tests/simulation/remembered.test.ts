@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import type { Profile } from "./profiles.ts";
+import type { Profile } from "./world/profiles.ts";
 import { simulate } from "./simulate.ts";
 
 const TIMEOUT_MS = 60_000;

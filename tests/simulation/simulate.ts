@@ -13,19 +13,19 @@ import { isToCome } from "../../testing/timers_left.ts";
 import { SimulatedCluster, SimulationError } from "../../testing/cluster.ts";
 import { History, type Violation } from "../../testing/history.ts";
 import { bucketOf } from "../../transport/subjects.ts";
-import { Aim } from "./aim.ts";
-import { Account, accountsOf, Bank } from "./bank.ts";
-import { CALM, Faults, randomRates } from "./faults.ts";
-import { type Life, Lives } from "./lives.ts";
-import { LostRecords } from "./lost_records.ts";
-import { Poison, Vial } from "./poison.ts";
-import { type AimedAt, type Profile, type ProfileData, PROFILES } from "./profiles.ts";
-import { type Moment, RecordObserver } from "./record_observer.ts";
-import { pick } from "./senders.ts";
-import { Troubles } from "./troubles.ts";
-import { contractOf, isStored, type Workload, WORKLOADS } from "./workloads.ts";
+import { Aim } from "./world/aim.ts";
+import { Account, accountsOf, Bank } from "./workload/bank.ts";
+import { CALM, Faults, randomRates } from "./world/faults.ts";
+import { type Life, Lives } from "./world/lives.ts";
+import { LostRecords } from "./world/lost_records.ts";
+import { Poison, Vial } from "./workload/poison.ts";
+import { type AimedAt, type Profile, type ProfileData, PROFILES } from "./world/profiles.ts";
+import { type Moment, RecordObserver } from "./world/record_observer.ts";
+import { pick } from "./workload/senders.ts";
+import { Troubles } from "./world/troubles.ts";
+import { contractOf, isStored, type Workload, WORKLOADS } from "./workload/workloads.ts";
 
-export type { Profile } from "./profiles.ts";
+export type { Profile } from "./world/profiles.ts";
 
 export interface SimulateOptions {
   readonly seed: number;

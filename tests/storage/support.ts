@@ -4,8 +4,8 @@ import { Committer } from "../../storage/committer.ts";
 import { recordsStore, type RecordsStoreOptions } from "../../storage/records_store.ts";
 import type { Store, StoreKey, StoreWrite } from "../../storage/store.ts";
 import { ManualClock } from "../../testing/manual_clock.ts";
-import { MemoryNetwork } from "../../transport/memory.ts";
-import type { RecordFate, RecordOperation } from "../../transport/memory_records.ts";
+import { MemoryNetwork } from "../../transport/memory/network.ts";
+import type { RecordFate, RecordOperation } from "../../transport/memory/records.ts";
 
 export const KEY: StoreKey = { kind: "cart", shard: 3, name: "alice" };
 

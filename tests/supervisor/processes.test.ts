@@ -3,14 +3,14 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { findRuntimes } from "../../examples/git_activity/runtimes.ts";
+import { findRuntimes } from "../../examples/git_activity/cluster/runtimes.ts";
 import { type ActorNode, natsTransport, type Ref, startNode } from "../../mod.ts";
 import type { SupervisorEvent } from "../../supervisor/mod.ts";
 import { until, within } from "../support/conditions.ts";
 import { hostLedger, ledger, type Ledger, steering } from "../support/ledger.ts";
-import { type NatsServer, startNatsServer } from "../support/nats_server.ts";
+import { type NatsServer, startNatsServer } from "../support/nats/nats_server.ts";
 
-const PROGRAM = fileURLToPath(new URL("../support/supervisor_program.ts", import.meta.url));
+const PROGRAM = fileURLToPath(new URL("../support/processes/supervisor_program.ts", import.meta.url));
 const OWN = process.versions.bun === undefined ? "deno" : "bun";
 const Wide = ledger({ shards: 16 });
 const TIMEOUT_MS = 90_000;

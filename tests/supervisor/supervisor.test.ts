@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import { ClusterBucket } from "../../cluster/bucket.ts";
-import { recordCodec } from "../../cluster/protocol.ts";
+import { ClusterBucket } from "../../cluster/records/cluster_records.ts";
+import { recordCodec } from "../../cluster/records/schemas.ts";
 import { ConfigurationError } from "../../errors.ts";
 import { memoryTransport } from "../../mod.ts";
-import type { Child, ChildExit } from "../../platform/child.ts";
+import type { Child, ChildExit } from "../../platform/process/child.ts";
 import { seededRandom } from "../../platform/random.ts";
 import { superviseNode, type SupervisorEvent, type SupervisorOptions } from "../../supervisor/mod.ts";
 import { restartDelayMs } from "../../supervisor/restarts.ts";

@@ -1,7 +1,7 @@
 /** Keys of a cluster's records as they are in its bucket: behind the name of the generation. */
-import { prefixOf } from "../../cluster/generation_records.ts";
-import { recordCodec } from "../../cluster/protocol.ts";
-import type { MemoryBucket } from "../../transport/memory_bucket.ts";
+import { prefixOf } from "../../cluster/records/generation.ts";
+import { recordCodec } from "../../cluster/records/schemas.ts";
+import type { MemoryBucket } from "../../transport/memory/bucket.ts";
 import { keys } from "../../transport/subjects.ts";
 
 /** That key in a bucket, of the generation that it is of. */

@@ -110,7 +110,7 @@ export function hostLedger(steered: Steering = steering(), contract: LedgerContr
   return host(contract, Steered);
 }
 
-/** What `run` does in `node_program.ts`: waits, then notes the word now or later; it answers with its runtime. */
+/** What `run` does in `tests/support/processes/node_program.ts`: waits, then notes the word now or later; it answers with its runtime. */
 export interface Command {
   readonly waitMs?: number;
   readonly remindInMs?: number;

@@ -2,7 +2,7 @@
 import { type ActorNode, MemoryNetwork, type NodeEvent, type NodeOptions, startNode } from "../../mod.ts";
 import { seededRandom } from "../../platform/random.ts";
 import { ManualClock } from "../../testing/manual_clock.ts";
-import type { MemoryNetworkOptions } from "../../transport/memory.ts";
+import type { MemoryNetworkOptions } from "../../transport/memory/network.ts";
 
 const STEP_MS = 5;
 const WITHIN_MS = 60_000;

@@ -1,7 +1,7 @@
 // A memory cluster with stored actors, whose requests to the store a test may lose.
 import type { ActorNode, NodeOptions } from "../../mod.ts";
-import type { MemoryBucket } from "../../transport/memory_bucket.ts";
-import type { RecordFate, RecordOperation } from "../../transport/memory_records.ts";
+import type { MemoryBucket } from "../../transport/memory/bucket.ts";
+import type { RecordFate, RecordOperation } from "../../transport/memory/records.ts";
 import { MemoryCluster } from "./memory_cluster.ts";
 import { hostTally, type Steering } from "./tally.ts";
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { CHECKERS } from "../../testing/checkers.ts";
 import { epochIn } from "../../testing/generations.ts";
 import { fold, History, NOTHING, type Fold } from "../../testing/history.ts";
-import { nextState } from "../../testing/lineage.ts";
+import { nextState } from "../../testing/state_tree.ts";
 
 const ACTOR = "kind/a";
 

@@ -17,7 +17,7 @@ const { blocksOf } = await load("docs_examples.mjs");
 const { checkLinks } = await load("docs_links.mjs");
 
 async function load(name: string): Promise<Tools> {
-  return (await import(new URL(`../../tools/${name}`, import.meta.url).href)) as Tools;
+  return (await import(new URL(`../../tools/checks/${name}`, import.meta.url).href)) as Tools;
 }
 
 describe("checkFiles()", () => {
@@ -69,7 +69,7 @@ describe("checkFiles()", () => {
     const files = new Map([
       ["platform/clock.ts", "export const now = () => Date.now() + performance.now();"],
       [
-        "transport/codec.ts",
+        "codec/codec.ts",
         'import { Encoder } from "cbor-x/encode";\nexport const at = (ms: number) => new Date(ms);',
       ],
       [

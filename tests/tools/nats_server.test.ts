@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import process from "node:process";
 import { until } from "../support/conditions.ts";
-import { startNatsServer } from "../support/nats_server.ts";
+import { startNatsServer } from "../support/nats/nats_server.ts";
 
 describe("startNatsServer()", () => {
   test("starts a server with JetStream on a port of its own, and ends it", async () => {
@@ -34,7 +34,7 @@ describe("startNatsServer()", () => {
   });
 
   test("ends the server when the process that started it is killed", async () => {
-    const support = new URL("../support/nats_server.ts", import.meta.url).href;
+    const support = new URL("../support/nats/nats_server.ts", import.meta.url).href;
     const program = `const { startNatsServer } = await import("${support}");
       const server = await startNatsServer({ jetstream: false });
       console.log(server.pid + " " + server.port);
@@ -49,7 +49,7 @@ describe("startNatsServer()", () => {
   });
 
   test("refuses a NATS_SERVER that cannot be run", () => {
-    const support = new URL("../support/nats_server.ts", import.meta.url).href;
+    const support = new URL("../support/nats/nats_server.ts", import.meta.url).href;
     const program = `const { startNatsServer } = await import("${support}");
       await startNatsServer().catch((error) => console.log(error.message));`;
     const env = { ...process.env, NATS_SERVER: "/no/such/nats-server" };

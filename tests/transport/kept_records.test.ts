@@ -2,9 +2,9 @@ import { beforeEach, describe, expect, test } from "bun:test";
 import { PermissionError, RecordsUnavailableError } from "../../errors.ts";
 import { ManualClock } from "../../testing/manual_clock.ts";
 import { type BucketCare, type KeptRecords, openKeptRecords } from "../../transport/kept_records.ts";
-import { MemoryNetwork } from "../../transport/memory.ts";
-import type { MemoryBucket } from "../../transport/memory_bucket.ts";
-import type { RecordFate } from "../../transport/memory_records.ts";
+import { MemoryNetwork } from "../../transport/memory/network.ts";
+import type { MemoryBucket } from "../../transport/memory/bucket.ts";
+import type { RecordFate } from "../../transport/memory/records.ts";
 import type { BucketCondition, Records, WatchOptions } from "../../transport/records.ts";
 
 const VALUE = Uint8Array.of(1);

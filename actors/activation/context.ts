@@ -1,0 +1,124 @@
+/**
+ * What an activation lends to the instance of its class. Each use asks first whether the activation still lives: an old
+ * handler must not act through what came after it.
+ *
+ * @module
+ */
+import { InvalidArgumentError, toErrorData } from "../../errors.ts";
+import type { ActorRuntime, Caller } from "./activation_host.ts";
+import type { ActorContext, Schedule } from "../actor.ts";
+import type { Contract } from "../contract.ts";
+import { validArgument } from "./validation.ts";
+import type { Hosted } from "../host.ts";
+import type { Outputs } from "../durable/output_sink.ts";
+import type { Ref } from "../ref.ts";
+import type { StateCell } from "../state/state_cell.ts";
+import type { ActorTimers } from "../state/timers.ts";
+
+/** What a context needs of its activation. */
+export interface ContextSource extends Caller {
+  readonly kind: string;
+  readonly name: string;
+  readonly epoch: number;
+  /** The signal of what is handled now. */
+  readonly signal: AbortSignal;
+  readonly timers: ActorTimers;
+  readonly outputs: Outputs;
+  /** Whether it has ended and its last hook runs: it may read its state, and nothing else. */
+  readonly isClosing: boolean;
+  /** @throws {FencedError} once it is sealed, given up or fenced */
+  assertLive(): void;
+}
+
+/** See the module's text. */
+export class LentContext implements ActorContext {
+  readonly #hosted: Hosted;
+  readonly #runtime: ActorRuntime;
+  readonly #activation: ContextSource;
+  readonly #state: StateCell;
+
+  constructor(hosted: Hosted, runtime: ActorRuntime, activation: ContextSource, state: StateCell) {
+    this.#hosted = hosted;
+    this.#runtime = runtime;
+    this.#activation = activation;
+    this.#state = state;
+  }
+
+  get kind(): string {
+    return this.#activation.kind;
+  }
+
+  get name(): string {
+    return this.#activation.name;
+  }
+
+  get epoch(): number {
+    return this.#activation.epoch;
+  }
+
+  get signal(): AbortSignal {
+    this.#activation.assertLive();
+    return this.#activation.signal;
+  }
+
+  getState(): unknown {
+    if (this.#activation.isClosing) return this.#state.last();
+    this.#activation.assertLive();
+    return this.#state.get();
+  }
+
+  setState(value: unknown): void {
+    this.#activation.assertLive();
+    this.#state.set(value);
+  }
+
+  ref<C extends Contract>(contract: C, name: string): Ref<C> {
+    this.#activation.assertLive();
+    const { refs, open } = this.#runtime;
+    const channel = open(contract, name, this.#activation);
+    return refs.create(contract, this.#activation.outputs.channel(contract, name, channel));
+  }
+
+  schedule(message: string, argument: unknown, when: Schedule, id: string | undefined): string {
+    this.#activation.assertLive();
+    this.#checkMessage(message, argument);
+    const { everyMs } = when;
+    const remainingMs = when.afterMs ?? everyMs ?? 0;
+    checkTimes(message, remainingMs, everyMs);
+    const { timers } = this.#activation;
+    const timer = id ?? timers.freshId();
+    const bytes = encoded(message, this.#runtime, argument);
+    timers.set({ id: timer, message, argument: bytes, remainingMs, everyMs });
+    return timer;
+  }
+
+  unschedule(id: string): boolean {
+    this.#activation.assertLive();
+    return this.#activation.timers.cancel(id);
+  }
+
+  #checkMessage(message: string, argument: unknown): void {
+    const declared = this.#hosted.messages.get(message);
+    if (declared) validArgument(this.#hosted, declared, argument);
+    else
+      throw new InvalidArgumentError(
+        `Cannot schedule "${message}": current contract of "${this.kind}" lacks it`,
+      );
+  }
+}
+
+function encoded(message: string, { codec }: ActorRuntime, argument: unknown): Uint8Array {
+  try {
+    return codec.encode(argument);
+  } catch (cause) {
+    const data = toErrorData(cause);
+    throw new InvalidArgumentError(`Cannot schedule "${message}": ${data.message}`, { ...data, cause });
+  }
+}
+
+function checkTimes(message: string, remainingMs: number, everyMs: number | undefined): void {
+  const legal = remainingMs >= 0 && Number.isFinite(remainingMs) && (everyMs === undefined || everyMs >= 1);
+  if (legal && everyMs !== Infinity) return;
+  const words = `current times are ${remainingMs} ms and ${everyMs ?? "no"} interval`;
+  throw new InvalidArgumentError(`Cannot schedule "${message}": ${words}`);
+}

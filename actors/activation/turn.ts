@@ -1,0 +1,208 @@
+/**
+ * The turn of one message after the other: validate → handle → check the state → answer. One at a time.
+ *
+ * @module
+ */
+import { type ErrorData, toErrorData } from "../../errors.ts";
+import type { EventBus } from "../../events.ts";
+import type { Clock } from "../../platform/clock.ts";
+import { expired, handledErrorData, unknownMessage, validArgument, validResult } from "./validation.ts";
+import type { Hosted, HostedMessage } from "../host.ts";
+import type { ActivationStatus } from "../lifecycle.ts";
+import type { Mail } from "./mail.ts";
+import type { Outputs } from "../durable/output_sink.ts";
+import { outcomeLost } from "../actor_errors.ts";
+import { reportFailure, reportIfTell } from "../actor_events.ts";
+import { RunningSignal } from "./handler_signal.ts";
+import type { StateCell } from "../state/state_cell.ts";
+import { type ActorTimers, TimerMail } from "../state/timers.ts";
+import { isThenable, type UserCode } from "./user_code.ts";
+
+/** Whose turn it is. */
+export interface TurnOwner {
+  readonly kind: string;
+  readonly name: string;
+  readonly address: string;
+  readonly status: ActivationStatus;
+  readonly timers: ActorTimers;
+  readonly outputs: Outputs;
+  /** A due timer's message has its turn. @returns whether it is to be handled now */
+  beginTimer(mail: TimerMail): boolean;
+  /** A handler threw, and the contract wants the actor ended, or begun `again`. */
+  onBroken(again: boolean): void;
+}
+
+/** What a turn works with. */
+export interface TurnPorts {
+  readonly hosted: Hosted;
+  readonly clock: Clock;
+  readonly events: EventBus;
+  readonly code: UserCode;
+  readonly state: StateCell;
+}
+
+/** See the module's text. */
+export class Turn {
+  readonly #owner: TurnOwner;
+  readonly #hosted: Hosted;
+  readonly #events: EventBus;
+  readonly #code: UserCode;
+  readonly #state: StateCell;
+  readonly #signal: RunningSignal;
+  #running: Mail | undefined;
+  #chain: readonly string[] | undefined;
+
+  constructor(owner: TurnOwner, { hosted, clock, events, code, state }: TurnPorts) {
+    this.#owner = owner;
+    this.#hosted = hosted;
+    this.#events = events;
+    this.#code = code;
+    this.#state = state;
+    this.#signal = new RunningSignal(clock);
+  }
+
+  /** The actors that wait for the running message, and its own. */
+  get chain(): readonly string[] {
+    this.#chain ??= [...(this.#running?.chain ?? []), this.#owner.address];
+    return this.#chain;
+  }
+
+  /** Of what is handled now; `Infinity` if nothing is, or nobody waits for it. */
+  get deadlineAt(): number {
+    return this.#running?.deadlineAt ?? Infinity;
+  }
+
+  /** The signal of what is handled now. */
+  get signal(): AbortSignal {
+    return this.#signal.get(this.deadlineAt);
+  }
+
+  abort(reason: Error): void {
+    this.#signal.abort(reason);
+  }
+
+  /** Never throws: whatever comes of a message stays with it. */
+  handle(mail: Mail, now: number): void {
+    try {
+      this.#begin(mail, now);
+    } catch (error) {
+      this.#broke(mail, error);
+    }
+  }
+
+  #begin(mail: Mail, now: number): void {
+    const hosted = this.#hosted;
+    const { kind } = this.#owner;
+    if (mail instanceof TimerMail && !this.#owner.beginTimer(mail)) return;
+    const message = hosted.messages.get(mail.message);
+    if (message === undefined) return this.#refuse(mail, unknownMessage(kind));
+    if (mail.deadlineAt <= now) return mail.fail(expired(mail.message));
+    let input: unknown;
+    try {
+      input =
+        mail.checkedBy === message.declared ? mail.checked : validArgument(hosted, message, mail.argument());
+    } catch (error) {
+      return this.#refuse(mail, toErrorData(error));
+    }
+    this.#running = mail;
+    this.#chain = undefined;
+    this.#call(mail, message, input);
+  }
+
+  /** It cannot be handled. Of a stored actor's timer that is an end as well. */
+  #refuse(mail: Mail, error: ErrorData): void {
+    reportIfTell(this.#events, this.#owner, mail, error);
+    this.#owner.outputs.fail(mail, error);
+  }
+
+  #call(mail: Mail, message: HostedMessage, input: unknown): void {
+    let result: unknown;
+    let later: boolean;
+    try {
+      result = this.#code.call(message, input);
+      later = isThenable(result);
+    } catch (error) {
+      return this.#failed(mail, error);
+    }
+    if (!later) return this.#succeeded(mail, message, result);
+    this.#code.wait(
+      result,
+      (value) => this.#contained(mail, () => this.#succeeded(mail, message, value)),
+      (error) => this.#contained(mail, () => this.#failed(mail, error)),
+    );
+  }
+
+  #contained(mail: Mail, end: () => void): void {
+    try {
+      end();
+    } catch (error) {
+      this.#broke(mail, error);
+    }
+  }
+
+  /** What came of it cannot be told as it is: its state is undone, and who asked hears that it failed. */
+  #broke(mail: Mail, error: unknown): void {
+    this.release();
+    this.#state.undo();
+    reportFailure(this.#events, this.#owner, mail.message, toErrorData(error));
+    mail.fail(handledErrorData(error));
+  }
+
+  #succeeded(mail: Mail, message: HostedMessage, value: unknown): void {
+    this.release();
+    if (this.#owner.status === "ended") return mail.fail(this.#lost());
+    try {
+      this.#state.settle();
+    } catch (error) {
+      return this.#doesNotFit(mail, error);
+    }
+    this.#answer(mail, message, value);
+  }
+
+  #answer(mail: Mail, message: HostedMessage, value: unknown): void {
+    const { outputs } = this.#owner;
+    let result: unknown;
+    try {
+      result = mail.type === "tell" ? undefined : validResult(this.#hosted, message, value);
+    } catch (error) {
+      return this.#doesNotFit(mail, error);
+    }
+    const error = outputs.succeed(mail, result);
+    if (error) reportFailure(this.#events, this.#owner, mail.message, error);
+  }
+
+  /** What its handler has left or returned. */
+  #doesNotFit(mail: Mail, thrown: unknown): void {
+    const error = toErrorData(thrown);
+    reportFailure(this.#events, this.#owner, mail.message, error);
+    this.#owner.outputs.fail(mail, error);
+  }
+
+  #failed(mail: Mail, error: unknown): void {
+    this.release();
+    if (this.#owner.status === "ended") return mail.fail(this.#lost());
+    reportFailure(this.#events, this.#owner, mail.message, toErrorData(error));
+    const { onError } = this.#hosted.contract;
+    if (onError === "keep") {
+      try {
+        this.#state.settle();
+      } catch {
+        // undone
+      }
+    } else this.#state.undo();
+    this.#owner.outputs.fail(mail, handledErrorData(error));
+    if (onError !== "keep") this.#owner.onBroken(onError === "restart");
+  }
+
+  /** What comes next gets a signal and a chain of its own. */
+  release(): void {
+    this.#running = undefined;
+    this.#chain = undefined;
+    this.#signal.release();
+  }
+
+  /** It was handled, and what came of it has no effect here: what it asked others may have. */
+  #lost(): ErrorData {
+    return this.#owner.outputs.refusal ?? toErrorData(outcomeLost(this.#owner.address));
+  }
+}

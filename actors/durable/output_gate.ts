@@ -1,0 +1,307 @@
+/**
+ * The output gate of a stored actor: what its handlers say goes out when the state that it tells of is stored.
+ *
+ * ```
+ *   handler ends ──► settled state and timers ──► commit ──acknowledged──► outputs up to that state go out
+ * ```
+ *
+ * Handlers run ahead while a commit is under way; there is one at a time, and the next takes along whatever they have
+ * changed until then. Nothing is written for a handler that changed nothing.
+ *
+ * @module
+ */
+import { BusyError, type ErrorData } from "../../errors.ts";
+import type { EventBus } from "../../events.ts";
+import type { OutputScales, RoomSeeker } from "../node_limits.ts";
+import type { Contract } from "../contract.ts";
+import { validTell } from "../argument.ts";
+import type { Mail } from "../activation/mail.ts";
+import { HeldEnd, HeldTell, type Output } from "./held_output.ts";
+import type { Outputs } from "./output_sink.ts";
+import type { CallOptions, Channel } from "../ref.ts";
+import { notStored } from "../actor_errors.ts";
+import type { Snapshot, StoredMark } from "../state/snapshot.ts";
+import type { StateCell } from "../state/state_cell.ts";
+import type { ActorTimers, SettledTimer } from "../state/timers.ts";
+import type { RefusedTells } from "../tell_promise.ts";
+import { type Kept, NOTHING_STORED, type Vault } from "./state_store.ts";
+
+/** Whose gate it is. */
+export interface GateOwner extends RoomSeeker {
+  readonly kind: string;
+  readonly name: string;
+  /** Whether a handler or hook of it is running, whose end will be heard. */
+  readonly isHandling: boolean;
+  /** @throws {FencedError} once it is sealed, given up or fenced */
+  assertLive(): void;
+  /** Something was stored and went out. */
+  onProgress(): void;
+  /** The entry is another's: what this activation has not stored never will be. */
+  onRefused(): void;
+  /** The store has said no: what this activation has not stored is undone. See {@link Kept}. */
+  onDenied(kept: Kept): void;
+}
+
+/** What a gate works with. */
+export interface GatePorts {
+  readonly vault: Vault;
+  readonly state: StateCell;
+  readonly timers: ActorTimers;
+  readonly events: EventBus;
+  readonly refusedTells: RefusedTells;
+  /** What waits behind all gates of the node. */
+  readonly scales: OutputScales;
+  /** For tests: rules to break on purpose. */
+  readonly defects?: ReadonlySet<string> | undefined;
+  /** Told what an output threw on its way out, which none should. */
+  readonly onThrow: (error: unknown) => void;
+}
+
+/** Outputs that may wait before no further handler starts. */
+const OUTPUTS_MAX = 1_024;
+/** Tells that one handler may send. */
+const TELLS_MAX = 65_536;
+
+/** See the module's text. */
+export class OutputGate implements Outputs {
+  readonly #owner: GateOwner;
+  readonly #ports: GatePorts;
+  /** Of handlers that have ended, in order. The first `#covered` go out with the commit under way. */
+  #queue: Output[] = [];
+  #covered = 0;
+  /** Of the handler that is running. */
+  #tells: Output[] = [];
+  #mark: StoredMark = NOTHING_STORED;
+  #state: Snapshot | undefined;
+  #timers: readonly SettledTimer[] = [];
+  #timersSeen = 0;
+  #storedState: Snapshot | undefined;
+  #storedTimers: readonly SettledTimer[] = this.#timers;
+  /** What it begins with was never stored: it came from where the kind lived in memory. */
+  #isNewer = false;
+  /** It has begun with that. */
+  #mustStore = false;
+  #committing = false;
+  #closed = false;
+  #refusal: ErrorData | undefined;
+
+  constructor(owner: GateOwner, ports: GatePorts) {
+    this.#owner = owner;
+    this.#ports = ports;
+  }
+
+  get isQuiet(): boolean {
+    return !this.#committing && !this.#isDirty && this.#queue.length === 0 && this.#tells.length === 0;
+  }
+
+  hasRoom(): boolean {
+    return this.#queue.length < OUTPUTS_MAX && this.#ports.scales.hasRoom(this.#owner);
+  }
+
+  get mark(): StoredMark | undefined {
+    return this.#isNewer ? undefined : this.#mark;
+  }
+
+  get refusal(): ErrorData | undefined {
+    return this.#refusal;
+  }
+
+  get #isDirty(): boolean {
+    if (this.#closed) return false;
+    return this.#mustStore || this.#state !== this.#storedState || this.#timers !== this.#storedTimers;
+  }
+
+  know(mark: StoredMark, isNewer = false): void {
+    this.#mark = mark;
+    this.#isNewer = isNewer;
+  }
+
+  begin(): void {
+    this.#settle();
+    this.#mustStore = this.#isNewer;
+    this.#storedState = this.#state;
+    this.#storedTimers = this.#timers;
+  }
+
+  // ---- what handlers leave
+
+  succeed(mail: Mail, value: unknown): undefined {
+    this.#ended(mail, value, undefined);
+  }
+
+  fail(mail: Mail, error: ErrorData): void {
+    this.#ended(mail, undefined, error);
+  }
+
+  hookEnded(): void {
+    this.#settle();
+    this.#queue.push(...this.#tells.splice(0));
+    this.#releaseIfStored();
+  }
+
+  whenStored(run: () => void): void {
+    this.#settle();
+    this.#queue.push({ isTell: false, weight: 0, release: run, drop: () => {} });
+    this.#releaseIfStored();
+  }
+
+  #ended(mail: Mail, value: unknown, error: ErrorData | undefined): void {
+    const end = new HeldEnd(this.#ports.events, this.#owner, mail, value, error);
+    if (this.#closed) return end.drop(this.#refusal);
+    const early = this.#ports.defects?.has("reply-before-commit");
+    if (early) end.release();
+    this.#settle();
+    this.#queue.push(...this.#tells.splice(0));
+    if (!early) this.#queue.push(this.#weighed(end));
+    this.#releaseIfStored();
+  }
+
+  #settle(): void {
+    const { state, timers } = this.#ports;
+    this.#state = state.settled;
+    if (timers.changes === this.#timersSeen) return;
+    this.#timersSeen = timers.changes;
+    this.#timers = timers.settled();
+  }
+
+  #releaseIfStored(): void {
+    if (!this.#committing && !this.#isDirty) this.#release(this.#queue.splice(0));
+  }
+
+  #weighed(output: Output): Output {
+    this.#ports.scales.take(output.weight);
+    return output;
+  }
+
+  #release(outputs: readonly Output[]): void {
+    for (const output of outputs) this.#letGo(output, () => output.release());
+  }
+
+  /** One that cannot go must not keep the others. */
+  #letGo({ weight }: Output, go: () => void): void {
+    const { scales, onThrow } = this.#ports;
+    try {
+      go();
+    } catch (error) {
+      onThrow(error);
+    } finally {
+      scales.give(weight);
+    }
+  }
+
+  // ---- commits
+
+  commit(): void {
+    if (this.#committing || !this.#isDirty) return;
+    const [state, timers] = [this.#state, this.#timers];
+    this.#committing = true;
+    this.#covered = this.#queue.length;
+    this.#ports.vault
+      .commit({ name: this.#owner.name, state, timers }, this.#mark)
+      .then(
+        (mark) => this.#settled(mark, state, timers),
+        (error: unknown) => this.#denied(error),
+      )
+      .catch(this.#ports.onThrow);
+  }
+
+  #settled(mark: StoredMark | undefined, state: Snapshot | undefined, timers: readonly SettledTimer[]): void {
+    if (this.#closed) return;
+    const blind = mark === undefined && this.#ports.defects?.has("conflict-ignored");
+    if (mark === undefined && !blind) return this.#refused();
+    this.#committing = false;
+    this.#mark = mark ?? this.#mark;
+    this.#isNewer = false;
+    this.#mustStore = false;
+    this.#storedState = state;
+    this.#storedTimers = timers;
+    const covered = this.#queue.splice(0, this.#covered);
+    this.#covered = 0;
+    this.#release(covered);
+    this.#releaseIfStored();
+    this.commit();
+    this.#owner.onProgress();
+  }
+
+  #refused(): void {
+    if (this.#closed) return;
+    this.drop();
+    this.#owner.onRefused();
+  }
+
+  /** A definite no is no loss: whoever waits hears the store's words, and the actor goes on from what is stored. */
+  #denied(refusal: unknown): void {
+    if (this.#closed) return;
+    const { kind, name } = this.#owner;
+    this.#refusal = notStored(kind, name, refusal);
+    if (this.#refusal === undefined) return this.#refused();
+    this.drop(this.#refusal);
+    this.#owner.onDenied({ mark: this.mark, state: this.#storedState, timers: this.#storedTimers });
+  }
+
+  drop(error?: ErrorData): void {
+    this.#closed = true;
+    this.#committing = false;
+    const { scales } = this.#ports;
+    scales.forget(this.#owner);
+    for (const output of [...this.#queue.splice(0), ...this.#tells.splice(0)])
+      this.#letGo(output, () => output.drop(error));
+  }
+
+  // ---- what handlers send
+
+  channel(contract: Contract, name: string, channel: Channel): Channel {
+    if (this.#ports.defects?.has("tells-before-commit")) return channel;
+    return {
+      send: (type, message, argument, options) => {
+        if (type === "tell") return this.#hold(contract, name, channel, message, argument, options);
+        this.#letTellsOut();
+        return channel.send(type, message, argument, options);
+      },
+    };
+  }
+
+  /** Resolves when it waits here: its handler would otherwise wait for its own end. */
+  #hold(
+    contract: Contract,
+    name: string,
+    channel: Channel,
+    message: string,
+    argument: unknown,
+    options: CallOptions | undefined,
+  ): Promise<unknown> {
+    const to = { kind: contract.kind, name };
+    try {
+      this.#owner.assertLive();
+      const copy = validTell(contract, message, argument);
+      if (this.#tells.length >= TELLS_MAX || this.#ports.scales.isFull) throw this.#full(message);
+      this.#took(new HeldTell(this.#ports.events, to, channel, message, copy, options));
+    } catch (error) {
+      return this.#ports.refusedTells.rejected({ ...to, message }, error);
+    }
+    return Promise.resolve();
+  }
+
+  #full(message: string): BusyError {
+    const now = `${this.#tells.length} tells of this handler and ${this.#ports.scales.bytes} bytes of the node`;
+    return new BusyError(`Cannot send "${message}": current state is ${now} waiting to be stored`);
+  }
+
+  /** Code that goes on after its handler has no end of its own to wait for: its tells follow what was said last. */
+  #took(tell: Output): void {
+    if (this.#closed) return tell.drop(this.#refusal);
+    if (this.#owner.isHandling) return void this.#tells.push(this.#weighed(tell));
+    this.#queue.push(this.#weighed(tell));
+    this.#releaseIfStored();
+  }
+
+  /** An ask is about to go out: it must not overtake the tells before it. */
+  #letTellsOut(): void {
+    const isTell = ({ isTell: yes }: Output) => yes;
+    const tells = [...this.#queue.filter(isTell), ...this.#tells.splice(0)];
+    if (tells.length === 0) return;
+    this.#covered -= this.#queue.slice(0, this.#covered).filter(isTell).length;
+    this.#queue = this.#queue.filter((output) => !output.isTell);
+    this.#release(tells);
+  }
+}

@@ -1,0 +1,186 @@
+/**
+ * What all actors of one node may use together.
+ *
+ * @module
+ */
+
+import type { Mail } from "./activation/mail.ts";
+import type { Scales, Seeker } from "./activation/mailbox.ts";
+import { Room } from "./quota.ts";
+
+/** The bounds; see `Settings` for the defaults. */
+export interface BudgetLimits {
+  /** Activations on the node. */
+  readonly activationsMax: number;
+  /** Bytes of states of sleeping actors. */
+  readonly sleepingBytesMax: number;
+  /** Bytes of messages in mailboxes. */
+  readonly mailboxBytesMax: number;
+  /** Tells that wait behind one full mailbox. */
+  readonly tellsWaitingMax: number;
+  /** Bytes of those behind all of them. */
+  readonly tellsWaitingBytesMax: number;
+  /** Bytes of answers and tells that wait behind the output gates of stored actors. */
+  readonly outputBytesMax: number;
+}
+
+/** Bytes of the messages in all mailboxes, and of the tells in the lines behind them. */
+export class MailScales implements Scales<Mail> {
+  readonly lineMax: number;
+  readonly #room: Room;
+  readonly #lineRoom: Room;
+  readonly #bothMax: number;
+  readonly #seekers: Set<Seeker> = new Set();
+
+  constructor({ mailboxBytesMax, tellsWaitingMax, tellsWaitingBytesMax }: BudgetLimits) {
+    this.lineMax = tellsWaitingMax;
+    this.#room = new Room(mailboxBytesMax);
+    this.#lineRoom = new Room(tellsWaitingBytesMax);
+    this.#bothMax = mailboxBytesMax + tellsWaitingBytesMax;
+  }
+
+  get bytes(): number {
+    return this.#room.taken;
+  }
+
+  get isFull(): boolean {
+    return this.#room.isFull;
+  }
+
+  get isLineFull(): boolean {
+    return this.#lineRoom.isFull;
+  }
+
+  get isOverfull(): boolean {
+    return this.#room.taken >= this.#bothMax;
+  }
+
+  /** Bytes of tells that wait for room in a mailbox. */
+  get lineBytes(): number {
+    return this.#lineRoom.taken;
+  }
+
+  add({ weight }: Mail): void {
+    this.#room.take(weight);
+  }
+
+  remove({ weight }: Mail): void {
+    this.#room.give(weight);
+    if (this.#seekers.size > 0 && !this.#room.isFull) this.#tellSeekers();
+  }
+
+  addToLine({ weight }: Mail): void {
+    this.#lineRoom.take(weight);
+  }
+
+  removeFromLine({ weight }: Mail): void {
+    this.#lineRoom.give(weight);
+  }
+
+  seek(seeker: Seeker): void {
+    this.#seekers.add(seeker);
+  }
+
+  forget(seeker: Seeker): void {
+    this.#seekers.delete(seeker);
+  }
+
+  /** In the order in which they asked: whoever finds no room asks again. */
+  #tellSeekers(): void {
+    const seekers = [...this.#seekers];
+    this.#seekers.clear();
+    for (const seeker of seekers) seeker.roomAgain();
+  }
+}
+
+/** Who waits until there is room for what it would say. */
+export interface RoomSeeker {
+  wake(): void;
+}
+
+/** Bytes of what waits behind all output gates. */
+export class OutputScales {
+  readonly #room: Room;
+  readonly #seekers: Set<RoomSeeker> = new Set();
+
+  constructor(bytesMax: number) {
+    this.#room = new Room(bytesMax);
+  }
+
+  get bytes(): number {
+    return this.#room.taken;
+  }
+
+  get isFull(): boolean {
+    return this.#room.isFull;
+  }
+
+  /** Whether another handler may start; if not, who asks is woken when it may. */
+  hasRoom(seeker: RoomSeeker): boolean {
+    if (this.#room.isFull) this.#seekers.add(seeker);
+    return !this.#room.isFull;
+  }
+
+  forget(seeker: RoomSeeker): void {
+    this.#seekers.delete(seeker);
+  }
+
+  take(bytes: number): void {
+    this.#room.take(bytes);
+  }
+
+  give(bytes: number): void {
+    this.#room.give(bytes);
+    if (this.#room.isFull || this.#seekers.size === 0) return;
+    const seekers = [...this.#seekers];
+    this.#seekers.clear();
+    for (const seeker of seekers) seeker.wake();
+  }
+}
+
+/** Counts against the bounds. What arrives by a move is counted and never refused: it was admitted once already. */
+export class Budget {
+  readonly #limits: BudgetLimits;
+  #activations = 0;
+  #sleepingBytes = 0;
+  readonly mail: MailScales;
+  readonly outputs: OutputScales;
+
+  constructor(limits: BudgetLimits) {
+    this.#limits = limits;
+    this.mail = new MailScales(limits);
+    this.outputs = new OutputScales(limits.outputBytesMax);
+  }
+
+  get activations(): number {
+    return this.#activations;
+  }
+
+  get sleepingBytes(): number {
+    return this.#sleepingBytes;
+  }
+
+  mayActivate(): boolean {
+    return this.#activations < this.#limits.activationsMax;
+  }
+
+  maySleep(): boolean {
+    return this.#sleepingBytes < this.#limits.sleepingBytesMax;
+  }
+
+  activated(): void {
+    this.#activations++;
+  }
+
+  ended(): void {
+    this.#activations--;
+  }
+
+  slept(bytes: number): void {
+    this.#sleepingBytes += bytes;
+  }
+
+  woke(bytes: number): void {
+    this.#sleepingBytes -= bytes;
+  }
+}

@@ -1,0 +1,392 @@
+/**
+ * The actors of one shard on the node that serves it: running, sleeping, expected from elsewhere, or quarantined.
+ *
+ * Admission never waits. Whatever the condition of the actor, a message is taken or refused at once, so no actor
+ * holds up another one's messages. Nothing is started fresh while a state is known or expected somewhere.
+ *
+ * @module
+ */
+import { type ErrorData, toErrorData, wordsOf } from "../../errors.ts";
+import { inCleanContext } from "../../platform/async_context.ts";
+import { Activation } from "../activation/activation.ts";
+import type { ActivationHost, ActorRuntime, Beginning } from "../activation/activation_host.ts";
+import type { Budget, MailScales, OutputScales } from "../node_limits.ts";
+import type { Hosted } from "../host.ts";
+import type { ActivationReason } from "../lifecycle.ts";
+import type { Mail } from "../activation/mail.ts";
+import { cycle, mailboxFull, noRoom, outcomeLost, unreadable } from "../actor_errors.ts";
+import { reportDeadLetter } from "../actor_events.ts";
+import { Residents } from "./actor_table.ts";
+import { bare, type SealedActor } from "./sealed.ts";
+import { type Snapshot, unpackState } from "../state/snapshot.ts";
+import type { Mailbox } from "../activation/mailbox.ts";
+import { type TimerData, TimerMail } from "../state/timers.ts";
+import type { Kept, Vault } from "../durable/state_store.ts";
+
+/** What a catalog needs of the shard around it. */
+export interface CatalogHost {
+  readonly hosted: Hosted;
+  readonly runtime: ActorRuntime;
+  readonly budget: Budget;
+  readonly epoch: number;
+  /** Where its actors are stored; `undefined` if they live in memory. */
+  readonly vault: Vault | undefined;
+  /** Whether it is not being drained, sealed or closed. */
+  readonly serving: boolean;
+  /** Whether handlers may start: it is serving, and the gate is open. */
+  runsAt(now: number): boolean;
+  /** Something came to rest: a drain may go on, a late actor may be ready. */
+  onRest(activation: Activation): void;
+  /** How an actor begins that has no state: "recovered" once the shard was claimed after a crash. */
+  readonly freshReason: ActivationReason;
+}
+
+/** See the module's text. */
+export class Catalog implements ActivationHost<Activation> {
+  readonly #host: CatalogHost;
+  readonly residents: Residents;
+
+  constructor(host: CatalogHost) {
+    this.#host = host;
+    this.residents = new Residents(host.budget);
+  }
+
+  get hosted(): Hosted {
+    return this.#host.hosted;
+  }
+  get runtime(): ActorRuntime {
+    return this.#host.runtime;
+  }
+  get epoch(): number {
+    return this.#host.epoch;
+  }
+  get mailScales(): MailScales {
+    return this.#host.budget.mail;
+  }
+  get outputScales(): OutputScales {
+    return this.#host.budget.outputs;
+  }
+  get serving(): boolean {
+    return this.#host.serving;
+  }
+  get vault(): Vault | undefined {
+    return this.#host.vault;
+  }
+  runsAt(now: number): boolean {
+    return this.#host.runsAt(now);
+  }
+  get freshReason(): ActivationReason {
+    return this.#host.freshReason;
+  }
+
+  get kind(): string {
+    return this.hosted.contract.kind;
+  }
+
+  /** Whether state and timers move along. */
+  get carries(): boolean {
+    return this.hosted.contract.onMove === "carry";
+  }
+
+  // ---- admission
+
+  /** Takes a message for an actor, or ends it with the refusal that is true. */
+  admit(name: string, mail: Mail): void {
+    const active = this.residents.active.get(name);
+    if (active === undefined) return this.#admitElsewhere(name, mail);
+    if (mail.chain.length > 0 && active.waitsThrough(mail.chain))
+      return mail.refuse(cycle(active.address, mail.chain));
+    this.#give(active, mail);
+  }
+
+  #give(active: Activation, mail: Mail): void {
+    if (!active.offer(mail) && this.#waits(active.name, active.mailbox, mail)) active.wake();
+  }
+
+  /**
+   * What meets a full mailbox: a tell stands behind it, and its sender waits; anything else is refused. Where no handler
+   * starts any more there will be no room, but a next owner: it is admitted, as many as the mailbox and its line may hold
+   * together. More stand in the line until the next owner gets them.
+   *
+   * @returns whether it was not refused
+   */
+  #waits(name: string, mailbox: Mailbox<Mail>, mail: Mail): boolean {
+    const mayWait = mail.type === "tell" && !mail.isFrom(`${this.kind}/${name}`);
+    if (!mayWait || !mailbox.wait(mail)) {
+      mail.refuse(mailboxFull(name, mailbox.size, this.mailScales.bytes));
+      return false;
+    }
+    if (!this.serving) mailbox.admitBeyond();
+    return true;
+  }
+
+  /** Admits what stands behind all mailboxes: no handler starts here any more. */
+  admitWaiting(): void {
+    const { active, awaited } = this.residents;
+    for (const { mailbox } of active.values()) mailbox.admitAll();
+    for (const { mailbox } of awaited.values()) mailbox.admitAll();
+  }
+
+  /** Whether it would be refused for want of room in the mailbox. */
+  isFull(name: string): boolean {
+    const { active, awaited } = this.residents;
+    return (active.get(name) ?? awaited.get(name))?.mailbox.isFull ?? false;
+  }
+
+  #admitElsewhere(name: string, mail: Mail): void {
+    const quarantined = this.residents.quarantined.get(name);
+    if (quarantined) return mail.refuse(unreadable(this.kind, quarantined));
+    const awaited = this.residents.awaited.get(name);
+    if (awaited && !this.runtime.defects?.has("blank-copy")) {
+      const address = `${this.kind}/${name}`;
+      if (mail.chain.includes(address)) return mail.refuse(cycle(address, mail.chain));
+      if (!awaited.mailbox.offer(mail)) this.#waits(name, awaited.mailbox, mail);
+      return;
+    }
+    if (!this.#host.budget.mayActivate()) return mail.refuse(noRoom());
+    const { isFull, isLineFull, bytes } = this.mailScales;
+    if (isFull && (mail.type === "ask" || isLineFull)) return mail.refuse(mailboxFull(name, 0, bytes));
+    const started = inCleanContext(() => this.#wakeOrBegin(name)); // whose message it is does not matter to it
+    if (started) this.#give(started, mail);
+    else this.#admitElsewhere(name, mail); // what slept could not be read: it is quarantined now
+  }
+
+  #wakeOrBegin(name: string, due = false): Activation | undefined {
+    const sleeping = this.residents.passive.get(name);
+    if (sleeping === undefined) return this.begin({ name, why: this.freshReason, due });
+    this.residents.wake(name);
+    try {
+      const state = unpackState(this.hosted, sleeping, this.runtime.codec);
+      return this.begin({ name, why: "woken", state });
+    } catch (error) {
+      this.quarantine({ ...bare(name, "passive"), snapshot: sleeping }, error);
+      return undefined;
+    }
+  }
+
+  /** Puts an activation in its place; it begins as soon as handlers may start. */
+  begin(beginning: Beginning): Activation {
+    const activation = new Activation(this, beginning);
+    this.residents.add(activation);
+    return activation;
+  }
+
+  /**
+   * Begins an actor that is not here yet: something stored of it must go on. If it cannot be loaded, that is tried until it
+   * can. @returns it, if it is here and in order
+   */
+  ensure(name: string): Activation | undefined {
+    const { active, awaited, quarantined } = this.residents;
+    if (awaited.has(name) || quarantined.has(name)) return undefined;
+    const there = active.get(name);
+    there?.expect();
+    return there ?? this.#wakeOrBegin(name, true);
+  }
+
+  /** Its state cannot be read here: it answers that, and is never started fresh. */
+  quarantine(actor: SealedActor, error: unknown): void {
+    const reason = wordsOf(error, "it cannot be read");
+    const { kind } = this;
+    this.residents.quarantined.set(actor.name, { ...actor, status: "quarantined", reason, backlog: [] });
+    this.runtime.events.emit({ type: "actor-quarantined", kind, name: actor.name, reason });
+    const refusal = unreadable(this.kind, { ...actor, reason });
+    for (const mail of actor.backlog) this.#deadLetter(actor.name, mail, refusal);
+  }
+
+  // ---- what activations report
+
+  onRest(activation: Activation): void {
+    this.#host.onRest(activation);
+  }
+
+  onRetired(
+    activation: Activation,
+    snapshot: Snapshot | undefined,
+    timers: readonly TimerData[] | undefined,
+  ): void {
+    const { name } = activation;
+    const [waiting, line] = this.#remove(activation);
+    if (timers) this.#beginWith(snapshot, { name, why: "restarted", timers, stored: snapshot?.stored });
+    else {
+      if (snapshot && !this.vault) this.residents.sleep(name, snapshot);
+      this.runtime.events.emit({ type: "actor-passivated", kind: this.kind, name });
+    }
+    this.#readmit(name, waiting, line);
+    this.onRest(activation);
+  }
+
+  /** Begins an actor with what a snapshot of it holds. The schema by which that is read is the user's: it may throw. */
+  #beginWith(snapshot: Snapshot | undefined, beginning: Beginning): void {
+    let state: unknown;
+    try {
+      state = snapshot && unpackState(this.hosted, snapshot, this.runtime.codec);
+    } catch (error) {
+      const { name, timers = [] } = beginning;
+      return this.quarantine({ ...bare(name, "quarantined"), snapshot, timers }, error);
+    }
+    this.begin({ ...beginning, state });
+  }
+
+  /** What was admitted once is not refused: its sender knows that it is here. What stood behind it does so again. */
+  #readmit(name: string, waiting: readonly Mail[], line: readonly Mail[]): void {
+    const again = (mail: Mail, put: (mailbox: Mailbox<Mail>) => void) => {
+      if (this.residents.quarantined.has(name)) return this.admit(name, mail); // never fresh beside a state
+      const activation = this.residents.active.get(name) ?? this.#wakeOrBegin(name);
+      if (activation === undefined) return this.admit(name, mail);
+      put(activation.mailbox);
+      activation.wake();
+    };
+    for (const mail of waiting) again(mail, (mailbox) => mailbox.push(mail));
+    for (const mail of line) again(mail, (mailbox) => mailbox.standBehind(mail));
+  }
+
+  onUnreadable(activation: Activation, error: unknown, raw?: Snapshot): void {
+    const timers = activation.timers.pause();
+    const snapshot = raw ?? activation.rawSnapshot();
+    const [backlog, line] = this.#remove(activation);
+    activation.end();
+    this.quarantine({ ...bare(activation.name, "quarantined"), snapshot, timers, backlog }, error);
+    for (const mail of line) this.admit(activation.name, mail);
+    this.onRest(activation);
+  }
+
+  onRefused(activation: Activation): void {
+    const { name, timers, outputs } = activation;
+    const timed = timers.size > 0 || outputs.mark?.timers;
+    const [waiting, line] = this.#remove(activation);
+    activation.end("failed");
+    this.runtime.events.emit({ type: "commit-refused", kind: this.kind, name });
+    if (timed) this.ensure(name); // what is stored may have timers that must go on
+    this.#readmit(name, waiting, line);
+    this.onRest(activation);
+  }
+
+  onDenied(activation: Activation, kept: Kept): void {
+    const { name } = activation;
+    const [waiting, line] = this.#remove(activation);
+    activation.end("failed");
+    const isOnlyHere = kept.state !== undefined && kept.mark === undefined;
+    if (kept.timers.length > 0 || isOnlyHere) this.#restFrom(activation, kept);
+    this.#readmit(name, waiting, line);
+    this.onRest(activation);
+  }
+
+  /** Its timers, and a state that was never stored, must go on, and a move take them along; not at once, for the store would say no at once again. */
+  #restFrom({ name, why }: Activation, { mark, state, timers }: Kept): void {
+    const now = this.runtime.clock.now();
+    const beginning: Beginning = {
+      name,
+      why: state ? "woken" : why,
+      timers: timers.map(({ dueAt, ...timer }) => notAtOnce({ ...timer, remainingMs: dueAt - now })),
+      dormant: true,
+      stored: mark,
+      due: mark === undefined,
+    };
+    this.#beginWith(state && mark ? { ...state, stored: mark } : state, beginning);
+  }
+
+  /** A definite no, or what a store should not throw: its mail hears of it, and what must begin goes on trying. */
+  onNotLoaded(activation: Activation, error: ErrorData, again: boolean): void {
+    const { name, mailbox } = activation;
+    this.runtime.events.emit({ type: "load-failed", kind: this.kind, name, error, again });
+    const [waiting, line] = again ? [mailbox.clear(), mailbox.clearLine()] : this.#remove(activation);
+    if (!again) activation.end();
+    for (const mail of waiting) {
+      if (again && mail instanceof TimerMail)
+        mailbox.push(mail); // nobody would send it once more
+      else this.#giveUp(name, mail, error);
+    }
+    for (const mail of line) mail.refuse(error);
+    this.onRest(activation);
+  }
+
+  onFailedStart(activation: Activation, error: ErrorData): void {
+    const { name } = activation;
+    let kept: Snapshot | undefined;
+    try {
+      if (activation.mustKeep) kept = activation.snapshot(); // not a state that was only begun with
+    } catch (unfit) {
+      return this.onUnreadable(activation, unfit);
+    }
+    const timers = activation.timers.pause().map(notAtOnce);
+    const [waiting, line] = this.#remove(activation);
+    activation.end();
+    if (timers.length > 0) this.#rest(activation, kept, timers);
+    else if (kept && !this.vault) this.residents.sleep(name, kept);
+    for (const mail of waiting) this.#deadLetter(name, mail, error);
+    for (const mail of line) mail.refuse(error);
+    this.onRest(activation);
+  }
+
+  /** It could not begin and has timers: the next message or timer lets it try again. */
+  #rest({ name, why, outputs }: Activation, kept: Snapshot | undefined, timers: readonly TimerData[]): void {
+    this.#beginWith(kept, { name, why: kept ? "woken" : why, timers, dormant: true, stored: outputs.mark });
+  }
+
+  /** @returns what was in the mailbox, and what stood behind it */
+  #remove(activation: Activation): [Mail[], Mail[]] {
+    this.residents.remove(activation);
+    const { mailbox } = activation;
+    return [mailbox.clear().filter((mail) => !(mail instanceof TimerMail)), mailbox.clearLine()];
+  }
+
+  // ---- idle sleep
+
+  /** Passivates what had no message for the contract's `idleMs`, as far as the budget for sleeping states goes. */
+  sweep(now: number): void {
+    const { idleMs } = this.hosted.contract;
+    for (const activation of this.residents.active.values()) {
+      const sleepy = activation.idle && activation.mailbox.size === 0 && activation.timers.size === 0;
+      if (!sleepy || now - activation.lastActiveAt < idleMs) continue;
+      if (this.vault || !activation.mustKeep || this.#host.budget.maySleep())
+        activation.retire("idle", false);
+    }
+  }
+
+  /** Lets handlers start again after a pause or a reclaim. */
+  wake(): void {
+    for (const activation of this.residents.active.values()) activation.wake();
+  }
+
+  // ---- the end
+
+  /**
+   * Ends everything without a successor: the node was fenced or stops. Waiting messages get `error`.
+   *
+   * @param wasSealed they were given away as well, and nobody here knows whether they were taken
+   */
+  drop(error: ErrorData, wasSealed: boolean): void {
+    const giveUp = (name: string, mail: Mail) => this.#giveUp(name, mail, error, wasSealed);
+    const { active, awaited } = this.residents;
+    for (const { mailbox } of [...active.values(), ...awaited.values()]) // all lines before the first mailbox makes room
+      for (const mail of mailbox.clearLine()) mail.refuse(error);
+    for (const activation of active.values()) {
+      const waiting = activation.mailbox.clear();
+      activation.end("failed");
+      for (const mail of waiting) giveUp(activation.name, mail);
+    }
+    for (const [name, { mailbox }] of awaited) for (const mail of mailbox.clear()) giveUp(name, mail);
+    this.residents.clear();
+  }
+
+  /** What is nowhere else was certainly not handled: who asked may know that at once. */
+  #giveUp(name: string, mail: Mail, error: ErrorData, isElsewhere = false): void {
+    if (isElsewhere) mail.fail(toErrorData(outcomeLost(`${this.kind}/${name}`)));
+    else if (mail.type === "ask") mail.refuse(error);
+    this.#deadLetter(name, mail, error);
+  }
+
+  #deadLetter(name: string, mail: Mail, error: ErrorData): void {
+    mail.fail(error);
+    if (mail instanceof TimerMail) return;
+    reportDeadLetter(this.runtime.events, { kind: this.kind, name }, mail.message, error);
+  }
+}
+
+/** Milliseconds before a timer tries again: to begin an actor whose `onActivate` threw, or what the store did not take. */
+const RETRY_MS = 1_000;
+
+/** What is due must not come at once to an actor that has just failed. */
+function notAtOnce(timer: TimerData): TimerData {
+  return timer.remainingMs > 0 ? timer : { ...timer, remainingMs: RETRY_MS };
+}

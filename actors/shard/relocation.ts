@@ -1,0 +1,226 @@
+/**
+ * How the actors of a shard leave a node, and how they come to one: sealed, released or taken back on one side; staged,
+ * installed, awaited and recovered on the other.
+ *
+ * @module
+ */
+import { type ErrorData, InvalidStateError, wordsOf } from "../../errors.ts";
+import type { Activation } from "../activation/activation.ts";
+import type { Catalog } from "./catalog.ts";
+import type { Mail } from "../activation/mail.ts";
+import { Mailbox } from "../activation/mailbox.ts";
+import type { Residents } from "./actor_table.ts";
+import { bare, type Place, type SealedActor } from "./sealed.ts";
+import { unpackState } from "../state/snapshot.ts";
+import { type TimerData, TimerMail } from "../state/timers.ts";
+
+/** A decoded actor, ready to begin: what a target stages before it commits. */
+export interface StagedActor {
+  readonly sealed: SealedActor;
+  readonly state: unknown;
+}
+
+/** See the module's text. */
+export class Relocation {
+  readonly #catalog: Catalog;
+  readonly #residents: Residents;
+
+  constructor(catalog: Catalog) {
+    this.#catalog = catalog;
+    this.#residents = catalog.residents;
+  }
+
+  // ---- seal and its ways on
+
+  /**
+   * Fixes every actor in one synchronous step. What is idle is sealed; what is not becomes late. Everything stays
+   * here as well until `release` or `unseal`.
+   *
+   * @param here where late actors are to be found
+   * @param bytesMax above it an idle actor's state is delivered by itself, as if it were late
+   */
+  seal(here: Place, bytesMax: number): SealedActor[] {
+    const sealed: SealedActor[] = [];
+    for (const activation of this.#residents.active.values())
+      sealed.push(this.#sealOne(activation, here, bytesMax));
+    if (this.#catalog.carries) {
+      for (const [name, snapshot] of this.#residents.passive)
+        sealed.push({ ...bare(name, "passive"), snapshot });
+    }
+    for (const [name, { at, mailbox, timers }] of this.#residents.awaited) {
+      sealed.push({ ...bare(name, "late"), at, timers, backlog: mailbox.rest() });
+    }
+    for (const actor of this.#residents.quarantined.values())
+      sealed.push(this.#isStored(actor) ? bare(actor.name, "active") : actor); // the next owner looks there
+    return sealed;
+  }
+
+  /** What was never stored came from where the kind lived in memory: nobody else has it. */
+  #isStored({ snapshot }: SealedActor): boolean {
+    return this.#catalog.vault !== undefined && (snapshot === undefined || snapshot.stored !== undefined);
+  }
+
+  #sealOne(activation: Activation, here: Place, bytesMax: number): SealedActor {
+    const { name } = activation;
+    const timers = activation.timers.pause();
+    const backlog = activation.mailbox.rest().filter((mail) => !(mail instanceof TimerMail));
+    const base = { ...bare(name, "active"), timers, backlog };
+    const careless = this.#catalog.runtime.defects?.has("seal-running");
+    if (!activation.idle && !careless) return this.#late(activation, base, here);
+    if (activation.mustReload) {
+      activation.become("sealed");
+      return { ...bare(name, "active"), backlog };
+    }
+    try {
+      const carried = this.#catalog.carries;
+      const snapshot = carried ? activation.snapshot() : undefined;
+      if (snapshot && snapshot.bytes.byteLength > bytesMax) return this.#late(activation, base, here);
+      activation.become("sealed");
+      return carried ? { ...base, snapshot } : { ...base, timers: [] };
+    } catch (error) {
+      activation.become("sealed");
+      return {
+        ...base,
+        snapshot: activation.rawSnapshot(),
+        status: "quarantined",
+        reason: wordsOf(error, "it cannot be sealed"),
+      };
+    }
+  }
+
+  #late(activation: Activation, base: SealedActor, here: Place): SealedActor {
+    activation.become("late");
+    this.#catalog.runtime.events.emit({
+      type: "actor-late",
+      kind: this.#catalog.kind,
+      name: activation.name,
+    });
+    return { ...base, status: "late", at: here };
+  }
+
+  /** A reclaim won: every activation goes on where it was. */
+  unseal(): void {
+    for (const activation of [...this.#residents.active.values()]) activation.resume(); // some may begin anew
+  }
+
+  /**
+   * The next owner has it all: ends what was sealed. Late activations go on, without their mail.
+   * @returns those
+   */
+  release(): Activation[] {
+    const late: Activation[] = [];
+    for (const activation of this.#residents.active.values()) {
+      activation.mailbox.clear();
+      if (activation.status === "late") {
+        activation.timers.unqueue();
+        late.push(activation);
+      } else activation.end("handoff");
+    }
+    this.#residents.clear();
+    return late;
+  }
+
+  /** Ends the asks that wait, before a `release` to a place where nobody answers. */
+  refuseAsks(error: ErrorData): void {
+    const waiting = [...this.#residents.active.values(), ...this.#residents.awaited.values()].flatMap(
+      ({ mailbox }) => mailbox.rest(),
+    );
+    for (const mail of waiting) if (mail.type === "ask") mail.refuse(error);
+  }
+
+  // ---- restore
+
+  /**
+   * Decodes, upgrades and checks one actor; starts nothing. One that slept in memory sleeps on, unless it is stored from
+   * here on: that is not put off until somebody wakes it. What cannot be read becomes quarantined; what was, because
+   * its former owner could not read it, gets another chance here.
+   */
+  stage(sealed: SealedActor): StagedActor {
+    const { status, snapshot } = sealed;
+    const sleepsOn = status === "passive" && this.#catalog.vault === undefined;
+    if (sleepsOn || status === "late" || snapshot === undefined) return { sealed, state: undefined };
+    try {
+      const state = unpackState(this.#catalog.hosted, snapshot, this.#catalog.runtime.codec);
+      return { sealed: { ...sealed, status: "active", reason: undefined }, state };
+    } catch (error) {
+      if (this.#catalog.runtime.defects?.has("fresh-when-unreadable"))
+        return { sealed: { ...sealed, snapshot: undefined }, state: undefined };
+      const reason = wordsOf(error, "it cannot be read");
+      return { sealed: { ...sealed, status: "quarantined", reason }, state: undefined };
+    }
+  }
+
+  /** Puts staged actors in their places; they begin as soon as handlers may start. */
+  install(staged: Iterable<StagedActor>): void {
+    for (const { sealed, state } of staged) this.#installOne(sealed, state);
+  }
+
+  #installOne(sealed: SealedActor, state: unknown): void {
+    const { name, timers, backlog, snapshot } = sealed;
+    if (sealed.status === "passive" && snapshot) this.#residents.sleep(name, snapshot);
+    else if (sealed.status === "quarantined")
+      this.#catalog.quarantine(sealed, new InvalidStateError(sealed.reason ?? "it cannot be read"));
+    else if (sealed.status === "late" && sealed.at) this.#await(name, sealed.at, timers, backlog);
+    else {
+      const why = snapshot ? "handed-off" : this.#catalog.freshReason;
+      // without a state of its own a stored actor is loaded, and its timers with it
+      const set = this.#catalog.vault && !snapshot ? [] : timers;
+      const stored = snapshot?.stored;
+      const activation = this.#catalog.begin({ name, why, state, timers: set, stored, due: true });
+      this.#fill(activation.mailbox, backlog, () => activation.wake());
+    }
+  }
+
+  /** Before anything that comes from outside. */
+  #fill(mailbox: Mailbox<Mail>, backlog: readonly Mail[], then = () => {}): void {
+    const fill = () => {
+      for (const mail of backlog) mailbox.push(mail);
+      then();
+    };
+    if (this.#catalog.runtime.defects?.has("held-before-backlog")) queueMicrotask(fill);
+    else fill();
+  }
+
+  #await(name: string, at: Place, timers: readonly TimerData[], backlog: readonly Mail[]): void {
+    const mailbox = new Mailbox<Mail>(this.#catalog.hosted.contract.mailboxMax, this.#catalog.mailScales);
+    this.#fill(mailbox, backlog);
+    this.#residents.awaited.set(name, { at, mailbox, timers });
+  }
+
+  /** A late actor has arrived and is off the record's list: it begins, before the mail that waited for it. */
+  arrive(staged: StagedActor): void {
+    const { name } = staged.sealed;
+    const awaited = this.#residents.awaited.get(name);
+    if (awaited === undefined) return this.#arriveUnlisted(staged);
+    this.#residents.awaited.delete(name);
+    // its own timers, not those that came ahead: the running handler may have stopped some
+    awaited.mailbox.admitAll();
+    const waited = awaited.mailbox.clear();
+    if (this.#catalog.runtime.defects?.has("late-mail-reversed")) waited.reverse();
+    const backlog = [...staged.sealed.backlog, ...waited];
+    this.#installOne({ ...staged.sealed, backlog }, staged.state);
+  }
+
+  /** Only under a defect it counts all the same. */
+  #arriveUnlisted({ sealed, state }: StagedActor): void {
+    if (!this.#catalog.runtime.defects?.has("late-unlisted")) return;
+    const former = this.#residents.active.get(sealed.name);
+    if (former) this.#residents.remove(former);
+    former?.end();
+    this.#installOne(sealed, state);
+  }
+
+  /** A late actor will not come: its node was lost or gave up. It begins again without its state, or from what is stored. */
+  recover(name: string, reason: string): void {
+    const awaited = this.#residents.awaited.get(name);
+    if (awaited === undefined) return;
+    this.#residents.awaited.delete(name);
+    const { vault, runtime, kind } = this.#catalog;
+    if (!vault) runtime.events.emit({ type: "actor-recovered", kind, name, reason });
+    // its timers were as much of its memory as its state, or are stored with it
+    const activation = this.#catalog.begin({ name, why: "recovered", fence: true, due: true });
+    awaited.mailbox.admitAll();
+    for (const mail of awaited.mailbox.clear()) activation.mailbox.push(mail);
+    activation.wake();
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * State ⇄ bytes with its version. What the schema refuses does not pass in either direction, and an older state is
+ * upgraded before anything else sees it.
+ *
+ * @module
+ */
+import { InvalidStateError, isActorError, toErrorData, wordsOf } from "../../errors.ts";
+import type { Codec } from "../../codec/codec.ts";
+import { firstDifference } from "../../codec/difference.ts";
+import { copyValue } from "../../codec/value.ts";
+import type { Hosted } from "../host.ts";
+import { firstIssue, validate } from "../schema.ts";
+
+/** Which entry of the store a state is equal to. */
+export interface StoredMark {
+  /** 0 if there is none. */
+  readonly revision: number;
+  /** Length of the entry. */
+  readonly bytes: number;
+  /** Whether it holds timers. */
+  readonly timers: boolean;
+}
+
+/** A state as it travels or sleeps: its version, and CBOR bytes. */
+export interface Snapshot {
+  readonly stateVersion: number;
+  readonly bytes: Uint8Array;
+  /** Of a stored actor: the store's entry that this is equal to. */
+  readonly stored?: StoredMark | undefined;
+}
+
+/**
+ * A deep copy of a state that fits its schema.
+ * @throws {InvalidStateError} if it does not fit, holds what cannot travel, or would lose a field in validation
+ */
+export function copyState(hosted: Hosted, state: unknown): unknown {
+  const { kind } = hosted.contract;
+  const copy = copyOf(kind, state);
+  const result = validate(hosted.contract.state, state);
+  if (result.issues) {
+    const { path, words } = firstIssue("value", result.issues);
+    throw new InvalidStateError(`Cannot keep a state of kind "${kind}": ${words}`, { path });
+  }
+  const path = firstDifference(result.value, copy);
+  if (path !== undefined) {
+    const words = `Cannot keep a state of kind "${kind}": current schema would change or drop "${path}"`;
+    throw new InvalidStateError(words, { path });
+  }
+  return copy;
+}
+
+/** The bytes of a state that was checked. */
+export function packState(hosted: Hosted, state: unknown, codec: Codec): Snapshot {
+  return {
+    stateVersion: hosted.contract.stateVersion,
+    bytes: guarded(hosted.contract.kind, () => codec.encode(state)),
+  };
+}
+
+/**
+ * The state of a snapshot, upgraded and checked.
+ * @throws {InvalidStateError} if it is of a newer version, does not decode, upgrade or fit
+ */
+export function unpackState(hosted: Hosted, snapshot: Snapshot, codec: Codec): unknown {
+  const { kind, stateVersion } = hosted.contract;
+  if (snapshot.stateVersion > stateVersion) {
+    const found = `current version here is ${stateVersion}, the state's is ${snapshot.stateVersion}`;
+    throw new InvalidStateError(`Cannot read a state of kind "${kind}" that is too new: ${found}`);
+  }
+  const old = guarded(kind, () => codec.decode(snapshot.bytes));
+  const state = snapshot.stateVersion < stateVersion ? upgraded(hosted, snapshot.stateVersion, old) : old;
+  return copyState(hosted, state);
+}
+
+function upgraded(hosted: Hosted, fromVersion: number, old: unknown): unknown {
+  const { kind } = hosted.contract;
+  try {
+    const state = hosted.upgrade(fromVersion, old);
+    if (!(state instanceof Promise)) return state;
+  } catch (cause) {
+    const words = `Cannot upgrade a state of kind "${kind}" from version ${fromVersion}`;
+    throw new InvalidStateError(`${words}: current upgrade threw "${wordsOf(cause, "?")}"`, { cause });
+  }
+  throw new InvalidStateError(`Cannot upgrade a state of kind "${kind}": current upgrade is asynchronous`);
+}
+
+function copyOf(kind: string, state: unknown): unknown {
+  try {
+    return copyValue(state);
+  } catch (error) {
+    throw uncarriable(kind, error);
+  }
+}
+
+function guarded<T>(kind: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw uncarriable(kind, error);
+  }
+}
+
+function uncarriable(kind: string, cause: unknown): unknown {
+  if (!isActorError(cause)) return cause;
+  const { message, path } = toErrorData(cause);
+  const detail = path === undefined ? { cause } : { cause, path };
+  return new InvalidStateError(`Cannot carry a state of kind "${kind}": ${message}`, detail);
+}

@@ -1,0 +1,170 @@
+/**
+ * The state of one activation: the value that handlers change, and beside it a copy as it was when it last fitted.
+ *
+ * A handler that leaves a state which does not fit is undone from that copy, so nothing is ever sealed that the
+ * schema refuses, and the caller hears it at the write and not at the next move.
+ *
+ * @module
+ */
+import { copyValue } from "../../codec/value.ts";
+import type { Codec } from "../../codec/codec.ts";
+import type { Hosted } from "../host.ts";
+import { copyState, packState, type Snapshot } from "./snapshot.ts";
+import { stateTooLong } from "../actor_errors.ts";
+
+/** How a stored actor's state becomes bytes after each handler. */
+export interface Packing {
+  readonly codec: Codec;
+  /** Longest state in bytes. */
+  readonly bytesMax: number;
+}
+
+/** See the module's text. */
+export class StateCell {
+  readonly #hosted: Hosted;
+  readonly #name: string;
+  #state: unknown;
+  #checked: unknown;
+  #last: unknown;
+  #exists: boolean;
+  #touched = false;
+  #kept: boolean;
+  readonly #packing: Packing | undefined;
+  #settled: Snapshot | undefined;
+  /** Whether a class may hold on to a part of the state, and change it without asking for it. */
+  #lent = false;
+
+  /** @param state one that was checked, or `undefined` for the initial one, made by `begin` @param packing of a stored actor */
+  constructor(hosted: Hosted, name: string, state: unknown, packing?: Packing) {
+    this.#hosted = hosted;
+    this.#packing = packing;
+    this.#name = name;
+    this.#exists = state !== undefined;
+    this.#kept = this.#exists;
+    this.#state = state;
+    this.#checked = state;
+  }
+
+  /** Makes the initial state if there is none. @throws whatever `initialState` throws, or InvalidStateError */
+  begin(): void {
+    const state = this.#exists ? this.#state : this.#hosted.initialState(this.#name);
+    const checked = copyState(this.#hosted, state);
+    this.#pack(checked);
+    this.#checked = checked;
+    this.#state = copyValue(checked);
+    this.#exists = true;
+  }
+
+  /** Takes a state that was checked, before `begin`. */
+  install(state: unknown): void {
+    this.#exists = true;
+    this.#kept = true;
+    this.#state = state;
+    this.#checked = state;
+  }
+
+  /** It is not to be relied on any more: nothing is left to be carried. */
+  forget(): void {
+    this.#exists = false;
+    this.#settled = undefined;
+  }
+
+  /** Of a stored actor: the state that last fitted, another object after each change; `undefined` before `begin`. */
+  get settled(): Snapshot | undefined {
+    return this.#settled;
+  }
+
+  #pack(checked: unknown): void {
+    if (this.#packing === undefined) return;
+    const { codec, bytesMax } = this.#packing;
+    const snapshot = packState(this.#hosted, checked, codec);
+    const { byteLength } = snapshot.bytes;
+    if (byteLength > bytesMax) throw stateTooLong(this.#hosted.contract.kind, byteLength, bytesMax);
+    if (this.#settled === undefined || !sameBytes(this.#settled.bytes, snapshot.bytes))
+      this.#settled = { ...snapshot, bytes: snapshot.bytes.slice() };
+  }
+
+  get(): unknown {
+    this.#touched = true;
+    this.#lent = true;
+    return this.#state;
+  }
+
+  /** The state as it was at the end, to be read only. */
+  last(): unknown {
+    this.#last ??= frozen(this.#copy());
+    return this.#last;
+  }
+
+  #copy(): unknown {
+    try {
+      return copyValue(this.#state);
+    } catch {
+      return copyValue(this.#checked);
+    }
+  }
+
+  set(value: unknown): void {
+    this.#touched = true;
+    this.#lent = true;
+    this.#state = value;
+  }
+
+  /** Whether it must be kept: it came from elsewhere, or a handler or hook reached for it. */
+  get mustKeep(): boolean {
+    return this.#kept || this.#touched;
+  }
+
+  /** After a handler or hook. @throws {InvalidStateError} if the state does not fit; it is then what it was before */
+  settle(): void {
+    if (!this.#touched && !(this.#lent && this.#packing)) return;
+    try {
+      if (this.#hosted.contract.stateCheck === "handler") {
+        const checked = copyState(this.#hosted, this.#state);
+        this.#pack(checked);
+        this.#checked = checked;
+      }
+    } catch (error) {
+      this.undo();
+      throw error;
+    }
+    this.#touched = false;
+    this.#kept = true;
+  }
+
+  /** Back to the state that last fitted. */
+  undo(): void {
+    this.#touched = false;
+    this.#lent = false;
+    this.#state = copyValue(this.#checked);
+  }
+
+  /** The state as bytes; `undefined` if there is none yet. @throws {InvalidStateError} */
+  snapshot(codec: Codec): Snapshot | undefined {
+    if (!this.#exists) return undefined;
+    if (this.#settled) return this.#settled;
+    const unchecked = this.#touched || this.#hosted.contract.stateCheck === "seal";
+    // not what was checked, even if nobody has reached for it since: a class may hold on to a part and change that
+    return packState(this.#hosted, unchecked ? copyState(this.#hosted, this.#state) : this.#state, codec);
+  }
+
+  /** The state as it is, whether it fits or not; `undefined` if there is none, or nothing that can travel. */
+  raw(codec: Codec): Snapshot | undefined {
+    try {
+      return this.#exists ? packState(this.#hosted, this.#state, codec) : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.byteLength === b.byteLength && a.every((byte, i) => byte === b[i]);
+}
+
+/** Objects and lists of a copy throw when they are changed; a change of anything else in it has no effect. */
+function frozen<T>(value: T): T {
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return value;
+  for (const part of Object.values(value)) frozen(part);
+  return Object.freeze(value);
+}

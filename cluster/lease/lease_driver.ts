@@ -1,0 +1,324 @@
+/**
+ * Runs the effects of `lease.ts` against the records and the clock.
+ *
+ * @module
+ */
+import { FencedError, NodeStoppedError } from "../../errors.ts";
+import type { Clock, Timer } from "../../platform/clock.ts";
+import type { Log } from "../../platform/log.ts";
+import type { Random } from "../../platform/random.ts";
+import { isRecordsError, isRefusal } from "../../transport/records.ts";
+import { keys } from "../../transport/subjects.ts";
+import { endGeneration } from "../records/join_agreement.ts";
+import type { ClusterBucket } from "../records/cluster_records.ts";
+import type { Gate } from "../gate.ts";
+import {
+  attemptNonce,
+  heldLease,
+  type LeaseEffect,
+  type LeaseEvent,
+  type LeaseState,
+  type OwnState,
+  stepLease,
+} from "./lease.ts";
+import { type LeaseTimes, missingMs } from "./lease_times.ts";
+import { type Heard, incarnationCount, type NodeRecord } from "../records/schemas.ts";
+import type { Entry } from "../records/table.ts";
+
+/** What a lease needs around it. */
+export interface LeasePorts {
+  readonly bucket: ClusterBucket;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly gate: Gate;
+  readonly log: Log;
+  readonly times: LeaseTimes;
+  readonly generation: string;
+  /** For tests: rules to break on purpose. */
+  readonly defects?: ReadonlySet<string> | undefined;
+  /** Whom this node has heard, for its last record. */
+  readonly heard: () => readonly Heard[] | undefined;
+  /** A renewal is acknowledged. */
+  readonly onAcked: () => void;
+  /** The lease is lost, for ever. Called once. */
+  readonly onFenced: (reason: string) => void;
+}
+
+/** Why a node is fenced whose records are not those in which it began. */
+export const OTHER_GENERATION = "the records are of another generation";
+
+/** An event without what the driver itself adds. */
+type Happened<E = LeaseEvent> = E extends LeaseEvent ? Omit<E, "now" | "mark" | "known"> : never;
+
+/** Since when the records say no to renewals, and how. */
+export interface RenewalRefusal {
+  /** On the own monotonic clock. */
+  readonly since: number;
+  /** For people. */
+  readonly reason: string;
+}
+
+interface Waiter {
+  readonly state: OwnState;
+  resolve(): void;
+  reject(error: Error): void;
+}
+
+/** Keeps one lease until it is given back, lost, or stopped. */
+export class LeaseDriver {
+  readonly #ports: LeasePorts;
+  readonly #record: NodeRecord;
+  #state: LeaseState;
+  #timer: Timer | undefined;
+  #waiters: Waiter[] = [];
+  /** Since when there is no bucket; `undefined` while there is, and while nobody needs to know. */
+  #missingSince: number | undefined;
+  #refusal: RenewalRefusal | undefined;
+  #stopped = false;
+
+  /** Starts renewing the record as it was written, by a write that was sent at `sentAt`. */
+  constructor(ports: LeasePorts, { record, revision }: Entry<NodeRecord>, sentAt: number) {
+    this.#ports = ports;
+    this.#record = record;
+    const now = ports.clock.now();
+    this.#state = heldLease(record.incarnation, revision, sentAt, now, ports.times);
+    this.#arm(now);
+  }
+
+  /** When the latest acknowledged renewal was sent, on the own monotonic clock. */
+  get lastAckedSentAt(): number {
+    return this.#state.lastAckedSentAt;
+  }
+
+  /** How long the latest acknowledged renewal took, in milliseconds. A long one means that the store is in trouble. */
+  get lastRenewalTookMs(): number {
+    return this.#state.lastTookMs;
+  }
+
+  /** Whether the records have said no since the latest acknowledged renewal; `undefined` if they have not. */
+  get refusal(): RenewalRefusal | undefined {
+    return this.#refusal;
+  }
+
+  /** Asks for a renewal now, unless one is under way that was sent after the last disturbance. */
+  renewNow(): void {
+    this.#handle({ type: "wanted" });
+  }
+
+  /**
+   * Writes another state; resolves when that is acknowledged. "gone" ends the lease.
+   *
+   * @throws {FencedError} if the lease is lost before
+   * @throws {NodeStoppedError} if it is stopped before, or had ended
+   */
+  setState(state: OwnState): Promise<void> {
+    if (this.#state.at === "ended") return Promise.reject(stoppedError(state));
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ state, resolve, reject });
+      this.#handle({ type: "set", state });
+    });
+  }
+
+  /** Takes what the watch tells about the own record. */
+  seen(entry: Entry<NodeRecord>): void {
+    this.#handle({ type: "seen", seen: { ...entry.record, revision: entry.revision } });
+  }
+
+  /** Ends the lease because it is void for another reason, such as another generation. */
+  fence(reason: string): void {
+    this.#handle({ type: "fence", reason });
+  }
+
+  /** A change of another record has shown that the store went back. */
+  wentBack(): void {
+    this.#handle({ type: "went-back" });
+  }
+
+  /** Ends renewing without writing anything. */
+  stop(): void {
+    this.#stopped = true;
+    this.#handle({ type: "stop" });
+    this.#rejectWaiters(stoppedError);
+  }
+
+  #handle(happened: Happened): void {
+    const { bucket, clock, gate, times } = this.#ports;
+    const known = bucket.nodes.known(keys.node(this.#record.node));
+    const event = { ...happened, now: clock.now(), mark: gate.mark, known } as LeaseEvent;
+    const [state, ...effects] = stepLease(this.#state, event, times);
+    const dueAt = this.#state.dueAt;
+    this.#state = state;
+    if (state.at === "ended" || state.dueAt !== dueAt || !this.#timer) this.#arm(event.now);
+    for (const effect of effects) this.#run(effect);
+  }
+
+  #arm(now: number): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    if (this.#state.at === "ended") return;
+    this.#timer = this.#ports.clock.after(Math.max(0, this.#state.dueAt - now), () => {
+      this.#timer = undefined;
+      this.#handle({ type: "due" });
+    });
+  }
+
+  #run(effect: LeaseEffect): void {
+    if (effect.type === "write") void this.#write(effect);
+    else if (effect.type === "read") void this.#read();
+    else if (effect.type === "acked") this.#acked(effect);
+    else if (effect.type === "left") this.#left();
+    else if (effect.type === "went-back") void this.#wentBack();
+    else this.#fenced(effect.reason);
+  }
+
+  async #write({ number, state, revision }: Extract<LeaseEffect, { type: "write" }>): Promise<void> {
+    const nonce = attemptNonce(this.#record.incarnation, number);
+    const heard = state === "gone" ? this.#ports.heard() : undefined;
+    const wallMs = this.#ports.clock.wall();
+    const record = { ...this.#record, state, renewal: number, wallMs, nonce, ...(heard && { heard }) };
+    const key = keys.node(record.node);
+    try {
+      const writing = this.#ports.bucket.nodes.write(key, revision || undefined, record);
+      const [result, checked] = await Promise.all([writing, this.#checkGeneration()]);
+      if (result.ok) this.#handle({ type: "written", number, revision: result.revision, checked });
+      else this.#handle({ type: "conflict", number });
+    } catch (error) {
+      this.#note(error);
+      this.#handle({ type: "doubt", number });
+      await this.#lookForBucket();
+    }
+  }
+
+  /**
+   * A watch may miss that there is another generation, if the store went back; and whoever was away finds his record as
+   * he left it. So a renewal counts only if the records are still of the generation in which he began.
+   *
+   * @returns whether they were found to be; if not, that is not known
+   */
+  async #checkGeneration(): Promise<boolean> {
+    const { bucket, generation, defects } = this.#ports;
+    if (defects?.has("generation-unread") || defects?.has("generation-ignored")) return true;
+    try {
+      const now = await bucket.generation.refresh(keys.generation);
+      if (now && now.record.generation !== generation) this.fence(OTHER_GENERATION);
+      return now !== undefined;
+    } catch (error) {
+      this.#note(error);
+      return false;
+    }
+  }
+
+  /**
+   * A bucket that was removed is never written into again, and every node would pause for ever. So one that no renewal
+   * reaches for a whole lease looks whether there is still a bucket. If there is none, nor a while later, it is fenced:
+   * its next life makes another bucket, and with that another generation.
+   */
+  async #lookForBucket(): Promise<void> {
+    const { clock, times } = this.#ports;
+    // who is leaving can do nothing without it, and has little time
+    const patienceMs = this.#state.wanted === "up" ? times.leaseMs : 0;
+    const isMissing = clock.now() - this.lastAckedSentAt >= patienceMs && !(await this.#bucketExists());
+    if (!isMissing) this.#missingSince = undefined;
+    else if (clock.now() - (this.#missingSince ??= clock.now()) >= missingMs(times))
+      this.fence("the bucket of the records is gone");
+  }
+
+  /** No answer is none: only the store itself can tell that it has no such bucket. */
+  async #bucketExists(): Promise<boolean> {
+    try {
+      return await this.#ports.bucket.exists();
+    } catch (error) {
+      this.#note(error);
+      return true;
+    }
+  }
+
+  async #read(): Promise<void> {
+    try {
+      const reading = this.#ports.bucket.nodes.refresh(keys.node(this.#record.node));
+      const [entry, checked] = await Promise.all([reading, this.#checkGeneration()]);
+      const reason = entry ? undefined : await this.#lossWithoutRecord();
+      const seen = entry && { ...entry.record, revision: entry.revision };
+      if (reason !== undefined) this.fence(reason);
+      else this.#handle({ type: "read", seen, checked });
+    } catch (error) {
+      this.#note(error);
+      this.#handle({ type: "unread" });
+    }
+  }
+
+  /**
+   * A record that is missing is written anew only into the bucket that it was missing from, and not if it may have been
+   * removed because this incarnation is over: see `cluster/records/cleaner.ts`.
+   */
+  async #lossWithoutRecord(): Promise<string | undefined> {
+    const { bucket, generation, defects } = this.#ports;
+    const now = await bucket.generation.refresh(keys.generation);
+    const blind = defects?.has("generation-ignored");
+    if (now?.record.generation !== generation && !blind) return OTHER_GENERATION;
+    const retired = (await bucket.retired.refresh(keys.retired))?.record.count ?? 0;
+    return retired < incarnationCount(this.#record.incarnation) ? undefined : "its record has been removed";
+  }
+
+  #acked({ attempt }: Extract<LeaseEffect, { type: "acked" }>): void {
+    this.#refusal = undefined;
+    this.#ports.gate.acked(attempt.sentAt, attempt.mark);
+    this.#ports.onAcked();
+    this.#settle(attempt.state);
+  }
+
+  #settle(state: OwnState): void {
+    const done = this.#waiters.filter((waiter) => waiter.state === state);
+    this.#waiters = this.#waiters.filter((waiter) => waiter.state !== state);
+    for (const waiter of done) waiter.resolve();
+    if (this.#state.at === "ended") this.#rejectWaiters(stoppedError);
+  }
+
+  /**
+   * From now on nothing has an effect here. There is another generation before this life ends, for those who have not
+   * noticed, and for the next life to begin in: without a store that answers it could not begin anyway.
+   */
+  async #wentBack(): Promise<void> {
+    const { bucket, gate, generation, log, random } = this.#ports;
+    const reason = "the records went back to an older copy";
+    try {
+      gate.end(reason);
+      await endGeneration(generation, bucket, random, { giveUp: () => this.#stopped });
+    } catch (error) {
+      if (!this.#stopped) log.error("A generation whose records went back was not ended", { error });
+    }
+    if (!this.#stopped) this.#fenced(reason);
+  }
+
+  #left(): void {
+    this.#ports.gate.end("the node has left");
+    this.#settle("gone");
+  }
+
+  #fenced(reason: string): void {
+    this.#ports.log.error("The lease is lost", { node: this.#record.node, reason });
+    this.#rejectWaiters(() => new FencedError(`Cannot go on as a node: current lease is lost, ${reason}`));
+    this.#ports.onFenced(reason);
+  }
+
+  #rejectWaiters(error: (state: OwnState) => Error): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiters) waiter.reject(error(waiter.state));
+  }
+
+  /**
+   * A refusal is repeated like a silence: the lease runs meanwhile, and the words reach whoever sees the gate close. Whatever
+   * else goes wrong is treated so too, for a node must not lose its lease to a mistake here.
+   */
+  #note(error: unknown): void {
+    const reason = error instanceof Error ? error.message : "A renewal failed";
+    this.#ports.gate.renewalFailed(reason);
+    if (isRefusal(error)) this.#refusal = { since: this.#refusal?.since ?? this.#ports.clock.now(), reason };
+    if (!isRecordsError(error)) this.#ports.log.error("A renewal failed", { error });
+  }
+}
+
+function stoppedError(state: OwnState): NodeStoppedError {
+  return new NodeStoppedError(`Cannot set the node's state to "${state}": current lease has ended`);
+}

@@ -1,0 +1,195 @@
+/**
+ * The records of one sort, decoded: the newest known of each key, and who wants to hear of changes.
+ *
+ * @module
+ */
+import { type ActorError, DecodeError, RecordsUnavailableError } from "../../errors.ts";
+import type { Log } from "../../platform/log.ts";
+import type { CasResult, RecordEntry, Records } from "../../transport/records.ts";
+import { type KnownRevisions, type NewestRevision, NOTHING_KNOWN, wentBack } from "./rollback.ts";
+import type { Patience, Settler } from "./compare_and_set.ts";
+
+/** A record and the revision at which it was seen. */
+export interface Entry<T> {
+  readonly record: T;
+  readonly revision: number;
+}
+
+/** How a change of a record ended. `entry` of a lost one is what the leader has, `undefined` if there is none. */
+export type Change<T> =
+  | { readonly won: true; readonly entry: Entry<T> }
+  | { readonly won: false; readonly entry: Entry<T> | undefined };
+
+/** Called with what is known now (`undefined`: removed) and what was known before. */
+export type TableListener<T> = (
+  key: string,
+  entry: Entry<T> | undefined,
+  previous: Entry<T> | undefined,
+) => void;
+
+/** What a table needs of its bucket. */
+export interface TablePorts<T> {
+  readonly records: Records;
+  readonly settler: Settler;
+  readonly log: Log;
+  readonly encode: (record: T) => Uint8Array;
+  readonly decode: (bytes: Uint8Array) => T;
+  readonly nonce: () => string;
+  /** Of all tables of the bucket. */
+  readonly newest: NewestRevision;
+  /** A change has shown that the store went back. Without it none is looked at for that. */
+  readonly onWentBack: (() => void) | undefined;
+}
+
+/**
+ * One sort of record.
+ *
+ * What is known never goes back in revision. What this node itself wrote or read is known at once, before the watch
+ * tells. Listeners run synchronously; one that throws is logged and disturbs nothing else.
+ */
+export class RecordTable<T extends { readonly nonce: string }> {
+  readonly #ports: TablePorts<T>;
+  readonly #entries = new Map<string, Entry<T>>();
+  /** Also of removed records, so that a late old value does not bring one back. */
+  readonly #revisions = new Map<string, number>();
+  readonly #listeners = new Set<TableListener<T>>();
+
+  constructor(ports: TablePorts<T>) {
+    this.#ports = ports;
+  }
+
+  /** The newest known record. */
+  get(key: string): Entry<T> | undefined {
+    return this.#entries.get(key);
+  }
+
+  /** All known records by key. Do not keep the iterator over an `await`. */
+  entries(): IterableIterator<[string, Entry<T>]> {
+    return this.#entries.entries();
+  }
+
+  /** Calls back at each change from now on. Returns a function that stops it. */
+  onChange(listener: TableListener<T>): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /**
+   * Reads from the leader, so that no acknowledged change is missed.
+   *
+   * @throws {RecordsUnavailableError} if no answer comes
+   * @throws {DecodeError} if what is there is not such a record
+   */
+  async refresh(key: string): Promise<Entry<T> | undefined> {
+    return this.#learn(await this.#ports.records.get(key));
+  }
+
+  /**
+   * Changes a record that is still as `from` (`undefined`: that must not exist), with a fresh nonce, and settles the
+   * outcome.
+   *
+   * @throws {RecordsUnavailableError} if `patience` ends before the outcome is known, or if the store has gone back: what
+   *   it says is worth nothing then
+   * @throws {DecodeError} if the change was lost to something that is not such a record
+   */
+  async change(
+    key: string,
+    from: { readonly revision: number } | undefined,
+    next: Omit<T, "nonce">,
+    patience?: Patience,
+  ): Promise<Change<T>> {
+    const known = this.known(key);
+    const nonce = this.#ports.nonce();
+    const record = { ...next, nonce } as T;
+    const cas = {
+      key,
+      value: this.#ports.encode(record),
+      revision: from?.revision,
+      isOwn: (value: Uint8Array) => this.#ports.decode(value).nonce === nonce,
+    };
+    const settled = await this.#ports.settler.settle(cas, patience);
+    if (!settled.won) return { won: false, entry: this.#learn(settled.entry) };
+    this.#checkStore(key, known, from?.revision ?? 0, settled.revision);
+    const entry = { record, revision: settled.revision };
+    this.#accept(key, entry, entry.revision);
+    return { won: true, entry };
+  }
+
+  /** What the store has told of so far; nothing, if this table's changes are not looked at for that. */
+  known(key: string): KnownRevisions {
+    if (!this.#ports.onWentBack) return NOTHING_KNOWN;
+    return { own: this.#revisions.get(key) ?? 0, any: this.#ports.newest.value };
+  }
+
+  #checkStore(key: string, known: KnownRevisions, from: number, revision: number): void {
+    if (!wentBack(known, from, revision)) return;
+    this.#ports.onWentBack?.();
+    throw new RecordsUnavailableError(`Cannot change "${key}": current records went back to an older copy`);
+  }
+
+  /**
+   * Writes once, without settling: for a writer that has its own way of repeating.
+   *
+   * @throws {RecordsUnavailableError} if no answer comes; it may have been applied
+   */
+  async write(key: string, revision: number | undefined, record: T): Promise<CasResult> {
+    const result = await this.#ports.settler.attempt({ key, value: this.#ports.encode(record), revision });
+    if (result.ok) this.#accept(key, { record, revision: result.revision }, result.revision);
+    return result;
+  }
+
+  /**
+   * Removes a record that is still at `revision`; tells whether it did. Tries once.
+   *
+   * @throws {RecordsUnavailableError} if no answer comes; it may have been removed
+   */
+  async remove(key: string, revision: number): Promise<boolean> {
+    const result = await this.#ports.records.remove(key, revision);
+    if (result.ok) this.#accept(key, undefined, result.revision);
+    return result.ok;
+  }
+
+  /** Takes what the watch tells. What cannot be decoded is logged and otherwise as if it had not been seen. */
+  observe(entry: RecordEntry): void {
+    if (entry.revision <= (this.#revisions.get(entry.key) ?? 0)) return;
+    try {
+      this.#learn(entry);
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      const { message } = error as ActorError;
+      this.#ports.log.error("A record cannot be read", { key: entry.key, revision: entry.revision, message });
+    }
+  }
+
+  #learn(seen: RecordEntry | undefined): Entry<T> | undefined {
+    if (!seen) return undefined;
+    const { key, value, revision } = seen;
+    // always what is there: in a bucket that was made anew, another record may have the revision of the known one
+    const entry = value === undefined ? undefined : { record: this.#ports.decode(value), revision };
+    this.#accept(key, entry, revision);
+    return entry;
+  }
+
+  #accept(key: string, entry: Entry<T> | undefined, revision: number): void {
+    this.#ports.newest.note(revision);
+    if (revision <= (this.#revisions.get(key) ?? 0)) return;
+    const previous = this.#entries.get(key);
+    this.#revisions.set(key, revision);
+    if (entry) this.#entries.set(key, entry);
+    else this.#entries.delete(key);
+    for (const listener of [...this.#listeners]) this.#call(listener, key, entry, previous);
+  }
+
+  #call(
+    listener: TableListener<T>,
+    key: string,
+    entry: Entry<T> | undefined,
+    previous: Entry<T> | undefined,
+  ): void {
+    try {
+      listener(key, entry, previous);
+    } catch (error) {
+      this.#ports.log.error("A listener to records threw", { key, error });
+    }
+  }
+}

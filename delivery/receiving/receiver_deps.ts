@@ -1,0 +1,40 @@
+/**
+ * What the receiving ends of links work with.
+ *
+ * @module
+ */
+import type { Mail } from "../../actors/activation/mail.ts";
+import type { Room } from "../../actors/quota.ts";
+import type { Clock } from "../../platform/clock.ts";
+import type { Codec } from "../../codec/codec.ts";
+import type { Scale } from "../../codec/weight.ts";
+import type { Outbox } from "../wire/outbox.ts";
+import type { ReplyKeeper } from "./reply_keeper.ts";
+import type { DeliverySettings } from "../settings.ts";
+import type { WaitingMail } from "./waiting_mail.ts";
+
+/** What the receiving end of every link works with. */
+export interface ReceiverPorts {
+  readonly clock: Clock;
+  readonly codec: Codec;
+  readonly outbox: Outbox;
+  readonly keeper: ReplyKeeper;
+  readonly settings: DeliverySettings;
+  readonly waitingMail: WaitingMail;
+  /** Bytes that may be held on the node for gaps before them. */
+  readonly gaps: Room;
+  /** How large the body of a reply may be. */
+  readonly scale: Scale;
+  /** For tests: rules to break on purpose. */
+  readonly defects?: ReadonlySet<string>;
+}
+
+/** What a receiver needs of its shard. */
+export interface ReceiverShard {
+  readonly kind: string;
+  readonly shard: number;
+  readonly epoch: number;
+  admit(name: string, mail: Mail): void;
+  /** Whether that actor's mailbox takes nothing now. */
+  isFull(name: string): boolean;
+}

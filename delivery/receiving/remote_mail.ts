@@ -1,0 +1,163 @@
+/**
+ * An admitted message of another node: how it is answered, and how it travels on in a sealed shard.
+ *
+ * @module
+ */
+import { type ErrorData, InvalidResultError, TooLargeError, toErrorData, wordsOf } from "../../errors.ts";
+import type { Mail } from "../../actors/activation/mail.ts";
+import type { Place } from "../../actors/activation/mailbox.ts";
+import type { NodeId } from "../../cluster/records/schemas.ts";
+import { noRoomInTime } from "../sending/call_errors.ts";
+import type { Peer } from "../wire/peer.ts";
+import type { ReceiverPorts, ReceiverShard } from "./receiver_deps.ts";
+import { KeptReply } from "./reply_keeper.ts";
+import { deadlineOf, timeLeft } from "../deadline.ts";
+
+/** An admitted message as it travels in a sealed shard. */
+export interface PackedMail {
+  readonly from: NodeId;
+  readonly seq: number;
+  readonly type: "ask" | "tell";
+  readonly name: string;
+  readonly message: string;
+  readonly chain: readonly string[];
+  /** Milliseconds; 0 for no deadline. */
+  readonly remainingMs: number;
+  readonly argument: Uint8Array;
+}
+
+/** A mail that can travel. */
+export interface PackableMail extends Mail {
+  readonly name: string;
+  pack(self: NodeId, now: number): PackedMail;
+}
+
+/** A message that came from another node, or came along with a shard. */
+export class RemoteMail implements PackableMail {
+  readonly type: "ask" | "tell";
+  readonly name: string;
+  readonly message: string;
+  readonly chain: readonly string[];
+  readonly deadlineAt: number;
+  readonly #ports: ReceiverPorts;
+  readonly #shard: ReceiverShard;
+  readonly #peer: Peer;
+  readonly seq: number;
+  /** Of a tell: how long it may wait for room. */
+  readonly admitBy: number;
+  #place: Place<RemoteMail> | undefined;
+  readonly #argument: Uint8Array;
+
+  constructor(ports: ReceiverPorts, shard: ReceiverShard, peer: Peer, mail: Omit<PackedMail, "from">) {
+    this.#ports = ports;
+    this.#shard = shard;
+    this.#peer = peer;
+    this.seq = mail.seq;
+    this.#argument = mail.argument;
+    this.type = mail.type;
+    this.name = mail.name;
+    this.message = mail.message;
+    this.chain = mail.chain;
+    // a tell, once admitted, is handled however late
+    this.admitBy = deadlineOf(mail.remainingMs, ports);
+    this.deadlineAt = mail.type === "ask" ? this.admitBy : Infinity;
+  }
+
+  get weight(): number {
+    return this.#argument.byteLength;
+  }
+
+  argument(): unknown {
+    return this.#ports.codec.decode(this.#argument);
+  }
+
+  /** Of a sender on another node it is not known here. */
+  isFrom(): boolean {
+    return false;
+  }
+
+  /** Whether there is no room for it yet in its actor's mailbox. */
+  get waitsForRoom(): boolean {
+    return this.#place !== undefined;
+  }
+
+  waits(place: Place<RemoteMail>): void {
+    this.#place = place;
+    this.#ports.waitingMail.add(this);
+  }
+
+  /** Its sender has been told that it waits, and is told that it does no more: with a reply, kept as every other. */
+  admitted(): void {
+    this.#forgetPlace();
+    this.#reply(true, this.#ports.codec.encode(undefined));
+  }
+
+  /** Its time is over, and there has been no room: it was certainly not handled. */
+  expire(): void {
+    const { kind } = this.#shard;
+    this.refuse(toErrorData(noRoomInTime({ kind, name: this.name, message: this.message })));
+  }
+
+  #forgetPlace(): void {
+    this.#place = undefined;
+    this.#ports.waitingMail.delete(this);
+  }
+
+  succeed(value: unknown): ErrorData | undefined {
+    if (this.type === "tell") return undefined;
+    let body: Uint8Array;
+    try {
+      body = this.#ports.codec.encode(value);
+    } catch (cause) {
+      const words = wordsOf(cause, "it cannot travel");
+      return this.#failed(new InvalidResultError(`Cannot answer "${this.message}": ${words}`));
+    }
+    const { bytesMax } = this.#ports.scale;
+    if (body.byteLength > bytesMax) {
+      const words = `current result has ${body.byteLength} bytes, the bound is ${bytesMax}`;
+      return this.#failed(new TooLargeError(`Cannot answer "${this.message}": ${words}`));
+    }
+    this.#reply(true, body);
+    return undefined;
+  }
+
+  #failed(error: Error): ErrorData {
+    const data = toErrorData(error);
+    this.fail(data);
+    return data;
+  }
+
+  /** A refusal is kept like a reply, also a tell's: a copy of the envelope must not be admitted after it. */
+  refuse(error: ErrorData): void {
+    this.#place?.leave(this);
+    if (this.#place) this.#forgetPlace();
+    if (this.#ports.defects?.has("busy-not-kept") && this.type === "tell") return;
+    this.#reply(false, this.#ports.codec.encode(error));
+  }
+
+  fail(error: ErrorData): void {
+    if (this.type === "ask") this.#reply(false, this.#ports.codec.encode(error));
+  }
+
+  #reply(ok: boolean, body: Uint8Array): void {
+    const { kind, shard, epoch } = this.#shard;
+    const reply = { kind, shard, epoch, seq: this.seq, ok, body };
+    const { keeper, codec } = this.#ports;
+    keeper.keep(new KeptReply(codec, this.#peer, reply, this.type === "tell" && !ok));
+  }
+
+  pack(_self: NodeId, now: number): PackedMail {
+    const { type, name, message, chain, deadlineAt } = this;
+    const remainingMs = timeLeft(deadlineAt, now, this.#ports);
+    return {
+      from: this.#peer.id,
+      seq: this.seq,
+      type,
+      name,
+      message,
+      chain,
+      remainingMs,
+      argument: this.#argument,
+    };
+  }
+}

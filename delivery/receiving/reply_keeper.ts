@@ -1,0 +1,232 @@
+/**
+ * The ends of messages that their senders have not confirmed yet. They are repeated until they are, never evicted,
+ * and move with their shard.
+ *
+ * @module
+ */
+import { TooLargeError, toErrorData } from "../../errors.ts";
+import type { Clock } from "../../platform/clock.ts";
+import type { Random } from "../../platform/random.ts";
+import type { ByteWriter } from "../../codec/bytes.ts";
+import type { Codec } from "../../codec/codec.ts";
+import { Alarm, restFor } from "../../platform/coalesced_timer.ts";
+import { writeReply } from "../wire/frame.ts";
+import type { FrameItem, Reply } from "../wire/frame_items.ts";
+import type { Outbox } from "../wire/outbox.ts";
+import type { Peer } from "../wire/peer.ts";
+import type { DeliverySettings } from "../settings.ts";
+
+/** A reply, kept until it is confirmed. */
+export class KeptReply implements FrameItem {
+  readonly peer: Peer;
+  readonly reply: Omit<Reply, "item">;
+  readonly #codec: Codec;
+  /** It refuses a tell: the acknowledgement must not arrive without it. */
+  readonly refusesTell: boolean;
+  dueAt = 0;
+  attempts = 0;
+  /** It waits in the outbox: a closed gate must not heap up copies. */
+  queued = false;
+
+  constructor(codec: Codec, peer: Peer, reply: Omit<Reply, "item">, refusesTell: boolean) {
+    this.#codec = codec;
+    this.peer = peer;
+    this.reply = reply;
+    this.refusesTell = refusesTell;
+  }
+
+  get size(): number {
+    return this.reply.body.byteLength;
+  }
+
+  write(writer: ByteWriter): void {
+    this.queued = false;
+    writeReply(writer, this.reply);
+  }
+
+  /** Its asker hears that, and not silence. What is kept stays what it is: another server may let it through. */
+  writeOversize(writer: ByteWriter, bytesMax: number): void {
+    this.queued = false;
+    const words = `current result has ${this.size} bytes, the bound is ${bytesMax}`;
+    const error = toErrorData(new TooLargeError(`Cannot answer a message: ${words}`));
+    writeReply(writer, { ...this.reply, ok: false, body: this.#codec.encode(error) });
+  }
+}
+
+/** Bytes that a reply takes beside its body, about. */
+const KEPT_BYTES = 128;
+
+/** Replies of one shard to one peer. */
+class Replies {
+  readonly bySeq: Map<number, KeptReply> = new Map();
+  /** How many of them refuse a tell. */
+  refusals = 0;
+
+  set(kept: KeptReply): void {
+    this.bySeq.set(kept.reply.seq, kept);
+    if (kept.refusesTell) this.refusals++;
+  }
+
+  /** @returns what was kept */
+  delete(seq: number): KeptReply | undefined {
+    const kept = this.bySeq.get(seq);
+    if (kept === undefined) return undefined;
+    if (kept.refusesTell) this.refusals--;
+    this.bySeq.delete(seq);
+    return kept;
+  }
+}
+
+/** Replies to one peer, by kind and shard number: each message looks here, so there is no key to build. */
+type ByShard = Map<string, (Replies | undefined)[]>;
+
+/** What a keeper works with. */
+export interface KeeperPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly outbox: Outbox;
+  readonly settings: DeliverySettings;
+}
+
+/** See the module's text. */
+export class ReplyKeeper {
+  readonly #ports: KeeperPorts;
+  readonly #byPeer = new Map<Peer, ByShard>();
+  readonly #alarm: Alarm;
+  #size = 0;
+  #bytes = 0;
+
+  constructor(ports: KeeperPorts) {
+    this.#ports = ports;
+    this.#alarm = new Alarm(
+      ports.clock,
+      (now) => this.#repeat(now),
+      () => restFor(this.#size),
+    );
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Whether no further ask of another node should be admitted. */
+  get isFull(): boolean {
+    return this.#bytes >= this.#ports.settings.repliesBytesMax;
+  }
+
+  /** Bytes of all that is kept. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Sends a reply and keeps it. */
+  keep(kept: KeptReply): void {
+    if (kept.peer.over) return; // nobody will ever confirm it
+    const replies = this.#made(kept.peer, kept.reply.kind, kept.reply.shard);
+    this.#uncount(replies.delete(kept.reply.seq));
+    replies.set(kept);
+    this.#size++;
+    this.#bytes += kept.size + KEPT_BYTES;
+    this.#send(kept);
+  }
+
+  /** Replies kept for one peer about one shard. */
+  count(peer: Peer, kind: string, shard: number): number {
+    return this.#known(peer, kind, shard)?.bySeq.size ?? 0;
+  }
+
+  /** The refusal that is kept for a tell, if it was refused. */
+  refusal(peer: Peer, kind: string, shard: number, seq: number): KeptReply | undefined {
+    const kept = this.#known(peer, kind, shard)?.bySeq.get(seq);
+    return kept?.refusesTell ? kept : undefined;
+  }
+
+  /** Whether the end that is kept for a message is an error. */
+  isRefused(peer: Peer, kind: string, shard: number, seq: number): boolean {
+    return this.#known(peer, kind, shard)?.bySeq.get(seq)?.reply.ok === false;
+  }
+
+  /** Sends the reply of a message that came again. */
+  repeat(peer: Peer, kind: string, shard: number, seq: number): void {
+    const kept = this.#known(peer, kind, shard)?.bySeq.get(seq);
+    if (kept) this.#send(kept);
+  }
+
+  /** Refusals of tells up to `upTo`: they travel with the acknowledgement. */
+  refusals(peer: Peer, kind: string, shard: number, upTo: number): KeptReply[] {
+    const replies = this.#known(peer, kind, shard);
+    if (!replies || replies.refusals === 0) return []; // nearly always
+    return [...replies.bySeq.values()].filter((kept) => kept.refusesTell && kept.reply.seq <= upTo);
+  }
+
+  /** The peer has them. */
+  confirmed(peer: Peer, kind: string, shard: number, seqs: readonly number[]): void {
+    const replies = this.#known(peer, kind, shard);
+    if (!replies) return;
+    for (const seq of seqs) this.#uncount(replies.delete(seq));
+  }
+
+  #uncount(kept: KeptReply | undefined): void {
+    if (kept === undefined) return;
+    this.#size--;
+    this.#bytes -= kept.size + KEPT_BYTES;
+  }
+
+  /** All replies of one shard, left in place: what a seal takes along. */
+  ofShard(kind: string, shard: number): KeptReply[] {
+    const ofPeers = [...this.#byPeer.values()];
+    return ofPeers.flatMap((byShard) => [...(byShard.get(kind)?.[shard]?.bySeq.values() ?? [])]);
+  }
+
+  /** Forgets the given replies: the next owner has them. */
+  handOver(replies: readonly KeptReply[]): void {
+    for (const { peer, reply } of replies) this.confirmed(peer, reply.kind, reply.shard, [reply.seq]);
+  }
+
+  /** Forgets a peer whose life has ended. */
+  forget(peer: Peer): void {
+    for (const { bySeq } of each(this.#byPeer.get(peer)))
+      for (const kept of bySeq.values()) this.#uncount(kept);
+    this.#byPeer.delete(peer);
+  }
+
+  stop(): void {
+    this.#alarm.stop();
+  }
+
+  #known(peer: Peer, kind: string, shard: number): Replies | undefined {
+    return this.#byPeer.get(peer)?.get(kind)?.[shard];
+  }
+
+  #made(peer: Peer, kind: string, shard: number): Replies {
+    let byShard = this.#byPeer.get(peer);
+    if (byShard === undefined) this.#byPeer.set(peer, (byShard = new Map()));
+    let row = byShard.get(kind);
+    if (row === undefined) byShard.set(kind, (row = []));
+    return (row[shard] ??= new Replies());
+  }
+
+  #send(kept: KeptReply): void {
+    const { clock, random, outbox, settings } = this.#ports;
+    const delayMs = Math.min(settings.resendMaxMs, 4 * settings.resendMinMs * 2 ** kept.attempts++);
+    kept.dueAt = clock.now() + delayMs * (0.75 + random.next() / 2);
+    if (!kept.queued) outbox.add(kept.peer, kept);
+    kept.queued = true;
+    this.#alarm.by(kept.dueAt);
+  }
+
+  #repeat(now: number): void {
+    for (const byShard of this.#byPeer.values()) {
+      for (const { bySeq } of each(byShard)) {
+        for (const kept of bySeq.values()) {
+          if (kept.dueAt <= now) this.#send(kept);
+          else this.#alarm.by(kept.dueAt);
+        }
+      }
+    }
+  }
+}
+
+function* each(byShard: ByShard | undefined): Iterable<Replies> {
+  for (const row of byShard?.values() ?? []) for (const replies of row) if (replies) yield replies;
+}

@@ -1,0 +1,225 @@
+/**
+ * One shard as this node serves it: its actors, and in front of them the table of links into it.
+ *
+ * ```
+ *   serving ──drain──► draining ──seal──► sealed ──release──► closed
+ *      ▲                  │                  │
+ *      └──────────────────┴────── resume ────┘        (kept, or reclaimed)
+ * ```
+ *
+ * While draining it still admits and starts nothing; once sealed it does neither.
+ *
+ * @module
+ */
+import type { Activation } from "../../actors/activation/activation.ts";
+import type { ActorRuntime } from "../../actors/activation/activation_host.ts";
+import type { Budget } from "../../actors/node_limits.ts";
+import { Catalog, type CatalogHost } from "../../actors/shard/catalog.ts";
+import type { Hosted } from "../../actors/host.ts";
+import { Relocation } from "../../actors/shard/relocation.ts";
+import type { ActivationReason } from "../../actors/lifecycle.ts";
+import type { Mail } from "../../actors/activation/mail.ts";
+import type { Vault } from "../../actors/durable/state_store.ts";
+import type { Gate } from "../../cluster/gate.ts";
+import type { NodeId } from "../../cluster/records/schemas.ts";
+import type { Envelope } from "../wire/frame_items.ts";
+import { LinkReceiver } from "./receiver_link.ts";
+import type { ReceiverPorts, ReceiverShard } from "./receiver_deps.ts";
+import type { LocalShard } from "../sending/route.ts";
+import type { Outgoing } from "../sending/outgoing.ts";
+import type { Peer, Peers } from "../wire/peer.ts";
+
+/** What every shard of a node works with. */
+export interface ShardPorts {
+  readonly self: NodeId;
+  readonly peers: Peers;
+  readonly gate: Gate;
+  readonly runtime: ActorRuntime;
+  readonly budget: Budget;
+  readonly receiver: ReceiverPorts;
+  /** Where the actors of a shard are stored, by the epoch under which they are. */
+  vault(kind: string, shard: number, epoch: () => number): Vault;
+}
+
+/** Where a shard stands. */
+export type ShardPhase = "serving" | "draining" | "sealed" | "closed";
+
+/** One row of the link table: what is admitted from one sender. */
+export interface LinkRow {
+  readonly from: NodeId;
+  readonly expected: number;
+}
+
+/** See the module's text. */
+export class Shard implements CatalogHost, ReceiverShard, LocalShard {
+  readonly kind: string;
+  readonly shard: number;
+  readonly hosted: Hosted;
+  readonly catalog: Catalog;
+  readonly relocation: Relocation;
+  readonly vault: Vault | undefined;
+  /** A handler ended, or something sent was acknowledged, while somebody waits for that. */
+  onProgress: ((activation: Activation) => void) | undefined;
+  /** Whether its actors with stored timers are still being looked for: it must not be given away. */
+  isRecovering = false;
+  /** Whether this node is about to give it a higher epoch. */
+  isRaising = false;
+  #epoch: number;
+  #phase: ShardPhase = "serving";
+  #lost: boolean;
+  readonly #ports: ShardPorts;
+  readonly #links = new Map<Peer, LinkReceiver>();
+  /** The link of this very node. */
+  #own: LinkReceiver | undefined;
+  /** Only under a defect: the link table as it was before the seal. */
+  #early: LinkRow[] | undefined;
+
+  /** @param lost whether its former owner's memory was lost: actors without a state are then "recovered" */
+  constructor(ports: ShardPorts, hosted: Hosted, shard: number, epoch: number, lost: boolean) {
+    this.#ports = ports;
+    this.hosted = hosted;
+    this.kind = hosted.contract.kind;
+    this.shard = shard;
+    this.#epoch = epoch;
+    this.#lost = lost;
+    const stored = hosted.contract.durability === "stored";
+    this.vault = stored ? ports.vault(this.kind, shard, () => this.#epoch) : undefined;
+    this.catalog = new Catalog(this);
+    this.relocation = new Relocation(this.catalog);
+  }
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+  get phase(): ShardPhase {
+    return this.#phase;
+  }
+  get runtime(): ActorRuntime {
+    return this.#ports.runtime;
+  }
+  get budget(): Budget {
+    return this.#ports.budget;
+  }
+  get serving(): boolean {
+    return this.#phase === "serving";
+  }
+
+  /** Whether messages are admitted, at a time just read from the clock. */
+  admitsAt(now: number): boolean {
+    const open = this.#phase === "serving" || this.#phase === "draining";
+    const late = this.#phase === "sealed" && this.#ports.runtime.defects?.has("admit-after-seal") === true;
+    return (open || late) && this.#ports.gate.isOpenAt(now);
+  }
+
+  runsAt(now: number): boolean {
+    const careless = this.#ports.runtime.defects?.has("closed-gate-starts") === true;
+    return this.#phase === "serving" && (careless || this.#ports.gate.isOpenAt(now));
+  }
+  get freshReason(): ActivationReason {
+    return this.#lost ? "recovered" : "first";
+  }
+
+  // ---- messages
+
+  /** Takes an envelope of this epoch from another node. */
+  receive(peer: Peer, envelope: Envelope): void {
+    this.#link(peer, envelope.first).receive(envelope);
+  }
+
+  admitLocal(seq: number, outgoing: Outgoing | undefined): void {
+    this.#own ??= this.#link(this.#ports.peers.of(this.#ports.self.node, this.#ports.self.incarnation), seq);
+    this.#own.admitLocal(seq, outgoing);
+  }
+
+  admit(name: string, mail: Mail): void {
+    this.catalog.admit(name, mail);
+  }
+
+  isFull(name: string): boolean {
+    return this.catalog.isFull(name);
+  }
+
+  onRest(activation: Activation): void {
+    this.onProgress?.(activation);
+  }
+
+  #link(peer: Peer, first: number): LinkReceiver {
+    let link = this.#links.get(peer);
+    if (link === undefined) {
+      const { defects } = this.#ports.receiver;
+      const byName = defects?.has("links-by-name") ? this.#expectedOfName(peer) : undefined;
+      const start = byName ?? (defects?.has("starts-at-one") ? 1 : first);
+      link = new LinkReceiver(this.#ports.receiver, this, peer, start);
+      this.#links.set(peer, link);
+    }
+    return link;
+  }
+
+  /** Only under a defect: what was admitted from an earlier life of the same node. */
+  #expectedOfName({ id }: Peer): number | undefined {
+    const former = [...this.#links.values()].filter(({ peer }) => peer.id.node === id.node);
+    return former.at(-1)?.expected;
+  }
+
+  /** How many nodes' messages are counted here. */
+  get senders(): number {
+    return this.#links.size;
+  }
+
+  /** Forgets the link of a node whose life has ended. */
+  forget(peer: Peer): void {
+    this.#links.get(peer)?.close();
+    if (!this.#ports.receiver.defects?.has("links-by-name")) this.#links.delete(peer);
+  }
+
+  // ---- phases
+
+  drain(): void {
+    this.#phase = "draining";
+    this.#admitWaiting();
+    if (this.#ports.receiver.defects?.has("seal-in-two-steps")) this.#early = this.#rows();
+  }
+
+  /** No admission, no start, no timer from here on. @returns the link table */
+  seal(): LinkRow[] {
+    this.#admitWaiting();
+    this.#phase = "sealed";
+    return this.#early ?? this.#rows();
+  }
+
+  /** No handler starts here any more, so there will be no room; and what a next owner gets was admitted. */
+  #admitWaiting(): void {
+    if (!this.#ports.runtime.defects?.has("waiting-left-at-seal")) this.catalog.admitWaiting();
+  }
+
+  #rows(): LinkRow[] {
+    return [...this.#links.values()].map(({ peer, expected }) => ({ from: peer.id, expected }));
+  }
+
+  /** It goes on here: the move was given up, or reclaimed. */
+  resume(): void {
+    const sealed = this.#phase === "sealed";
+    this.#phase = "serving";
+    if (sealed) this.relocation.unseal();
+    else this.catalog.wake();
+  }
+
+  /** It goes on under a higher epoch, which its record has already. */
+  raise(epoch: number): void {
+    this.#epoch = Math.max(this.#epoch, epoch);
+    this.isRaising = false;
+  }
+
+  close(): void {
+    this.#phase = "closed";
+    for (const link of this.#links.values()) link.close();
+  }
+
+  /** Sets the link table that came with the shard. */
+  installLinks(rows: readonly LinkRow[]): void {
+    for (const { from, expected } of rows) {
+      const peer = this.#ports.peers.of(from.node, from.incarnation);
+      this.#links.set(peer, new LinkReceiver(this.#ports.receiver, this, peer, expected));
+    }
+  }
+}

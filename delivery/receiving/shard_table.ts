@@ -1,0 +1,128 @@
+/**
+ * The shards that this node serves, and what happens to a message that comes in for one: admitted, held while the
+ * ownership is in doubt, or answered by `moved`.
+ *
+ * @module
+ */
+import type { Ownership } from "../../cluster/ownership.ts";
+import { type NodeId, sameNode } from "../../cluster/records/schemas.ts";
+import type { Clock } from "../../platform/clock.ts";
+import { numbers } from "../wire/frame.ts";
+import type { Envelope } from "../wire/frame_items.ts";
+import { HeldEnvelopes } from "./in_doubt_buffer.ts";
+import type { Outbox } from "../wire/outbox.ts";
+import type { Peer } from "../wire/peer.ts";
+import type { DeliverySettings } from "../settings.ts";
+import type { Shard } from "./shard.ts";
+
+/** What a table works with. */
+export interface ShardTablePorts {
+  readonly self: NodeId;
+  readonly clock: Clock;
+  readonly ownership: Ownership;
+  readonly outbox: Outbox;
+  readonly settings: DeliverySettings;
+}
+
+/** See the module's text. */
+export class ShardTable {
+  readonly #ports: ShardTablePorts;
+  readonly #shards = new Map<string, (Shard | undefined)[]>();
+  readonly #held: HeldEnvelopes;
+  readonly #refreshing = new Set<string>();
+  readonly #listeners = new Set<(kind: string, shard: number) => void>();
+
+  constructor(ports: ShardTablePorts) {
+    this.#ports = ports;
+    this.#held = new HeldEnvelopes(ports.clock, ports.settings);
+  }
+
+  get(kind: string, shard: number): Shard | undefined {
+    return this.#shards.get(kind)?.[shard];
+  }
+
+  *[Symbol.iterator](): Iterator<Shard> {
+    for (const row of this.#shards.values()) for (const shard of row) if (shard) yield shard;
+  }
+
+  /** Calls back when a shard begins or ends to admit here. */
+  onChange(listener: (kind: string, shard: number) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** The shard is served from now on; what was held for it comes in. */
+  attach(shard: Shard): void {
+    let row = this.#shards.get(shard.kind);
+    if (row === undefined) this.#shards.set(shard.kind, (row = []));
+    row[shard.shard] = shard;
+    this.changed(shard.kind, shard.shard);
+  }
+
+  detach(shard: Shard): void {
+    const row = this.#shards.get(shard.kind);
+    if (row?.[shard.shard] !== shard) return;
+    row[shard.shard] = undefined;
+    this.changed(shard.kind, shard.shard);
+  }
+
+  /** Its phase, owner or epoch changed: links choose their way again, and what was held is looked at again. */
+  changed(kind: string, shard: number): void {
+    for (const listener of this.#listeners) listener(kind, shard);
+    if (this.#held.size === 0) return;
+    for (const { peer, envelope, until } of this.#held.take(kind, shard)) {
+      // of a sender whose life has ended nothing is known any more: its copies must not be admitted as new
+      if (!peer.over) this.#receive(peer, envelope, until, this.#ports.clock.now());
+    }
+  }
+
+  /** Messages held because the ownership of their shard is in doubt, and their bytes. */
+  get held(): { readonly messages: number; readonly bytes: number } {
+    return { messages: this.#held.size, bytes: this.#held.bytes };
+  }
+
+  stop(): void {
+    this.#held.stop();
+  }
+
+  /** Takes an envelope off the wire, at a time just read from the clock; the bytes of its argument are only lent. */
+  receive(peer: Peer, envelope: Envelope, now: number): void {
+    this.#receive(peer, envelope, now + this.#ports.settings.heldMs, now);
+  }
+
+  #receive(peer: Peer, envelope: Envelope, until: number, now: number): void {
+    const { kind, shard } = envelope;
+    const served = this.get(kind, shard);
+    if (served) {
+      if (envelope.epoch < served.epoch) return this.#moved(peer, envelope, served.epoch);
+      if (envelope.epoch === served.epoch && served.admitsAt(now)) return served.receive(peer, envelope);
+      this.#held.hold(peer, envelope, until);
+      if (envelope.epoch > served.epoch) this.look(kind, shard);
+      return;
+    }
+    const known = this.#ports.ownership.entry(kind, shard)?.record;
+    if (known === undefined || known.epoch < envelope.epoch) {
+      this.#held.hold(peer, envelope, until);
+      return this.look(kind, shard);
+    }
+    const becomesMine = known.state === "owned" && sameNode(known.owner, this.#ports.self);
+    if (becomesMine && known.epoch === envelope.epoch) return this.#held.hold(peer, envelope, until);
+    this.#moved(peer, envelope, known.epoch);
+  }
+
+  /** The copy is not admitted here, now or later: its sender may count on that. */
+  #moved(peer: Peer, { kind, shard, seq, copy }: Envelope, epoch: number): void {
+    this.#ports.outbox.add(peer, numbers({ item: "moved", kind, shard, seq, copy, epoch }));
+  }
+
+  /** A hint, from whomever, only makes this node look at the record. */
+  look(kind: string, shard: number): void {
+    const key = `${kind}/${shard}`;
+    if (this.#refreshing.has(key)) return;
+    this.#refreshing.add(key);
+    this.#ports.ownership
+      .refresh(kind, shard)
+      .catch(() => undefined) // the watch will tell
+      .finally(() => this.#refreshing.delete(key));
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * The words in which a sender hears that a message did not get an answer. Each says what is true of it.
+ *
+ * @module
+ */
+import {
+  AbortedError,
+  BusyError,
+  DeadlineError,
+  isActorError,
+  OutcomeUnknownError,
+  TooLargeError,
+} from "../../errors.ts";
+
+/** What an end is about. */
+export interface Unanswered {
+  readonly kind: string;
+  readonly name: string;
+  readonly message: string;
+}
+
+export function tooManyWaiting({ message }: Pick<Unanswered, "message">, waiting: number): BusyError {
+  const words = `Cannot send "${message}": current number of messages waiting for its shard is ${waiting}`;
+  return new BusyError(words, { retryAfterMs: 100 });
+}
+
+/** The bounds of the whole node. `what` is waiting, or pending. */
+export function nodeIsBusy({ message }: Pick<Unanswered, "message">, what: string): BusyError {
+  const words = `Cannot send "${message}": current node has as many ${what} as it may`;
+  return new BusyError(words, { retryAfterMs: 100 });
+}
+
+/** `what` is "send" or "answer". */
+export function tooLarge(what: string, message: string, bytes: number, max: number): TooLargeError {
+  return new TooLargeError(
+    `Cannot ${what} "${message}": current value has ${bytes} bytes, the bound is ${max}`,
+  );
+}
+
+/** Its deadline passed before it left. */
+function neverSent({ kind, name, message }: Unanswered, shard: string): DeadlineError {
+  return new DeadlineError(`Cannot deliver "${message}" to ${kind}/${name} in time: current ${shard}`);
+}
+
+/** Its actor's mailbox has been full all the time. */
+export function noRoomInTime({ kind, name, message }: Unanswered): DeadlineError {
+  const words = `Cannot deliver "${message}" to ${kind}/${name} in time`;
+  return new DeadlineError(`${words}: current mailbox has no room`);
+}
+
+/** Nobody waits any more for the handler that sends it. */
+export function callerIsLate({ kind, name, message }: Unanswered): DeadlineError {
+  const words = `Cannot send "${message}" to ${kind}/${name}`;
+  return new DeadlineError(`${words}: current time is past the deadline of the message being handled`);
+}
+
+/** Its deadline passed before it was known whether its kind is hosted at all. */
+export function kindNotKnown({ kind, name, message }: Unanswered): DeadlineError {
+  const words = `Cannot deliver "${message}" to ${kind}/${name} in time`;
+  return new DeadlineError(`${words}: current kind "${kind}" is not known, and the records do not answer`);
+}
+
+/** How far a message came. */
+interface Standing {
+  readonly maybeAdmitted: boolean;
+  readonly acked: boolean;
+  /** Its owner has it, and its actor's mailbox has no room. */
+  readonly waitsForRoom: boolean;
+}
+
+/** Its deadline passed: what is true depends on how far it came. `where` goes on after "shard 7 …". */
+export function pastDeadline(about: Unanswered & Standing, shard: number, where: () => string): Error {
+  const { maybeAdmitted, acked, waitsForRoom } = about;
+  if (waitsForRoom) return maybeAdmitted ? outcomeUnknown(about, "waiting for room") : noRoomInTime(about);
+  if (!maybeAdmitted) return neverSent(about, `shard ${shard} ${where()}`);
+  return outcomeUnknown(about, acked ? "admitted, without an answer" : "sent, without an acknowledgement");
+}
+
+/** It may have been handled. */
+export function outcomeUnknown({ kind, name, message }: Unanswered, state: string): OutcomeUnknownError {
+  return new OutcomeUnknownError(
+    `Cannot tell the outcome of "${message}" to ${kind}/${name}: current state is ${state}`,
+  );
+}
+
+/** Not to be repeated as they are, and yet they say that the message was not handled, or that this was undone. */
+const NOT_HANDLED: ReadonlySet<string> = new Set([
+  ...["aborted", "call-cycle", "node-stopped", "records-refused", "permission-denied"],
+]);
+
+/** The end of a message that was sent again after a loss: a refusal of its copy is no word about the one before. */
+export function endAfterLoss(about: Unanswered, error: unknown): unknown {
+  if (!isActorError(error) || !(error.retryable || NOT_HANDLED.has(error.code))) return error;
+  return outcomeUnknown(about, `sent again after its owner was lost, and then refused with "${error.code}"`);
+}
+
+/** The caller gave it up before it was sent. */
+export function aborted({ kind, name, message }: Unanswered): AbortedError {
+  return new AbortedError(`Cannot send "${message}" to ${kind}/${name}: current caller has aborted it`);
+}

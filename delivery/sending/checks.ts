@@ -1,0 +1,74 @@
+/**
+ * What is checked before a message leaves its sender.
+ *
+ * @module
+ */
+import { CallCycleError, InvalidArgumentError } from "../../errors.ts";
+import { unfitArgument } from "../../actors/argument.ts";
+import { validate } from "../../actors/schema.ts";
+import { DELAY_MAX_MS } from "../../platform/clock.ts";
+import { callerIsLate, tooLarge } from "./call_errors.ts";
+import { CHAIN_MAX } from "../wire/frame.ts";
+import type { Outgoing, Request } from "./outgoing.ts";
+import { excessOf, type Scale, weight } from "../../codec/weight.ts";
+
+/** Nobody answers a tell, so its sender hears here what its owner would refuse in silence. An owner here need not check again. */
+export function checkTell({ message, declared }: Request, outgoing: Outgoing): void {
+  if (declared === undefined) return;
+  const result = validate(declared.input, outgoing.argument());
+  if (result.issues) return outgoing.endBadly(unfitArgument(message, result.issues));
+  outgoing.checkedBy = declared;
+  outgoing.checked = result.value;
+}
+
+/**
+ * @returns what the argument weighs
+ * @throws {TooLargeError} if it could not leave this node, wherever the actor is now
+ */
+export function checkSize({ message, caller }: Request, argument: unknown, scale: Scale): number {
+  const weighed = weight(argument);
+  const bytes = excessOf(argument, weighed, scale);
+  if (bytes !== undefined) throw tooLarge("send", message, bytes, scale.bytesMax);
+  if (caller === undefined) return weighed;
+  let names = 0;
+  for (const address of caller.chain) names += address.length * 3;
+  if (names > CHAIN_BYTES_MAX) throw tooLarge("send", message, names, CHAIN_BYTES_MAX);
+  return weighed;
+}
+
+/** Room for the names of the actors that wait, in bytes. */
+const CHAIN_BYTES_MAX = 49_152;
+
+/** Longest time a call may ask for: what timers can count. */
+export const TIMEOUT_MAX_MS: number = DELAY_MAX_MS;
+
+/** @throws {InvalidArgumentError} */
+function checkTimeout(timeoutMs: number): void {
+  if (typeof timeoutMs === "number" && timeoutMs > 0 && timeoutMs <= TIMEOUT_MAX_MS) return;
+  throw new InvalidArgumentError(
+    `Cannot send with a timeout that is not above 0 and up to ${TIMEOUT_MAX_MS} ms: current value is ${String(timeoutMs)}`,
+  );
+}
+
+/**
+ * When a call ends at the latest. An ask of a handler has no more time than whoever waits for that handler.
+ *
+ * @throws {InvalidArgumentError} for a time that is none
+ * @throws {DeadlineError} if that time is over
+ */
+export function deadlineFor(request: Request, now: number, callTimeoutMs: number): number {
+  const { type, options, caller } = request;
+  if (options?.timeoutMs !== undefined) checkTimeout(options.timeoutMs);
+  const own = now + (options?.timeoutMs ?? callTimeoutMs);
+  if (caller === undefined || type === "tell" || options?.detached) return own;
+  const { deadlineAt } = caller;
+  if (deadlineAt <= now) throw callerIsLate(request);
+  return Math.min(own, deadlineAt);
+}
+
+/** Actors that call one another ever deeper are stopped, as those that call in a circle are. */
+export function checkDepth({ message }: Request, chain: readonly string[]): void {
+  if (chain.length <= CHAIN_MAX) return;
+  const words = `current number of actors that wait for one another is ${chain.length}, the bound is ${CHAIN_MAX}`;
+  throw new CallCycleError(`Cannot send "${message}": ${words}`);
+}

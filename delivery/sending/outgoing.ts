@@ -1,0 +1,354 @@
+/**
+ * One message on its way from this node, from the caller's promise to its end.
+ *
+ * @module
+ */
+import { type ErrorData, fromErrorData, toErrorData, InvalidResultError, wordsOf } from "../../errors.ts";
+import type { Caller } from "../../actors/activation/activation_host.ts";
+import type { AskMessage, TellMessage } from "../../actors/contract.ts";
+import type { Place } from "../../actors/activation/mailbox.ts";
+import type { CallOptions } from "../../actors/ref.ts";
+import { type RefusedTells, Told, type ToldOf } from "../../actors/tell_promise.ts";
+import type { NodeId } from "../../cluster/records/schemas.ts";
+import { copyValue } from "../../codec/value.ts";
+import { endAfterLoss, tooLarge } from "./call_errors.ts";
+import type { PackableMail, PackedMail } from "../receiving/remote_mail.ts";
+import type { Peer } from "../wire/peer.ts";
+import type { Exit } from "./local_reply_gate.ts";
+import type { SendingRooms } from "./sender_deps.ts";
+import { admitBy, type TimeOrigin, timeLeft } from "../deadline.ts";
+import { excess, type Scale } from "../../codec/weight.ts";
+
+/** One message that somebody wants sent. */
+export interface Request {
+  readonly kind: string;
+  readonly name: string;
+  readonly type: "ask" | "tell";
+  readonly message: string;
+  /** By the contract; `undefined` when the caller does not know it. */
+  readonly declared: AskMessage | TellMessage | undefined;
+  readonly argument: unknown;
+  readonly options: CallOptions | undefined;
+  readonly caller: Caller | undefined;
+}
+
+/** What every message of a node works with. */
+export interface OutgoingPorts extends TimeOrigin {
+  readonly scale: Scale;
+  readonly refusedTells: RefusedTells;
+  readonly exit: Exit;
+  readonly rooms: SendingRooms;
+}
+
+/** Who is told when a message has ended. */
+export interface Ending {
+  ended(outgoing: Outgoing): void;
+}
+
+/** See the module's text. To an actor on the same node it is the mail itself. */
+export class Outgoing implements PackableMail, ToldOf {
+  readonly kind: string;
+  readonly type: "ask" | "tell";
+  readonly name: string;
+  readonly message: string;
+  readonly idempotent: boolean;
+  readonly chain: readonly string[];
+  readonly callDeadlineAt: number;
+  readonly #caller: Caller | undefined;
+  readonly #ports: OutgoingPorts;
+  readonly #value: unknown;
+  #bytes: Uint8Array | undefined;
+  #resolve: ((value: unknown) => void) | undefined;
+  #reject: ((error: unknown) => void) | undefined;
+  /** A peer has said that it has the tell, and no room for it yet. */
+  waitsThere = false;
+  /** Where it stands behind the mailbox of an actor here. */
+  #place: Place<Outgoing> | undefined;
+  /** Its promise, if it is a tell that has not ended when that is asked for. */
+  #told: Told | undefined;
+  /** How it ended before its promise was asked for. */
+  #result: unknown;
+  #error: unknown;
+  /** Called once it has ended. */
+  whenEnded: (() => void) | undefined;
+  /** The link that keeps it, once it has a number there. */
+  keeper: Ending | undefined;
+  checkedBy: unknown;
+  checked: unknown;
+  /** Bytes of its argument, at most. */
+  weight = 0;
+  /** Whether it stands among the node's asks that have not ended. */
+  counted = false;
+
+  /** Its number on the link; 0 until it is first sent. */
+  seq = 0;
+  /** The owner has it: nothing to repeat. */
+  acked = false;
+  ended = false;
+  sentAt = 0;
+  /** To whom copies were sent, by their number less one; `undefined` once one was answered by "not here". None to an actor here. */
+  #copies: (Peer | undefined)[] | undefined;
+  /** Its promise has ended while a copy might still arrive: its sender is not done with it. */
+  #owed = false;
+  /** Owners that were lost while they may have been handling it. */
+  losses = 0;
+  /** An owner was lost who may have handled it, and it goes to the next. */
+  #resent = false;
+  /** The lowest epoch under which a copy was sent that may have been admitted. */
+  oldestEpoch: number = Infinity;
+  #newestEpoch = 0;
+  /** No owner of an epoch below this one admits anything any more. */
+  #closedBelow = 0;
+
+  /**
+   * @param argument a copy that nobody else holds; a tell's was validated, for nobody answers it
+   * @throws {FencedError} if the caller may not speak any more
+   */
+  constructor(request: Request, argument: unknown, deadlineAt: number, ports: OutgoingPorts) {
+    const { kind, type, caller, declared } = request;
+    this.kind = kind;
+    this.type = type;
+    this.name = request.name;
+    this.message = request.message;
+    this.idempotent = declared?.idempotent ?? false;
+    this.callDeadlineAt = deadlineAt;
+    this.#caller = caller;
+    this.chain = type === "ask" && caller ? caller.chain : NO_CHAIN;
+    this.#ports = ports;
+    this.#value = argument;
+    caller?.sent();
+  }
+
+  /** The promise of its end: to be asked for once, when it has been submitted. A tell that was taken at once needs no more than a plain one. */
+  promise(): Promise<unknown> {
+    const isTell = this.type === "tell";
+    if (this.ended && this.#error === undefined) return Promise.resolve(this.#result);
+    if (this.ended && isTell) return this.#ports.refusedTells.rejected(this, this.#error);
+    if (this.ended) return Promise.reject(this.#error);
+    const follow = (resolve: (value: unknown) => void, reject: (error: unknown) => void) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    };
+    if (!isTell) return new Promise(follow);
+    this.#told = new Told(follow);
+    return this.#told;
+  }
+
+  /** Whether it comes from no actor. */
+  get isOutside(): boolean {
+    return this.#caller === undefined;
+  }
+
+  /** A tell, once admitted, is handled however late. */
+  get deadlineAt(): number {
+    return this.type === "ask" ? this.callDeadlineAt : Infinity;
+  }
+
+  /** What its owner is to keep to: the end of an ask, or of the waiting of a tell. */
+  ownersDeadlineAt(now: number): number {
+    return this.type === "ask" ? this.callDeadlineAt : admitBy(this.callDeadlineAt, now);
+  }
+
+  /** Whether an owner may have admitted it, a lost one included. */
+  get maybeAdmitted(): boolean {
+    return this.#resent || (this.#mayBeThere && this.#place === undefined);
+  }
+
+  /** A tell that its owner has, and for which there is no room yet in its actor's mailbox. */
+  get waitsForRoom(): boolean {
+    return this.waitsThere || this.#place !== undefined;
+  }
+
+  /** Whether an owner since the last loss may have admitted it. */
+  get #mayBeThere(): boolean {
+    return this.acked || this.#copies?.some((peer) => peer !== undefined) === true;
+  }
+
+  /** Copies that were sent. */
+  get copies(): number {
+    return this.#copies?.length ?? 0;
+  }
+
+  /** A copy goes out. @param epoch of the owner as the sender knows it */
+  sentTo(peer: Peer, epoch: number): void {
+    if (this.#copies === undefined) this.#copies = [peer];
+    else this.#copies.push(peer);
+    if (epoch < this.oldestEpoch) this.oldestEpoch = epoch;
+    if (epoch > this.#newestEpoch) this.#newestEpoch = epoch;
+  }
+
+  /** A copy is on the wire. Only under a defect that is all. */
+  published(): void {
+    if (!this.#ports.defects?.has("raw-publish")) return;
+    this.acknowledge();
+    if (this.type === "tell") this.end(undefined);
+  }
+
+  /** The owner has it, or will not take it any more: nothing to repeat. */
+  acknowledge(): void {
+    this.acked = true;
+    this.recheck();
+  }
+
+  /**
+   * Whether a copy may be admitted that has not been: whatever its sender says next by another way could overtake it.
+   * An acknowledgement, "not here", a later epoch, or the end of the receiver's life rule that out; a deadline does not.
+   */
+  get #mayStillArrive(): boolean {
+    if (this.acked || this.#newestEpoch < this.#closedBelow) return false;
+    return this.#copies?.some((peer) => peer !== undefined && !peer.over) === true;
+  }
+
+  /** The shard has gone on: copies that were sent under an epoch below this one are not admitted any more. */
+  closedBelow(epoch: number): void {
+    this.#closedBelow = epoch;
+    this.recheck();
+  }
+
+  /** Something was learned about a copy, or a peer's life has ended. */
+  recheck(): void {
+    if (!this.#owed || this.#mayStillArrive) return;
+    this.#owed = false;
+    this.#caller?.settled();
+  }
+
+  get bytes(): Uint8Array {
+    this.#bytes ??= this.#ports.scale.codec.encode(this.#value);
+    return this.#bytes;
+  }
+
+  /** Bytes of the argument and, at most, of the chain: what may be large in a frame. */
+  get travelBytes(): number {
+    let bytes = this.bytes.byteLength;
+    if (this.chain !== NO_CHAIN) for (const address of this.chain) bytes += address.length * 3;
+    return bytes;
+  }
+
+  /** This copy was answered by "not here", by whom it was sent to. */
+  refute(peer: Peer, copy: number): void {
+    if (this.#copies?.[copy - 1] !== peer) return;
+    this.#copies[copy - 1] = undefined;
+    if (!this.#mayBeThere) this.oldestEpoch = Infinity;
+    this.recheck();
+  }
+
+  /**
+   * Makes it as if it had never been sent, but for one thing: nobody can say any more that it was not handled.
+   *
+   * @returns what stands at its old number instead
+   */
+  renew(): Outgoing {
+    const { kind, type, name, message, callDeadlineAt, seq } = this;
+    const request = {
+      kind,
+      name,
+      type,
+      message,
+      declared: undefined,
+      argument: undefined,
+      options: undefined,
+      caller: undefined,
+    };
+    const place = new Outgoing(request, undefined, callDeadlineAt, this.#ports);
+    place.ended = true;
+    place.seq = seq;
+    this.losses++;
+    this.seq = 0;
+    this.#resent = true;
+    this.#copies = undefined;
+    this.oldestEpoch = Infinity;
+    this.#newestEpoch = 0;
+    this.acked = false;
+    this.keeper = undefined;
+    this.waitsThere = false;
+    this.#place = undefined;
+    return place;
+  }
+
+  end(value: unknown): void {
+    if (!this.#finish()) return;
+    if (this.#resolve === undefined) this.#result = value;
+    else this.#resolve(value);
+  }
+
+  endBadly(given: unknown): void {
+    if (!this.#finish()) return;
+    const error = this.#resent ? endAfterLoss(this, given) : given;
+    if (this.#reject === undefined) this.#error = error;
+    else this.#reject(error);
+    if (this.#told) this.#ports.refusedTells.add(this.#told, this, error);
+  }
+
+  #finish(): boolean {
+    if (this.ended) return false;
+    this.ended = true;
+    this.#place?.leave(this);
+    if (this.counted) this.#ports.rooms.pending.give(1);
+    this.keeper?.ended(this);
+    this.whenEnded?.();
+    this.#owed = true;
+    this.recheck();
+    return true;
+  }
+
+  // ---- as the mail of an actor on this node
+
+  argument(): unknown {
+    return this.#value;
+  }
+
+  isFrom(address: string): boolean {
+    return this.#caller?.chain.includes(address) ?? false;
+  }
+
+  waits(place: Place<Outgoing>): void {
+    this.#place = place;
+  }
+
+  admitted(): void {
+    this.#place = undefined;
+    const { exit } = this.#ports;
+    if (exit.isOpen) this.end(undefined);
+    else exit.hold(() => this.end(undefined));
+  }
+
+  refuse(error: ErrorData): void {
+    this.endBadly(fromErrorData(error));
+  }
+
+  succeed(value: unknown): ErrorData | undefined {
+    if (this.type === "tell" || this.ended) return undefined;
+    let copy: unknown;
+    try {
+      copy = copyValue(value);
+    } catch (cause) {
+      const words = wordsOf(cause, "it cannot travel");
+      return this.#fail(new InvalidResultError(`Cannot answer "${this.message}": ${words}`, { cause }));
+    }
+    const { exit, scale } = this.#ports;
+    const bytes = excess(copy, scale);
+    if (bytes !== undefined) return this.#fail(tooLarge("answer", this.message, bytes, scale.bytesMax));
+    if (exit.isOpen) this.end(copy);
+    else exit.hold(() => this.end(copy));
+    return undefined;
+  }
+
+  fail(error: ErrorData): void {
+    if (this.type === "ask") this.#fail(fromErrorData(error));
+  }
+
+  #fail(error: Error): ErrorData {
+    const { exit } = this.#ports;
+    if (exit.isOpen) this.endBadly(error);
+    else exit.hold(() => this.endBadly(error));
+    return toErrorData(error);
+  }
+
+  pack(self: NodeId, now: number): PackedMail {
+    const { type, name, message, chain, seq, deadlineAt } = this;
+    const remainingMs = timeLeft(deadlineAt, now, this.#ports);
+    return { from: self, seq, type, name, message, chain, remainingMs, argument: this.bytes };
+  }
+}
+
+const NO_CHAIN: readonly string[] = Object.freeze([]);

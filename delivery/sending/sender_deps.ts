@@ -1,0 +1,71 @@
+/**
+ * What the sending ends of all links of a node work with, and what they may let wait together.
+ *
+ * @module
+ */
+import type { TrialSettings } from "../../actors/activation/trials.ts";
+import { Room } from "../../actors/quota.ts";
+import type { Gate } from "../../cluster/gate.ts";
+import type { Clock } from "../../platform/clock.ts";
+import type { Random } from "../../platform/random.ts";
+import type { Outbox } from "../wire/outbox.ts";
+import type { DeliverySettings } from "../settings.ts";
+
+/** What the links of a node share. */
+export class SendingRooms {
+  /** Messages that wait for a place in their window. */
+  readonly waiting: Room;
+  readonly waitingBytes: Room;
+  /** Asks that have not ended. */
+  readonly pending: Room;
+  /** Tells that wait for room in their actors' mailboxes. */
+  readonly unadmitted: Room;
+
+  constructor({ waitingNodeMax, waitingBytesMax, pendingMax }: DeliverySettings) {
+    this.waiting = new Room(waitingNodeMax);
+    this.waitingBytes = new Room(waitingBytesMax);
+    this.pending = new Room(pendingMax);
+    this.unadmitted = new Room(pendingMax);
+  }
+
+  /** Whether no further message may wait. */
+  get areFull(): boolean {
+    return this.waiting.isFull || this.waitingBytes.isFull;
+  }
+
+  take(bytes: number): void {
+    this.waiting.take(1);
+    this.waitingBytes.take(bytes);
+  }
+
+  give(bytes: number): void {
+    this.waiting.give(1);
+    this.waitingBytes.give(bytes);
+  }
+}
+
+/** A message that is not tried again. */
+export interface Quarantined {
+  readonly kind: string;
+  readonly name: string;
+  readonly message: string;
+  readonly deaths: number;
+}
+
+/** What every link of a node works with. */
+export interface SenderPorts {
+  /** For tests: rules to break on purpose. */
+  readonly defects?: ReadonlySet<string>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly gate: Gate;
+  readonly outbox: Outbox;
+  readonly rooms: SendingRooms;
+  readonly settings: DeliverySettings & Pick<TrialSettings, "deathsMax">;
+  /** A message was sent to so many owners that were lost, and is not sent to another. */
+  readonly onQuarantined: (about: Quarantined) => void;
+  /** Where a shard is, in words that go on after "shard 7 …". */
+  whereIs(kind: string, shard: number): string;
+  /** Asks for `tick` at that time at the latest. */
+  wakeBy(time: number): void;
+}

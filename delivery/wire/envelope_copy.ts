@@ -1,0 +1,81 @@
+/**
+ * One copy of an envelope on its way out. It is written as things are when the frame is made: what has ended meanwhile
+ * travels as `skip`, so that it leaves no gap and is never handled.
+ *
+ * @module
+ */
+import type { ByteWriter } from "../../codec/bytes.ts";
+import { writeEnvelope } from "./frame.ts";
+import type { FrameItem, Oversize, ShardRef } from "./frame_items.ts";
+import type { Outgoing } from "../sending/outgoing.ts";
+import { type TimeOrigin, timeLeft } from "../deadline.ts";
+
+/** What is taken from the link at the moment of writing. */
+export interface Numbering extends ShardRef {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** See the module's text. */
+export class Transmission implements FrameItem {
+  readonly #link: Numbering;
+  readonly #outgoing: Outgoing;
+  readonly #epoch: number;
+  readonly #copy: number;
+  readonly #origin: TimeOrigin;
+
+  constructor(link: Numbering, outgoing: Outgoing, epoch: number, origin: TimeOrigin) {
+    this.#link = link;
+    this.#outgoing = outgoing;
+    this.#epoch = epoch;
+    this.#copy = outgoing.copies;
+    this.#origin = origin;
+  }
+
+  get address(): { kind: string; name: string } {
+    return { kind: this.#link.kind, name: this.#outgoing.name };
+  }
+
+  get size(): number {
+    return this.#outgoing.ended || this.#outgoing.acked ? 0 : this.#outgoing.travelBytes;
+  }
+
+  write(writer: ByteWriter): void {
+    this.#write(writer, undefined);
+  }
+
+  /**
+   * An earlier copy may have been admitted, when more was allowed. So the owner is asked: it answers that one, or refuses
+   * this one.
+   */
+  writeOversize(writer: ByteWriter, bytesMax: number): void {
+    this.#write(writer, { bytes: this.#outgoing.travelBytes, bytesMax });
+  }
+
+  #write(writer: ByteWriter, oversize: Oversize | undefined): void {
+    const { kind, shard, first, last } = this.#link;
+    const { seq, name, message, chain, type, ended, acked } = this.#outgoing;
+    const now = this.#origin.clock.now();
+    const skip = ended || acked; // never handled again, also by an owner that lost its table
+    writeEnvelope(writer, {
+      kind,
+      shard,
+      type: skip ? "skip" : type,
+      epoch: this.#epoch,
+      seq,
+      copy: this.#copy,
+      first,
+      remainingMs: timeLeft(this.#outgoing.ownersDeadlineAt(now), now, this.#origin),
+      urgent: type === "tell" && seq === last,
+      name,
+      message,
+      chain: oversize ? NO_CHAIN : chain,
+      argument: skip || oversize ? EMPTY : this.#outgoing.bytes,
+      oversize: skip ? undefined : oversize,
+    });
+    this.#outgoing.published();
+  }
+}
+
+const EMPTY = new Uint8Array();
+const NO_CHAIN: readonly string[] = Object.freeze([]);

@@ -1,0 +1,64 @@
+/**
+ * What all parts of a handoff work with.
+ *
+ * @module
+ */
+import type { Hosted } from "../actors/host.ts";
+import type { Gate } from "../cluster/gate.ts";
+import type { Membership } from "../cluster/membership.ts";
+import type { OwnedEntry, Ownership } from "../cluster/ownership.ts";
+import type { NodeId } from "../cluster/records/schemas.ts";
+import type { ReplyKeeper } from "../delivery/receiving/reply_keeper.ts";
+import type { ShardPorts } from "../delivery/receiving/shard.ts";
+import type { ShardTable } from "../delivery/receiving/shard_table.ts";
+import type { EventBus } from "../events.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { Log } from "../platform/log.ts";
+import type { Random } from "../platform/random.ts";
+import type { StoreKey } from "../storage/store.ts";
+import type { Codec } from "../codec/codec.ts";
+import type { Records } from "../transport/records.ts";
+import type { Scale } from "../codec/weight.ts";
+import type { HandoffSettings } from "./settings.ts";
+import type { Talk } from "./wire/move_channel.ts";
+
+/** What a handoff asks of the store. */
+export interface StoredShards {
+  /** Writes that the store has not confirmed. */
+  readonly writesUnderWay: number;
+  /** No actor of the shard was stored under a higher epoch. */
+  highestEpoch(kind: string, shard: number): Promise<number>;
+  /** The actors of these shards that have timers, and perhaps some that have none any more. Asks once. */
+  timed(kind: string, shards: ReadonlySet<number>): Promise<StoreKey[]>;
+}
+
+/** See the module's text. */
+export interface HandoffPorts {
+  readonly self: NodeId;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly codec: Codec;
+  readonly gate: Gate;
+  readonly membership: Membership;
+  readonly ownership: Ownership;
+  readonly hosts: ReadonlyMap<string, Hosted>;
+  readonly table: ShardTable;
+  readonly shards: ShardPorts;
+  readonly keeper: ReplyKeeper;
+  readonly talk: Talk;
+  /** The bucket for what is parked. */
+  readonly parking: Records;
+  readonly stored: StoredShards;
+  /** How large a chunk may be at most. */
+  readonly scale: Scale;
+  readonly events: EventBus;
+  readonly log: Log;
+  readonly settings: HandoffSettings;
+  /** Whether the node has ended: whatever is still being tried is given up. */
+  hasEnded(): boolean;
+  /** For tests: rules to break on purpose. None in use. */
+  readonly defects: ReadonlySet<string>;
+}
+
+/** The part of an ownership entry that a move was prepared with. */
+export type MovingEntry = OwnedEntry;

@@ -1,0 +1,150 @@
+/**
+ * Late actors at the owner of their shard: it takes in those that have come to rest at their old node
+ * (`departures.ts`), and recovers those that will never come.
+ *
+ * @module
+ */
+import type { Room } from "../../actors/quota.ts";
+import { type NodeId, sameNode } from "../../cluster/records/schemas.ts";
+import { struckOff } from "../../cluster/records/shard_changes.ts";
+import type { Shard } from "../../delivery/receiving/shard.ts";
+import { type BatchActor, decodeActor } from "../wire/batch.ts";
+import type { LateLeavers } from "./departures.ts";
+import type { HandoffPorts } from "../deps.ts";
+import type { MoveMessageOf } from "../wire/messages.ts";
+import { type SealedAt, sealedAtOf } from "../move/sealed_at.ts";
+import { unpackActor } from "../move/staging.ts";
+import { Taking } from "../wire/transfer.ts";
+
+/** See the module's text. */
+export class LateArrivals {
+  readonly #ports: HandoffPorts;
+  readonly #leavers: LateLeavers;
+  readonly #incoming: Room;
+  readonly #taking = new Map<string, { stop(): void }>();
+  /** Shards whose record is being changed here, so that no move begins meanwhile. */
+  readonly #striking = new Set<Shard>();
+
+  /** @param incoming bytes of all that comes to this node */
+  constructor(ports: HandoffPorts, leavers: LateLeavers, incoming: Room) {
+    this.#ports = ports;
+    this.#leavers = leavers;
+    this.#incoming = incoming;
+    leavers.onHome = (left, name, moveId, bytes, wallMs) => this.#cameHome(left, name, moveId, bytes, wallMs);
+  }
+
+  /** Whether the shard's record is about to change here. */
+  isBusy(shard: Shard): boolean {
+    return this.#striking.has(shard);
+  }
+
+  /** An actor says that it has come to rest. Only what the record lists counts; if there is no room, it says it again. */
+  announced(message: MoveMessageOf<"late">): void {
+    const { kind, shard: number, name, from, moveId, bytes: size } = message;
+    const shard = this.#awaiting(kind, number, name, from);
+    if (shard === undefined || this.#taking.has(moveId)) return;
+    if (this.#incoming.taken > 0 && !this.#incoming.fits(size)) return;
+    const { talk, clock, settings } = this.#ports;
+    const stop = () => {
+      if (!this.#taking.delete(moveId)) return;
+      taking.stop();
+      unlisten();
+      this.#incoming.give(size);
+    };
+    const sealedAt = sealedAtOf(message, clock);
+    const done = (bytes: Uint8Array) => void this.#arrive(shard, name, bytes, sealedAt).finally(stop);
+    const taking = new Taking({ talk, clock, settings }, from, moveId, message, done, stop);
+    const unlisten = talk.listen(moveId, (heard) => heard.type === "chunk" && taking.take(heard));
+    this.#taking.set(moveId, { stop });
+    this.#incoming.take(size);
+    taking.start();
+  }
+
+  #cameHome(
+    { kind, shard: number }: Shard,
+    name: string,
+    moveId: string,
+    bytes: Uint8Array,
+    wallMs: number,
+  ): void {
+    const shard = this.#awaiting(kind, number, name, this.#ports.self);
+    if (shard === undefined || this.#taking.has(moveId)) return;
+    this.#taking.set(moveId, { stop() {} });
+    const sealedAt = { node: this.#ports.self, wallMs, aheadMs: 0 };
+    void this.#arrive(shard, name, bytes, sealedAt).finally(() => this.#taking.delete(moveId));
+  }
+
+  /** The shard that is served here and waits for that actor to come from there. */
+  #awaiting(kind: string, number: number, name: string, from: NodeId): Shard | undefined {
+    const shard = this.#ports.table.get(kind, number);
+    if (shard === undefined || shard.phase !== "serving") return undefined;
+    const { awaited } = shard.catalog.residents;
+    const at = awaited.get(name)?.at;
+    if (this.#ports.defects.has("late-unlisted")) return shard;
+    return at && sameNode(at, from) ? shard : undefined;
+  }
+
+  async #arrive(shard: Shard, name: string, bytes: Uint8Array, sealedAt: SealedAt): Promise<void> {
+    const actor = decoded(bytes);
+    if (actor?.name !== name) return; // not what was announced: it goes on waiting
+    const staged = shard.relocation.stage(unpackActor(this.#ports, shard, actor, sealedAt));
+    if (await this.#strike(shard, [name])) shard.relocation.arrive(staged);
+  }
+
+  /** Gives up awaited actors that will never come to the shards served here. Safe to call at any time. */
+  look(): void {
+    for (const shard of this.#ports.table) {
+      if (shard.phase !== "serving" || this.#striking.has(shard)) continue;
+      const lost: string[] = [];
+      for (const [name, { at }] of shard.catalog.residents.awaited) {
+        const here = sameNode(at, this.#ports.self);
+        if (here ? !this.#leavers.has(shard, name) : this.#ports.membership.isOver(at)) lost.push(name);
+      }
+      if (lost.length > 0) void this.#recover(shard, lost);
+    }
+  }
+
+  async #recover(shard: Shard, names: readonly string[]): Promise<void> {
+    if (!(await this.#strike(shard, names))) return;
+    for (const name of names) shard.relocation.recover(name, "the node on which its handler ran is gone");
+  }
+
+  /** Takes names off the record's list. Repeats until it is known; false if the shard is not served here any more. */
+  async #strike(shard: Shard, names: readonly string[]): Promise<boolean> {
+    const { ownership, clock, settings, gate } = this.#ports;
+    while (this.#striking.has(shard)) await new Promise<void>((resolve) => clock.after(1, resolve));
+    this.#striking.add(shard);
+    try {
+      while (!this.#ports.hasEnded()) {
+        const entry = ownership.entry(shard.kind, shard.shard);
+        const mine =
+          entry && sameNode(entry.record.owner, this.#ports.self) && entry.record.epoch === shard.epoch;
+        if (!mine || entry.record.state !== "owned" || shard.phase !== "serving") return false;
+        if (gate.isOpen) {
+          const change = await ownership
+            .change(shard.kind, shard.shard, entry, struckOff(entry.record, ...names), {
+              giveUp: this.#ports.hasEnded,
+            })
+            .catch(() => undefined);
+          if (change?.won) return true;
+        }
+        await new Promise<void>((resolve) => clock.after(settings.repeatMs, resolve));
+      }
+      return false;
+    } finally {
+      this.#striking.delete(shard);
+    }
+  }
+
+  stop(): void {
+    for (const { stop } of this.#taking.values()) stop();
+  }
+}
+
+function decoded(bytes: Uint8Array): BatchActor | undefined {
+  try {
+    return decodeActor(bytes);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,206 @@
+/**
+ * Late actors at their old node: those whose handler still ran when their shard moved. Here is how they come to rest, and
+ * leave for the owner of their shard, whoever that is by then; `arrivals.ts` is the other side.
+ *
+ * Their names stand in the ownership record. An owner takes one off that list by its own compare-and-set before it
+ * starts it, and only when the record shows that does the late node drop its copy.
+ *
+ * @module
+ */
+import { wordsOf } from "../../errors.ts";
+import type { Activation } from "../../actors/activation/activation.ts";
+import { TimerMail } from "../../actors/state/timers.ts";
+import { type NodeId, sameNode } from "../../cluster/records/schemas.ts";
+import type { Shard } from "../../delivery/receiving/shard.ts";
+import type { Timer } from "../../platform/clock.ts";
+import { encodeActor } from "../wire/batch.ts";
+import type { HandoffPorts } from "../deps.ts";
+import type { MoveMessage } from "../wire/messages.ts";
+import { packActor } from "../move/seal.ts";
+import { chunkBytesOf, Giving } from "../wire/transfer.ts";
+
+/** One late actor at its old node. */
+interface Leaving {
+  readonly activation: Activation;
+  readonly shard: Shard;
+  /** Of the transfer as it is announced. */
+  moveId: string;
+  bytes: Uint8Array | undefined;
+  /** When it was sealed, by the wall clock. */
+  wallMs: number;
+  giving: Giving | undefined;
+  unlisten: () => void;
+}
+
+/** Keeps late actors until they have come to rest and have arrived. */
+export class LateLeavers {
+  readonly #ports: HandoffPorts;
+  readonly #leaving = new Map<string, Leaving>();
+  /** Told of actors at rest whose shard has come back to this node, until they have been taken in. */
+  onHome:
+    | ((shard: Shard, name: string, moveId: string, bytes: Uint8Array, wallMs: number) => void)
+    | undefined;
+  #timer: Timer | undefined;
+
+  constructor(ports: HandoffPorts) {
+    this.#ports = ports;
+  }
+
+  get size(): number {
+    return this.#leaving.size;
+  }
+
+  /** The shard has moved away and left these behind. */
+  add(shard: Shard, activations: readonly Activation[]): void {
+    shard.onProgress = (activation) => this.#rested(shard, activation);
+    for (const activation of activations) {
+      const moveId = this.#ports.random.id();
+      const leaving: Leaving = {
+        activation,
+        shard,
+        moveId,
+        bytes: undefined,
+        wallMs: 0,
+        giving: undefined,
+        unlisten: () => {},
+      };
+      this.#leaving.set(keyOf(shard, activation.name), leaving);
+      if (activation.atRest) this.#rested(shard, activation);
+    }
+    this.look();
+  }
+
+  /** Whether that actor is late here. */
+  has(shard: Shard, name: string): boolean {
+    return this.#leaving.has(keyOf(shard, name));
+  }
+
+  /** A record changed: who is off the list has arrived or was given up, and its copy here ends. */
+  look(): void {
+    for (const leaving of this.#leaving.values()) {
+      const { activation, shard } = leaving;
+      const entry = this.#ports.ownership.entry(shard.kind, shard.shard);
+      if (entry === undefined || entry.record.epoch <= shard.epoch) continue;
+      const listed = entry.record.late.some(
+        ({ name, at }) => name === activation.name && sameNode(at, this.#ports.self),
+      );
+      if (listed) continue;
+      this.#forget(leaving);
+      activation.end("handoff");
+    }
+    this.#announceAll();
+  }
+
+  /** The leave deadline: handlers that still run are told to give up. */
+  abort(reason: Error): void {
+    for (const { activation } of this.#leaving.values()) activation.abort(reason);
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+    for (const leaving of this.#leaving.values()) {
+      this.#forget(leaving);
+      leaving.activation.end("failed");
+    }
+  }
+
+  #forget(leaving: Leaving): void {
+    leaving.unlisten();
+    this.#leaving.delete(keyOf(leaving.shard, leaving.activation.name));
+  }
+
+  #rested(shard: Shard, activation: Activation): void {
+    const leaving = this.#leaving.get(keyOf(shard, activation.name));
+    if (leaving?.activation !== activation || leaving.giving !== undefined || !activation.atRest) return;
+    leaving.bytes = this.#seal(leaving);
+    leaving.wallMs = this.#ports.clock.wall();
+    this.#offer(leaving, leaving.bytes);
+    this.#announce(leaving);
+    this.#arm();
+  }
+
+  #offer(leaving: Leaving, bytes: Uint8Array): void {
+    leaving.unlisten();
+    leaving.giving = new Giving(bytes, chunkBytesOf(this.#ports));
+    leaving.unlisten = this.#ports.talk.listen(leaving.moveId, (message) => this.#hear(leaving, message));
+  }
+
+  #seal({ activation, shard }: Leaving): Uint8Array {
+    const carries = shard.catalog.carries && !activation.mustReload;
+    const base = { name: activation.name, timers: carries ? activation.timers.pause() : [] };
+    const backlog = activation.mailbox.rest().filter((mail) => !(mail instanceof TimerMail));
+    const now = this.#ports.clock.now();
+    try {
+      const snapshot = carries ? activation.snapshot() : undefined;
+      const actor = { ...base, backlog, status: "active" as const, snapshot };
+      activation.become("sealed");
+      return encodeActor(packActor(actor, this.#ports, now));
+    } catch (error) {
+      const reason = wordsOf(error, "it cannot be sealed");
+      const snapshot = activation.rawSnapshot();
+      activation.become("sealed");
+      return encodeActor(
+        packActor({ ...base, backlog, status: "quarantined", snapshot, reason }, this.#ports, now),
+      );
+    }
+  }
+
+  #announceAll(): void {
+    for (const leaving of this.#leaving.values()) if (leaving.giving) this.#announce(leaving);
+  }
+
+  /** To the owner of now. That may be this node again: then it goes home as any other arrives. */
+  #announce({ shard, activation, moveId, giving, bytes, wallMs }: Leaving): void {
+    const entry = this.#ports.ownership.entry(shard.kind, shard.shard);
+    if (entry === undefined || giving === undefined || bytes === undefined) return;
+    if (this.#ports.defects.has("late-for-one-move") && entry.record.epoch > shard.epoch + 1) return;
+    if (sameNode(entry.record.owner, this.#ports.self))
+      return this.onHome?.(shard, activation.name, moveId, bytes, wallMs);
+    const { kind, shard: number } = shard;
+    const { owner, epoch } = entry.record;
+    this.#ports.talk.say(owner, moveId, {
+      type: "late",
+      kind,
+      shard: number,
+      epoch,
+      name: activation.name,
+      sealedWallMs: wallMs,
+      wallMs: this.#ports.clock.wall(),
+      ...giving.size,
+    });
+  }
+
+  #hear(leaving: Leaving, message: MoveMessage): void {
+    if (message.type !== "pull" || !this.#isOwner(leaving, message.from)) return;
+    const fits = leaving.giving?.answer(this.#ports.talk, message.from, message);
+    if (fits === false) this.#cutAgain(leaving);
+    if (this.#ports.defects.has("late-dropped-early")) this.#forget(leaving);
+  }
+
+  /** The server allows less than when its chunks were cut: another transfer, with shorter ones. */
+  #cutAgain(leaving: Leaving): void {
+    if (leaving.bytes === undefined) return;
+    leaving.moveId = this.#ports.random.id();
+    this.#offer(leaving, leaving.bytes);
+    this.#announce(leaving);
+  }
+
+  /** Nobody else gets a state. */
+  #isOwner({ shard }: Leaving, node: NodeId): boolean {
+    const entry = this.#ports.ownership.entry(shard.kind, shard.shard);
+    return entry !== undefined && sameNode(entry.record.owner, node);
+  }
+
+  #arm(): void {
+    if (this.#timer !== undefined) return;
+    this.#timer = this.#ports.clock.after(this.#ports.settings.repeatMs, () => {
+      this.#timer = undefined;
+      this.#announceAll();
+      if (this.#leaving.size > 0) this.#arm();
+    });
+  }
+}
+
+function keyOf(shard: Shard, name: string): string {
+  return `${shard.kind}/${shard.shard}/${name}`;
+}

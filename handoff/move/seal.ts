@@ -1,0 +1,84 @@
+/**
+ * The seal: one synchronous step that ends admission, timers and starts, and gives everything as bytes.
+ *
+ * @module
+ */
+import type { SealedActor } from "../../actors/shard/sealed.ts";
+import type { LateActor } from "../../cluster/records/schemas.ts";
+import type { PackableMail } from "../../delivery/receiving/remote_mail.ts";
+import type { KeptReply } from "../../delivery/receiving/reply_keeper.ts";
+import type { Shard } from "../../delivery/receiving/shard.ts";
+import { type BatchActor, encodeBatch } from "../wire/batch.ts";
+import type { HandoffPorts } from "../deps.ts";
+
+/** A shard as it was sealed. */
+export interface SealedShard {
+  readonly bytes: Uint8Array;
+  readonly actors: number;
+  readonly late: readonly LateActor[];
+  /** To be forgotten here once the next owner has them. */
+  readonly replies: readonly KeptReply[];
+  /** When, by the wall clock. */
+  readonly wallMs: number;
+}
+
+/**
+ * Seals a shard. Nothing of it is lost here until `release`.
+ *
+ * @param toPark asks stay behind: they are refused when the shard is parked
+ */
+export function sealShard(ports: HandoffPorts, shard: Shard, toPark: boolean): SealedShard {
+  const { self, clock, keeper, settings, defects } = ports;
+  const links = shard.seal();
+  // what is parked must not follow by itself: there is nobody to follow
+  const all = shard.relocation.seal(self, toPark ? Infinity : settings.actorBytesMax);
+  const sealed = defects.has("sleepers-left-behind") ? all.filter(({ status }) => status !== "passive") : all;
+  const replies = keeper.ofShard(shard.kind, shard.shard);
+  const bytes = encodeBatch({
+    links,
+    replies: replies.map(({ peer, reply: { epoch, seq, ok, body }, refusesTell }) => {
+      return { to: peer.id, epoch, seq, ok, body, refusesTell };
+    }),
+    actors: sealed.map((actor) => packActor(toPark ? withoutAsks(actor) : actor, ports, clock.now())),
+  });
+  return { bytes, actors: sealed.length, late: sealed.flatMap(lateEntry), replies, wallMs: clock.wall() };
+}
+
+/** An actor with its mail as data. */
+export function packActor(actor: SealedActor, { self }: Pick<HandoffPorts, "self">, now: number): BatchActor {
+  return { ...actor, backlog: actor.backlog.map((mail) => (mail as PackableMail).pack(self, now)) };
+}
+
+function withoutAsks(actor: SealedActor): SealedActor {
+  return { ...actor, backlog: actor.backlog.filter(({ type }) => type === "tell") };
+}
+
+function lateEntry({ status, name, at }: SealedActor): LateActor[] {
+  return status === "late" && at ? [{ name, at }] : [];
+}
+
+/** Late actors stand in the ownership record, which must stay small enough for any server. */
+const LATE_BYTES_MAX = 262_144;
+
+/** Bytes of names that may be late together, with the server as it is now. */
+export function lateBytesMax({ scale }: Pick<HandoffPorts, "scale">): number {
+  return Math.min(LATE_BYTES_MAX, scale.bytesMax);
+}
+
+/** Bytes that the names of those would take who would be late if the shard were sealed now. */
+export function lateBytes({ catalog: { residents } }: Shard): number {
+  const running = [...residents.active.values()].filter(({ idle }) => !idle).map(({ name }) => name);
+  return namesBytes([...residents.awaited.keys(), ...running]);
+}
+
+/** Bytes that late actors of those names take in the record. */
+export function namesBytes(names: Iterable<string>): number {
+  let bytes = 0;
+  for (const name of names) bytes += utf8Bytes(name);
+  return bytes;
+}
+
+/** At most so many bytes, with what stands around a name. */
+function utf8Bytes(name: string): number {
+  return name.length * 3 + 26;
+}

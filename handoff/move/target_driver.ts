@@ -1,0 +1,282 @@
+/**
+ * Runs the taking side of one move: the effects of `target.ts` against staging, record and talk.
+ *
+ * @module
+ */
+import { TooLargeError, wordsOf } from "../../errors.ts";
+import type { Hosted } from "../../actors/host.ts";
+import type { Room } from "../../actors/quota.ts";
+import type { OwnedEntry } from "../../cluster/ownership.ts";
+import { type NodeId, sameNode } from "../../cluster/records/schemas.ts";
+import { committed } from "../../cluster/records/shard_changes.ts";
+import type { Timer } from "../../platform/clock.ts";
+import type { HandoffPorts } from "../deps.ts";
+import type { MoveMessage, MoveMessageOf } from "../wire/messages.ts";
+import { lateBytesMax, namesBytes } from "./seal.ts";
+import { type SealedAt, sealedAtOf } from "./sealed_at.ts";
+import { serveStaged, type StagedShard, stageShard } from "./staging.ts";
+import { isOver, step, type TargetEvent, type TargetEffect, type TargetState } from "./target.ts";
+import { Taking } from "../wire/transfer.ts";
+
+/** What was accepted. */
+export interface AcceptedMove {
+  readonly moveId: string;
+  readonly from: NodeId;
+  readonly hosted: Hosted;
+  readonly shard: number;
+  /** Under which the source serves it. */
+  readonly epoch: number;
+}
+
+/** See the module's text. */
+export class TargetMove {
+  readonly move: AcceptedMove;
+  readonly #ports: HandoffPorts;
+  readonly #incoming: Room;
+  #over = false;
+  readonly #onEnd: (served: boolean, reason: string) => void;
+  readonly #unlisten: () => void;
+  #state: TargetState = { at: "accepted" };
+  #size: MoveMessageOf<"sealed"> | undefined;
+  #sealedAt: SealedAt | undefined;
+  #taking: Taking | undefined;
+  #bytes: Uint8Array | undefined;
+  #staged: StagedShard | undefined;
+  #timer: Timer | undefined;
+  #heardAt: number;
+  /** Only under a defect: those of all nodes when the state was here. */
+  #revisions: ReadonlyMap<string, number> | undefined;
+
+  /** @param incoming bytes of all moves that come to this node */
+  constructor(
+    ports: HandoffPorts,
+    move: AcceptedMove,
+    incoming: Room,
+    onEnd: (served: boolean, reason: string) => void,
+  ) {
+    this.#ports = ports;
+    this.#incoming = incoming;
+    this.move = move;
+    this.#onEnd = onEnd;
+    this.#heardAt = ports.clock.now();
+    this.#unlisten = ports.talk.listen(move.moveId, (message) => this.#hear(message));
+    this.#say({ type: "accept" });
+    this.#arm();
+  }
+
+  get state(): TargetState {
+    return this.#state;
+  }
+
+  /**
+   * The source may be over: what it has not sent will never come. And the record may name another move by now, or none;
+   * what is older than this move says nothing about it.
+   */
+  look(): void {
+    if (this.#ports.membership.isOver(this.move.from)) this.dispatch({ type: "silence" });
+    if (isOver(this.#state) || this.#state.at === "committing" || !this.#size) return;
+    const { hosted, shard, moveId } = this.move;
+    const entry = this.#ports.ownership.entry(hosted.contract.kind, shard);
+    if (entry && entry.revision >= this.#size.revision && !isOurs(entry, moveId))
+      this.dispatch({ type: "lost" });
+  }
+
+  dispatch(event: TargetEvent): void {
+    if (isOver(this.#state)) return;
+    const [state, ...effects] = step(this.#state, event);
+    this.#state = state;
+    for (const effect of effects) this.#run(effect);
+  }
+
+  /** The node ends at once. */
+  stop(): void {
+    this.#finish();
+    this.#state = { at: "dropped", reason: "the node stopped" };
+  }
+
+  #run(effect: TargetEffect): void {
+    switch (effect) {
+      case "pull":
+        return this.#pull();
+      case "stage":
+        return void this.#stage();
+      case "commit":
+        return void this.#commit();
+      case "serve":
+        return this.#serve();
+      case "drop":
+        this.#finish();
+        this.#onEnd(false, this.#state.at === "dropped" ? this.#state.reason : "");
+    }
+  }
+
+  #hear(message: MoveMessage): void {
+    if (!sameNode(message.from, this.move.from)) return;
+    this.#heardAt = this.#ports.clock.now();
+    if (message.type === "offer") this.#say({ type: "accept" });
+    else if (message.type === "chunk") this.#taking?.take(message);
+    else if (message.type === "sealed") this.#sealed(message);
+  }
+
+  /** Now its size is known. The source takes it back at once if there is no room, and offers it again later. */
+  #sealed(message: MoveMessageOf<"sealed">): void {
+    if (this.#size === undefined) {
+      if (this.#incoming.taken > 0 && !this.#incoming.fits(message.bytes)) {
+        this.#say({ type: "decline", reason: "full" });
+        return this.dispatch({ type: "failed", reason: "full" });
+      }
+      this.#incoming.take(message.bytes);
+      this.#size = message;
+      this.#sealedAt = sealedAtOf(message, this.#ports.clock);
+    }
+    this.dispatch({ type: "sealed" });
+  }
+
+  #pull(): void {
+    const { talk, clock, settings } = this.#ports;
+    if (!this.#size) return;
+    const done = (bytes: Uint8Array) => {
+      this.#bytes = bytes;
+      this.dispatch({ type: "pulled" });
+    };
+    const failed = (error: Error) => this.dispatch({ type: "failed", reason: error.message });
+    this.#taking = new Taking(
+      { talk, clock, settings },
+      this.move.from,
+      this.move.moveId,
+      this.#size,
+      done,
+      failed,
+    );
+    this.#taking.start(this.#size.data);
+    if (this.#ports.defects.has("resume-before-commit")) void this.#stageEarly();
+  }
+
+  async #stageEarly(): Promise<void> {
+    while (!this.#bytes && !isOver(this.#state))
+      await new Promise<void>((resolve) => this.#ports.clock.after(1, resolve));
+    if (!this.#bytes || !this.#sealedAt) return;
+    const { hosted, shard, epoch } = this.move;
+    serveStaged(
+      this.#ports,
+      await stageShard(this.#ports, hosted, shard, epoch + 1, this.#bytes, this.#sealedAt),
+    );
+  }
+
+  async #stage(): Promise<void> {
+    const { hosted, shard, epoch } = this.move;
+    if (!this.#bytes || !this.#sealedAt) return;
+    try {
+      this.#staged = await stageShard(this.#ports, hosted, shard, epoch + 1, this.#bytes, this.#sealedAt);
+      this.#bytes = undefined;
+      const late = this.#lateActors().map(({ name }) => name);
+      if (namesBytes(late) > lateBytesMax(this.#ports))
+        throw new TooLargeError(
+          "Cannot take a shard: current list of its late actors is too long for a record",
+        );
+      this.dispatch({ type: "staged" });
+    } catch (error) {
+      const reason = wordsOf(error, "it could not be staged");
+      this.#say({ type: "decline", reason: reason.slice(0, 200) });
+      this.dispatch({ type: "failed", reason });
+    }
+  }
+
+  /** The one atomic point. Without a clear answer the change is repeated; until it is known, nothing is served. */
+  async #commit(): Promise<void> {
+    const { hosted, shard, moveId } = this.move;
+    const { kind } = hosted.contract;
+    const { ownership, gate, clock, settings } = this.#ports;
+    const entry = ownership.entry(kind, shard);
+    const again = () =>
+      clock.after(settings.repeatMs, () => this.#state.at === "committing" && void this.#commit());
+    if (!gate.isOpen || this.#awaitsOthers()) return void again();
+    if (!isOurs(entry, moveId)) return void this.#learn();
+    try {
+      const forgetful = this.#ports.defects.has("late-list-of-one-move");
+      const record = forgetful ? { ...entry.record, late: [] } : entry.record;
+      const handed = committed(record, this.#lateActors());
+      const raises = this.#ports.defects.has("floor-raised-by-move");
+      const next = raises ? { ...handed, floor: handed.epoch } : handed;
+      const change = await ownership.change(kind, shard, entry, next, {
+        giveUp: () => this.#ports.hasEnded(),
+      });
+      this.dispatch(change.won || this.#isServedBy(change.entry) ? { type: "committed" } : { type: "lost" });
+    } catch {
+      again();
+    }
+  }
+
+  /** Only under a defect: whether some other node has given no sign of life since the state was here. */
+  #awaitsOthers(): boolean {
+    const { membership, defects } = this.#ports;
+    if (!defects.has("barrier-of-all-nodes")) return false;
+    const { upNodes } = membership.view;
+    this.#revisions ??= new Map(upNodes.map((id) => [id.node, membership.revisionOf(id)]));
+    return upNodes.some((id) => this.#revisions?.get(id.node) === membership.revisionOf(id));
+  }
+
+  /** Nobody but this node can have written that: it is the commit of a try whose answer was lost. */
+  #isServedBy(entry: OwnedEntry | undefined): boolean {
+    if (entry === undefined) return false;
+    const { owner, epoch, floor } = entry.record;
+    return sameNode(owner, this.#ports.self) && epoch === this.move.epoch + 1 && floor < epoch;
+  }
+
+  /** The record seen here is not this move's: older, or newer. The leader knows. */
+  async #learn(): Promise<void> {
+    const { hosted, shard, moveId } = this.move;
+    try {
+      const entry = await this.#ports.ownership.refresh(hosted.contract.kind, shard);
+      if (this.#state.at !== "committing") return;
+      if (isOurs(entry, moveId)) await this.#commit();
+      else this.dispatch(this.#isServedBy(entry) ? { type: "committed" } : { type: "lost" });
+    } catch {
+      const { clock, settings } = this.#ports;
+      clock.after(settings.repeatMs, () => this.#state.at === "committing" && void this.#learn());
+    }
+  }
+
+  /** Who is late stands in the record, so that it outlives this node. */
+  #lateActors(): { name: string; at: NodeId }[] {
+    if (this.#ports.defects.has("late-in-memory")) return [];
+    const actors = this.#staged?.batch.actors ?? [];
+    const late = actors.flatMap(({ status, name, at }) => (status === "late" && at ? [{ name, at }] : []));
+    if (!this.#ports.defects.has("late-list-of-one-move")) return late;
+    return late.filter(({ at }) => sameNode(at, this.move.from));
+  }
+
+  #serve(): void {
+    if (this.#staged) serveStaged(this.#ports, this.#staged);
+    this.#finish();
+    this.#onEnd(true, "");
+  }
+
+  #finish(): void {
+    if (!this.#over && this.#size) this.#incoming.give(this.#size.bytes);
+    this.#over = true;
+    this.#timer?.cancel();
+    this.#taking?.stop();
+    this.#unlisten();
+  }
+
+  #say(body: Parameters<HandoffPorts["talk"]["say"]>[2]): void {
+    this.#ports.talk.say(this.move.from, this.move.moveId, body);
+  }
+
+  #arm(): void {
+    const { clock, settings } = this.#ports;
+    this.#timer = clock.after(settings.repeatMs, () => {
+      const silent = clock.now() - this.#heardAt >= settings.silenceMs;
+      if (silent) this.dispatch({ type: "silence" });
+      if (isOver(this.#state)) return;
+      this.look();
+      if (this.#state.at === "staging" || this.#state.at === "committing") this.#say({ type: "progress" });
+      this.#arm();
+    });
+  }
+}
+
+function isOurs(entry: OwnedEntry | undefined, moveId: string): entry is OwnedEntry {
+  return entry?.record.state === "moving" && entry.record.moveId === moveId;
+}

@@ -1,0 +1,143 @@
+/**
+ * A place for shards without an heir: the state bucket. To park is a move whose target is the bucket, to restore is
+ * one whose source is the bucket. So a single node can be replaced, and its memory stays.
+ *
+ * @module
+ */
+import { InvalidStateError, UnavailableError } from "../../errors.ts";
+import type { OwnedEntry } from "../../cluster/ownership.ts";
+import type { ParkedManifest } from "../../cluster/records/schemas.ts";
+import { parkedRecord, restored } from "../../cluster/records/shard_changes.ts";
+import { sha256 } from "../../platform/hash.ts";
+import { isRefusal } from "../../transport/records.ts";
+import type { Chunks, ParkedAs } from "./parked_chunks.ts";
+import type { HandoffPorts } from "../deps.ts";
+import type { SealedShard } from "../move/seal.ts";
+import type { Parking } from "../move/move.ts";
+import { serveStaged, stageShard } from "../move/staging.ts";
+import type { Giving } from "../wire/transfer.ts";
+
+/** The bucket says no to a shard. */
+export interface ParkRefusal {
+  /** On the own monotonic clock. */
+  readonly since: number;
+  /** For people. */
+  readonly reason: string;
+}
+
+/** See the module's text. */
+export class ParkingPlace implements Parking {
+  readonly #ports: HandoffPorts;
+
+  readonly #chunks: Chunks;
+  /** Shards to which the bucket has said no since it last took them. */
+  readonly #refusals = new Map<string, ParkRefusal>();
+
+  constructor(ports: HandoffPorts, chunks: Chunks) {
+    this.#ports = ports;
+    this.#chunks = chunks;
+  }
+
+  /** Writes the chunks, then the record, which is the commit of this move. @throws {UnavailableError} */
+  async park(
+    kind: string,
+    shard: number,
+    moving: OwnedEntry,
+    sealed: SealedShard,
+    giving: Giving,
+  ): Promise<void> {
+    const { moveId } = moving.record;
+    if (moveId === undefined) throw new UnavailableError("Cannot park a shard: current record is not moving");
+    const { chunks, bytes, hash } = giving.size;
+    const stateVersion = this.#ports.hosts.get(kind)?.contract.stateVersion ?? 0;
+    const parkedAs = { kind, shard, moveId };
+    const late = this.#ports.defects.has("parked-before-written");
+    if (!late) await this.#write(parkedAs, giving);
+    const manifest: ParkedManifest = {
+      chunks,
+      bytes,
+      hash,
+      actors: sealed.actors,
+      stateVersion,
+      wallMs: sealed.wallMs,
+    };
+    const change = await this.#ports.ownership.change(
+      kind,
+      shard,
+      moving,
+      parkedRecord(moving.record, manifest, sealed.late),
+      { giveUp: this.#ports.hasEnded },
+    );
+    if (change.won) return late ? await this.#write(parkedAs, giving) : undefined;
+    void this.#chunks.remove(parkedAs, chunks);
+    throw new UnavailableError("Cannot park a shard: current record was changed by another");
+  }
+
+  /** All chunks or none: nobody waits for those to be gone that were written when one could not be. */
+  async #write(parkedAs: ParkedAs, giving: Giving): Promise<void> {
+    const { chunks } = giving.size;
+    try {
+      for (let index = 0; index < chunks; index++)
+        await this.#chunks.put(parkedAs, index, giving.chunk(index) ?? new Uint8Array());
+      this.#refusals.delete(keyOf(parkedAs));
+    } catch (error) {
+      void this.#chunks.remove(parkedAs, chunks);
+      if (isRefusal(error)) {
+        const { since = this.#ports.clock.now() } = this.#refusals.get(keyOf(parkedAs)) ?? {};
+        this.#refusals.set(keyOf(parkedAs), { since, reason: error.message });
+      }
+      throw error;
+    }
+  }
+
+  /** Whether the bucket says no to a shard; `undefined` if it does not. */
+  refusal(kind: string, shard: number): ParkRefusal | undefined {
+    return this.#refusals.get(keyOf({ kind, shard }));
+  }
+
+  /**
+   * Takes a parked shard out of the bucket and serves it.
+   *
+   * @returns whether this node won it
+   * @throws {InvalidStateError} if what lies there is not what was put there: it stays parked, never started fresh
+   */
+  async restore(kind: string, shard: number, entry: OwnedEntry): Promise<boolean> {
+    const { hosts, ownership, self } = this.#ports;
+    const hosted = hosts.get(kind);
+    const { moveId, parked, epoch, owner } = entry.record;
+    if (!hosted || !moveId || !parked) return false;
+    const bytes = await this.#read(kind, shard, moveId, parked);
+    const aheadMs = this.#ports.membership.clocks.aheadOf(owner);
+    const sealedAt = { node: owner, wallMs: parked.wallMs, aheadMs };
+    const staged = await stageShard(this.#ports, hosted, shard, epoch + 1, bytes, sealedAt);
+    const next = restored(entry.record, self);
+    const change = await ownership.change(kind, shard, entry, next, { giveUp: this.#ports.hasEnded });
+    if (!change.won) return false;
+    serveStaged(this.#ports, staged);
+    await this.#chunks.remove({ kind, shard, moveId }, parked.chunks);
+    return true;
+  }
+
+  async #read(kind: string, shard: number, moveId: string, parked: ParkedManifest): Promise<Uint8Array> {
+    const bytes = new Uint8Array(parked.bytes);
+    let at = 0;
+    for (let index = 0; index < parked.chunks; index++) {
+      const chunk = await this.#chunks.get({ kind, shard, moveId }, index);
+      if (chunk === undefined || at + chunk.byteLength > bytes.byteLength) throw damaged(kind, shard);
+      bytes.set(chunk, at);
+      at += chunk.byteLength;
+    }
+    if (at !== bytes.byteLength || sha256(bytes) !== parked.hash) throw damaged(kind, shard);
+    return bytes;
+  }
+}
+
+function keyOf({ kind, shard }: Pick<ParkedAs, "kind" | "shard">): string {
+  return `${kind}/${shard}`;
+}
+
+function damaged(kind: string, shard: number): InvalidStateError {
+  return new InvalidStateError(
+    `Cannot restore shard ${shard} of kind "${kind}": current chunks differ from what was parked`,
+  );
+}

@@ -1,0 +1,81 @@
+/**
+ * The parts of a node that keep its stored actors.
+ *
+ * @module
+ */
+import type { Vault } from "../actors/durable/state_store.ts";
+import type { Gate } from "../cluster/gate.ts";
+import type { Ownership } from "../cluster/ownership.ts";
+import type { ShardTable } from "../delivery/receiving/shard_table.ts";
+import type { StoredShards } from "../handoff/deps.ts";
+import { raiseShard } from "../handoff/stored_epochs.ts";
+import { Committer } from "../storage/committer.ts";
+import type { StoreKey } from "../storage/store.ts";
+import { Turns } from "../storage/request_turns.ts";
+import { ShardVault, type VaultPorts } from "../storage/shard_state_store.ts";
+
+/** Stored actors that are read at once; the others wait for their turn. */
+const READS_AT_ONCE = 256;
+
+/** What they are made from. */
+export interface StoredGround
+  extends Pick<
+    VaultPorts,
+    "self" | "store" | "clock" | "clocks" | "random" | "hasEnded" | "onFailure" | "deathsMax" | "defects"
+  > {
+  readonly gate: Gate;
+  readonly ownership: Ownership;
+  readonly table: ShardTable;
+}
+
+/** See the module's text. */
+export class StoredParts implements StoredShards {
+  readonly committer: Committer;
+  readonly #ports: VaultPorts;
+
+  constructor(ground: StoredGround) {
+    const { store, clock, random, gate, ownership, table, hasEnded, onFailure, defects } = ground;
+    this.committer = new Committer({
+      store,
+      clock,
+      random,
+      hasEnded,
+      onFailure,
+      defects,
+      mayWrite: () => gate.isOpen,
+    });
+    this.#ports = {
+      ...ground,
+      committer: this.committer,
+      reads: new Turns(READS_AT_ONCE),
+      floor: (kind, shard) => ownership.entry(kind, shard)?.record.floor ?? 1,
+      raise: (kind, shard, above, own) => raiseShard(ground, kind, shard, above, own),
+      look: (kind, shard) => table.look(kind, shard),
+    };
+  }
+
+  get writesUnderWay(): number {
+    return this.committer.outstanding;
+  }
+
+  vault(kind: string, shard: number, epoch: () => number): Vault {
+    return new ShardVault(this.#ports, kind, shard, epoch);
+  }
+
+  highestEpoch(kind: string, shard: number): Promise<number> {
+    return this.#told(this.#ports.store.highestEpoch(kind, shard));
+  }
+
+  timed(kind: string, shards: ReadonlySet<number>): Promise<StoreKey[]> {
+    return this.#told(this.#ports.store.timed(kind, shards));
+  }
+
+  async #told<T>(asking: Promise<T>): Promise<T> {
+    try {
+      return await asking;
+    } catch (error) {
+      this.#ports.onFailure(error);
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,289 @@
+/**
+ * The stored actors of the shards of one node: what is loaded, what is written, and under which epoch.
+ *
+ * An entry names its writer and the epoch of the ownership under which it was written. Who takes over from a lost owner
+ * writes its own epoch into an entry before anything else, so that whatever that owner has still under way is refused.
+ *
+ * @module
+ */
+import { NodeStoppedError, RecordsUnavailableError } from "../errors.ts";
+import type { Clock } from "../platform/clock.ts";
+import { timeLeft } from "../platform/wall_time.ts";
+import type { Random } from "../platform/random.ts";
+import type { Committer } from "./committer.ts";
+import { decodeRecord, encodeRecord, type StoredRecord, type StoredTimer } from "./record.ts";
+import type { Store, StoreEntry } from "./store.ts";
+import type { Turns } from "./request_turns.ts";
+import { afterLoss, type Suspicion } from "./suspicion.ts";
+
+/** What the vaults of a node work with. */
+export interface VaultPorts {
+  readonly self: { readonly node: string; readonly incarnation: string };
+  readonly store: Store;
+  readonly committer: Committer;
+  /** What is read at once, on the whole node. */
+  readonly reads: Turns;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The epoch at which a shard was last claimed without its memory, as this node knows it. */
+  floor(kind: string, shard: number): number;
+  /**
+   * Gives a shard that is served here an epoch above this one, and a floor with it.
+   *
+   * @param own the epoch under which it is served by whoever asks
+   * @throws if it is not this node's any more, or is served anew
+   */
+  raise(kind: string, shard: number, above: number, own: () => number): Promise<void>;
+  /** What is stored was another's: the shard's record may have changed. */
+  look(kind: string, shard: number): void;
+  readonly clocks: WritersClocks;
+  hasEnded(): boolean;
+  /** The store has said no, or gave no answer. */
+  onFailure(error: unknown): void;
+  /** Owners that may be lost over one timer: see `suspicion.ts`. */
+  readonly deathsMax: number;
+  /** For tests: rules to break on purpose. */
+  readonly defects: ReadonlySet<string>;
+}
+
+/** What is known of the wall clocks of those who write. */
+export interface WritersClocks {
+  /** By how much the clock here is ahead, in milliseconds; `undefined` if that is not known. */
+  aheadOf(writer: StoredRecord["writer"]): number | undefined;
+  /** A disagreement was found. */
+  disagree(writer: StoredRecord["writer"], byMs: number): void;
+}
+
+/** Which entry a state is equal to. */
+interface Mark {
+  readonly revision: number;
+  readonly bytes: number;
+  readonly timers: boolean;
+}
+
+interface Snapshot {
+  readonly stateVersion: number;
+  readonly bytes: Uint8Array;
+}
+
+interface Timer {
+  readonly id: string;
+  readonly message: string;
+  readonly argument: Uint8Array;
+  readonly everyMs?: number | undefined;
+  readonly suspicion?: Suspicion | undefined;
+}
+
+interface Image {
+  readonly name: string;
+  readonly state: Snapshot | undefined;
+  readonly timers: readonly (Timer & { readonly dueAt: number })[];
+}
+
+/** What was found, with the times of timers as time left. */
+export interface FoundActor {
+  readonly mark: Mark;
+  readonly snapshot: Snapshot | undefined;
+  readonly timers: readonly (Timer & { readonly remainingMs: number })[];
+  /** "first": nothing is stored. "recovered": it was, by an owner that was lost. */
+  readonly why: "first" | "woken" | "recovered";
+}
+
+/** Room that a record needs beside the state: a name, a writer, numbers, timers. */
+const RECORD_ROOM_BYTES = 65_536;
+/** Pause before a read is repeated that got no answer, in milliseconds, and then at random less. */
+const PAUSE_MS = 200;
+
+/** The stored actors of one shard. */
+export class ShardVault {
+  readonly #ports: VaultPorts;
+  readonly #kind: string;
+  readonly #shard: number;
+  readonly #epoch: () => number;
+
+  constructor(ports: VaultPorts, kind: string, shard: number, epoch: () => number) {
+    this.#ports = ports;
+    this.#kind = kind;
+    this.#shard = shard;
+    this.#epoch = epoch;
+  }
+
+  /** Longest state in bytes. */
+  get bytesMax(): number {
+    return Math.max(1, this.#ports.store.bytesMax - RECORD_ROOM_BYTES);
+  }
+
+  /**
+   * Reads what is stored of an actor, and keeps a lost owner from changing it.
+   *
+   * @throws {DecodeError} for what is there and cannot be read
+   * @throws {RecordsRefusedError | PermissionError | TooLargeError} if the store says no
+   * @throws {NodeStoppedError} if the node ended before there was an answer
+   */
+  async load(name: string, fence: boolean): Promise<FoundActor> {
+    let raised = false;
+    for (;;) {
+      const entry = await this.#read(name);
+      const record = entry && decodeRecord(entry.bytes, name);
+      if (record && this.#isAbove(record)) {
+        await this.#ports.raise(this.#kind, this.#shard, record.epoch, this.#epoch);
+        raised = true;
+        continue;
+      }
+      const lost = fence || raised || this.#isOfLostOwner(record);
+      const found = this.#byOwnClock(record);
+      const timers = lost && record ? this.#suspected(record, found) : found.map(unmarked);
+      const isWritten = lost || found.some(({ suspicion }) => suspicion?.onTrial);
+      const mark = isWritten ? await this.#fence(name, entry, record, timers) : markOf(entry, record);
+      if (mark) return this.#found(mark, record, timers, lost);
+    } // it was written meanwhile: look again
+  }
+
+  #read(name: string): Promise<StoreEntry | undefined> {
+    const { reads, store } = this.#ports;
+    return patiently(this.#ports, () => reads.run(() => store.load(this.#key(name))));
+  }
+
+  /** By an epoch that this node's does not follow: records of the ownership have been lost. */
+  #isAbove(record: StoredRecord): boolean {
+    const { epoch } = record;
+    if (this.#ports.defects.has("stored-epoch-ignored")) return false;
+    return epoch > this.#epoch() || (epoch === this.#epoch() && !this.#isOwn(record));
+  }
+
+  #isOwn({ writer: { node, incarnation } }: StoredRecord): boolean {
+    const { self } = this.#ports;
+    return node === self.node && incarnation === self.incarnation;
+  }
+
+  /** What an owner before the last claim has written, or may still be about to write. */
+  #isOfLostOwner(record: StoredRecord | undefined): boolean {
+    const floor = this.#ports.floor(this.#kind, this.#shard);
+    return record ? record.epoch < floor : floor > 1;
+  }
+
+  /** What this owner has written itself has been judged already: one loss counts once. */
+  #suspected(record: StoredRecord, timers: StoredTimer[]): StoredTimer[] {
+    const { clock, deathsMax, defects } = this.#ports;
+    const isJudged = this.#isOwn(record) && record.epoch === this.#epoch();
+    if (isJudged || defects.has("poison-unseen")) return timers.map(unmarked);
+    return afterLoss(timers, clock.wall(), Math.max(2, deathsMax));
+  }
+
+  /** Writes this owner's epoch over what is there. @returns `undefined` if it was written meanwhile */
+  async #fence(
+    name: string,
+    entry: StoreEntry | undefined,
+    record: StoredRecord | undefined,
+    timers: readonly StoredTimer[],
+  ): Promise<Mark | undefined> {
+    if (this.#ports.defects.has("no-epoch-write")) return markOf(entry, record);
+    return await this.#write({ name, state: record?.state, timers }, markOf(entry, record), true);
+  }
+
+  /** Its timers, due by the clock here instead of by the writer's. */
+  #byOwnClock(record: StoredRecord | undefined): StoredTimer[] {
+    if (record === undefined) return [];
+    const { clock, clocks } = this.#ports;
+    const { writer, writtenWallMs: notedWallMs } = record;
+    const aheadMs = this.#isOwn(record) ? 0 : clocks.aheadOf(writer);
+    const now = clock.wall();
+    return record.timers.map((timer) => {
+      const { leftMs, apartMs } = timeLeft({ dueWallMs: timer.dueWallMs, notedWallMs, aheadMs }, now);
+      if (apartMs !== 0) clocks.disagree(writer, apartMs);
+      return { ...timer, dueWallMs: now + leftMs };
+    });
+  }
+
+  #found(
+    mark: Mark,
+    record: StoredRecord | undefined,
+    noted: readonly StoredTimer[],
+    lost: boolean,
+  ): FoundActor {
+    const wall = this.#ports.clock.wall();
+    const timers = noted.map(({ dueWallMs, ...timer }) => {
+      return { ...timer, remainingMs: dueWallMs - wall };
+    });
+    const why = record?.state === undefined ? "first" : lost ? "recovered" : "woken";
+    return { mark, snapshot: record?.state, timers, why };
+  }
+
+  /**
+   * Writes an image over the entry of that mark.
+   *
+   * @returns the mark of what is stored now; `undefined` if the entry was another's
+   * @throws as {@link Committer.commit} does
+   */
+  async commit({ name, state, timers }: Image, over: Mark): Promise<Mark | undefined> {
+    const { clock } = this.#ports;
+    const aheadMs = clock.wall() - clock.now();
+    const stored = timers.map(({ id, message, argument, everyMs, dueAt, suspicion }) => {
+      return { id, message, argument, everyMs, dueWallMs: dueAt + aheadMs, suspicion };
+    });
+    const mark = await this.#write({ name, state, timers: stored }, over);
+    if (mark === undefined) this.#ports.look(this.#kind, this.#shard);
+    return mark;
+  }
+
+  async #write(
+    given: Pick<StoredRecord, "name" | "state" | "timers">,
+    over: Mark,
+    afterLoss = false,
+  ): Promise<Mark | undefined> {
+    const { self, committer, random, clock } = this.#ports;
+    const epoch = this.#epoch();
+    const bytes = encodeRecord({ ...given, epoch, writer: self, writtenWallMs: clock.wall() });
+    const outcome = await committer.commit({
+      ...this.#key(given.name),
+      revision: over.revision,
+      nonce: random.id(),
+      bytes,
+      epoch,
+      replacesBytes: over.bytes,
+      timers: given.timers.length > 0,
+      hadTimers: over.timers,
+      afterLoss,
+    });
+    if (!outcome.ok) return undefined;
+    return { revision: outcome.revision, bytes: bytes.byteLength, timers: given.timers.length > 0 };
+  }
+
+  #key(name: string): { kind: string; shard: number; name: string } {
+    return { kind: this.#kind, shard: this.#shard, name };
+  }
+}
+
+/** It was given away before it had its turn: whatever ends the next owner, it is not on trial then. */
+function unmarked(timer: StoredTimer): StoredTimer {
+  const { suspicion } = timer;
+  return suspicion?.onTrial ? { ...timer, suspicion: { ...suspicion, onTrial: false } } : timer;
+}
+
+function markOf(entry: StoreEntry | undefined, record: StoredRecord | undefined): Mark {
+  if (entry === undefined) return { revision: 0, bytes: 0, timers: false };
+  const timers = (record?.timers.length ?? 0) > 0;
+  return { revision: entry.revision, bytes: entry.bytes.byteLength, timers };
+}
+
+/**
+ * Asks a store until it answers.
+ *
+ * @throws {NodeStoppedError} if the node ends first
+ * @throws {RecordsRefusedError | PermissionError | TooLargeError} if it says no; whatever else the store throws
+ */
+async function patiently<T>(
+  { clock, random, hasEnded, onFailure }: Pick<VaultPorts, "clock" | "random" | "hasEnded" | "onFailure">,
+  ask: () => Promise<T>,
+): Promise<T> {
+  for (;;) {
+    if (hasEnded()) throw new NodeStoppedError("Cannot read what is stored: current node has stopped");
+    try {
+      return await ask();
+    } catch (error) {
+      onFailure(error);
+      if (!(error instanceof RecordsUnavailableError)) throw error;
+    }
+    await new Promise<void>((resolve) => void clock.after(PAUSE_MS * (0.5 + random.next() / 2), resolve));
+  }
+}

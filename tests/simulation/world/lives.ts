@@ -1,0 +1,274 @@
+/** The nodes of a simulation, each from a start to its end: they join, leave, are killed, and come back. */
+import { ActorError, ConfigurationError } from "../../../errors.ts";
+import type { ActorNode } from "../../../node/api.ts";
+import { type Random, seededRandom } from "../../../platform/random.ts";
+import type { SimulatedCluster } from "../../../testing/cluster.ts";
+import type { History } from "../../../testing/history.ts";
+import type { NodeClock } from "../../../testing/node_clock.ts";
+import { hostsOf } from "../workload/actors.ts";
+import type { Bank } from "../workload/bank.ts";
+import type { Poison } from "../workload/poison.ts";
+import type { Pace } from "./profiles.ts";
+import { runReader, runSender } from "../workload/senders.ts";
+import type { Workload } from "../workload/workloads.ts";
+
+/** One life of one node. */
+export interface Life {
+  readonly name: string;
+  /** Its name for the network and for the clocks: another than the node's, if it was started under a living name. */
+  readonly process: string;
+  /** A name that no other life has: `n1.7`. */
+  readonly key: string;
+  node: ActorNode | undefined;
+  clock: NodeClock | undefined;
+  /** Whether it has not been killed. */
+  alive: boolean;
+  /** Whether it is up and has not begun to leave. */
+  sending: boolean;
+  /** Handlers that have begun and not ended. */
+  running: number;
+}
+
+export interface LivesOptions {
+  readonly workload: Workload;
+  /** If there is one. */
+  readonly bank: Bank | undefined;
+  /** The same. */
+  readonly poison: () => Poison<Life> | undefined;
+  readonly cluster: SimulatedCluster;
+  readonly history: History;
+  readonly random: Random;
+  readonly hooks: Random;
+  readonly pace: Pace;
+  readonly straggles: boolean;
+  /** Follows which generation of the records the latest incarnation of that name is of, counted from 0. */
+  generationOf(name: string): () => number;
+  /** Whether hooks misbehave now. */
+  faulty(): boolean;
+  /** Whether clients send now. */
+  sending(): boolean;
+}
+
+/** See the module's text. */
+export class Lives {
+  readonly #options: LivesOptions;
+  readonly #byProcess = new Map<string, Life>();
+  readonly #births = new Map<string, number>();
+  /** What is under way, by the life that it ends with. */
+  readonly #flows = new Map<Promise<void>, Life | undefined>();
+  #count = 0;
+
+  constructor(options: LivesOptions) {
+    this.#options = options;
+  }
+
+  /** Lives that are up and have not begun to leave. */
+  get up(): Life[] {
+    return [...this.#byProcess.values()].filter(({ sending, node }) => sending && node !== undefined);
+  }
+
+  /** Those that have joined and live, and whether they may have effects now. */
+  get joined(): { readonly name: string; readonly isWell: boolean }[] {
+    const { nodes } = this.#options.cluster;
+    return [...this.#byProcess.values()].flatMap(({ name, process, clock }) => {
+      const node = nodes.get(process);
+      return node ? [{ name, isWell: clock?.isRunning === true && node.inspect().gateOpen }] : [];
+    });
+  }
+
+  /** The latest life of a process. */
+  named(process: string): Life | undefined {
+    return this.#byProcess.get(process);
+  }
+
+  /** Whether everything that was begun has ended. */
+  get atRest(): boolean {
+    return this.#flows.size === 0;
+  }
+
+  /** Handlers that run on nodes that live. */
+  get running(): number {
+    return [...this.#byProcess.values()].reduce((sum, { alive, running }) => sum + (alive ? running : 0), 0);
+  }
+
+  /** Something that goes on by itself; a mistake in it is a failure. With a life it is over when that is killed. */
+  flow(work: Promise<void>, life?: Life): void {
+    const flow = work.catch((error: unknown) => {
+      this.#options.history.violate(
+        "I5",
+        error instanceof Error ? (error.stack ?? error.message) : String(error),
+      );
+    });
+    this.#flows.set(flow, life);
+    void flow.then(() => this.#flows.delete(flow));
+  }
+
+  /** A name that was never used. */
+  freeName(): string {
+    for (let i = 0; ; i++) if (!this.#byProcess.has(`n${i}`)) return `n${i}`;
+  }
+
+  /** Begins to start another process under the name of one that lives. */
+  startTwin(of: Life): void {
+    this.start(of.name, `${of.name}twin${this.#count}`);
+  }
+
+  /** Begins to start a node. Its name is taken from now on. */
+  start(name: string, process: string = name): void {
+    const key = `${name}.${++this.#count}`;
+    const life: Life = {
+      name,
+      process,
+      key,
+      node: undefined,
+      clock: undefined,
+      alive: true,
+      sending: false,
+      running: 0,
+    };
+    this.#byProcess.set(process, life);
+    this.flow(this.#run(life), life);
+  }
+
+  /** Starts a node, again and again: a store that does not answer at once lets the first attempts fail. */
+  async #run(life: Life): Promise<void> {
+    const { cluster, history, random, hooks, faulty, pace, sending, workload, bank } = this.#options;
+    const { name, key } = life;
+    const alive = () => life.alive;
+    const sleep = (ms: number) => new Promise<void>((resolve) => void life.clock?.after(ms, resolve));
+    const born = (address: string) => this.#born(address);
+    const around = {
+      ...{
+        workload,
+        history,
+        random: hooks,
+        node: key,
+        sleep,
+        alive,
+        born,
+        faulty,
+        strict: random.next() < 0.4,
+        straggles: this.#options.straggles,
+      },
+      generation: () => this.#options.generationOf(name),
+      running: (by: number) => {
+        life.running += by;
+      },
+    };
+    const count = this.#count;
+    history.note(`starting ${key}`);
+    const poison = this.#options.poison();
+    const more = [...(bank ? [bank.host(key, alive)] : []), ...(poison ? [poison.host(life)] : [])];
+    const hosts = [...hostsOf(around), ...more];
+    const node = await this.#insistOnStart(life, () => {
+      if (!life.alive) return new Promise<never>(() => {}); // it was killed between two attempts
+      const starting = cluster.starting(name, hosts, {}, life.process);
+      life.clock = cluster.clockOf(life.process);
+      return starting;
+    });
+    if (node === undefined) return;
+    life.node = node;
+    life.sending = true;
+    history.note(`started ${key}`);
+    void node.whenStopped.then(() => {
+      life.sending = false;
+    });
+    const stopped = () => !sending() || !life.sending || !life.alive;
+    if (bank) this.flow(this.#bankOn(life, node, bank, sleep, stopped), life);
+    const client = (i: number) => ({
+      ...{ workload, id: `client-${key}-${i}`, node, life: key, history, pace },
+      ...{ sleep, alive, stopped, random: seededRandom(cluster.seed * 31 + count * 7 + i) },
+    });
+    for (let i = 0; i < 2; i++) this.flow(runSender(client(i)), life);
+    if (workload.stored.length > 0) this.flow(runReader(client(2)), life);
+  }
+
+  /** Until it has started, or another process has its name. */
+  async #insistOnStart(life: Life, start: () => Promise<ActorNode>): Promise<ActorNode | undefined> {
+    const begin = async () => {
+      try {
+        return await start();
+      } catch (error) {
+        if (!(error instanceof ConfigurationError) || !this.#hasTwin(life)) throw error;
+        this.#options.history.note(`not started ${life.key}`);
+        life.alive = false;
+        return undefined;
+      }
+    };
+    return await this.insist(begin);
+  }
+
+  #hasTwin({ name, process }: Life): boolean {
+    return [...this.#byProcess.values()].some((each) => each.name === name && each.process !== process);
+  }
+
+  /** Someone on that node who has money sent about. */
+  async #bankOn(
+    life: Life,
+    node: ActorNode,
+    bank: Bank,
+    sleep: (ms: number) => Promise<void>,
+    stopped: () => boolean,
+  ): Promise<void> {
+    const { cluster, pace } = this.#options;
+    const random = seededRandom(cluster.seed * 37 + this.#count * 11);
+    while (!stopped()) {
+      await bank.transfer(node, random, () => life.alive);
+      await sleep(random.next() * 2 * pace.pauseMs);
+    }
+  }
+
+  /** Begins to leave; a node that is frozen does so when it wakes. */
+  leave(life: Life): void {
+    this.flow(this.#leave(life), life);
+  }
+
+  async #leave(life: Life): Promise<void> {
+    const { node, clock, name, key } = life;
+    const { history } = this.#options;
+    if (!node || !clock || !life.sending) return;
+    life.sending = false;
+    history.note(`leaving ${name}`);
+    const report = await new Promise<Awaited<ReturnType<ActorNode["leave"]>>>((resolve) =>
+      clock.turn(() => void node.leave().then(resolve)),
+    );
+    history.note(`left ${name} ${JSON.stringify(report)}`);
+    if (report.leftOver + report.recovered > 0 && history.disturbances.length === 0)
+      history.violate("I4", `node ${key} left with ${JSON.stringify(report)}`);
+  }
+
+  /** Leaves, and comes back at once under its name. */
+  async replace(life: Life): Promise<void> {
+    await this.#leave(life);
+    if (life.alive) this.start(life.name, life.process);
+  }
+
+  kill(life: Life): void {
+    const { cluster, history } = this.#options;
+    life.alive = false;
+    life.sending = false;
+    history.killed.set(life.key, cluster.clock.now());
+    cluster.crash(life.process);
+    for (const [flow, of] of this.#flows) if (of === life) this.#flows.delete(flow);
+  }
+
+  #born(address: string): number {
+    const born = (this.#births.get(address) ?? 0) + 1;
+    this.#births.set(address, born);
+    return born;
+  }
+
+  /** Asks until there is an answer. `undefined` for an actor whose state cannot be read. */
+  async insist<T>(ask: () => Promise<T>): Promise<T | undefined> {
+    for (;;) {
+      try {
+        return await ask();
+      } catch (error) {
+        if (!(error instanceof ActorError)) throw error;
+        if (error.code === "invalid-state") return undefined;
+        this.#options.history.note(`again after ${error.message}`);
+        await this.#options.cluster.sleep(100);
+      }
+    }
+  }
+}

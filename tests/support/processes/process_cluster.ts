@@ -1,0 +1,44 @@
+// A cluster on a real nats-server, for tests: nodes as processes on Bun and on Deno, and a node here that only calls.
+import { type ActorNode, type Durability, natsTransport, type Settings, startNode } from "../../../mod.ts";
+import { within } from "../conditions.ts";
+import { type NatsServer, startNatsServer } from "../nats/nats_server.ts";
+import { NodeProcess, type Runtime } from "./node_processes.ts";
+
+const CLUSTER = "test";
+
+/** See the file's first line. End it by `end`. */
+export class ProcessCluster {
+  readonly server: NatsServer;
+  readonly caller: ActorNode;
+  readonly #settings: Partial<Settings>;
+  readonly #processes: NodeProcess[] = [];
+
+  private constructor(server: NatsServer, caller: ActorNode, settings: Partial<Settings>) {
+    this.server = server;
+    this.caller = caller;
+    this.#settings = settings;
+  }
+
+  /** A server and the caller. */
+  static async begin(settings: Partial<Settings> = {}): Promise<ProcessCluster> {
+    const server = await startNatsServer();
+    const transport = await natsTransport({ servers: server.url, name: "caller" });
+    const caller = await startNode({ name: "caller", cluster: CLUSTER, transport, signals: false, settings });
+    return new ProcessCluster(server, caller, settings);
+  }
+
+  /** A node that is up. */
+  async start(runtime: Runtime, name: string, durability: Durability = "memory"): Promise<NodeProcess> {
+    const started = new NodeProcess(runtime, name, CLUSTER, this.server, this.#settings, durability);
+    this.#processes.push(started);
+    return await started.up();
+  }
+
+  /** Kills all processes, and ends the caller and the server. */
+  async end(): Promise<void> {
+    this.server.resume();
+    await Promise.all(this.#processes.map((each) => each.end("SIGKILL")));
+    await within(this.caller.stop(), 10_000, "the caller's end");
+    await this.server.stop();
+  }
+}
