@@ -215,6 +215,11 @@ export class Membership {
     return entry?.record.incarnation === id.incarnation ? entry.revision : 0;
   }
 
+  /** See {@link DeathWatch.mayJudge}. */
+  get mayJudge(): boolean {
+    return this.#deaths.mayJudge;
+  }
+
   /** See {@link DeathWatch.declare}. */
   declareDead(id: NodeId, revision: number, holds: () => boolean): void {
     this.#deaths.declare(id, revision, holds);

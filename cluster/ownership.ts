@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Clock } from "../platform/clock.ts";
 import { keys } from "../transport/subjects.ts";
 import type { ClusterBucket, ShardListener } from "./records/cluster_records.ts";
 import type { KindDurability, ShardRecord } from "./records/schemas.ts";
@@ -28,7 +29,17 @@ export {
 /** An ownership record and its revision. */
 export type OwnedEntry = Entry<ShardRecord>;
 
-/** Called with a kind, a shard number, what its record is now (`undefined`: removed) and what was known before. */
+/** A record that was removed by somebody: Baton itself removes none of a shard. */
+export interface Removal {
+  /** The latest that this node knows it to have said; `undefined` if it has never seen it. */
+  readonly record: ShardRecord | undefined;
+  /** Of the removal. Each change of a record takes a revision, so no epoch of the shard before it is higher. */
+  readonly revision: number;
+  /** Since when it is known here, on the own monotonic clock, in milliseconds. */
+  readonly at: number;
+}
+
+/** Called with a kind, a shard number, and what a {@link ShardListener} is told. */
 export type OwnershipListener = ShardListener;
 
 /** The ownership of all shards, as far as this node has seen it. */
@@ -36,17 +47,19 @@ export class Ownership {
   readonly #bucket: ClusterBucket;
   /** By kind and shard number: each message looks here, so there is no key to build. */
   readonly #byKind = new Map<string, (OwnedEntry | undefined)[]>();
-  /** What records said that have been removed, by their keys. */
-  readonly #removed = new Map<string, ShardRecord>();
+  /** Those that are not there any more, by their keys. */
+  readonly #removals = new Map<string, Removal>();
   readonly #stop: () => void;
 
   /** Follows the bucket from the moment it is made; make it before the bucket is started. */
-  constructor(bucket: ClusterBucket) {
+  constructor(bucket: ClusterBucket, clock: Pick<Clock, "now">) {
     this.#bucket = bucket;
-    this.#stop = bucket.onShard((kind, shard, entry, previous) => {
+    this.#stop = bucket.onShard((kind, shard, entry, previous, revision) => {
       this.#row(kind)[shard] = entry;
-      if (entry) this.#removed.delete(keys.shard(kind, shard));
-      else if (previous) this.#removed.set(keys.shard(kind, shard), previous.record);
+      const key = keys.shard(kind, shard);
+      const record = previous?.record ?? this.#removals.get(key)?.record;
+      if (entry) this.#removals.delete(key);
+      else this.#removals.set(key, { record, revision, at: clock.now() });
     });
   }
 
@@ -55,9 +68,9 @@ export class Ownership {
     return this.#byKind.get(kind)?.[shard];
   }
 
-  /** What a shard's record said before it was removed; `undefined` if it is there, or none was ever seen. */
-  removed(kind: string, shard: number): ShardRecord | undefined {
-    return this.#removed.get(keys.shard(kind, shard));
+  /** That a shard's record was removed; `undefined` if it is there, or there was none. */
+  removal(kind: string, shard: number): Removal | undefined {
+    return this.#removals.get(keys.shard(kind, shard));
   }
 
   /** All known records, by kind and shard number. */

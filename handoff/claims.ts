@@ -33,8 +33,8 @@ export class Claims {
     const hosted = hosts.get(kind);
     if (!hosted) return false;
     const entry = ownership.entry(kind, shard);
-    const removed = ownership.removed(kind, shard);
-    const above = Math.max(removed?.epoch ?? 0, await this.#storedEpoch(hosted, shard));
+    const removal = ownership.removal(kind, shard);
+    const above = Math.max(removal?.revision ?? 0, await this.#storedEpoch(hosted, shard));
     const claim = claimed(entry?.record, self, (id) => membership.isOver(id), above);
     const next = { ...claim, ...(entry && broken(entry.record, defects)) };
     // not repeated once somebody else has it: if that record is removed, this claim must not take its place
@@ -43,7 +43,8 @@ export class Claims {
     const blind = !change.won && defects.has("claim-by-view");
     if ((!change.won && !blind) || hasEnded()) return change.won;
     const { epoch, late } = change.won ? change.entry.record : next;
-    const served = new Shard(this.#ports.shards, hosted, shard, epoch, entry !== undefined);
+    const isFirst = entry === undefined && removal === undefined;
+    const served = new Shard(this.#ports.shards, hosted, shard, epoch, !isFirst);
     served.relocation.install(
       late.map(({ name, at }) => {
         return {
@@ -54,7 +55,7 @@ export class Claims {
     );
     this.#recovery.add(served);
     table.attach(served);
-    events.emit({ type: "shard-owned", kind, shard, epoch, how: entry ? "claimed" : "first" });
+    events.emit({ type: "shard-owned", kind, shard, epoch, how: isFirst ? "first" : "claimed" });
     return true;
   }
 
@@ -95,7 +96,7 @@ export class Claims {
   /** Makes the record anew of a shard that is served here and whose record was removed. */
   async reinstate(kind: string, shard: number): Promise<boolean> {
     const { ownership, hasEnded } = this.#ports;
-    const removed = ownership.removed(kind, shard);
+    const removed = ownership.removal(kind, shard)?.record;
     if (removed === undefined) return true;
     const next = reinstated(removed);
     return (await ownership.change(kind, shard, undefined, next, { giveUp: hasEnded })).won;

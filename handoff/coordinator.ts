@@ -9,6 +9,7 @@ import { Room } from "../actors/quota.ts";
 import { AbortedError } from "../errors.ts";
 import { type NodeId, nodeKey, sameNode, type ShardRecord } from "../cluster/records/schemas.ts";
 import type { IsOver } from "../cluster/records/shard_changes.ts";
+import type { Removal } from "../cluster/ownership.ts";
 import type { ShardMoved } from "../events.ts";
 import { Backoff } from "./backoff.ts";
 import { Chunks } from "./park/parked_chunks.ts";
@@ -201,9 +202,8 @@ export class Coordinator {
     if (this.#sources.has(key) || this.#reception.has(kind, shard) || this.#claiming.has(key)) return;
     const { self, ownership, membership, table, hosts } = this.#ports;
     const record = ownership.entry(kind, shard)?.record;
-    const removed = ownership.removed(kind, shard);
+    const removal = ownership.removal(kind, shard);
     const isOver = (id: NodeId) => membership.isOver(id);
-    const isMember = (id: NodeId) => membership.isMember(id);
     const served = table.get(kind, shard) !== undefined;
     const stateVersion = hosts.get(kind)?.contract.stateVersion ?? 0;
     const redirects = record?.state === "moving" && isRedirected(record, isOver, this.#ports.defects);
@@ -212,10 +212,22 @@ export class Coordinator {
       redirects && wanted && !served
         ? ({ do: "claim" } as const)
         : planShard({
-            ...{ self, record, removed, desired, isOver, isMember, stateVersion, served },
+            ...{ self, record, removal, desired, isOver, stateVersion, served },
+            isAwaited: removal !== undefined && this.#mayBeServed(kind, removal),
             leaving: this.#leaving,
           });
     if (step.do !== "nothing" && this.#mayAct(step, kind, key, proposal)) this.#act(step, kind, shard);
+  }
+
+  /**
+   * Whether somebody else may serve a shard whose record was removed. Who does makes it anew as soon as he can, and who lives
+   * can within a lease: he renews his own record no later. Only who has heard of the others all the time may count on that.
+   */
+  #mayBeServed(kind: string, { at }: Removal): boolean {
+    const { membership, clock } = this.#ports;
+    if (!membership.living.some(({ kinds }) => kinds.some((hosted) => hosted.kind === kind))) return false;
+    const { leaseMs, renewMs } = membership.times;
+    return !membership.mayJudge || clock.now() - at < leaseMs + renewMs;
   }
 
   /** Paced, and not before the proposal has settled. */

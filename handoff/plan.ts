@@ -6,18 +6,19 @@
  */
 import { type NodeId, sameNode, type ShardRecord } from "../cluster/records/schemas.ts";
 import { type IsOver, mayClaim } from "../cluster/records/shard_changes.ts";
+import type { Removal } from "../cluster/ownership.ts";
 
 /** What is known when the decision is taken, about a shard that no move or claim under way here is about. */
 export interface Situation {
   readonly self: NodeId;
   readonly record: ShardRecord | undefined;
-  /** What it said before it was removed; `undefined` if it is there, or was never seen. */
-  readonly removed: ShardRecord | undefined;
+  /** That it was removed; `undefined` if it is there, or there was none. */
+  readonly removal: Pick<Removal, "record"> | undefined;
+  /** Whether it was removed, and somebody else may still serve the shard and make the record anew. */
+  readonly isAwaited: boolean;
   /** The node that should own it by the current view; `undefined` when none can. */
   readonly desired: NodeId | undefined;
   readonly isOver: IsOver;
-  /** Whether that node is known, and not over. */
-  readonly isMember: IsOver;
   /** Of the kind's states, as this node knows it. */
   readonly stateVersion: number;
   /** Whether this node serves it now. */
@@ -74,9 +75,14 @@ export function planShard(situation: Situation): Step {
   return leaving && desired === undefined ? { do: "park" } : NOTHING;
 }
 
-/** A removed record gives its shard to nobody: whoever had it makes it anew, as long as that one lives. */
-function planWithout({ self, removed, served, isMember }: Situation, takes: boolean): Step {
-  if (removed === undefined || removed.state === "parked") return takes ? { do: "claim" } : NOTHING;
-  if (!sameNode(removed.owner, self)) return takes && !isMember(removed.owner) ? { do: "claim" } : NOTHING;
-  return { do: served ? "reinstate" : "claim" };
+/**
+ * A removed record gives its shard to nobody: whoever serves it makes it anew. What is known here of that one may be old, or
+ * nothing at all, so anybody else waits for as long as it may take.
+ */
+function planWithout({ self, removal, isAwaited, served }: Situation, takes: boolean): Step {
+  const said = removal?.record;
+  if (said && said.state !== "parked" && sameNode(said.owner, self))
+    return { do: served ? "reinstate" : "claim" };
+  const isServed = isAwaited && said?.state !== "parked";
+  return takes && !isServed ? { do: "claim" } : NOTHING;
 }

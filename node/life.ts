@@ -131,7 +131,7 @@ export class Life {
     const identity = await answered(this.#identify(labels));
     if (this.#over || this.#unwanted) throw overError();
     const bucket = new ClusterBucket({ records, clock, random, log, defects });
-    const ownership = new Ownership(bucket);
+    const ownership = new Ownership(bucket, clock);
     const membership = new Membership({
       bucket,
       transport: connection.transport,

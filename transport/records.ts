@@ -30,6 +30,8 @@ export interface BucketCondition {
 export interface WatchOptions {
   /** Only what exists is wanted: it is stopped as soon as it has resolved. So it may ask less of a server. */
   readonly once?: boolean;
+  /** Also what was removed before the watch began is told, as without a value, if the bucket still has a mark of it. */
+  readonly marks?: boolean;
 }
 
 /** A running watch. */

@@ -81,7 +81,7 @@ export class DeathWatch {
    * long as `holds`.
    */
   declare(id: NodeId, revision: number, holds: () => boolean): void {
-    const mayGoOn = () => !this.#stopped && this.#mayJudge() && holds();
+    const mayGoOn = () => !this.#stopped && this.mayJudge && holds();
     if (this.#ports.bucket.nodes.get(keys.node(id.node))?.revision !== revision || !mayGoOn()) return;
     void this.#declareDead(
       id,
@@ -90,7 +90,8 @@ export class DeathWatch {
     );
   }
 
-  #mayJudge(): boolean {
+  /** Whether this node may judge by the silence of others: see {@link Detector.mayJudge}. */
+  get mayJudge(): boolean {
     return this.#ports.gate.isOpen && this.#detector.mayJudge(this.#ports.clock.now());
   }
 

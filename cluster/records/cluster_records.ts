@@ -36,12 +36,13 @@ export interface BucketPorts {
   readonly defects?: ReadonlySet<string>;
 }
 
-/** Called with what a shard's record is now (`undefined`: removed) and what was known before. */
+/** A {@link TableListener} by kind and shard number. */
 export type ShardListener = (
   kind: string,
   shard: number,
   entry: Entry<ShardRecord> | undefined,
   previous: Entry<ShardRecord> | undefined,
+  revision: number,
 ) => void;
 
 /** The records of one cluster: one table for each sort, all fed by one watch. Keys are those of `transport/subjects.ts`. */
@@ -55,6 +56,7 @@ export class ClusterBucket {
   readonly #onGeneration = new Set<(record: GenerationRecord) => void>();
   readonly #codec: RecordCodec;
   readonly #log: Log;
+  readonly #defects: ReadonlySet<string> | undefined;
   readonly #onWentBack = new Set<() => void>();
   #watch: Watch | undefined;
   #stopped = false;
@@ -63,6 +65,7 @@ export class ClusterBucket {
     const own = (this.#records = new GenerationRecords(records));
     this.#codec = codec;
     this.#log = log;
+    this.#defects = defects;
     const settler = new Settler(own, clock, random, defects);
     const newest = new NewestRevision();
     const common = { records: own, settler, log, newest, nonce: () => random.id() };
@@ -96,7 +99,8 @@ export class ClusterBucket {
    * @throws {RecordsUnavailableError} if the bucket does not answer
    */
   async start(): Promise<void> {
-    const watch = await this.#records.watch("", (entry) => this.#dispatch(entry));
+    const marks = this.#defects?.has("marks-unread") !== true;
+    const watch = await this.#records.watch("", (entry) => this.#dispatch(entry), { marks });
     if (this.#stopped) watch.stop();
     else this.#watch = watch;
   }
@@ -114,23 +118,19 @@ export class ClusterBucket {
 
   /** Calls back with a node's name at each change of its record. Returns a function that stops it. */
   onNode(listener: TableListener<NodeRecord>): () => void {
-    return this.nodes.onChange((key, entry, previous) =>
-      listener(key.slice(keys.node("").length), entry, previous),
-    );
+    return this.nodes.onChange((key, ...more) => listener(key.slice(keys.node("").length), ...more));
   }
 
   /** Calls back with a kind at each change of its record. Returns a function that stops it. */
   onKind(listener: TableListener<KindRecord>): () => void {
-    return this.kinds.onChange((key, entry, previous) =>
-      listener(key.slice(keys.kind("").length), entry, previous),
-    );
+    return this.kinds.onChange((key, ...more) => listener(key.slice(keys.kind("").length), ...more));
   }
 
   /** Calls back at each change of a shard's record. Returns a function that stops it. */
   onShard(listener: ShardListener): () => void {
-    return this.shards.onChange((key, entry, previous) => {
+    return this.shards.onChange((key, entry, ...more) => {
       const [, kind = "", index = ""] = key.split(".");
-      if (keys.shard(kind, Number(index)) === key) listener(kind, Number(index), entry, previous);
+      if (keys.shard(kind, Number(index)) === key) listener(kind, Number(index), entry, ...more);
     });
   }
 

@@ -20,11 +20,15 @@ export type Change<T> =
   | { readonly won: true; readonly entry: Entry<T> }
   | { readonly won: false; readonly entry: Entry<T> | undefined };
 
-/** Called with what is known now (`undefined`: removed) and what was known before. */
+/**
+ * Called with what is known now (`undefined`: removed), what was known before (`undefined` also of a record that was
+ * removed before it was ever seen here), and the revision of the change.
+ */
 export type TableListener<T> = (
   key: string,
   entry: Entry<T> | undefined,
   previous: Entry<T> | undefined,
+  revision: number,
 ) => void;
 
 /** What a table needs of its bucket. */
@@ -177,7 +181,7 @@ export class RecordTable<T extends { readonly nonce: string }> {
     this.#revisions.set(key, revision);
     if (entry) this.#entries.set(key, entry);
     else this.#entries.delete(key);
-    for (const listener of [...this.#listeners]) this.#call(listener, key, entry, previous);
+    for (const listener of [...this.#listeners]) this.#call(listener, key, entry, previous, revision);
   }
 
   #call(
@@ -185,9 +189,10 @@ export class RecordTable<T extends { readonly nonce: string }> {
     key: string,
     entry: Entry<T> | undefined,
     previous: Entry<T> | undefined,
+    revision: number,
   ): void {
     try {
-      listener(key, entry, previous);
+      listener(key, entry, previous, revision);
     } catch (error) {
       this.#ports.log.error("A listener to records threw", { key, error });
     }

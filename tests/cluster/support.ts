@@ -46,7 +46,7 @@ export class TestCluster {
       hasEnded,
       onEvent: (event) => void events.push(event),
     });
-    return { name, bucket, membership, ownership: new Ownership(bucket), events };
+    return { name, bucket, membership, ownership: new Ownership(bucket, this.clock), events };
   }
 
   /** A node that is up. */

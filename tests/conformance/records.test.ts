@@ -131,6 +131,17 @@ for (const backend of backends()) {
       expect(revisions).toEqual(revisions.toSorted((a, b) => a - b));
     });
 
+    test("watch() delivers what was removed before it began, in its place, if marks are wanted", async () => {
+      await create("k.a", "1");
+      await create("k.gone", "1");
+      const { ok } = await bench.done(records.remove("k.gone"));
+      expect(ok).toBe(true);
+      await create("k.b", "1");
+      const heard: RecordEntry[] = [];
+      await bench.done(records.watch("k", (entry) => heard.push(entry), { marks: true }));
+      expect(heard.map(shown)).toEqual(["k.a=1", "k.gone=(removed)", "k.b=1"]);
+    });
+
     test("watch() delivers at once what is written when the bucket was empty", async () => {
       const heard: RecordEntry[] = [];
       await bench.done(records.watch("", (entry) => heard.push(entry)));

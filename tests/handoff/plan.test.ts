@@ -11,10 +11,10 @@ function plan(given: Partial<Situation>): string {
   const step = planShard({
     self: A,
     record: undefined,
-    removed: undefined,
+    removal: undefined,
+    isAwaited: false,
     desired: A,
     isOver: () => false,
-    isMember: () => true,
     stateVersion: 1,
     served: false,
     leaving: false,
@@ -90,15 +90,22 @@ describe("planShard()", () => {
     }
   });
 
-  test("leaves a shard whose record was removed to whoever had it, as long as that one lives", () => {
+  test("leaves a shard whose record was removed to whoever serves it, as long as that one may do so", () => {
     const [mine, other] = [shardRecord({ owner: A }), shardRecord({ owner: B, ...moving(A) })];
     for (const more of [{}, { desired: B }, { leaving: true }])
-      expect(plan({ removed: mine, served: true, ...more })).toBe("reinstate");
-    expect(plan({ removed: { ...mine, ...moving(B) }, served: true, desired: B })).toBe("reinstate");
-    expect(plan({ removed: mine, desired: B })).toBe("claim");
-    expect(plan({ removed: other })).toBe("nothing");
-    expect(plan({ removed: other, isMember: () => false })).toBe("claim");
-    expect(plan({ removed: other, isMember: () => false, desired: B })).toBe("nothing");
+      expect(plan({ removal: { record: mine }, served: true, ...more })).toBe("reinstate");
+    expect(plan({ removal: { record: { ...mine, ...moving(B) } }, served: true, desired: B })).toBe(
+      "reinstate",
+    );
+    expect(plan({ removal: { record: mine }, desired: B, isAwaited: true })).toBe("claim");
+    for (const record of [other, undefined]) {
+      expect(plan({ removal: { record }, isAwaited: true })).toBe("nothing");
+      expect(plan({ removal: { record } })).toBe("claim");
+      expect(plan({ removal: { record }, desired: B })).toBe("nothing");
+      expect(plan({ removal: { record }, leaving: true })).toBe("nothing");
+    }
+    const parked = shardRecord({ owner: B, state: "parked" });
+    expect(plan({ removal: { record: parked }, isAwaited: true })).toBe("claim");
   });
 
   test("never takes from who may still serve", () => {
@@ -118,8 +125,7 @@ describe("planShard()", () => {
       fc.property(situation, ({ record: { owner, to }, over, desired, served, leaving }) => {
         const record = shardRecord(to === undefined ? { owner } : { owner, ...moving(to) });
         const isOver = (of: NodeId) => over.some((each) => sameNode(each, of));
-        const isMember = (of: NodeId) => !isOver(of);
-        const given = { self: A, record, removed: undefined, desired, isOver, isMember };
+        const given = { self: A, record, removal: undefined, isAwaited: false, desired, isOver };
         const step = planShard({ ...given, stateVersion: 1, served, leaving });
         if (step.do === "claim") return mayClaim(record, A, isOver) && isOver(owner);
         if (step.do === "move")

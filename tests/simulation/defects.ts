@@ -124,6 +124,12 @@ const TABLE: readonly (readonly [rule: string, ...rows: Row[]])[] = [
   [
     "a record that is missing gives its shard to nobody",
     ["missing-is-moved", "forgotten-moving", 1, "the source takes a missing record for the target's commit"],
+    [
+      "marks-unread",
+      "forgotten-moving",
+      328,
+      "one who comes after a removal takes the shard for one that nobody has had",
+    ],
   ],
   [
     "what does not go on is found again",

@@ -53,6 +53,11 @@ const REMEMBERED: readonly (readonly [Profile, number, string])[] = [
     14,
     "an actor that was loading for a superseded shard raised its successor on the same node, again and again",
   ],
+  [
+    "forgotten-moving",
+    328,
+    "one who came after a record was removed took its shard for one that nobody had had, while its owner was cut off",
+  ],
 ];
 
 describe("simulate()", () => {

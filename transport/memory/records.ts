@@ -7,7 +7,15 @@ import { RecordsRefusedError, RecordsUnavailableError, TooLargeError } from "../
 import type { Clock } from "../../platform/clock.ts";
 import { Lane } from "./delay_queue.ts";
 import type { MemoryBucket } from "./bucket.ts";
-import type { BucketCondition, CasResult, RecordEntry, Records, RecordsError, Watch } from "../records.ts";
+import type {
+  BucketCondition,
+  CasResult,
+  RecordEntry,
+  Records,
+  RecordsError,
+  Watch,
+  WatchOptions,
+} from "../records.ts";
 
 /**
  * What becomes of one request for a record. With `lose-answer` it is applied all the same; with `apply-late` too, after
@@ -120,7 +128,11 @@ export class MemoryRecords implements Records {
     });
   }
 
-  async watch(prefix: string, onEntry: (entry: RecordEntry) => void): Promise<Watch> {
+  async watch(
+    prefix: string,
+    onEntry: (entry: RecordEntry) => void,
+    { marks = false }: WatchOptions = {},
+  ): Promise<Watch> {
     const watch = new MemoryWatch(
       this.#bucket,
       prefix,
@@ -132,7 +144,7 @@ export class MemoryRecords implements Records {
     );
     try {
       await this.#ask("watch", prefix, () => {
-        watch.start();
+        watch.start(marks);
         this.#watches.add(watch);
       });
       await watch.caughtUp();
@@ -226,10 +238,11 @@ class MemoryWatch implements Watch {
     this.#onStop = onStop;
   }
 
-  start(): void {
+  /** With `marks` also what was removed is told. */
+  start(marks: boolean): void {
     this.#stopListening = this.#bucket.onChange((entry) => this.#push(entry));
     for (const entry of this.#bucket.entries()) {
-      if (entry.value !== undefined) this.#push(entry);
+      if (marks || entry.value !== undefined) this.#push(entry);
     }
   }
 

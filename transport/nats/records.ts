@@ -135,10 +135,11 @@ class NatsRecords implements Records {
   async watch(
     prefix: string,
     onEntry: (entry: RecordEntry) => void,
-    { once = false }: WatchOptions = {},
+    { once = false, marks = false }: WatchOptions = {},
   ): Promise<Watch> {
     const watch = new NatsWatch({
       once,
+      marks,
       client: this.#client,
       manager: this.#watching,
       clock: this.#clock,

@@ -22,6 +22,8 @@ export const OPERATION_HEADER = "KV-Operation";
 export interface NatsWatchOptions {
   /** See {@link WatchOptions}: which keys there are is asked only if the server does not soon have nothing more to send. */
   readonly once?: boolean;
+  /** See {@link WatchOptions}. */
+  readonly marks?: boolean;
   readonly client: NatsConnection;
   readonly manager: JetStreamManager;
   readonly clock: Clock;
@@ -242,7 +244,8 @@ export class NatsWatch implements Watch {
     const key = message.subject.slice(this.#with.keyPrefix.length);
     if (place.revision > this.#lastRevision) {
       this.#lastRevision = place.revision;
-      if (!removed || !this.#snapshot?.hides(key)) this.#deliver(key, message, removed, place.revision);
+      if (!removed || this.#with.marks || !this.#snapshot?.hides(key))
+        this.#deliver(key, message, removed, place.revision);
     }
     this.#snapshot?.saw(key, removed);
     if (this.#snapshot?.isComplete) this.#endSnapshot();
