@@ -30,7 +30,7 @@ export interface NatsOptions {
   readonly servers?: string | readonly string[];
   /** Name of the connection, for those who look at the server. */
   readonly name?: string;
-  /** Each secret, and each certificate of `tls`, is a text, or a function that is asked for it at every dial. */
+  /** Each secret, and each certificate of `tls`, is a text, or a function that is asked for it at every dial that reaches a server. */
   readonly user?: Secret;
   readonly password?: Secret;
   readonly token?: Secret;
@@ -160,14 +160,15 @@ async function connected(options: NatsOptions): Promise<NatsTransportConnection>
   };
 }
 
-/** Each dial shows what the secrets give now. */
+/** Each dial shows what the secrets give now. While no server is there, none is asked for. */
 function diallingWith(secrets: Secrets, watch: CredentialsWatch): Dialling {
   return {
-    prepare: async (options) => {
+    prepare: async (options, reach) => {
+      if (secrets.mustAsk) await reach();
       await secrets.ask();
-      secrets.shown();
       return secrets.optionsWith(options);
     },
+    handshake: () => secrets.shown(),
     failed: (error) => {
       if (error instanceof ConfigurationError) watch.failed(error);
       else watch.heard(error);

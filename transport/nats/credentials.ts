@@ -23,6 +23,7 @@ export class CredentialsWatch {
   readonly #clock: Clock;
   readonly #patienceMs: number;
   readonly #listeners = new Set<(notice: CredentialsNotice) => void>();
+  #failure: ConfigurationError | undefined;
   #refused: Refused | undefined;
   #timer: Timer | undefined;
   #isOver = false;
@@ -45,8 +46,13 @@ export class CredentialsWatch {
     this.#warnInTime();
   }
 
-  /** A function has given nothing of use. It is asked again, for as long as that takes: what it asks may be away. */
+  /**
+   * A function has given nothing of use. It is asked again, for as long as that takes: what it asks may be away. A dial
+   * that comes before that meets the same error, which is told once.
+   */
   failed(cause: ConfigurationError): void {
+    if (cause === this.#failure) return;
+    this.#failure = cause;
     this.#tell({ type: "refused", error: new CredentialsError(cause.message, { cause }), final: false });
   }
 

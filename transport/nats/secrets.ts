@@ -1,6 +1,6 @@
 /**
- * What a NATS connection shows of itself at each dial. Each secret is a text, or a function that is asked anew every time, so
- * that one that ends can be followed by another.
+ * What a NATS connection shows of itself at each dial. Each secret is a text, or a function that is asked anew when what it
+ * gave was shown to a server, so that one that ends can be followed by another.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { type Auth, type ConnectionOptions, credsAuthenticator, nkeyAuthenticato
 import { ConfigurationError, wordsOf } from "../../errors.ts";
 import type { Clock } from "../../platform/clock.ts";
 
-/** A text, or a function that gives it; the function is asked at every dial. */
+/** A text, or a function that gives it; the function is asked at every dial that reaches a server. */
 export type Secret = string | (() => string | Promise<string>);
 
 /** Certificates in PEM form. */
@@ -38,8 +38,11 @@ type Name = "user" | "password" | "token" | "nkeySeed" | "credentials" | "ca" | 
 
 /** A function that gives nothing for so long is asked anew. */
 const ASK_TIMEOUT_MS = 10_000;
-/** A dial that comes so soon after a question takes its answer. */
+/** A dial that comes so soon after a question takes its answer, unless a server was shown it. */
 const FRESH_MS = 5_000;
+/** After a question without an answer of use, the next one waits so long, in milliseconds; doubled each time, up to the longest. */
+const PAUSE_MIN_MS = 250;
+const PAUSE_MAX_MS = 10_000;
 /** An empty text is as none for these, as it is for the client. */
 const MAY_BE_EMPTY: ReadonlySet<string> = new Set(["user", "password", "token"]);
 
@@ -51,8 +54,11 @@ export class Secrets {
   #given: Given = {};
   #authenticate: (nonce?: string) => Auth = () => undefined;
   #asking: Promise<void> | undefined;
-  /** Until when what was given need not be asked for again, unless a server is shown it before. */
-  #freshUntil = Number.NEGATIVE_INFINITY;
+  /** Before it nobody is asked again: what was given is fresh, or could not be had. */
+  #askAgainAt = Number.NEGATIVE_INFINITY;
+  /** Why the last question gave nothing of use. */
+  #failure: unknown;
+  #pauseMs = PAUSE_MIN_MS;
 
   /** @throws {ConfigurationError} for a text that is not of its form */
   constructor({ tls, ...options }: SecretOptions, clock: Clock) {
@@ -74,9 +80,17 @@ export class Secrets {
     return this.#sources.some(([, source]) => typeof source === "function");
   }
 
-  /** What the client is told instead of the secrets themselves. */
+  /** Whether functions have to be asked before the next dial. */
+  get mustAsk(): boolean {
+    return this.canChange && this.#clock.now() >= this.#askAgainAt;
+  }
+
+  /** What the client is told instead of the secrets themselves. It calls it when a server is there, and waits for it. */
   get authenticator(): (nonce?: string) => Auth {
-    return (nonce) => this.#authenticate(nonce);
+    return (nonce) => {
+      this.shown();
+      return this.#authenticate(nonce);
+    };
   }
 
   /** When what was given last ends, in milliseconds since 1970; `undefined` if it does not say. */
@@ -98,19 +112,19 @@ export class Secrets {
   }
 
   /**
-   * Asks every function, unless what they gave was not shown yet. A dial that is given up leaves the question to the next.
+   * Asks every function, unless what they gave was not shown yet, or they gave nothing of use a moment ago. A dial that is
+   * given up leaves the question to the next.
    *
    * @throws {ConfigurationError} for one that throws, gives nothing in time, or gives what is not of its form
    */
   async ask(): Promise<void> {
-    if (!this.canChange || this.#clock.now() < this.#freshUntil) return;
-    this.#asking ??= this.#askAll().finally(() => (this.#asking = undefined));
-    await this.#asking;
+    if (this.mustAsk) await (this.#asking ??= this.#askAll().finally(() => (this.#asking = undefined)));
+    else if (this.#failure !== undefined) throw this.#failure;
   }
 
-  /** What was given goes to a server now. */
+  /** What was given goes to a server now: the next dial asks again. */
   shown(): void {
-    this.#freshUntil = Number.NEGATIVE_INFINITY;
+    if (this.#failure === undefined) this.#askAgainAt = Number.NEGATIVE_INFINITY;
   }
 
   async #askAll(): Promise<void> {
@@ -119,7 +133,14 @@ export class Secrets {
     try {
       const asked = this.#sources.map(([name, source]) => this.#askOne(name, source, late));
       this.#take(Object.fromEntries(await Promise.all(asked)) as Given);
-      this.#freshUntil = this.#clock.now() + FRESH_MS;
+      this.#failure = undefined;
+      this.#pauseMs = PAUSE_MIN_MS;
+      this.#askAgainAt = this.#clock.now() + FRESH_MS;
+    } catch (error) {
+      this.#failure = error;
+      this.#askAgainAt = this.#clock.now() + this.#pauseMs;
+      this.#pauseMs = Math.min(2 * this.#pauseMs, PAUSE_MAX_MS);
+      throw error;
     } finally {
       timer.cancel();
     }

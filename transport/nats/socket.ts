@@ -14,8 +14,15 @@ import { heedErrors, openSocket } from "../../platform/socket.ts";
 
 /** What is done about one connection's dials. */
 export interface Dialling {
-  /** Awaited before each; if it rejects, the dial has failed. @returns what is dialled with */
-  prepare(options: ConnectionOptions): Promise<ConnectionOptions>;
+  /**
+   * Awaited before each; if it rejects, the dial has failed.
+   *
+   * @param reach rejects if no server is there to be dialled
+   * @returns what is dialled with
+   */
+  prepare(options: ConnectionOptions, reach: () => Promise<void>): Promise<ConnectionOptions>;
+  /** TLS begins: a certificate may be shown to the server. */
+  handshake(): void;
   /** Told why a connection was not made, or has ended. */
   failed(error: unknown): void;
 }
@@ -23,14 +30,17 @@ export interface Dialling {
 type DialOptions = ConnectionOptions & { readonly dialling?: Dialling };
 
 class GuardedTransport extends NodeTransport {
+  #dialling: Dialling | undefined;
+
   override async connect(
     to: Parameters<NodeTransport["connect"]>[0],
     options: DialOptions,
   ): ReturnType<NodeTransport["connect"]> {
     const { dialling } = options;
+    this.#dialling = dialling;
     if (dialling === undefined) return await super.connect(to, options);
     try {
-      const prepared = await dialling.prepare(options);
+      const prepared = await dialling.prepare(options, () => this.#reach(to));
       if (this.isClosed) return; // it was given up meanwhile
       await super.connect(to, prepared);
     } catch (error) {
@@ -40,15 +50,22 @@ class GuardedTransport extends NodeTransport {
     void this.closed().then((error) => error && dialling.failed(error));
   }
 
+  /** By a connection of its own: a server that is there does not wait long for who is silent. */
+  async #reach({ port, hostname }: { hostname: string; port: number }): Promise<void> {
+    (await openSocket(port, hostname)).destroy();
+  }
+
   override dial({ port, hostname }: { hostname: string; port: number }): ReturnType<NodeTransport["dial"]> {
     return openSocket(port, hostname);
   }
 
   override async tlsFirst(to: { hostname: string; port: number }): ReturnType<NodeTransport["tlsFirst"]> {
+    this.#dialling?.handshake();
     return heedErrors(await super.tlsFirst(to));
   }
 
   override async startTLS(): ReturnType<NodeTransport["startTLS"]> {
+    this.#dialling?.handshake();
     return heedErrors(await super.startTLS());
   }
 

@@ -124,6 +124,64 @@ describe("a secret as a function", () => {
     expect(String(first?.error.message)).toContain('Cannot connect with "password"');
   }, 60_000);
 
+  test("is asked by nobody while no server is there, and what it gives then is shown at once", async () => {
+    const server = await serve(withUser("u", "first"));
+    let password = "first";
+    let asked = 0;
+    const { node, told, client } = await start(server, {
+      user: "u",
+      password: () => {
+        asked++;
+        return password;
+      },
+    });
+    expect(await add(node, "one")).toBe(1);
+    let dials = 0;
+    void (async () => {
+      for await (const { type } of client.status()) if (type === "reconnecting") dials++;
+    })();
+    const before = asked;
+    server.kill();
+    await until("many dials in vain", () => dials > 20, { timeoutMs: 30_000 });
+    expect(asked).toBe(before);
+    password = "second";
+    await replace(server, withUser("u", "second"));
+    await until("a reconnect", () => told.some(({ type }) => type === "resumed"), { timeoutMs: 20_000 });
+    expect(await add(node, "two")).toBe(2);
+    expect(refusals(told)).toEqual([]);
+    expect(asked - before).toBeLessThan(4);
+  }, 60_000);
+
+  test("that fails while a server is there is told once for each time that it was asked", async () => {
+    const server = await serve(withUser("u", "first"));
+    let asked = 0;
+    let isAway = false;
+    const { node, told, client } = await start(server, {
+      user: "u",
+      password: () => {
+        asked++;
+        if (isAway) throw new Error("the vault is away");
+        return "first";
+      },
+    });
+    expect(await add(node, "one")).toBe(1);
+    let dials = 0;
+    void (async () => {
+      for await (const { type } of client.status()) if (type === "reconnecting") dials++;
+    })();
+    isAway = true;
+    const before = asked;
+    await server.restart();
+    await until("many dials in vain", () => dials > 20, { timeoutMs: 30_000 });
+    const during = asked - before;
+    expect(during).toBeLessThan(8);
+    await until("each to be told", () => refusals(told).length >= during);
+    expect(refusals(told).length).toBeLessThanOrEqual(asked - before);
+    isAway = false;
+    await until("a reconnect", () => told.some(({ type }) => type === "resumed"), { timeoutMs: 20_000 });
+    expect(await add(node, "two")).toBe(2);
+  }, 60_000);
+
   test("that fails at the start ends the start, with its words, and without what it gave", async () => {
     const server = await serve(withUser("u", "first"));
     for (const [give, words] of [
