@@ -1,4 +1,5 @@
 import process from "node:process";
+import { setTimeout } from "node:timers";
 import { isMainThread } from "node:worker_threads";
 import type { Clock, Timer } from "../clock.ts";
 import { readIfAllowed } from "../files.ts";
@@ -23,6 +24,9 @@ export interface ShutdownSteps {
   atOnce(signal: ShutdownSignal): void;
 }
 
+/** For so long after the listeners have gone, a signal that was caught before may still be told. */
+const LATE_MS = 1_000;
+
 const SIGNALS: readonly ShutdownSignal[] = ["SIGTERM", "SIGINT", "SIGHUP"];
 
 /**
@@ -30,7 +34,8 @@ const SIGNALS: readonly ShutdownSignal[] = ["SIGTERM", "SIGINT", "SIGHUP"];
  * go: between the first wish and the end of the process, none falls to the runtime's default. A hangup stays ignored in a
  * process that was started so: Deno would end at it as soon as there is a listener for any other signal.
  *
- * @returns a function that stops listening
+ * @returns a function that stops listening; what comes from then on is the business of whoever else listens, or of the
+ * runtime's default
  */
 export function followShutdown(clock: Clock, steps: ShutdownSteps): () => void {
   const isIgnored = (signal: ShutdownSignal) => signal === "SIGHUP" && ignoresHangup() === true;
@@ -53,14 +58,31 @@ export function followShutdown(clock: Clock, steps: ShutdownSteps): () => void {
       steps.atOnce(signal);
     }
   };
+  const ignored = SIGNALS.filter(isIgnored);
   const listeners = SIGNALS.map((signal) => {
-    return [signal, isIgnored(signal) ? () => {} : () => heard(signal)] as const;
+    return [signal, ignored.includes(signal) ? () => {} : () => heard(signal)] as const;
   });
   for (const [signal, listener] of listeners) process.on(signal, listener);
   return () => {
     looking?.cancel();
-    for (const [signal, listener] of listeners) process.off(signal, listener);
+    for (const [signal, listener] of listeners.splice(0)) {
+      if (!ignored.includes(signal)) passOnLate(signal);
+      process.off(signal, listener);
+    }
   };
+}
+
+/**
+ * The runtimes catch a signal first and tell of it later. One that was caught, and finds no listener any more, would be lost:
+ * its process would go on for ever. So it is sent again, now that nobody catches it. The wait keeps no process alive.
+ */
+function passOnLate(signal: ShutdownSignal): void {
+  const listener = () => {
+    process.off(signal, listener);
+    if (process.listenerCount(signal) === 0) process.kill(process.pid, signal); // else others have heard it too
+  };
+  process.on(signal, listener);
+  setTimeout(() => process.off(signal, listener), LATE_MS).unref();
 }
 
 /** Whether signals come to this thread at all: under Bun they come to the main one alone. */

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import process from "node:process";
+import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import {
   LOOK_MS,
@@ -12,6 +13,10 @@ import {
 import { watchParent } from "../../platform/process/parent.ts";
 import { followShutdown, ignoresHangup, type ShutdownSignal } from "../../platform/process/signals.ts";
 import { ManualClock } from "../../testing/manual_clock.ts";
+import { until } from "../support/conditions.ts";
+import { OWN, Program } from "../support/programs.ts";
+
+const PROGRAM = fileURLToPath(new URL("../support/signal_program.ts", import.meta.url));
 
 /** What a process hears that looks at the clock at these times, and then gets a signal. */
 function heardAt(looks: readonly number[], at: number) {
@@ -81,6 +86,7 @@ describe("watchParent()", () => {
 });
 
 describe("followShutdown()", () => {
+  const atFirst = process.listenerCount("SIGINT");
   let stop = () => {};
   afterEach(() => stop());
 
@@ -115,16 +121,38 @@ describe("followShutdown()", () => {
     expect(clock.nextInMs).toBeUndefined();
   });
 
-  test("hears nothing after it was stopped, and leaves no timer", async () => {
+  test("hears nothing after it was stopped, and leaves no timer and no listener", async () => {
+    const other = () => {};
+    process.on("SIGTERM", other);
     const { clock, done, signal } = follow();
-    const before = process.listenerCount("SIGTERM");
     signal("SIGTERM");
     stop();
-    expect(process.listenerCount("SIGTERM")).toBe(before - 1);
     signal("SIGTERM");
+    process.off("SIGTERM", other);
     expect(done).toEqual(["leave SIGTERM"]);
     await clock.advance(10_000);
     expect(clock.nextInMs).toBeUndefined();
+    await until("the end of all listeners", () => process.listenerCount("SIGINT") === atFirst);
+  });
+
+  describe("in a process that gives it up as a signal comes", () => {
+    const given = async (signal: string, others: boolean) => {
+      const program = new Program("told", OWN, [PROGRAM, signal, String(others)]);
+      const ended = await program.ended().finally(() => program.signal("SIGKILL"));
+      return { status: ended.status, signal: ended.signal, printed: program.printed };
+    };
+
+    test.each(["SIGTERM", "SIGINT", "SIGHUP"])(
+      "lets %s end it, as if nobody had listened",
+      async (signal) => {
+        expect(await given(signal, false)).toEqual({ status: null, signal, printed: "stopped\n" });
+      },
+    );
+
+    test("leaves it to whoever else listens, who hears it once", async () => {
+      const printed = "stopped\nanother heard SIGTERM\n";
+      expect(await given("SIGTERM", true)).toEqual({ status: 5, signal: null, printed });
+    });
   });
 
   test("whether a hangup is ignored is known where the system tells", () => {

@@ -1,56 +1,30 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
+import { describe, expect, test } from "bun:test";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { findRuntimes } from "../../examples/git_activity/cluster/runtimes.ts";
-import { type ActorNode, natsTransport, type Ref, startNode } from "../../mod.ts";
+import type { ActorNode, Ref } from "../../mod.ts";
 import type { SupervisorEvent } from "../../supervisor/mod.ts";
-import { until, within } from "../support/conditions.ts";
+import { until } from "../support/conditions.ts";
 import { hostLedger, ledger, type Ledger, steering } from "../support/ledger.ts";
-import { type NatsServer, startNatsServer } from "../support/nats/nats_server.ts";
+import { executableOf, OWN, Program, type Runtime } from "../support/programs.ts";
+import { SharedServer } from "../support/shared_server.ts";
 
 const PROGRAM = fileURLToPath(new URL("../support/processes/supervisor_program.ts", import.meta.url));
-const OWN = process.versions.bun === undefined ? "deno" : "bun";
 const Wide = ledger({ shards: 16 });
 const TIMEOUT_MS = 90_000;
 
-let server: NatsServer;
+const shared = SharedServer.forAllTests(TIMEOUT_MS);
 let count = 0;
-const ends: (() => Promise<unknown>)[] = [];
-
-beforeAll(async () => {
-  server = await startNatsServer();
-}, TIMEOUT_MS);
-afterEach(async () => {
-  for (const end of ends.splice(0).reverse()) await end();
-}, TIMEOUT_MS);
-afterAll(async () => {
-  await server?.stop();
-}, TIMEOUT_MS);
 
 /** A supervisor's process, on the runtime of this test. */
-class SupervisorProcess {
-  readonly #process: ChildProcess;
-  #said = "";
-
-  constructor(childRuntime: string, name: string, cluster: string) {
-    const runtimes = findRuntimes();
-    const [own, child] = [runtimes.get(OWN), runtimes.get(childRuntime as "bun" | "deno")];
-    if (own === undefined || child === undefined) throw new Error(`expected ${OWN} and ${childRuntime}`);
-    const how = OWN === "bun" ? ["run"] : ["run", "-A", "--quiet"];
-    const args = [...how, PROGRAM, childRuntime, child, name, cluster, String(server.port)];
-    this.#process = spawn(own, args, { stdio: ["pipe", "pipe", "pipe"] });
-    this.#process.stdin?.on("error", () => {});
-    for (const stream of [this.#process.stdout, this.#process.stderr])
-      stream?.on("data", (data) => {
-        this.#said += String(data);
-      });
-    ends.push(() => this.end());
+class SupervisorProcess extends Program {
+  constructor(childRuntime: Runtime, name: string, cluster: string) {
+    const args = [PROGRAM, childRuntime, executableOf(childRuntime), name, cluster, String(shared.nats.port)];
+    super(`supervisor of ${name}`, OWN, args, { endTimeoutMs: 40_000 });
+    shared.atEnd(() => this.over());
   }
 
   get events(): SupervisorEvent[] {
-    const lines = this.#said.split("\n").filter((line) => line.startsWith('{"type"'));
+    const lines = this.printed.split("\n").filter((line) => line.startsWith('{"type"'));
     return lines.map((line) => JSON.parse(line) as SupervisorEvent);
   }
 
@@ -63,44 +37,22 @@ class SupervisorProcess {
   }
 
   async up(times = 1): Promise<this> {
-    const isUp = () => this.#said.split("up\n").length > times;
-    await until(`child ${times} up, having said "${this.#said}"`, isUp, { timeoutMs: 30_000 });
+    await this.prints(`start ${times} of the child`, (printed) => printed.split("up\n").length > times);
     return this;
-  }
-
-  signal(name: NodeJS.Signals): void {
-    if (this.#process.pid !== undefined && this.#isRunning) process.kill(this.#process.pid, name);
   }
 
   signalChild(name: NodeJS.Signals): void {
     process.kill(this.childPid, name);
   }
 
-  get #isRunning(): boolean {
-    return this.#process.exitCode === null && this.#process.signalCode === null;
-  }
-
   async status(): Promise<number | null> {
-    if (this.#isRunning) await within(once(this.#process, "exit"), 40_000, `its end; it said ${this.#said}`);
-    return this.#process.exitCode;
+    return (await this.exit()).status;
   }
 
-  async end(): Promise<void> {
+  async over(): Promise<void> {
     this.signal("SIGTERM");
-    await this.status().finally(() => this.signal("SIGKILL"));
+    await this.exit().finally(() => this.signal("SIGKILL"));
   }
-}
-
-async function observer(cluster: string): Promise<ActorNode> {
-  const node = await startNode({
-    name: "observer",
-    cluster,
-    transport: await natsTransport({ servers: server.url }),
-    hosts: [hostLedger(steering(), Wide)],
-    signals: false,
-  });
-  ends.push(() => node.stop());
-  return node;
 }
 
 function stateOf(node: ActorNode, name: string): string | undefined {
@@ -121,20 +73,20 @@ async function refAt(node: ActorNode, name: string): Promise<Ref<typeof Ledger>>
   throw new Error(`expected an actor at ${name}`);
 }
 
-async function pair(childRuntime: string): Promise<{ node: ActorNode; supervised: SupervisorProcess }> {
+async function pair(childRuntime: Runtime): Promise<{ node: ActorNode; supervised: SupervisorProcess }> {
   const cluster = `supervised${++count}`;
-  const node = await observer(cluster);
+  const node = await shared.node("observer", cluster, [hostLedger(steering(), Wide)]);
   const supervised = await new SupervisorProcess(childRuntime, "child", cluster).up();
   await until("shards at the child", () => owned(node, "child") > 0, { timeoutMs: 20_000 });
   await until("calm", () => owned(node, "child") + owned(node, "observer") === 16);
   return { node, supervised };
 }
 
-for (const childRuntime of ["bun", "deno"]) {
+for (const childRuntime of ["bun", "deno"] as const) {
   describe(`superviseNode() with a child on ${childRuntime}`, () => testsWith(childRuntime));
 }
 
-function testsWith(childRuntime: string): void {
+function testsWith(childRuntime: Runtime): void {
   test(
     "after a kill -9 its shards answer elsewhere at once, and it is back under its name",
     async () => {

@@ -34,17 +34,21 @@ export async function until<T>(
 }
 
 /**
- * The promise's outcome, or a failure that says what did not come.
+ * The promise's outcome, or a failure that says what did not come: a function tells how things are by then.
  *
  * @throws {Error} past the time
  */
-export async function within<T>(promise: T | Promise<T>, timeoutMs: number, what = "an answer"): Promise<T> {
+export async function within<T>(
+  promise: T | Promise<T>,
+  timeoutMs: number,
+  what: string | (() => string) = "an answer",
+): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const shownMs = Math.max(0, Math.round(timeoutMs));
-  const timer = setTimeout(
-    () => reject(new Error(`expected ${what} within ${shownMs} ms, none came`)),
-    shownMs,
-  );
+  const timer = setTimeout(() => {
+    const words = typeof what === "string" ? what : what();
+    reject(new Error(`expected ${words} within ${shownMs} ms, none came`));
+  }, shownMs);
   try {
     return await Promise.race([promise, late]);
   } finally {

@@ -1,45 +1,25 @@
 // What signals do to a node's process.
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
-import process from "node:process";
-import { type ActorNode, natsTransport, startNode } from "../../../mod.ts";
+import { describe, expect, test } from "bun:test";
+import { natsTransport } from "../../../mod.ts";
 import { until } from "../../support/conditions.ts";
 import { hostLedger, ledger, steering } from "../../support/ledger.ts";
-import { type NatsServer, startNatsServer } from "../../support/nats/nats_server.ts";
 import { NodeProcess } from "../../support/processes/node_processes.ts";
+import { OWN } from "../../support/programs.ts";
+import { SharedServer } from "../../support/shared_server.ts";
 
-const OWN = process.versions.bun === undefined ? "deno" : "bun";
 const Wide = ledger({ shards: 16 });
 const TIMEOUT_MS = 60_000;
 /** Long enough for a second wish, and shorter than a leave may take. */
 const SLOW_MS = 5_000;
 
-let server: NatsServer;
+const shared = SharedServer.forAllTests(TIMEOUT_MS);
 let count = 0;
-const ends: (() => Promise<unknown>)[] = [];
-
-beforeAll(async () => {
-  server = await startNatsServer();
-}, TIMEOUT_MS);
-afterEach(async () => {
-  for (const end of ends.splice(0).reverse()) await end();
-}, TIMEOUT_MS);
-afterAll(async () => {
-  await server?.stop();
-}, TIMEOUT_MS);
-
-async function observer(cluster: string, hosts = [hostLedger(steering(), Wide)]): Promise<ActorNode> {
-  const transport = await natsTransport({ servers: server.url });
-  const node = await startNode({ name: `seer${ends.length}`, cluster, transport, hosts, signals: false });
-  ends.push(() => node.stop());
-  return node;
-}
 
 const newCluster = () => `signalled${OWN}${++count}`;
 
 function started(cluster: string, more: { mayAll?: boolean; ignoring?: string } = {}): NodeProcess {
-  const node = new NodeProcess(OWN, "told", cluster, server, {}, "memory", more);
-  ends.push(() => node.end("SIGKILL"));
+  const node = new NodeProcess(OWN, "told", cluster, shared.nats, {}, "memory", more);
+  shared.atEnd(() => node.end("SIGKILL"));
   return node;
 }
 
@@ -47,7 +27,7 @@ function started(cluster: string, more: { mayAll?: boolean; ignoring?: string } 
 async function holding(slowMs: number, more: { mayAll?: boolean; ignoring?: string } = {}) {
   const cluster = newCluster();
   const told = await started(cluster, more).up();
-  const seer = await observer(cluster, []); // hosts nothing: what is not parked is lost
+  const seer = await shared.node("seer", cluster, []); // hosts nothing: what is not parked is lost
   await seer.ref(Wide, "kept").add("word");
   if (slowMs > 0)
     void seer
@@ -56,19 +36,15 @@ async function holding(slowMs: number, more: { mayAll?: boolean; ignoring?: stri
       .catch(() => {});
   const state = () => seer.inspect().nodes.find(({ node }) => node === "told")?.state;
   const kept = async () => {
-    const next = await observer(cluster);
+    const next = await shared.node("heir", cluster, [hostLedger(steering(), Wide)]);
     return await until("its words", () => next.ref(Wide, "kept").read(undefined, { timeoutMs: 5_000 }));
   };
-  return { told, state, kept };
+  const answers = async (times: number) => {
+    for (let i = 0; i < times; i++) expect(await seer.ref(Wide, "kept").read()).toEqual(["word"]);
+  };
+  return { told, state, kept, answers };
 }
 
-const runs = (pid: number): boolean => {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-};
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 describe("a node that gets", () => {
@@ -81,7 +57,7 @@ describe("a node that gets", () => {
       const { told, state, kept } = await holding(1_000);
       for (const signal of signals) {
         told.signal(signal);
-        await pause(20); // as a script runner passes them on
+        await told.says("leaving the cluster"); // the others come while it does, as a script runner passes them on
       }
       expect(await told.ended()).toMatchObject({ status: 0, signal: null });
       await until("its record", () => state() === "gone");
@@ -110,7 +86,7 @@ describe("a node that gets", () => {
     async () => {
       const { told, kept } = await holding(SLOW_MS);
       told.signal("SIGTERM");
-      await pause(100);
+      await told.says("leaving the cluster");
       told.signal("SIGSTOP");
       told.signal("SIGTERM");
       await pause(3_000); // frozen for longer than a wish lasts
@@ -127,11 +103,13 @@ describe("a node that gets", () => {
       const { told, kept } = await holding(0, { mayAll: true });
       expect(await told.end("SIGHUP")).toMatchObject({ status: 0, signal: null });
       expect(await kept()).toEqual(["word"]);
-      const { told: ignoring } = await holding(0, { mayAll: true, ignoring: "HUP" });
+      const { told: ignoring, state, answers } = await holding(0, { mayAll: true, ignoring: "HUP" });
       ignoring.signal("SIGHUP");
-      await pause(300);
-      expect(runs(ignoring.pid)).toBe(true);
-      expect(await ignoring.end("SIGTERM")).toMatchObject({ status: 0 });
+      await answers(50); // it has heard by then what was sent before
+      expect(state()).toBe("up");
+      const { status, said } = await ignoring.end("SIGTERM");
+      expect(status).toBe(0);
+      expect(said.match(/leaving the cluster/g)).toHaveLength(1);
     },
     TIMEOUT_MS,
   );
@@ -142,9 +120,9 @@ describe("a node that gets", () => {
       const cluster = newCluster();
       const first = await started(cluster).up();
       first.signal("SIGSTOP"); // its lease runs, and its successor waits
+      const asked = await asking("nodes.told");
       const second = started(cluster);
-      await until("its signal handler", () => handles(second.pid, 15));
-      await pause(500);
+      await until("its second look at who has the name", () => asked() >= 2);
       const at = performance.now();
       expect(await second.end("SIGTERM")).toMatchObject({ status: 0, signal: null });
       expect(performance.now() - at).toBeLessThan(5_000);
@@ -153,8 +131,16 @@ describe("a node that gets", () => {
   );
 });
 
-/** Whether a process has a handler of its own for a signal. */
-function handles(pid: number, signal: number): boolean {
-  const caught = /^SigCgt:\s*([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1] ?? "0";
-  return ((BigInt(`0x${caught}`) >> BigInt(signal - 1)) & 1n) === 1n;
+/** How often a record is asked for from now on. */
+async function asking(key: string): Promise<() => number> {
+  const { client, close } = await natsTransport({ servers: shared.nats.url });
+  shared.atEnd(close);
+  let count = 0;
+  client.subscribe("$JS.API.>", {
+    callback: (_, message) => {
+      if (`${message.subject} ${message.string()}`.includes(key)) count++;
+    },
+  });
+  await client.flush();
+  return () => count;
 }

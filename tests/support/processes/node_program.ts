@@ -17,9 +17,11 @@ async function run(actor: LedgerActor, argument: unknown): Promise<unknown> {
   return process.versions.bun === undefined ? "deno" : "bun";
 }
 
+const say = (message: string): void => void process.stderr.write(`${message}\n`);
+const log = { debug() {}, info: say, warn: say, error: say };
 const transport = await natsTransport({ servers, name });
 const hosts = [hostLedger(steering({ run }), ledger({ shards: 16, durability: durability as Durability }))];
-const node = await startNode({ name, cluster, transport, hosts, settings: JSON.parse(settings) });
+const node = await startNode({ name, cluster, transport, hosts, log, settings: JSON.parse(settings) });
 process.stdin.once("end", () => process.exit(9)).resume(); // its parent is gone
 process.stdout.write("up\n");
 await node.whenStopped;
