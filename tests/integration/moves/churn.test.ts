@@ -62,6 +62,16 @@ class Cluster extends SimulatedCluster {
     this.#churning = false;
   }
 
+  /** A node joins in the middle of the churn, and has its share after 5 s at most. */
+  async joinsInTime(name: string): Promise<void> {
+    await this.advance(2_000);
+    await this.start(name, CART);
+    const seen = () => `${this.share(name)}`;
+    await this.until(`a share of ${name}`, () => this.share(name) >= 6, 5_000, seen);
+    this.still();
+    await this.remembers();
+  }
+
   /** Every actor has its memory. */
   async remembers(): Promise<void> {
     const a = this.node("a");
@@ -83,16 +93,7 @@ describe("a node that joins has its share within 5 s", () => {
         await cluster.starting(`job-${i}`, hosts);
         await cluster.leaving(`job-${i}`);
       });
-      await cluster.advance(2_000);
-      await cluster.start("b", CART);
-      await cluster.until(
-        "a share of b",
-        () => cluster.share("b") >= 6,
-        5_000,
-        () => `${cluster.share("b")}`,
-      );
-      cluster.still();
-      await cluster.remembers();
+      await cluster.joinsInTime("b");
     });
   }
 
@@ -100,16 +101,7 @@ describe("a node that joins has its share within 5 s", () => {
     await using cluster = new Cluster({ seed: 4 });
     await cluster.began();
     cluster.churn(300, async (i) => void (await cluster.starting(`job-${i}`, [])));
-    await cluster.advance(2_000);
-    await cluster.start("b", CART);
-    await cluster.until(
-      "a share of b",
-      () => cluster.share("b") >= 6,
-      5_000,
-      () => `${cluster.share("b")}`,
-    );
-    cluster.still();
-    await cluster.remembers();
+    await cluster.joinsInTime("b");
   });
 
   test("as far as others leave it one, while a host of the kind joins every 0.3 s", async () => {

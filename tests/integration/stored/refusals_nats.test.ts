@@ -48,15 +48,9 @@ async function start(name: string, options: NodeOptions = {}, user?: string): Pr
   return node;
 }
 
-async function manager(user?: string): Promise<{ manager: JetStreamManager; close(): Promise<void> }> {
-  const login = user === undefined ? {} : { user, password: user };
-  const { client, close } = await natsTransport({ servers: server.url, ...login });
-  return { manager: await jetstreamManager(client), close };
-}
-
 async function operate(work: (manager: JetStreamManager) => Promise<unknown>): Promise<void> {
-  const { manager: streams, close } = await manager();
-  await work(streams);
+  const { client, close } = await natsTransport({ servers: server.url });
+  await work(await jetstreamManager(client));
   await close();
 }
 
@@ -70,6 +64,22 @@ async function errorOf(call: Promise<unknown>): Promise<{ code?: string; message
     () => ({}),
     (error: Error & { code: string }) => ({ code: error.code, message: error.message }),
   );
+}
+
+/** JetStream stands in the file: a server that reads it anew forgets what its command line says of that. */
+function users({ denied }: { readonly denied: string }) {
+  return (directory: string) => `
+    jetstream { store_dir: "${directory}/store" }
+    authorization { users: [
+      { user: "boss", password: "boss" }
+      { user: "a", password: "a", permissions: { publish: { deny: ["${denied}"] } } }
+    ] }`;
+}
+
+/** A node as a user that may do everything, until the server is told otherwise. */
+async function startAsUser(): Promise<ActorNode> {
+  server = await startNatsServer({ jetstream: false, config: users({ denied: "nothing" }) });
+  return await start("a", {}, "a");
 }
 
 describe("an account whose storage is full", () => {
@@ -195,22 +205,12 @@ describe("a bucket that somebody removes while nodes run", () => {
 });
 
 describe("a permission that is taken away while nodes run", () => {
-  // JetStream stands in the file: a server that reads it anew forgets what its command line says of that
-  const users = (denied: string) => (directory: string) =>
-    `
-    jetstream { store_dir: "${directory}/store" }
-    authorization { users: [
-      { user: "boss", password: "boss" }
-      { user: "a", password: "a", permissions: { publish: { deny: ["${denied}"] } } }
-    ] }`;
-
   test(
     "is told to callers of stored actors, which go on when it is back",
     async () => {
-      server = await startNatsServer({ jetstream: false, config: users("nothing") });
-      const a = await start("a", {}, "a");
+      const a = await startAsUser();
       await a.ref(Stored, "x").add(5);
-      server.configure(users("$KV.baton-shop-stored.>"));
+      server.configure(users({ denied: "$KV.baton-shop-stored.>" }));
       const denied = async () => (await errorOf(a.ref(Stored, "x").add(1, { timeoutMs: 2_000 }))).code;
       await until("the refusal", async () => (await denied()) === "permission-denied", { timeoutMs: 20_000 });
       expect(seen("store-refused")[0]).toMatchObject({
@@ -218,7 +218,7 @@ describe("a permission that is taken away while nodes run", () => {
         error: { code: "permission-denied" },
       });
       const before = await a.ref(Stored, "x").read();
-      server.configure(users("nothing"));
+      server.configure(users({ denied: "nothing" }));
       const add = async () =>
         await a
           .ref(Stored, "x")
@@ -232,14 +232,6 @@ describe("a permission that is taken away while nodes run", () => {
 });
 
 describe("a leave", () => {
-  const users = (denied: string) => (directory: string) =>
-    `
-    jetstream { store_dir: "${directory}/store" }
-    authorization { users: [
-      { user: "boss", password: "boss" }
-      { user: "a", password: "a", permissions: { publish: { deny: ["${denied}"] } } }
-    ] }`;
-
   for (const [what, denied] of [
     ["no shard may be parked", "$KV.baton-shop-parked.>"],
     ["no record may be written", "$KV.baton-shop.>"],
@@ -247,10 +239,9 @@ describe("a leave", () => {
     test(
       `does not wait for its deadline when ${what}, and says why`,
       async () => {
-        server = await startNatsServer({ jetstream: false, config: users("nothing") });
-        const a = await start("a", {}, "a");
+        const a = await startAsUser();
         await a.ref(Cart, "x").add(5);
-        server.configure(users(denied));
+        server.configure(users({ denied }));
         await until("the new permissions", () => server.log().includes("Reloaded server configuration"));
         const report = await a.leave({ deadlineMs: 24_000 });
         expect(report).toMatchObject({ parked: 0, leftOver: 8 });
