@@ -202,6 +202,18 @@ export type NodeEventBody =
       readonly subjects: readonly string[];
       readonly cure: string;
     }
+  /**
+   * A promise was rejected in this process, and nobody handles it: forgotten in a handler, or anywhere else. The process
+   * ends then, unless the application listens to such rejections itself, so who reads this by `node.events()` may not
+   * have his turn any more; the log is written before. It is not known whose promise it was. `running`: the actors of
+   * this node whose handlers had not ended, 16 at most; one that has ended may have left it behind as well. Each node of
+   * the process tells it.
+   */
+  | {
+      readonly type: "floating-rejection";
+      readonly running: readonly { readonly kind: string; readonly name: string }[];
+      readonly error: ErrorData;
+    }
   /** A listener was too slow: this many events were dropped before the next one. */
   | { readonly type: "events-dropped"; readonly count: number };
 

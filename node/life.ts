@@ -39,6 +39,7 @@ import type { Store } from "../storage/store.ts";
 import { assemble, type Ground, type Parts } from "./assemble.ts";
 import { Buckets } from "./buckets.ts";
 import { LostPeers } from "./peer_cleanup.ts";
+import { tellFloating } from "./floating_rejections.ts";
 import { Permissions } from "./permissions.ts";
 import { subjects } from "../transport/subjects.ts";
 import { RecordedDoor } from "../door/recorders.ts";
@@ -250,10 +251,12 @@ export class Life {
   }
 
   #begin(parts: Parts, lost: LostPeers): void {
-    const { membership, gate, pulse, namesakes, coordinator, door } = parts;
+    const { membership, gate, pulse, namesakes, coordinator, door, table } = parts;
+    const { name: node, log } = this.#ports;
     this.#stops.push(
       () => pulse.stop(),
       () => namesakes.stop(),
+      tellFloating({ node, table, events: this.#events, log }),
       membership.onFenced((reason) => this.#onFenced(reason)),
       membership.onView(() => {
         lost.forget();
