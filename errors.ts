@@ -22,10 +22,12 @@ export interface ErrorData {
   readonly causeName?: string;
   /** Stack of the error that a handler threw; only between nodes of one cluster. */
   readonly remoteStack?: string;
+  /** Of an error that the message declares: what comes with it, and the status of an HTTP answer. */
+  readonly declared?: { readonly data: unknown; readonly status: number };
 }
 
 /** The fields that may accompany an error beside its message. */
-export type ErrorDetail = Omit<ErrorData, "code" | "message" | "retryable"> & ErrorOptions;
+export type ErrorDetail = Omit<ErrorData, "code" | "message" | "retryable" | "declared"> & ErrorOptions;
 
 /** Beside its message and code an error has only those of these that say something, so that a log shows no others. */
 const TEXTS = ["path", "causeCode", "causeName", "remoteStack"] as const;
@@ -239,6 +241,22 @@ export class NodeStoppedError extends ActorError {
   readonly retryable = false;
 }
 
+/** An answer of the actor that its message declares as an error: `code` says which, and `data` is what comes with it. */
+export class DeclaredError<Code extends string = string, Data = unknown> extends ActorError {
+  override readonly name = "DeclaredError";
+  readonly code: Code;
+  readonly retryable = false;
+  readonly data: Data;
+  /** Of an HTTP answer; known where the contract is. */
+  readonly status: number | undefined;
+  constructor(code: Code, data: Data, message: string = `The actor has answered "${code}"`, status?: number) {
+    super(message);
+    this.code = code;
+    this.data = data;
+    this.status = status;
+  }
+}
+
 /** An error with a code that this release does not know, from a newer node. */
 export class RemoteError extends ActorError {
   override readonly name = "RemoteError";
@@ -338,6 +356,8 @@ function ownErrorData(thrown: ActorError): ErrorData {
     const value: unknown = thrown[key];
     if (value !== undefined) data[key] = carried(value);
   }
+  if (thrown instanceof DeclaredError && thrown.status !== undefined)
+    data.declared = { data: thrown.data, status: thrown.status };
   return data as unknown as ErrorData;
 }
 
@@ -363,6 +383,8 @@ const TEXT_MAX = 8_192;
 
 /** The error object of its data form: the class of its code, or `RemoteError` for a code of a newer release. */
 export function fromErrorData(data: ErrorData): ActorError {
+  const { code, declared, message } = data;
+  if (declared) return new DeclaredError(code, declared.data, message, declared.status);
   const of = BY_CODE.get(data.code);
   return of ? new of(data.message, data) : new RemoteError(data);
 }

@@ -239,6 +239,8 @@ export interface ShardMoved {
 }
 
 const BUFFER_MAX = 4_096;
+/** Events that are kept while nobody can listen yet. */
+const EARLY_MAX = 1_024;
 
 /** Hands events to any number of listeners; each has a bounded buffer and loses the oldest when it is full. */
 export class EventBus {
@@ -246,6 +248,9 @@ export class EventBus {
   readonly #parent: EventBus | undefined;
   readonly #listeners = new Set<(event: NodeEvent) => void>();
   readonly #streams = new Set<EventStream>();
+  /** What is told before anybody can listen, for the first who does. */
+  #early: NodeEvent[] | undefined;
+  #keepsEarly = false;
   #closed = false;
 
   /** @param parent told of everything too, until this bus is closed */
@@ -257,10 +262,17 @@ export class EventBus {
   emit(body: NodeEventBody): void {
     if (this.#closed) return;
     this.#parent?.emit(body);
-    if (this.#listeners.size === 0 && this.#streams.size === 0) return;
+    if (this.#listeners.size === 0 && this.#streams.size === 0 && !this.#keepsEarly) return;
     const event = { at: this.#wall(), ...body } as NodeEvent;
     for (const listener of this.#listeners) listener(event);
     for (const stream of this.#streams) stream.push(event);
+    if (this.#keepsEarly && this.#early && this.#early.length < EARLY_MAX) this.#early.push(event);
+  }
+
+  /** Keeps events from now on for the first stream; `false`: no further ones. */
+  keepEarly(keep: boolean): void {
+    this.#keepsEarly = keep;
+    if (keep) this.#early = [];
   }
 
   /** Calls back at once with each event; for parts of this package. Returns a function that stops it. */
@@ -269,9 +281,15 @@ export class EventBus {
     return () => this.#listeners.delete(listener);
   }
 
-  /** An endless iteration over the events from now on. It ends with the bus, or when its reader breaks out. */
-  stream(): AsyncIterableIterator<NodeEvent> {
-    const stream = new EventStream(this.#wall, () => this.#streams.delete(stream));
+  /**
+   * An endless iteration over the events from now on, or over those of some types only. It ends with the bus, or when its
+   * reader breaks out.
+   */
+  stream(types?: Iterable<NodeEvent["type"]>): AsyncIterableIterator<NodeEvent> {
+    const wanted = types && new Set(types);
+    const stream = new EventStream(this.#wall, wanted, () => this.#streams.delete(stream));
+    for (const event of this.#early ?? []) stream.push(event);
+    this.#early = undefined;
     if (this.#closed) stream.end();
     else this.#streams.add(stream);
     return stream;
@@ -287,18 +305,21 @@ export class EventBus {
 
 class EventStream implements AsyncIterableIterator<NodeEvent> {
   readonly #wall: () => number;
+  readonly #types: ReadonlySet<NodeEvent["type"]> | undefined;
   readonly #onReturn: () => void;
   readonly #buffer: NodeEvent[] = [];
   #waiting: ((result: IteratorResult<NodeEvent>) => void)[] = [];
   #dropped = 0;
   #ended = false;
 
-  constructor(wall: () => number, onReturn: () => void) {
+  constructor(wall: () => number, types: ReadonlySet<NodeEvent["type"]> | undefined, onReturn: () => void) {
     this.#wall = wall;
+    this.#types = types;
     this.#onReturn = onReturn;
   }
 
   push(event: NodeEvent): void {
+    if (this.#types && !this.#types.has(event.type)) return;
     const waiting = this.#waiting.shift();
     if (waiting) return waiting({ done: false, value: event });
     this.#buffer.push(event);

@@ -6,8 +6,10 @@
 
 // nodes
 export { startNode } from "./node.ts";
-export type { ActorNode, NodeOptions } from "./node/api.ts";
-export type { InspectedActor, InspectedNode, InspectedShard, NodeInspection } from "./node/inspect.ts";
+export type { ActorNode, EnvOption, EventOf, EventsOptions, NodeOptions } from "./node/api.ts";
+export type { AskAllOptions } from "./node/calls/ask_all.ts";
+export type { NodeHealth } from "./node/status/health.ts";
+export type { InspectedActor, InspectedNode, InspectedShard, NodeInspection } from "./node/status/inspect.ts";
 export { DEFAULT_SETTINGS } from "./node/settings.ts";
 export type { ActorSettings, Settings } from "./node/settings.ts";
 export type { LeaseTimes } from "./cluster/lease/lease_times.ts";
@@ -18,15 +20,23 @@ export type { LeaveOptions, LeaveReport } from "./handoff/leave.ts";
 export type { DoorOptions } from "./door/door.ts";
 
 // actors
+export { refTo } from "./actors/address.ts";
 export { Actor } from "./actors/actor.ts";
 export type { ActorContext, Schedule } from "./actors/actor.ts";
-export { ask, defineActor, tell } from "./actors/contract.ts";
+export { ask, defineActor, RESERVED_NAMES, tell } from "./actors/contract.ts";
 export type {
   ArgumentOf,
   AskMessage,
+  AskOptions,
   Contract,
   ContractOptions,
+  DeclaredErrors,
   Durability,
+  ErrorCodeOf,
+  ErrorDeclaration,
+  ErrorInputOf,
+  ErrorOptions,
+  ErrorsOf,
   HandlersOf,
   InputOf,
   MessageOptions,
@@ -37,11 +47,27 @@ export type {
   StateOf,
   TellMessage,
 } from "./actors/contract.ts";
+export { declaredError } from "./actors/declared_error.ts";
+export type { DeclaredErrorOf } from "./actors/declared_error.ts";
 export { host } from "./actors/host.ts";
-export type { ActorClass, Handler, Hosted, HostedMessage } from "./actors/host.ts";
+export type {
+  ActorClass,
+  ActorFactory,
+  Handler,
+  Hosted,
+  HostedMessage,
+  Registration,
+} from "./actors/host.ts";
 export type { ActivationReason, DeactivationReason } from "./actors/lifecycle.ts";
-export type { CallOptions, CallParameters, Ref } from "./actors/ref.ts";
-export type { Schema, SchemaInput, SchemaIssue, SchemaOutput, SchemaResult } from "./actors/schema.ts";
+export type { Address, CallOptions, CallParameters, Ref } from "./actors/ref.ts";
+export type {
+  Nothing,
+  Schema,
+  SchemaInput,
+  SchemaIssue,
+  SchemaOutput,
+  SchemaResult,
+} from "./actors/schema.ts";
 
 // transports
 export { MemoryNetwork, memoryTransport } from "./transport/memory/network.ts";
@@ -74,6 +100,7 @@ export {
   CallCycleError,
   ConfigurationError,
   DeadlineError,
+  DeclaredError,
   DecodeError,
   EncodeError,
   ERROR_CODES,
@@ -100,6 +127,9 @@ export {
   UnknownMessageError,
 } from "./errors.ts";
 export type { ErrorData, ErrorDetail } from "./errors.ts";
+
+export { retry } from "./node/calls/retry.ts";
+export type { RetryOptions } from "./node/calls/retry.ts";
 
 // what a test may replace
 export { systemClock } from "./platform/clock.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 import {
+  AbortedError,
   ConfigurationError,
   FencedError,
   NodeStoppedError,
@@ -14,20 +15,23 @@ import {
   wordsOf,
 } from "./errors.ts";
 import { EventBus, type NodeEvent } from "./events.ts";
+import { nameAt } from "./actors/address.ts";
 import type { Contract } from "./actors/contract.ts";
-import { type Hosted, hostTable } from "./actors/host.ts";
-import { type CallOptions, type Ref, RefFactory } from "./actors/ref.ts";
+import { type Registration, hostTable } from "./actors/host.ts";
+import { type Address, type CallOptions, type Ref, RefFactory } from "./actors/ref.ts";
 import { RefusedTells, type ToldOf } from "./actors/tell_promise.ts";
 import { type NodeId, WEIGHT_MAX } from "./cluster/records/schemas.ts";
 import { checkDoor } from "./door/options.ts";
 import type { Router } from "./delivery/router.ts";
 import { type LeaveOptions, type LeaveReport, leaveCluster } from "./handoff/leave.ts";
-import type { ActorNode, NodeOptions } from "./node/api.ts";
+import type { ActorNode, EnvOption, EventOf, EventsOptions, NodeOptions } from "./node/api.ts";
+import { askAll, type AskAllOptions } from "./node/calls/ask_all.ts";
 import type { Parts } from "./node/assemble.ts";
 import { followCredentials } from "./node/credentials.ts";
-import { logEvents } from "./node/event_log.ts";
-import { inspectNode, type NodeInspection } from "./node/inspect.ts";
-import { LastingChannel, type Routing } from "./node/rejoin_channel.ts";
+import { logEvents } from "./node/status/event_log.ts";
+import { healthOf, type NodeHealth } from "./node/status/health.ts";
+import { inspectNode, type NodeInspection } from "./node/status/inspect.ts";
+import { LastingChannel, type Routing } from "./node/calls/rejoin_channel.ts";
 import { Life, type LifePorts } from "./node/life.ts";
 import { Rejoin } from "./node/rejoin.ts";
 import { checkOption, settingsWith } from "./node/settings.ts";
@@ -57,8 +61,10 @@ import type { Connection } from "./transport/transport.ts";
  * await using node = await startNode({ name: "a" });
  * for (const { owner, shard } of node.inspect().shards) console.log(shard, owner);
  */
-export function startNode(options: NodeOptions = {}): Promise<ActorNode> {
-  return inCleanContext(() => started(options)); // it outlives whatever it is started in
+export function startNode<Env>(
+  options: NodeOptions<Env> & EnvOption<Env> = {} as NodeOptions<Env> & EnvOption<Env>,
+): Promise<ActorNode> {
+  return inCleanContext(() => started(options as NodeOptions)); // it outlives whatever it is started in
 }
 
 async function started(options: NodeOptions): Promise<ActorNode> {
@@ -74,7 +80,7 @@ async function started(options: NodeOptions): Promise<ActorNode> {
   try {
     await node.start();
   } catch (error) {
-    await node.stop();
+    await node.kill();
     throw isActorError(error) ? error : notStarted(ServerError, error);
   }
   return node;
@@ -111,7 +117,7 @@ function lifePorts(options: NodeOptions, connection: Connection): LifePorts {
     connection,
     clock,
     random,
-    hosts: hostTable(options.hosts ?? []),
+    hosts: hostTable(options.hosts ?? [], options.env),
     settings: settingsWith(options.settings ?? {}),
     log: guardedLog(options.log ?? silentLog),
     store: options.store,
@@ -125,6 +131,9 @@ function lifePorts(options: NodeOptions, connection: Connection): LifePorts {
     refusedTells: new RefusedTells(clock, events),
   };
 }
+
+/** The part of a leave's deadline that the application may have for itself. */
+const BEFORE_LEAVE_SHARE = 0.5;
 
 class Node implements ActorNode, Routing {
   readonly whenStopped: Promise<void>;
@@ -150,6 +159,7 @@ class Node implements ActorNode, Routing {
     this.#options = options;
     this.#ports = ports;
     if (options.log) logEvents(ports.events, ports.log, ports.name); // else nobody listens, and nothing is made for it
+    ports.events.keepEarly(true);
     this.#life = this.#newLife();
     this.whenStopped = this.#stopped.promise;
     this.#unfollowCredentials = followCredentials(ports, (error) => void this.#end(error));
@@ -161,7 +171,7 @@ class Node implements ActorNode, Routing {
   get cluster(): string {
     return this.#ports.cluster;
   }
-  get hosts(): ReadonlyMap<string, Hosted> {
+  get hosts(): ReadonlyMap<string, Registration> {
     return this.#ports.hosts;
   }
   get incarnation(): string {
@@ -177,6 +187,7 @@ class Node implements ActorNode, Routing {
     );
     try {
       this.#parts = await starting;
+      this.#ports.events.keepEarly(false);
     } catch (error) {
       await this.#leaving; // by a signal: it ends the process
       throw error;
@@ -276,8 +287,9 @@ class Node implements ActorNode, Routing {
     return type === "tell" ? this.#ports.refusedTells.rejected(of, error) : Promise.reject(error);
   }
 
-  ref<C extends Contract>(contract: C, name: string): Ref<C> {
-    return this.#ports.refs.create(contract, new LastingChannel(this, contract, name));
+  ref<C extends Contract>(contract: C, actor: string | Address<C["kind"]>): Ref<C> {
+    const name = nameAt(contract, actor);
+    return this.#ports.refs.create(contract, name, new LastingChannel(this, contract, name));
   }
 
   contract(kind: string): Contract | undefined {
@@ -298,8 +310,30 @@ class Node implements ActorNode, Routing {
     return this.refused(declared ? declared.type : "ask", { kind, name, message });
   }
 
-  events(): AsyncIterableIterator<NodeEvent> {
-    return this.#ports.events.stream();
+  events<T extends NodeEvent["type"] = NodeEvent["type"]>(
+    options: EventsOptions<T> = {},
+  ): AsyncIterableIterator<EventOf<T>> {
+    const { types } = options;
+    const wanted = types && ([...types, "events-dropped"] as const);
+    return this.#ports.events.stream(wanted) as AsyncIterableIterator<EventOf<T>>;
+  }
+
+  health(): NodeHealth {
+    return healthOf({
+      name: this.name,
+      parts: this.#parts,
+      refusal: this.#refusal,
+      isLeaving: this.#leaving !== undefined,
+      hasStopped: this.#stopping !== undefined,
+    });
+  }
+
+  askAll<R, T>(
+    refs: Iterable<R>,
+    ask: (ref: R, index: number) => Promise<T>,
+    options?: AskAllOptions,
+  ): Promise<PromiseSettledResult<T>[]> {
+    return askAll(refs, ask, options);
   }
 
   inspect(): NodeInspection {
@@ -316,11 +350,30 @@ class Node implements ActorNode, Routing {
     const startedAt = clock.now();
     let report: LeaveReport = { moved: 0, parked: 0, late: 0, recovered: 0, leftOver: 0, durationMs: 0 };
     if (this.#starting) await this.#startEnds(this.#starting, deadlineMs);
+    await this.#beforeLeave(deadlineMs);
     if (this.#rejoin) await this.#rejoinEnds(this.#rejoin, deadlineMs);
     if (this.router !== undefined)
       report = await leaveCluster(this.#joined, clock, Math.max(0, startedAt + deadlineMs - clock.now()));
-    await this.stop();
+    await this.kill();
     return report;
+  }
+
+  /** Whatever the application has to end first. The node serves as before meanwhile. */
+  async #beforeLeave(deadlineMs: number): Promise<void> {
+    const { beforeLeave } = this.#options;
+    if (beforeLeave === undefined || this.router === undefined) return;
+    const controller = new AbortController();
+    const withinMs = deadlineMs * BEFORE_LEAVE_SHARE;
+    const work = (async () => await beforeLeave(controller.signal))().catch((error: unknown) => {
+      this.#ports.log.error("beforeLeave failed, and the node leaves all the same", {
+        node: this.name,
+        error,
+      });
+    });
+    await this.#inTime(work, withinMs);
+    controller.abort(
+      new AbortedError(`Cannot wait any longer for beforeLeave: ${Math.round(withinMs)} ms are over`),
+    );
   }
 
   /** Nobody waits for a name any more. What is written already is carried through. */
@@ -342,7 +395,11 @@ class Node implements ActorNode, Routing {
     timer.cancel();
   }
 
-  stop(): Promise<void> {
+  stop(options?: LeaveOptions): Promise<LeaveReport> {
+    return this.leave(options);
+  }
+
+  kill(): Promise<void> {
     return this.#end(stoppedError(this.name));
   }
 

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { ConfigurationError } from "../errors.ts";
-import type { ArgumentOf, Contract, StateOf } from "./contract.ts";
+import { ConfigurationError, DeclaredError } from "../errors.ts";
+import type { ArgumentOf, Contract, ErrorCodeOf, ErrorInputOf, StateOf } from "./contract.ts";
 import type { ActivationReason, DeactivationReason } from "./lifecycle.ts";
-import type { Ref } from "./ref.ts";
+import type { Address, Ref } from "./ref.ts";
 
 /** When a scheduled message comes. Times are milliseconds from now; an interval keeps its beat across moves. */
 export type Schedule =
@@ -21,7 +21,9 @@ export interface ActorContext {
   readonly signal: AbortSignal;
   getState(): unknown;
   setState(value: unknown): void;
-  ref<C extends Contract>(contract: C, name: string): Ref<C>;
+  now(): number;
+  random(): number;
+  ref<C extends Contract>(contract: C, actor: string | Address<C["kind"]>): Ref<C>;
   schedule(message: string, argument: unknown, when: Schedule, id: string | undefined): string;
   unschedule(id: string): boolean;
 }
@@ -105,9 +107,23 @@ export abstract class Actor<C extends Contract> {
     return this.#bound.signal;
   }
 
-  /** A typed reference to another actor. Calls in a cycle end in `CallCycleError`. */
-  ref<T extends Contract>(contract: T, name: string): Ref<T> {
-    return this.#bound.ref(contract, name);
+  /** Milliseconds since 1970 by the node's wall clock; in a simulation by its clock. */
+  now(): number {
+    return this.#bound.now();
+  }
+
+  /** A number from 0 up to, but not including, 1; in a simulation it repeats with the seed. Not for secrets. */
+  random(): number {
+    return this.#bound.random();
+  }
+
+  /**
+   * A typed reference to another actor, by its name or by an address that came in. Calls in a cycle end in `CallCycleError`.
+   * @throws {InvalidNameError} for an empty, overlong or ill-formed name
+   * @throws {InvalidArgumentError} for an address of another kind
+   */
+  ref<T extends Contract>(contract: T, actor: string | Address<T["kind"]>): Ref<T> {
+    return this.#bound.ref(contract, actor);
   }
 
   /**
@@ -129,6 +145,21 @@ export abstract class Actor<C extends Contract> {
   /** Stops a timer. @returns whether there was one */
   unschedule(id: string): boolean {
     return this.#bound.unschedule(id);
+  }
+
+  /**
+   * An error that a message of the contract declares, to be thrown by its handler: `throw this.error("no-money", { missing: 3 })`.
+   * It is an answer, and no failure: no event tells of it, and the actor goes on. What becomes of the state is what the
+   * contract's `onError` says: "keep" keeps what the handler has changed, the others undo it.
+   *
+   * @param message for people. Default: `The actor has answered "no-money"`
+   */
+  error<Code extends ErrorCodeOf<C>>(
+    code: Code,
+    data: ErrorInputOf<C, Code>,
+    message?: string,
+  ): DeclaredError<Code, ErrorInputOf<C, Code>> {
+    return new DeclaredError(code, data, message);
   }
 
   /** Runs before the first message. `this.state` is ready. If it throws, waiting messages get the error. */

@@ -3,14 +3,47 @@
  *
  * @module
  */
-import { ConfigurationError } from "../errors.ts";
-import type { Schema, SchemaInput, SchemaOutput } from "./schema.ts";
+import { ConfigurationError, ERROR_CODES } from "../errors.ts";
+import {
+  isSchema,
+  NOTHING,
+  type Nothing,
+  type Schema,
+  type SchemaInput,
+  type SchemaOutput,
+} from "./schema.ts";
+
+/** An error that a handler may answer with. */
+export interface ErrorDeclaration<D extends Schema = Schema> {
+  /** What comes with it. */
+  readonly data: D;
+  /** The status of an HTTP answer, 400 to 599. Default 422. */
+  readonly status?: number;
+}
+
+/** The errors of a message, by their codes: a schema of what comes with it, or that with a status. */
+export type ErrorOptions = Readonly<Record<string, Schema | ErrorDeclaration>>;
+
+/** The same with every default filled in. */
+export type DeclaredErrors<E extends ErrorOptions = ErrorOptions> = {
+  readonly [Code in keyof E]: Required<
+    ErrorDeclaration<
+      E[Code] extends Schema ? E[Code] : E[Code] extends ErrorDeclaration<infer D> ? D : Schema
+    >
+  >;
+};
 
 /** A message with an answer. */
-export interface AskMessage<I extends Schema = Schema, O extends Schema = Schema> {
+export interface AskMessage<
+  I extends Schema = Schema,
+  O extends Schema = Schema,
+  E extends DeclaredErrors = DeclaredErrors,
+> {
   readonly type: "ask";
   readonly input: I;
   readonly output: O;
+  /** What a handler may answer with instead: see {@link AskOptions.errors}. */
+  readonly errors: E;
   /** Whether handling it twice is as good as once; it is then repeated where the outcome is unknown. */
   readonly idempotent: boolean;
 }
@@ -31,18 +64,82 @@ export interface MessageOptions {
   readonly idempotent?: boolean;
 }
 
-/** Declares a message that is answered. `input` and `output` are synchronous schemas. */
-export function ask<I extends Schema, O extends Schema>(
-  input: I,
-  output: O,
-  options: MessageOptions = {},
-): AskMessage<I, O> {
-  return { type: "ask", input, output, idempotent: options.idempotent ?? false };
+/** Settings of a message that is answered. */
+export interface AskOptions<E extends ErrorOptions = ErrorOptions> extends MessageOptions {
+  /**
+   * Errors that are an answer of the actor and no failure of it: `throw this.error("no-money", { missing: 3 })`. Each has a
+   * code, which is of lower-case letters, digits and `-`, and none of this package's own; and the schema of its data, or that
+   * with an HTTP status. Callers get a `DeclaredError`; `declaredError()` gives it its type. Default: none.
+   */
+  readonly errors?: E;
 }
 
-/** Declares a message without an answer; sending it resolves once the owner has admitted it to the mailbox. */
-export function tell<I extends Schema>(input: I, options: MessageOptions = {}): TellMessage<I> {
+type NoErrors = Record<never, never>;
+
+/**
+ * Declares a message that is answered: `ask(output)`, or `ask(input, output)` for one with an argument. Both are synchronous
+ * schemas.
+ *
+ * @throws {ConfigurationError} for an option that is not known, or an error that cannot be declared
+ */
+export function ask<O extends Schema, const E extends ErrorOptions = NoErrors>(
+  output: O,
+  options?: AskOptions<E>,
+): AskMessage<Nothing, O, DeclaredErrors<E>>;
+export function ask<I extends Schema, O extends Schema, const E extends ErrorOptions = NoErrors>(
+  input: I,
+  output: O,
+  options?: AskOptions<E>,
+): AskMessage<I, O, DeclaredErrors<E>>;
+export function ask(first: Schema, second: Schema | AskOptions = {}, third: AskOptions = {}): AskMessage {
+  const [input, output, options] = isSchema(second) ? [first, second, third] : [NOTHING, first, second];
+  checkOptions("a message", options, ["idempotent", "errors"]);
+  const { idempotent = false, errors = {} } = options;
+  return { type: "ask", input, output, idempotent, errors: declaredErrors(errors) };
+}
+
+/**
+ * Declares a message without an answer: `tell()`, or `tell(input)` for one with an argument. Sending it resolves once the
+ * owner has admitted it to the mailbox.
+ *
+ * @throws {ConfigurationError} for an option that is not known
+ */
+export function tell(options?: MessageOptions): TellMessage<Nothing>;
+export function tell<I extends Schema>(input: I, options?: MessageOptions): TellMessage<I>;
+export function tell(first: Schema | MessageOptions = {}, second: MessageOptions = {}): TellMessage {
+  const [input, options] = isSchema(first) ? [first, second] : [NOTHING, first];
+  checkOptions("a message", options, ["idempotent"]);
   return { type: "tell", input, idempotent: options.idempotent ?? false };
+}
+
+function declaredErrors(errors: ErrorOptions): DeclaredErrors {
+  const all = Object.entries(errors).map(([code, given]) => {
+    const { data, status = DECLARED_STATUS } = isSchema(given) ? { data: given } : given;
+    if (!CODE.test(code) || ERROR_CODES.includes(code))
+      throw new ConfigurationError(
+        `Cannot declare the error "${code}": a code is lower-case letters, digits and "-", and none of Baton's own`,
+      );
+    if (!Number.isInteger(status) || status < 400 || status > 599)
+      throw new ConfigurationError(
+        `Cannot declare the error "${code}": its status is ${String(status)}, and must be 400 to 599`,
+      );
+    if (!isSchema(data))
+      throw new ConfigurationError(`Cannot declare the error "${code}": it has no schema for its data`);
+    return [code, Object.freeze({ data, status })] as const;
+  });
+  return Object.freeze(Object.fromEntries(all));
+}
+
+const CODE = /^[a-z][a-z0-9-]{0,63}$/;
+const DECLARED_STATUS = 422;
+
+/** A word that is mistyped would be a setting that is silently not made. */
+function checkOptions(of: string, options: object, known: readonly string[]): void {
+  const unknown = Object.keys(options).find((key) => !known.includes(key));
+  if (unknown === undefined) return;
+  throw new ConfigurationError(
+    `Cannot define ${of}: "${unknown}" is no option of it; those are ${known.map((each) => `"${each}"`).join(", ")}`,
+  );
 }
 
 /** What becomes of an actor whose handler threw. The caller gets the error in every case. */
@@ -125,6 +222,22 @@ export type ResultOf<C extends Contract, M extends keyof C["messages"]> =
 export type ReturnOf<C extends Contract, M extends keyof C["messages"]> =
   C["messages"][M] extends AskMessage<Schema, infer O> ? SchemaInput<O> : void;
 
+/** The declared errors of message `M`, by code. */
+export type ErrorsOf<C extends Contract, M extends keyof C["messages"]> =
+  C["messages"][M] extends AskMessage<Schema, Schema, infer E> ? E : NoErrors;
+/** The codes of all errors that messages of contract `C` declare. */
+export type ErrorCodeOf<C extends Contract> = {
+  [M in keyof C["messages"]]: keyof ErrorsOf<C, M> & string;
+}[keyof C["messages"]];
+/** What a handler gives with the error of that code. */
+export type ErrorInputOf<C extends Contract, Code extends string> = {
+  [M in keyof C["messages"]]: Code extends keyof ErrorsOf<C, M>
+    ? ErrorsOf<C, M>[Code] extends { readonly data: infer D extends Schema }
+      ? SchemaInput<D>
+      : never
+    : never;
+}[keyof C["messages"]];
+
 /** The handlers a class must have to be hosted under contract `C`. */
 export type HandlersOf<C extends Contract> = {
   [M in keyof C["messages"]]: (input: InputOf<C, M>) => ReturnOf<C, M> | Promise<ReturnOf<C, M>>;
@@ -132,13 +245,21 @@ export type HandlersOf<C extends Contract> = {
 
 const IDENTIFIER = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
 const MESSAGE = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
-/** Members of the base class and words the language itself asks every object for. */
-const RESERVED: ReadonlySet<string> = new Set([
+/**
+ * Names that no message can have: members of the base class, and words that the language itself asks every object for.
+ */
+export const RESERVED_NAMES: readonly string[] = Object.freeze([
   ...["state", "name", "kind", "epoch", "signal", "ref", "schedule", "unschedule"],
+  ...["error", "now", "random", "destroy", "passivate"],
   ...["onActivate", "onDrain", "onDeactivate", "then", "catch", "finally", "toJSON"],
   ...["constructor", "prototype", "toString", "toLocaleString", "valueOf", "hasOwnProperty", "isPrototypeOf"],
   ...["propertyIsEnumerable", "arguments", "caller", "inspect"],
 ]);
+
+const OPTIONS: readonly string[] = [
+  ...["state", "stateVersion", "messages", "shards", "durability", "onMove", "onError", "stateCheck"],
+  ...["mailboxMax", "idleMs", "kind"], // the last so that a contract can be spread into another
+];
 
 /**
  * Makes a contract.
@@ -163,8 +284,13 @@ export function defineActor<const K extends string, S extends Schema, M extends 
   options: ContractOptions<S, M>,
 ): Contract<K, S, M> {
   if (!IDENTIFIER.test(kind)) throw unusable("kind", kind);
+  checkOptions(`kind "${kind}"`, options, OPTIONS);
   for (const message of Object.keys(options.messages)) {
-    if (!MESSAGE.test(message) || RESERVED.has(message)) throw unusable("message name", message);
+    if (RESERVED_NAMES.includes(message))
+      throw new ConfigurationError(
+        `Cannot define kind "${kind}": "${message}" is a reserved word and cannot name a message`,
+      );
+    if (!MESSAGE.test(message)) throw unusable("message name", message);
   }
   const contract: Contract<K, S, M> = {
     kind,

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { ConfigurationError } from "../errors.ts";
-import type { Actor } from "./actor.ts";
+import { ConfigurationError, wordsOf } from "../errors.ts";
+import { Actor } from "./actor.ts";
 import type { AskMessage, Contract, HandlersOf, StateOf, TellMessage } from "./contract.ts";
 
 /** A class that can be hosted under contract `C`. A missing or mistyped handler does not compile. */
@@ -27,8 +27,18 @@ export interface HostedMessage {
   readonly handler: Handler;
 }
 
-/** A contract and its class, ready to be given to a node. Made by {@link host}. */
-export interface Hosted {
+/** A contract and what behaves under it, ready to be given to a node that has an environment `Env`. Made by {@link host}. */
+export interface Hosted<Env = unknown> {
+  readonly contract: Contract;
+  /**
+   * As a node hosts it: with its environment.
+   * @throws {ConfigurationError} if something is missing that can only be seen now
+   */
+  readonly register: (env: Env) => Registration;
+}
+
+/** What a node hosts under one contract. */
+export interface Registration {
   readonly contract: Contract;
   readonly messages: ReadonlyMap<string, HostedMessage>;
   create(): Actor<Contract>;
@@ -36,12 +46,102 @@ export interface Hosted {
   upgrade(fromVersion: number, old: unknown): unknown;
 }
 
+/** Makes an instance for each activation, from what the node was given as `env`: databases, clients, settings. */
+export type ActorFactory<C extends Contract, Env> = (env: Env) => Actor<C> & HandlersOf<C>;
+
 /**
- * Pairs a contract with its class.
+ * Pairs a contract with its class, or with a function that makes an instance from the node's environment.
  *
- * @throws {ConfigurationError} if a handler is missing at run time, or `upgrade` is missing with a `stateVersion` above 1
+ * The function is called once when the node starts, to see which class it makes, and then once for each activation. The static
+ * members of that class are used, `initialState` and `upgrade`, as if the class had been given.
+ *
+ * @throws {ConfigurationError} if a handler is missing at run time, or `upgrade` is missing with a `stateVersion` above 1; of a
+ * function, `startNode` throws that
+ * @example
+ * import { Actor, ask, defineActor, host, startNode } from "@baton/actors";
+ * import { z } from "zod";
+ *
+ * const Price = defineActor("price", {
+ *   state: z.strictObject({}),
+ *   stateVersion: 1,
+ *   messages: { of: ask(z.string(), z.number()) },
+ * });
+ *
+ * class PriceActor extends Actor<typeof Price> {
+ *   readonly #prices: ReadonlyMap<string, number>;
+ *   static initialState() {
+ *     return {};
+ *   }
+ *   constructor(prices: ReadonlyMap<string, number>) {
+ *     super();
+ *     this.#prices = prices;
+ *   }
+ *   of(article: string) {
+ *     return this.#prices.get(article) ?? 0;
+ *   }
+ * }
+ *
+ * const env = { prices: new Map([["tea", 3]]) };
+ * const hosts = [host(Price, ({ prices }: typeof env) => new PriceActor(prices))];
+ * await using node = await startNode({ name: "a", hosts, env });
+ * console.log(await node.ref(Price, "today").of("tea"));
  */
-export function host<C extends Contract>(contract: C, actorClass: ActorClass<C>): Hosted {
+export function host<C extends Contract>(contract: C, actorClass: ActorClass<C>): Hosted;
+export function host<C extends Contract, Env>(contract: C, factory: ActorFactory<C, Env>): Hosted<Env>;
+export function host<C extends Contract>(
+  contract: C,
+  behaviour: ActorClass<C> | ActorFactory<C, unknown>,
+): Hosted {
+  if (isActorClass(behaviour)) {
+    const registration = registered(contract, behaviour, () => new behaviour());
+    return { contract, register: () => registration };
+  }
+  return {
+    contract,
+    register: (env) => registered(contract, madeClass(contract, behaviour, env), () => behaviour(env)),
+  };
+}
+
+function isActorClass<C extends Contract>(
+  behaviour: ActorClass<C> | ActorFactory<C, unknown>,
+): behaviour is ActorClass<C> {
+  return behaviour.prototype instanceof Actor;
+}
+
+/** The class of what a factory makes. */
+function madeClass<C extends Contract>(
+  contract: C,
+  factory: ActorFactory<C, unknown>,
+  env: unknown,
+): ActorClass<C> {
+  const { kind } = contract;
+  if (factory.length > 0 && env === undefined)
+    throw new ConfigurationError(
+      `Cannot host kind "${kind}": its actors are made from an environment, and startNode was given no \`env\``,
+    );
+  let made: unknown;
+  try {
+    made = factory(env);
+  } catch (cause) {
+    const words = wordsOf(cause, "something that is no error");
+    throw new ConfigurationError(
+      `Cannot host kind "${kind}": the function that makes its actors threw: ${words}`,
+      {
+        cause,
+      },
+    );
+  }
+  if (made instanceof Actor) return made.constructor as ActorClass<C>;
+  throw new ConfigurationError(
+    `Cannot host kind "${kind}": the function that makes its actors returned no instance of a class that extends Actor`,
+  );
+}
+
+function registered<C extends Contract>(
+  contract: C,
+  actorClass: ActorClass<C>,
+  create: () => unknown,
+): Registration {
   const messages = new Map<string, HostedMessage>();
   for (const [name, declared] of Object.entries(contract.messages)) {
     const handler: unknown = Reflect.get(actorClass.prototype as object, name);
@@ -54,24 +154,24 @@ export function host<C extends Contract>(contract: C, actorClass: ActorClass<C>)
   return {
     contract,
     messages,
-    create: () => new actorClass() as unknown as Actor<Contract>,
+    create: create as () => Actor<Contract>,
     initialState: (name) => actorClass.initialState(name),
     upgrade: (fromVersion, old) => actorClass.upgrade?.(fromVersion, old),
   };
 }
 
 function lacking(contract: Contract, what: string): ConfigurationError {
-  return new ConfigurationError(`Cannot host kind "${contract.kind}": current class lacks ${what}`);
+  return new ConfigurationError(`Cannot host kind "${contract.kind}": its class lacks ${what}`);
 }
 
-/** Everything a node hosts, by kind. @throws {ConfigurationError} if a kind is given twice */
-export function hostTable(hosts: readonly Hosted[]): ReadonlyMap<string, Hosted> {
-  const table = new Map<string, Hosted>();
+/** Everything a node hosts, by kind. @throws {ConfigurationError} if a kind is given twice, or cannot be registered */
+export function hostTable<Env>(hosts: readonly Hosted<Env>[], env: Env): ReadonlyMap<string, Registration> {
+  const table = new Map<string, Registration>();
   for (const hosted of hosts) {
     const { kind } = hosted.contract;
     if (table.has(kind))
-      throw new ConfigurationError(`Cannot host kind "${kind}" twice: current hosts hold it already`);
-    table.set(kind, hosted);
+      throw new ConfigurationError(`Cannot host kind "${kind}" twice: it is in \`hosts\` already`);
+    table.set(kind, hosted.register(env));
   }
   return table;
 }

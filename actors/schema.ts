@@ -16,6 +16,25 @@ export interface Schema<Input = unknown, Output = Input> {
   };
 }
 
+/** The schema of a message without an argument. */
+export type Nothing = Schema<undefined, undefined>;
+
+/** See {@link Nothing}. */
+export const NOTHING: Nothing = Object.freeze({
+  "~standard": Object.freeze({
+    version: 1,
+    vendor: "baton",
+    validate: (value: unknown): SchemaResult<undefined> =>
+      value === undefined ? { value } : { issues: [{ message: "expected no argument" }] },
+  }),
+});
+
+/** Whether it is a schema, as far as can be seen: schemas of some libraries are functions. */
+export function isSchema(value: unknown): value is Schema {
+  const isOne = (typeof value === "object" && value !== null) || typeof value === "function";
+  return isOne && "~standard" in value;
+}
+
 /** What validation gives. */
 export type SchemaResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }

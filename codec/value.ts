@@ -5,7 +5,7 @@
  * Travelling values: undefined, null, booleans, numbers, bigints up to 64 bytes, well-formed strings, dates within 139,000 years of 1970, and
  * arrays, plain objects, maps, sets and byte arrays of such. Of an object its own enumerable string keys count. A
  * `Buffer` arrives as a `Uint8Array`, -0 as 0, a hole in an array as undefined, an object without prototype as a
- * plain one. Shared references become copies.
+ * plain one. Shared references become copies. A reference to an actor becomes its address where it is copied.
  *
  * @module
  */
@@ -22,6 +22,9 @@ export interface ValueLimits {
 
 /** The limits that apply unless others are given. */
 export const VALUE_LIMITS: ValueLimits = { depthMax: 64, itemsMax: 100_000 };
+
+/** Under which a reference to an actor has its address: the plain object that travels instead. */
+export const ADDRESS: unique symbol = Symbol.for("baton.address");
 
 /** Magnitude above which a bigint cannot travel: 64 bytes. */
 const BIGINT_END = 1n << 512n;
@@ -132,6 +135,7 @@ function copySpecial(value: object, prototype: object, depth: number, walk: Walk
     for (const inner of value as Set<unknown>) copy.add(copyAny(inner, depth, walk));
     return copy;
   }
+  if (ADDRESS in value) return copyAny(value[ADDRESS], depth, walk);
   throw refusal(walk);
 }
 
@@ -186,6 +190,7 @@ function faultObject(value: object, depth: number, walk: Walk): Fault | undefine
   if (prototype === Array.prototype) return faultEach(value as unknown[], depth, walk);
   if (prototype === Set.prototype) return faultEach(value as Set<unknown>, depth, walk);
   if (prototype === Map.prototype) return faultMap(value as Map<unknown, unknown>, depth, walk);
+  if (ADDRESS in value) return faultAny(value[ADDRESS], depth, walk);
   return fault(`an object of class "${classOf(prototype)}"`);
 }
 

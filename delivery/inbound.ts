@@ -199,5 +199,8 @@ function errorData(value: unknown): ErrorData {
   if (!legal || typeof data.message !== "string" || typeof data.retryable !== "boolean") {
     throw new DecodeError("Cannot read a reply: current body is not an error's data");
   }
+  const { declared } = data;
+  if (declared !== undefined && (typeof declared !== "object" || typeof declared?.status !== "number"))
+    throw new DecodeError("Cannot read a reply: what comes with its error has no status");
   return data as ErrorData;
 }

@@ -21,7 +21,7 @@ import {
 } from "../errors.ts";
 import type { EventBus } from "../events.ts";
 import type { Contract } from "../actors/contract.ts";
-import type { Hosted } from "../actors/host.ts";
+import type { Registration } from "../actors/host.ts";
 import type { ClusterId } from "../cluster/records/schemas.ts";
 import type { Codec } from "../codec/codec.ts";
 import { toJsonText } from "../codec/json.ts";
@@ -46,7 +46,7 @@ export interface DoorPorts {
   readonly transport: Transport;
   readonly subjects: Subjects;
   readonly router: Router;
-  readonly hosts: ReadonlyMap<string, Hosted>;
+  readonly hosts: ReadonlyMap<string, Registration>;
   readonly codec: Codec;
   readonly events: EventBus;
   readonly settings: DeliverySettings;
@@ -212,7 +212,7 @@ export class Door {
     const data = this.#public(error);
     const body = cbor ? this.#ports.codec.encode(data) : new TextEncoder().encode(JSON.stringify(data));
     const headers = {
-      "Nats-Service-Error-Code": String(statusOf(data.code)),
+      "Nats-Service-Error-Code": String(data.declared?.status ?? statusOf(data.code)),
       "Nats-Service-Error": data.message.replace(/[^ -~]/g, "?").slice(0, 512), // a header is one line of ASCII
       ...this.#headers(cbor),
     };

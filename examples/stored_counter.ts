@@ -31,5 +31,5 @@ const store = await sqliteStore({ path: process.argv[2] ?? "counter.db" });
 const node = await startNode({ name: "a", hosts: [host(Counter, CounterActor)], store });
 await node.ref(Counter, "visits").add(1);
 console.log("visits:", await node.ref(Counter, "visits").add(1));
-await node.stop(); // as if it had been killed: nothing is put away
+await node.kill(); // as if it had been killed: nothing is put away
 await store.close();

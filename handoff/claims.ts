@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Hosted } from "../actors/host.ts";
+import type { Registration } from "../actors/host.ts";
 import { givenUp } from "../actors/actor_errors.ts";
 import type { OwnedEntry } from "../cluster/ownership.ts";
 import { sameNode, type ShardRecord } from "../cluster/records/schemas.ts";
@@ -67,7 +67,7 @@ export class Claims {
   }
 
   /** Whatever is stored of the shard's actors is of an epoch before the one that begins. */
-  async #storedEpoch({ contract }: Hosted, shard: number): Promise<number> {
+  async #storedEpoch({ contract }: Registration, shard: number): Promise<number> {
     const { stored, defects } = this.#ports;
     if (contract.durability !== "stored" || defects.has("stored-epoch-ignored")) return 0;
     return await stored.highestEpoch(contract.kind, shard);

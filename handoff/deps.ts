@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Hosted } from "../actors/host.ts";
+import type { Registration } from "../actors/host.ts";
 import type { Gate } from "../cluster/gate.ts";
 import type { Membership } from "../cluster/membership.ts";
 import type { OwnedEntry, Ownership } from "../cluster/ownership.ts";
@@ -41,7 +41,7 @@ export interface HandoffPorts {
   readonly gate: Gate;
   readonly membership: Membership;
   readonly ownership: Ownership;
-  readonly hosts: ReadonlyMap<string, Hosted>;
+  readonly hosts: ReadonlyMap<string, Registration>;
   readonly table: ShardTable;
   readonly shards: ShardPorts;
   readonly keeper: ReplyKeeper;

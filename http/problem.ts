@@ -15,7 +15,7 @@ export interface Problem {
   readonly status: number;
   /** What was wrong this time, for people. */
   readonly detail: string;
-  /** Stable word to compare: a code of this package, or `forbidden`, `request-timeout`, `unsupported-media-type`, `internal-error`. */
+  /** Stable word to compare: a code of this package or of the message's own, or `forbidden`, `request-timeout`, `unsupported-media-type`, `internal-error`. */
   readonly code: string;
   /** Whether the same request may be repeated: it has certainly not been handled. */
   readonly retryable: boolean;
@@ -23,6 +23,8 @@ export interface Problem {
   readonly path?: string;
   /** `code` of what a handler threw, with `showHandlerErrors`. */
   readonly causeCode?: string;
+  /** What comes with an error that the message declares. */
+  readonly data?: unknown;
 }
 
 /** Conditions that only this side of the wire knows. */
@@ -82,7 +84,7 @@ export function problemOf(thrown: unknown, showHandlerErrors: boolean): Response
 }
 
 function problemResponse(data: ErrorData): Response {
-  const status = statusOf(data.code);
+  const status = data.declared?.status ?? statusOf(data.code);
   const body: Problem = {
     type: `urn:baton:error:${data.code}`,
     title: TITLES[status] ?? "Error",
@@ -92,6 +94,7 @@ function problemResponse(data: ErrorData): Response {
     retryable: data.retryable,
     ...(data.path === undefined ? {} : { path: data.path }),
     ...(data.causeCode === undefined ? {} : { causeCode: data.causeCode }),
+    ...(data.declared === undefined ? {} : { data: data.declared.data }),
   };
   const headers = new Headers({ ...SAFE_HEADERS, "content-type": "application/problem+json" });
   if (RETRY_AFTER.has(status)) headers.set("retry-after", String(secondsOf(data.retryAfterMs)));

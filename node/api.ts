@@ -4,8 +4,8 @@
  * @module
  */
 import type { Contract } from "../actors/contract.ts";
-import type { Hosted } from "../actors/host.ts";
-import type { CallOptions, Ref } from "../actors/ref.ts";
+import type { Hosted, Registration } from "../actors/host.ts";
+import type { Address, CallOptions, Ref } from "../actors/ref.ts";
 import type { DoorOptions } from "../door/door.ts";
 import type { NodeEvent } from "../events.ts";
 import type { LeaveOptions, LeaveReport } from "../handoff/leave.ts";
@@ -14,11 +14,13 @@ import type { Log } from "../platform/log.ts";
 import type { Random } from "../platform/random.ts";
 import type { Store } from "../storage/store.ts";
 import type { Connection } from "../transport/transport.ts";
-import type { NodeInspection } from "./inspect.ts";
+import type { AskAllOptions } from "./calls/ask_all.ts";
+import type { NodeHealth } from "./status/health.ts";
+import type { NodeInspection } from "./status/inspect.ts";
 import type { Settings } from "./settings.ts";
 
 /** How a node starts. Everything can be left out. */
-export interface NodeOptions {
+export interface NodeOptions<Env = unknown> {
   /** A letter, then up to 63 of `[A-Za-z0-9_-]`; no two nodes that live at once may share it. Default: a random one. */
   readonly name?: string;
   /** The cluster it joins; same rules. Default "baton". */
@@ -26,7 +28,9 @@ export interface NodeOptions {
   /** What it talks through; the node closes it. Default: memory, a cluster of its own in this process. */
   readonly transport?: Connection;
   /** What it hosts. Default: nothing; it only calls. */
-  readonly hosts?: readonly Hosted[];
+  readonly hosts?: readonly Hosted<Env>[];
+  /** What its actors are made from, where `host()` was given a function: databases, clients, settings. */
+  readonly env?: Env;
   /**
    * Where stored actors are kept, the same for all nodes that host them: another one is refused. The node does not close it. Default: a bucket
    * of the transport, `baton-<cluster>-stored`.
@@ -46,6 +50,11 @@ export interface NodeOptions {
   readonly signals?: boolean;
   /** Milliseconds that a leave may take unless it says otherwise. Default 25,000: Kubernetes gives 30 s. */
   readonly leaveDeadlineMs?: number;
+  /**
+   * Runs when a leave begins, before anything is handed over: to take no more requests, and let those end that are under way. The
+   * node serves as before meanwhile. It may take half of the leave's deadline, then `signal` aborts. What it throws is logged.
+   */
+  readonly beforeLeave?: (signal: AbortSignal) => void | Promise<void>;
   /** Whether it answers clients that are no nodes, and how. Default: it does. */
   readonly door?: boolean | DoorOptions;
   readonly settings?: Partial<Settings>;
@@ -58,6 +67,21 @@ export interface NodeOptions {
   readonly defects?: Iterable<string>;
 }
 
+/** Which events are wanted. */
+export interface EventsOptions<T extends NodeEvent["type"]> {
+  /** Default: all. `events-dropped` comes in any case. */
+  readonly types?: Iterable<T>;
+}
+
+/** The events of those types. */
+export type EventOf<T extends NodeEvent["type"]> = Extract<
+  NodeEvent,
+  { readonly type: T | "events-dropped" }
+>;
+
+/** `env` is needed where an actor is made from one. */
+export type EnvOption<Env> = unknown extends Env ? { readonly env?: Env } : { readonly env: Env };
+
 /** A running node. `await using` makes it leave at the end of its block. */
 export interface ActorNode extends AsyncDisposable {
   readonly name: string;
@@ -65,12 +89,13 @@ export interface ActorNode extends AsyncDisposable {
   /** Changes with every start under the same name, and when a fenced node joins again. */
   readonly incarnation: string;
   /** What it hosts, by kind. */
-  readonly hosts: ReadonlyMap<string, Hosted>;
+  readonly hosts: ReadonlyMap<string, Registration>;
   /**
-   * A typed reference to an actor, wherever it is, for as long as the node exists. No I/O.
+   * A typed reference to an actor by its name or its address, wherever it is, for as long as the node exists. No I/O.
    * @throws {InvalidNameError} for an empty, overlong or ill-formed name
+   * @throws {InvalidArgumentError} for an address of another kind
    */
-  ref<C extends Contract>(contract: C, name: string): Ref<C>;
+  ref<C extends Contract>(contract: C, actor: string | Address<C["kind"]>): Ref<C>;
   /** The contract of a kind that is hosted here. */
   contract(kind: string): Contract | undefined;
   /** Sends a message by words: for gateways. The owner checks kind, message and argument. */
@@ -81,14 +106,39 @@ export interface ActorNode extends AsyncDisposable {
     argument: unknown,
     options?: CallOptions,
   ): Promise<unknown>;
-  /** What happens from now on. Bounded: a slow reader loses the oldest and is told how many. */
-  events(): AsyncIterableIterator<NodeEvent>;
-  /** How things stand. */
+  /**
+   * What happens from now on; the first reader also gets what happened while the node started. Bounded: a slow reader loses the
+   * oldest of 4,096 and is told how many.
+   */
+  events<T extends NodeEvent["type"] = NodeEvent["type"]>(
+    options?: EventsOptions<T>,
+  ): AsyncIterableIterator<EventOf<T>>;
+  /** Whether it can serve, and if not, why. Costs the same however much it hosts: for readiness probes. Never throws. */
+  health(): NodeHealth;
+  /** How things stand, with every shard and actor: for people and dashboards, not for probes. */
   inspect(): NodeInspection;
+  /**
+   * Asks many actors, a bounded number at once. Resolves to what came of each, in the order of the refs; one that fails fails
+   * no other.
+   *
+   * @example
+   * const carts = names.map((name) => node.ref(Cart, name));
+   * const totals = await node.askAll(carts, (cart) => cart.total(), { concurrency: 32 });
+   */
+  askAll<R, T>(
+    refs: Iterable<R>,
+    ask: (ref: R, index: number) => Promise<T>,
+    options?: AskAllOptions,
+  ): Promise<PromiseSettledResult<T>[]>;
   /** Hands everything over, then goes. A second call gives the first one's report. Never rejects. */
   leave(options?: LeaveOptions): Promise<LeaveReport>;
-  /** Ends at once, without handing anything over: to the others it looks like a crash. */
-  stop(): Promise<void>;
+  /** The same as `leave`. */
+  stop(options?: LeaveOptions): Promise<LeaveReport>;
+  /**
+   * Ends at once, without handing anything over: to the others it looks like a crash, and what its actors have in memory is lost.
+   * For tests, and for a node that has nothing to lose.
+   */
+  kill(): Promise<void>;
   /** Resolves when the node has left or was stopped; or was fenced, and does not or cannot join again. */
   readonly whenStopped: Promise<void>;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { Budget } from "../actors/node_limits.ts";
-import type { Hosted } from "../actors/host.ts";
+import type { Registration } from "../actors/host.ts";
 import type { RefFactory } from "../actors/ref.ts";
 import type { RefusedTells } from "../actors/tell_promise.ts";
 import { Room } from "../actors/quota.ts";
@@ -55,7 +55,7 @@ export interface Ground {
   readonly log: Log;
   readonly refs: RefFactory;
   readonly refusedTells: RefusedTells;
-  readonly hosts: ReadonlyMap<string, Hosted>;
+  readonly hosts: ReadonlyMap<string, Registration>;
   readonly membership: Membership;
   readonly ownership: Ownership;
   readonly door: boolean | DoorOptions;
@@ -186,6 +186,7 @@ export function assemble(ground: Ground): Parts {
   const scheduler = new Scheduler(clock, () => gate.compareAnew(), onThrow);
   const runtime = {
     clock,
+    random,
     codec,
     scheduler,
     refs,

@@ -38,7 +38,7 @@ export type { RestartTimes } from "./restarts.ts";
  *   transport: await natsTransport({ servers: "nats://127.0.0.1:4222" }),
  *   onEvent: (event) => console.log(event),
  * });
- * await supervisor.whenEnded;
+ * await supervisor.whenStopped;
  */
 export async function superviseNode(options: SupervisorOptions): Promise<NodeSupervisor> {
   const { transport: connection, clock = systemClock(), random = systemRandom() } = options;
@@ -99,10 +99,10 @@ function followSignals(supervisor: Supervisor, clock: Clock): () => void {
   const unfollow = followShutdown(clock, {
     leave(signal) {
       supervisor.signal(signal === "SIGHUP" ? "SIGTERM" : signal);
-      void supervisor.whenEnded.then(exitProcess);
+      void supervisor.whenStopped.then(exitProcess);
     },
-    atOnce: () => supervisor.kill(),
+    atOnce: () => void supervisor.kill(),
   });
-  void supervisor.whenEnded.then(unfollow);
+  void supervisor.whenStopped.then(unfollow);
   return unfollow;
 }

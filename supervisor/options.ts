@@ -62,7 +62,9 @@ export interface NodeSupervisor extends AsyncDisposable {
   /** Of the child that runs now, `undefined` between two. */
   readonly pid: number | undefined;
   /** Resolves with the child's status, as a shell has it, when there will be no further one. */
-  readonly whenEnded: Promise<number>;
+  readonly whenStopped: Promise<number>;
   /** Tells the child to leave, waits for its end, and resolves with its status. */
   stop(): Promise<number>;
+  /** Kills the child at once, which is a crash of its node, and resolves with its status. There will be no further one. */
+  kill(): Promise<number>;
 }

@@ -53,7 +53,7 @@ interface Running {
 
 /** See the module's text. */
 export class Supervisor implements NodeSupervisor {
-  readonly whenEnded: Promise<number>;
+  readonly whenStopped: Promise<number>;
   readonly #ports: SupervisorPorts;
   readonly #ended = Promise.withResolvers<number>();
   /** Told to stop: no further child. */
@@ -67,7 +67,7 @@ export class Supervisor implements NodeSupervisor {
 
   constructor(ports: SupervisorPorts) {
     this.#ports = ports;
-    this.whenEnded = this.#ended.promise;
+    this.whenStopped = this.#ended.promise;
   }
 
   get pid(): number | undefined {
@@ -99,14 +99,15 @@ export class Supervisor implements NodeSupervisor {
   }
 
   /** Ends the child at once; there will be no further one. */
-  kill(): void {
+  kill(): Promise<number> {
     this.#stop.abort();
     this.#running?.child.signal("SIGKILL");
+    return this.whenStopped;
   }
 
   stop(): Promise<number> {
     if (!this.#stop.signal.aborted) this.signal("SIGTERM");
-    return this.whenEnded;
+    return this.whenStopped;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

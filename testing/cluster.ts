@@ -265,7 +265,7 @@ export class SimulatedCluster {
 
   /** Ends all nodes at once. */
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const node of [...this.#nodes.values()]) void node.stop();
+    for (const node of [...this.#nodes.values()]) void node.kill();
     this.#nodes.clear();
     await this.clock.settle();
   }

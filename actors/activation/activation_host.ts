@@ -6,10 +6,11 @@
 import type { ErrorData } from "../../errors.ts";
 import type { EventBus } from "../../events.ts";
 import type { Clock } from "../../platform/clock.ts";
+import type { Random } from "../../platform/random.ts";
 import type { Codec } from "../../codec/codec.ts";
 import type { OutputScales } from "../node_limits.ts";
 import type { Contract } from "../contract.ts";
-import type { Hosted } from "../host.ts";
+import type { Registration } from "../host.ts";
 import type { ActivationReason } from "../lifecycle.ts";
 import type { Mail } from "./mail.ts";
 import type { Scales } from "./mailbox.ts";
@@ -36,6 +37,7 @@ export interface Caller {
 /** What every activation of a node shares. */
 export interface ActorRuntime {
   readonly clock: Clock;
+  readonly random: Random;
   readonly codec: Codec;
   readonly scheduler: Scheduler;
   readonly refs: RefFactory;
@@ -54,7 +56,7 @@ export interface ActorRuntime {
 
 /** What an activation of type `A` needs of the shard it lives in. */
 export interface ActivationHost<A> {
-  readonly hosted: Hosted;
+  readonly hosted: Registration;
   readonly runtime: ActorRuntime;
   readonly epoch: number;
   /** What all mailboxes of the node weigh. */

@@ -7,11 +7,12 @@
 import { InvalidArgumentError, toErrorData } from "../../errors.ts";
 import type { ActorRuntime, Caller } from "./activation_host.ts";
 import type { ActorContext, Schedule } from "../actor.ts";
+import { nameAt } from "../address.ts";
 import type { Contract } from "../contract.ts";
 import { validArgument } from "./validation.ts";
-import type { Hosted } from "../host.ts";
+import type { Registration } from "../host.ts";
 import type { Outputs } from "../durable/output_sink.ts";
-import type { Ref } from "../ref.ts";
+import type { Address, Ref } from "../ref.ts";
 import type { StateCell } from "../state/state_cell.ts";
 import type { ActorTimers } from "../state/timers.ts";
 
@@ -32,12 +33,12 @@ export interface ContextSource extends Caller {
 
 /** See the module's text. */
 export class LentContext implements ActorContext {
-  readonly #hosted: Hosted;
+  readonly #hosted: Registration;
   readonly #runtime: ActorRuntime;
   readonly #activation: ContextSource;
   readonly #state: StateCell;
 
-  constructor(hosted: Hosted, runtime: ActorRuntime, activation: ContextSource, state: StateCell) {
+  constructor(hosted: Registration, runtime: ActorRuntime, activation: ContextSource, state: StateCell) {
     this.#hosted = hosted;
     this.#runtime = runtime;
     this.#activation = activation;
@@ -72,11 +73,20 @@ export class LentContext implements ActorContext {
     this.#state.set(value);
   }
 
-  ref<C extends Contract>(contract: C, name: string): Ref<C> {
+  now(): number {
+    return this.#runtime.clock.wall();
+  }
+
+  random(): number {
+    return this.#runtime.random.next();
+  }
+
+  ref<C extends Contract>(contract: C, actor: string | Address<C["kind"]>): Ref<C> {
     this.#activation.assertLive();
     const { refs, open } = this.#runtime;
+    const name = nameAt(contract, actor);
     const channel = open(contract, name, this.#activation);
-    return refs.create(contract, this.#activation.outputs.channel(contract, name, channel));
+    return refs.create(contract, name, this.#activation.outputs.channel(contract, name, channel));
   }
 
   schedule(message: string, argument: unknown, when: Schedule, id: string | undefined): string {

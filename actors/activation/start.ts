@@ -6,7 +6,7 @@
 import { toErrorData } from "../../errors.ts";
 import type { ActorRuntime } from "./activation_host.ts";
 import { type ContextSource, LentContext } from "./context.ts";
-import type { Hosted } from "../host.ts";
+import type { Registration } from "../host.ts";
 import type { ActivationReason } from "../lifecycle.ts";
 import { reportFailure } from "../actor_events.ts";
 import type { StateCell } from "../state/state_cell.ts";
@@ -22,7 +22,7 @@ export interface StartOwner extends ContextSource {
 
 /** What a start works with. */
 export interface StartPorts {
-  readonly hosted: Hosted;
+  readonly hosted: Registration;
   readonly runtime: ActorRuntime;
   readonly state: StateCell;
   readonly code: UserCode;

@@ -6,8 +6,15 @@
 import { type ErrorData, toErrorData } from "../../errors.ts";
 import type { EventBus } from "../../events.ts";
 import type { Clock } from "../../platform/clock.ts";
-import { expired, handledErrorData, unknownMessage, validArgument, validResult } from "./validation.ts";
-import type { Hosted, HostedMessage } from "../host.ts";
+import {
+  declaredErrorData,
+  expired,
+  handledErrorData,
+  unknownMessage,
+  validArgument,
+  validResult,
+} from "./validation.ts";
+import type { Registration, HostedMessage } from "../host.ts";
 import type { ActivationStatus } from "../lifecycle.ts";
 import type { Mail } from "./mail.ts";
 import type { Outputs } from "../durable/output_sink.ts";
@@ -34,7 +41,7 @@ export interface TurnOwner {
 
 /** What a turn works with. */
 export interface TurnPorts {
-  readonly hosted: Hosted;
+  readonly hosted: Registration;
   readonly clock: Clock;
   readonly events: EventBus;
   readonly code: UserCode;
@@ -44,7 +51,7 @@ export interface TurnPorts {
 /** See the module's text. */
 export class Turn {
   readonly #owner: TurnOwner;
-  readonly #hosted: Hosted;
+  readonly #hosted: Registration;
   readonly #events: EventBus;
   readonly #code: UserCode;
   readonly #state: StateCell;
@@ -122,13 +129,13 @@ export class Turn {
       result = this.#code.call(message, input);
       later = isThenable(result);
     } catch (error) {
-      return this.#failed(mail, error);
+      return this.#failed(mail, message, error);
     }
     if (!later) return this.#succeeded(mail, message, result);
     this.#code.wait(
       result,
       (value) => this.#contained(mail, () => this.#succeeded(mail, message, value)),
-      (error) => this.#contained(mail, () => this.#failed(mail, error)),
+      (error) => this.#contained(mail, () => this.#failed(mail, message, error)),
     );
   }
 
@@ -178,20 +185,31 @@ export class Turn {
     this.#owner.outputs.fail(mail, error);
   }
 
-  #failed(mail: Mail, error: unknown): void {
+  #failed(mail: Mail, message: HostedMessage, thrown: unknown): void {
     this.release();
     if (this.#owner.status === "ended") return mail.fail(this.#lost());
-    reportFailure(this.#events, this.#owner, mail.message, toErrorData(error));
+    let error = thrown;
+    let answer: ErrorData | undefined;
+    try {
+      answer = declaredErrorData(this.#hosted, message, thrown);
+    } catch (unfit) {
+      error = unfit;
+    }
     const { onError } = this.#hosted.contract;
-    if (onError === "keep") {
-      try {
-        this.#state.settle();
-      } catch {
-        // undone
-      }
-    } else this.#state.undo();
+    if (onError === "keep") this.#keep();
+    else this.#state.undo();
+    if (answer) return this.#owner.outputs.fail(mail, answer);
+    reportFailure(this.#events, this.#owner, mail.message, toErrorData(error));
     this.#owner.outputs.fail(mail, handledErrorData(error));
     if (onError !== "keep") this.#owner.onBroken(onError === "restart");
+  }
+
+  #keep(): void {
+    try {
+      this.#state.settle();
+    } catch {
+      // undone
+    }
   }
 
   /** What comes next gets a signal and a chain of its own. */

@@ -6,7 +6,7 @@
 import { inCleanContext } from "../../platform/async_context.ts";
 import { Actor, type ActorContext } from "../actor.ts";
 import type { Contract } from "../contract.ts";
-import type { Hosted, HostedMessage } from "../host.ts";
+import type { Registration, HostedMessage } from "../host.ts";
 import type { ActivationReason, DeactivationReason } from "../lifecycle.ts";
 
 /** See the module's text. */
@@ -36,7 +36,7 @@ export class UserCode {
   }
 
   /** @throws whatever the constructor throws */
-  create(hosted: Hosted, context: ActorContext): void {
+  create(hosted: Registration, context: ActorContext): void {
     this.#instance = hosted.create();
     Actor.attach(this.#instance, context);
   }

@@ -5,6 +5,7 @@
  */
 import {
   DeadlineError,
+  DeclaredError,
   type ErrorData,
   InvalidArgumentError,
   InvalidResultError,
@@ -12,7 +13,8 @@ import {
   toErrorData,
   UnknownMessageError,
 } from "../../errors.ts";
-import type { Hosted, HostedMessage } from "../host.ts";
+import { copyValue } from "../../codec/value.ts";
+import type { Registration, HostedMessage } from "../host.ts";
 import { firstIssue, validate } from "../schema.ts";
 
 /** The refusal of a message that the contract lacks: the same words for every such name. */
@@ -40,8 +42,9 @@ const OUTCOMES: ReadonlySet<string> = new Set([
  */
 export function handledErrorData(thrown: unknown): ErrorData {
   const data = toErrorData(thrown);
-  if (!data.retryable && !OUTCOMES.has(data.code)) return data;
-  const { retryAfterMs: _, ...rest } = data;
+  const isAnothers = isDeclared(thrown);
+  if (!data.retryable && !OUTCOMES.has(data.code) && !isAnothers) return data;
+  const { retryAfterMs: _, declared: __, ...rest } = data;
   return {
     ...rest,
     code: "handler-error",
@@ -51,8 +54,54 @@ export function handledErrorData(thrown: unknown): ErrorData {
   };
 }
 
+/**
+ * The data of an error that the message declares; `undefined` for anything else that was thrown. One of another message, such
+ * as that of an actor which the handler has asked, is declared only if it is declared here as well.
+ *
+ * @throws {InvalidResultError} if its code is declared nowhere, or its data does not fit
+ */
+export function declaredErrorData(
+  { contract }: Registration,
+  { name, declared }: HostedMessage,
+  thrown: unknown,
+): ErrorData | undefined {
+  if (!isDeclared(thrown) || declared.type === "tell") return undefined;
+  const { code, message } = thrown;
+  const of = Object.hasOwn(declared.errors, code) ? declared.errors[code] : undefined;
+  if (of === undefined) return undefined;
+  const result = validate(of.data, thrown.data);
+  if (!result.issues) {
+    return {
+      code,
+      message,
+      retryable: false,
+      declared: { data: copyValue(result.value), status: of.status },
+    };
+  }
+  const { path, words } = firstIssue("data", result.issues);
+  throw new InvalidResultError(
+    `Cannot answer "${name}" of kind "${contract.kind}" with "${code}": ${words}`,
+    {
+      path,
+    },
+  );
+}
+
+/** Never throws. */
+function isDeclared(thrown: unknown): thrown is DeclaredError {
+  try {
+    return thrown instanceof DeclaredError;
+  } catch {
+    return false; // a proxy
+  }
+}
+
 /** @throws {InvalidArgumentError} with the path, never with the value */
-export function validArgument(hosted: Hosted, { name, declared }: HostedMessage, argument: unknown): unknown {
+export function validArgument(
+  hosted: Registration,
+  { name, declared }: HostedMessage,
+  argument: unknown,
+): unknown {
   const result = validate(declared.input, argument);
   if (!result.issues) return result.value;
   const { path, words } = firstIssue("argument", result.issues);
@@ -62,7 +111,11 @@ export function validArgument(hosted: Hosted, { name, declared }: HostedMessage,
 }
 
 /** @throws {InvalidResultError} with the path, never with the value */
-export function validResult(hosted: Hosted, { name, declared }: HostedMessage, value: unknown): unknown {
+export function validResult(
+  hosted: Registration,
+  { name, declared }: HostedMessage,
+  value: unknown,
+): unknown {
   if (declared.type === "tell") return undefined;
   const result = validate(declared.output, value);
   if (!result.issues) return result.value;

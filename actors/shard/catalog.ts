@@ -11,7 +11,7 @@ import { inCleanContext } from "../../platform/async_context.ts";
 import { Activation } from "../activation/activation.ts";
 import type { ActivationHost, ActorRuntime, Beginning } from "../activation/activation_host.ts";
 import type { Budget, MailScales, OutputScales } from "../node_limits.ts";
-import type { Hosted } from "../host.ts";
+import type { Registration } from "../host.ts";
 import type { ActivationReason } from "../lifecycle.ts";
 import type { Mail } from "../activation/mail.ts";
 import { cycle, mailboxFull, noRoom, outcomeLost, unreadable } from "../actor_errors.ts";
@@ -25,7 +25,7 @@ import type { Kept, Vault } from "../durable/state_store.ts";
 
 /** What a catalog needs of the shard around it. */
 export interface CatalogHost {
-  readonly hosted: Hosted;
+  readonly hosted: Registration;
   readonly runtime: ActorRuntime;
   readonly budget: Budget;
   readonly epoch: number;
@@ -51,7 +51,7 @@ export class Catalog implements ActivationHost<Activation> {
     this.residents = new Residents(host.budget);
   }
 
-  get hosted(): Hosted {
+  get hosted(): Registration {
     return this.#host.hosted;
   }
   get runtime(): ActorRuntime {

@@ -8,7 +8,7 @@ import { InvalidStateError, isActorError, toErrorData, wordsOf } from "../../err
 import type { Codec } from "../../codec/codec.ts";
 import { firstDifference } from "../../codec/difference.ts";
 import { copyValue } from "../../codec/value.ts";
-import type { Hosted } from "../host.ts";
+import type { Registration } from "../host.ts";
 import { firstIssue, validate } from "../schema.ts";
 
 /** Which entry of the store a state is equal to. */
@@ -33,7 +33,7 @@ export interface Snapshot {
  * A deep copy of a state that fits its schema.
  * @throws {InvalidStateError} if it does not fit, holds what cannot travel, or would lose a field in validation
  */
-export function copyState(hosted: Hosted, state: unknown): unknown {
+export function copyState(hosted: Registration, state: unknown): unknown {
   const { kind } = hosted.contract;
   const copy = copyOf(kind, state);
   const result = validate(hosted.contract.state, state);
@@ -50,7 +50,7 @@ export function copyState(hosted: Hosted, state: unknown): unknown {
 }
 
 /** The bytes of a state that was checked. */
-export function packState(hosted: Hosted, state: unknown, codec: Codec): Snapshot {
+export function packState(hosted: Registration, state: unknown, codec: Codec): Snapshot {
   return {
     stateVersion: hosted.contract.stateVersion,
     bytes: guarded(hosted.contract.kind, () => codec.encode(state)),
@@ -61,7 +61,7 @@ export function packState(hosted: Hosted, state: unknown, codec: Codec): Snapsho
  * The state of a snapshot, upgraded and checked.
  * @throws {InvalidStateError} if it is of a newer version, does not decode, upgrade or fit
  */
-export function unpackState(hosted: Hosted, snapshot: Snapshot, codec: Codec): unknown {
+export function unpackState(hosted: Registration, snapshot: Snapshot, codec: Codec): unknown {
   const { kind, stateVersion } = hosted.contract;
   if (snapshot.stateVersion > stateVersion) {
     const found = `current version here is ${stateVersion}, the state's is ${snapshot.stateVersion}`;
@@ -72,7 +72,7 @@ export function unpackState(hosted: Hosted, snapshot: Snapshot, codec: Codec): u
   return copyState(hosted, state);
 }
 
-function upgraded(hosted: Hosted, fromVersion: number, old: unknown): unknown {
+function upgraded(hosted: Registration, fromVersion: number, old: unknown): unknown {
   const { kind } = hosted.contract;
   try {
     const state = hosted.upgrade(fromVersion, old);

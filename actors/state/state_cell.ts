@@ -8,7 +8,7 @@
  */
 import { copyValue } from "../../codec/value.ts";
 import type { Codec } from "../../codec/codec.ts";
-import type { Hosted } from "../host.ts";
+import type { Registration } from "../host.ts";
 import { copyState, packState, type Snapshot } from "./snapshot.ts";
 import { stateTooLong } from "../actor_errors.ts";
 
@@ -21,7 +21,7 @@ export interface Packing {
 
 /** See the module's text. */
 export class StateCell {
-  readonly #hosted: Hosted;
+  readonly #hosted: Registration;
   readonly #name: string;
   #state: unknown;
   #checked: unknown;
@@ -35,7 +35,7 @@ export class StateCell {
   #lent = false;
 
   /** @param state one that was checked, or `undefined` for the initial one, made by `begin` @param packing of a stored actor */
-  constructor(hosted: Hosted, name: string, state: unknown, packing?: Packing) {
+  constructor(hosted: Registration, name: string, state: unknown, packing?: Packing) {
     this.#hosted = hosted;
     this.#packing = packing;
     this.#name = name;

@@ -149,5 +149,5 @@ for (let ticks = 0; ticks * TICK_MS < settings.baselineMs; ticks++) await tick()
 await tellParent({ type: "ready" });
 await load;
 await tellParent(await check(targets, probes));
-await node.stop();
+await node.kill();
 process.exit(0);

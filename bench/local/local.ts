@@ -60,5 +60,5 @@ for (const comparison of comparisons) {
   const figures = await compare(comparison, settings.pace, async () => ownCpuUs());
   await tellParent({ type: "figures", figures, last: comparison === comparisons.at(-1) });
 }
-await node.stop();
+await node.kill();
 process.exit(0);

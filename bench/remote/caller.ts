@@ -70,6 +70,6 @@ for (const comparison of comparisons) {
   const figures = await compare(comparison, pace, cpuOfBoth);
   await tellParent({ type: "figures", figures, last: comparison === comparisons.at(-1) });
 }
-await node.stop();
+await node.kill();
 await client.close();
 process.exit(0);

@@ -15,7 +15,7 @@ import type { Activation } from "../../actors/activation/activation.ts";
 import type { ActorRuntime } from "../../actors/activation/activation_host.ts";
 import type { Budget } from "../../actors/node_limits.ts";
 import { Catalog, type CatalogHost } from "../../actors/shard/catalog.ts";
-import type { Hosted } from "../../actors/host.ts";
+import type { Registration } from "../../actors/host.ts";
 import { Relocation } from "../../actors/shard/relocation.ts";
 import type { ActivationReason } from "../../actors/lifecycle.ts";
 import type { Mail } from "../../actors/activation/mail.ts";
@@ -54,7 +54,7 @@ export interface LinkRow {
 export class Shard implements CatalogHost, ReceiverShard, LocalShard {
   readonly kind: string;
   readonly shard: number;
-  readonly hosted: Hosted;
+  readonly hosted: Registration;
   readonly catalog: Catalog;
   readonly relocation: Relocation;
   readonly vault: Vault | undefined;
@@ -75,7 +75,7 @@ export class Shard implements CatalogHost, ReceiverShard, LocalShard {
   #early: LinkRow[] | undefined;
 
   /** @param lost whether its former owner's memory was lost: actors without a state are then "recovered" */
-  constructor(ports: ShardPorts, hosted: Hosted, shard: number, epoch: number, lost: boolean) {
+  constructor(ports: ShardPorts, hosted: Registration, shard: number, epoch: number, lost: boolean) {
     this.#ports = ports;
     this.hosted = hosted;
     this.kind = hosted.contract.kind;

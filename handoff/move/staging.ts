@@ -5,7 +5,7 @@
  * @module
  */
 import type { StagedActor } from "../../actors/shard/relocation.ts";
-import type { Hosted } from "../../actors/host.ts";
+import type { Registration } from "../../actors/host.ts";
 import type { SealedActor } from "../../actors/shard/sealed.ts";
 import { RemoteMail } from "../../delivery/receiving/remote_mail.ts";
 import { KeptReply } from "../../delivery/receiving/reply_keeper.ts";
@@ -28,7 +28,7 @@ export interface StagedShard {
  */
 export async function stageShard(
   ports: HandoffPorts,
-  hosted: Hosted,
+  hosted: Registration,
   number: number,
   epoch: number,
   bytes: Uint8Array,

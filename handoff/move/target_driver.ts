@@ -4,7 +4,7 @@
  * @module
  */
 import { TooLargeError, wordsOf } from "../../errors.ts";
-import type { Hosted } from "../../actors/host.ts";
+import type { Registration } from "../../actors/host.ts";
 import type { Room } from "../../actors/quota.ts";
 import type { OwnedEntry } from "../../cluster/ownership.ts";
 import { type NodeId, sameNode } from "../../cluster/records/schemas.ts";
@@ -22,7 +22,7 @@ import { Taking } from "../wire/transfer.ts";
 export interface AcceptedMove {
   readonly moveId: string;
   readonly from: NodeId;
-  readonly hosted: Hosted;
+  readonly hosted: Registration;
   readonly shard: number;
   /** Under which the source serves it. */
   readonly epoch: number;

@@ -20,10 +20,6 @@ const LOG_PAGES = 1_000;
 /** Read and written at once by a copy: 1 MiB. */
 const COPY_BYTES = 1_048_576;
 
-const THERE_ALREADY = "current file is there already";
-/** What systems say for a folder in which no file can have two names. */
-const NO_LINKS: ReadonlySet<string> = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]);
-
 /**
  * Opens the file and makes its tables.
  *
@@ -129,27 +125,25 @@ export class StoreFile {
    * Copies everything that is committed by now into a new file, on the disk when it is done. What is committed meanwhile
    * waits in the log, so the file itself stands still, and is read by the descriptor that holds it.
    *
-   * @throws {ConfigurationError} if there is something at `path`, by the end as well, or another copy is being made
+   * @throws {ConfigurationError} if there is something at `path`, or another copy is being made
    */
   async copyTo(path: string): Promise<void> {
     checkPath(path);
     const full = nodePath.resolve(path);
     if (this.#isCopying) throw notCopied(path, "another backup is being made");
-    if (fileIdentity(full) !== undefined) throw notCopied(path, THERE_ALREADY);
-    const unfinished = `${full}.unfinished`;
+    if (fileIdentity(full) !== undefined) throw notCopied(path, "current file is there already");
     this.#isCopying = true;
     try {
       this.#stopLog();
-      fs.rmSync(unfinished, { force: true }); // of a process that ended in the middle; it may be a name of what it copied
-      const identity = await this.#copyInto(unfinished);
-      if (fileIdentity(unfinished) !== identity) throw notCopied(path, "somebody has replaced the copy");
-      giveName(unfinished, full, path);
+      await this.#copyInto(`${full}.unfinished`);
+      fs.renameSync(`${full}.unfinished`, full);
+    } catch (error) {
+      fs.rmSync(`${full}.unfinished`, { force: true });
+      throw error;
     } finally {
-      fs.rmSync(unfinished, { force: true });
       this.#isCopying = false;
       if (!this.#isClosed) this.database.exec(`PRAGMA wal_autocheckpoint = ${LOG_PAGES}`);
     }
-    syncFolder(nodePath.dirname(full));
   }
 
   /** The log is emptied into the file, and not again before the copy is made. */
@@ -158,11 +152,9 @@ export class StoreFile {
     if (this.#emptyLog.get()?.busy !== 0) throw new Error("the log beside the file cannot be emptied");
   }
 
-  /** @returns which file it is */
-  async #copyInto(path: string): Promise<string | undefined> {
-    const copy = await fs.promises.open(path, "wx");
+  async #copyInto(path: string): Promise<void> {
+    const copy = await fs.promises.open(path, "w");
     try {
-      const identity = fileIdentity(path);
       const chunk = new Uint8Array(COPY_BYTES);
       for (let position = 0; ; ) {
         if (this.#isClosed) throw new Error("it was closed meanwhile");
@@ -172,7 +164,6 @@ export class StoreFile {
         position += length;
       }
       await copy.sync(); // it is a copy of what was taken, also if another file is at the path by now
-      return identity;
     } finally {
       await copy.close();
     }
@@ -185,34 +176,8 @@ export class StoreFile {
   }
 }
 
-function notCopied(path: string, words: string, cause?: unknown): ConfigurationError {
-  return new ConfigurationError(
-    `Cannot back up the store into "${path}": ${words}`,
-    cause === undefined ? {} : { cause },
-  );
-}
-
-/** A name that somebody has given to another file meanwhile is left to it: a renaming would take it away. */
-function giveName(unfinished: string, full: string, path: string): void {
-  try {
-    fs.linkSync(unfinished, full);
-  } catch (cause) {
-    const code = (cause as { code?: unknown }).code;
-    if (code === "EEXIST") throw notCopied(path, THERE_ALREADY, cause);
-    if (typeof code !== "string" || !NO_LINKS.has(code)) throw cause;
-    throw notCopied(path, "current file system has no hard links; choose a folder on another one", cause);
-  }
-}
-
-/** The name is on the disk as well, where the folder may be opened. */
-function syncFolder(folder: string): void {
-  const opened = allowed(() => fs.openSync(folder, "r"));
-  if (opened === undefined) return;
-  try {
-    fs.fsyncSync(opened);
-  } finally {
-    fs.closeSync(opened);
-  }
+function notCopied(path: string, words: string): ConfigurationError {
+  return new ConfigurationError(`Cannot back up the store into "${path}": ${words}`);
 }
 
 /** Deno may let a program have the file alone. */

@@ -39,8 +39,7 @@ export interface SqliteStore extends Store {
    * Copy the file in no other way while it is open: what was committed last is beside it, and SQLite's own lock on it would
    * end.
    *
-   * @throws {ConfigurationError} if there is something at `path`, by the end as well, if another copy is being made, or if
-   *   its file system has no hard links
+   * @throws {ConfigurationError} if there is something at `path`, or another copy is being made
    * @throws {RecordsUnavailableError} if the copy cannot be written, or the store is closed meanwhile
    */
   backup(path: string): Promise<void>;

@@ -62,7 +62,7 @@ function world({ mailboxMax = 2, lineMax = 3, bytesMax = 10, lineBytesMax = 10 }
   const log: string[] = [];
   const checks = { fail: false };
   const contract = tally("tally", { mailboxMax });
-  const whole = hostTally({ log }, contract);
+  const whole = hostTally({ log }, contract).register(undefined);
   const hosted = {
     ...whole,
     initialState: (name: string) => whole.initialState(name),

@@ -1,7 +1,17 @@
 // What does not compile. The checks are made by the type checkers; here only what remains at run time.
 import { describe, expect, test } from "bun:test";
 import { z } from "zod";
-import { Actor, type ActorNode, ask, defineActor, type HandlersOf, host, type Ref, tell } from "../../mod.ts";
+import {
+  Actor,
+  type ActorNode,
+  ask,
+  defineActor,
+  type HandlersOf,
+  host,
+  type Ref,
+  RESERVED_NAMES,
+  tell,
+} from "../../mod.ts";
 
 const Cart = defineActor("cart", {
   state: z.strictObject({ count: z.number() }),
@@ -102,7 +112,7 @@ export async function callers(node: ActorNode): Promise<void> {
 
 describe("host()", () => {
   test("takes a class that has every handler", () => {
-    expect([...host(Cart, CartActor).messages.keys()]).toEqual(["add", "show", "clear"]);
+    expect([...host(Cart, CartActor).register(undefined).messages.keys()]).toEqual(["add", "show", "clear"]);
   });
 
   test("refuses a class without a handler, or without an initial state, also at run time", () => {
@@ -137,7 +147,7 @@ describe("defineActor()", () => {
       "1",
       "__proto__x",
     ])
-      expect(define("a", { messages: { [message]: tell(z.any()) } })).toThrow(/message name/);
+      expect(define("a", { messages: { [message]: tell(z.any()) } })).toThrow(/message name|reserved word/);
     const numbers = [
       { stateVersion: 0 },
       { stateVersion: 1.5 },
@@ -151,6 +161,45 @@ describe("defineActor()", () => {
     for (const given of numbers)
       expect(define("a", given)).toThrow(expect.objectContaining({ code: "invalid-configuration" }));
     expect(define("a", { stateVersion: 2 })).not.toThrow();
+  });
+
+  test("takes messages without an argument, and their options where an argument would stand", () => {
+    const { messages } = defineActor("a", {
+      state: z.any(),
+      stateVersion: 1,
+      messages: {
+        plain: ask(z.number()),
+        twice: ask(z.number(), { idempotent: true }),
+        with: ask(z.string(), z.number(), { idempotent: true }),
+        bare: tell(),
+        again: tell({ idempotent: true }),
+      },
+    });
+    const { plain, twice, with: full, bare, again } = messages;
+    expect([plain, twice, full, bare, again].map(({ idempotent }) => idempotent)).toEqual([
+      ...[false, true, true, false, true],
+    ]);
+    for (const { input } of [plain, twice, bare, again]) {
+      expect(input["~standard"].validate(undefined)).toEqual({ value: undefined });
+      expect(input["~standard"].validate(null)).toHaveProperty("issues");
+    }
+    const ref = {} as Ref<ReturnType<typeof defineActor<"a", z.ZodAny, typeof messages>>>;
+    const types = () => {
+      void ref.plain(undefined, { timeoutMs: 1 }).then((n: number) => n);
+      // @ts-expect-error there is no argument
+      void ref.bare(1);
+    };
+    expect(types).toBeInstanceOf(Function);
+  });
+
+  test("refuses options that it does not know, and words that are reserved", () => {
+    const define = (given: object) => () =>
+      defineActor("a", { state: z.any(), stateVersion: 1, messages: {}, ...given });
+    expect(define({ mailboxmax: 7 })).toThrow(/"mailboxmax" is no option.*"mailboxMax"/);
+    for (const name of RESERVED_NAMES)
+      expect(define({ messages: { [name]: tell() } })).toThrow(`"${name}" is a reserved word`);
+    expect(() => ask(z.number(), z.number(), { idempotant: true } as object)).toThrow(/"idempotant"/);
+    expect(() => tell({ errors: {} } as object)).toThrow(/"errors" is no option/);
   });
 
   test("refuses a class without upgrade() once there are versions", () => {

@@ -271,7 +271,7 @@ describe("ActorTimers", () => {
 });
 
 describe("StateCell", () => {
-  const hosted = hostLedger(steering(), ledger());
+  const hosted = hostLedger(steering(), ledger()).register(undefined);
 
   test("undoes what does not fit, and tells whether there is something to keep", () => {
     const cell = new StateCell(hosted, "x", undefined);
@@ -301,7 +301,7 @@ describe("StateCell", () => {
 
 describe("packState() and unpackState()", () => {
   test("give back what went in; what is too new, damaged or does not fit is invalid", () => {
-    const hosted = hostLedger(steering(), ledger({ stateVersion: 2 }));
+    const hosted = hostLedger(steering(), ledger({ stateVersion: 2 })).register(undefined);
     const packed = packState(hosted, { words: ["a"] }, codec);
     expect(packed.stateVersion).toBe(2);
     expect(unpackState(hosted, packed, codec)).toEqual({ words: ["a"] });

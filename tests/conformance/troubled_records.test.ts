@@ -70,8 +70,6 @@ describe("Records over a troubled nats-server", () => {
   let connection: NatsTransportConnection;
   let request: (() => Promise<Msg>) | undefined;
   let records: Records;
-  /** Longest message, by the server's word of now. */
-  let most: number | undefined;
 
   beforeAll(async () => {
     server = await startNatsServer();
@@ -80,7 +78,6 @@ describe("Records over a troubled nats-server", () => {
     const troubled = new Proxy(client, {
       get(target, name) {
         if (name === "request" && request !== undefined) return request;
-        if (name === "info" && most !== undefined) return { ...target.info, max_payload: most };
         const value = Reflect.get(target, name) as unknown;
         return typeof value === "function" ? value.bind(target) : value;
       },
@@ -104,22 +101,6 @@ describe("Records over a troubled nats-server", () => {
       request = undefined;
     });
   }
-
-  test("are too large by what a message could have when it was sent, not by what it can have when it ends", async () => {
-    const long = new Uint8Array(5_000);
-    const silent = () => Promise.reject(new errors.TimeoutError());
-    request = () => {
-      most = 1_000; // of another server, to which the client has come meanwhile
-      return silent();
-    };
-    expect(await within(ended(records.update("k.a", long, 1)), 5_000)).toBe("records-unavailable");
-    request = () => {
-      most = undefined;
-      return silent();
-    };
-    expect(await within(ended(records.update("k.a", long, 1)), 5_000)).toBe("too-large");
-    [request, most] = [undefined, undefined];
-  });
 
   test("end as they should as soon as the server does", async () => {
     const ends = await within(Promise.all(METHODS.map(([, ask]) => ended(ask(records)))), 10_000);

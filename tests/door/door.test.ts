@@ -64,7 +64,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await within(client.close(), 10_000);
-  await Promise.all(nodes.map((node) => within(node.stop(), 10_000)));
+  await Promise.all(nodes.map((node) => within(node.kill(), 10_000)));
   await server.stop();
 }, 40_000);
 

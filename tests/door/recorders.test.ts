@@ -41,7 +41,7 @@ describe("a stream that records the door's subjects", () => {
       const transport = await natsTransport({ servers: server.url });
       const node = await startNode({ name: "a", cluster, transport, signals: false, log });
       if (cluster === "shop") await until("a line about it", () => lines.length > 0);
-      await node.stop();
+      await node.kill();
     }
     expect(lines).toHaveLength(1);
     expect(lines[0]).toMatchObject([

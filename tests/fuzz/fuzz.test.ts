@@ -77,7 +77,7 @@ describe("hostile input", () => {
       });
     } finally {
       await within(client.close(), 10_000);
-      await within(victim.stop(), 10_000);
+      await within(victim.kill(), 10_000);
     }
   }, 60_000);
 });

@@ -50,7 +50,7 @@ export class FakeNode implements CallingNode {
   }
 
   ref<C extends Contract>(contract: C, name: string): Ref<C> {
-    return this.#refs.create(contract, {
+    return this.#refs.create(contract, name, {
       send: async (type, message, argument, options) => {
         const call: SeenCall = { type, kind: contract.kind, name, message, argument, options };
         this.calls.push(call);

@@ -73,7 +73,7 @@ beforeAll(async () => {
   app.route("/", actorRoutes(node, { expose: [Cart], authorize: "public" }));
 });
 
-afterAll(() => within(node.stop(), 5_000, "the node's end"));
+afterAll(() => within(node.kill(), 5_000, "the node's end"));
 
 async function post(
   path: string,

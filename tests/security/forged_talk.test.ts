@@ -103,7 +103,7 @@ describe("to a sender, a node that never had the shard cannot", () => {
     const asked = set.caller.ref(Ledger, "x").add("two", { timeoutMs: 60_000 });
     const outcome = cluster.outcome(asked);
     await cluster.until("it is handled", () => set.owner.inspect().counters.unconfirmedReplies > 0);
-    await cluster.ends(set.owner.stop());
+    await cluster.ends(set.owner.kill());
     // every copy is denied until the owner counts as dead
     for (let ms = 0; cluster.seen("node-lost").length === 0; ms += 20) {
       expect(ms).toBeLessThan(30_000);

@@ -150,7 +150,7 @@ describe("a node with the least permissions", () => {
     await within(a.ref(Tally, "long").fill(1_500_000), 20_000);
     told.run = (actor) => void actor.schedule("note", 5, { afterMs: 500 });
     await within(a.ref(Tally, "timed").run(0), 20_000);
-    await a.stop();
+    await a.kill();
     nodes.length = 0;
     const b = await start("b", undefined, [hostTally(told)]);
     await until("the timer", () => told.log.includes("timed note 5"), { timeoutMs: 40_000 });

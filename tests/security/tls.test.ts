@@ -59,7 +59,7 @@ describe("TLS", () => {
     );
     const node = await startNode({ name: "a", transport, hosts: [hostLedger()], signals: false });
     expect(await within(node.ref(Ledger, "x").add("one"), 20_000)).toBe(1);
-    await within(node.stop(), 10_000);
+    await within(node.kill(), 10_000);
     const refusals = [
       await attempt(server, { ca }),
       await attempt(server, { ca, cert: pem("foreign.pem"), key: pem("foreign.key") }),

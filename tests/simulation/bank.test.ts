@@ -35,6 +35,7 @@ async function paidOnce() {
     const payerActor = { name: from, state: account(100), ref: () => other };
     bank
       .host(PAID_ON, () => true)
+      .register(undefined)
       .messages.get("pay")
       ?.handler.call(payerActor, transfer);
   };

@@ -166,7 +166,7 @@ describe("a supervisor", () => {
     const { supervisor, children, events, isClosed } = await scene();
     write(`1-${last(children).tag}`, "gone");
     last(children).end({ status: 0, signal: null });
-    expect(await cluster.ends(supervisor.whenEnded)).toBe(0);
+    expect(await cluster.ends(supervisor.whenStopped)).toBe(0);
     await cluster.clock.advance(60_000);
     expect([children.length, isClosed(), cluster.clock.nextInMs]).toEqual([1, true, undefined]);
     expect(last(events)).toEqual({ type: "ended", status: 0 });
@@ -176,7 +176,7 @@ describe("a supervisor", () => {
     const { supervisor, children } = await scene();
     write(`1-${last(children).tag}`);
     last(children).end({ status: 0, signal: null });
-    expect(await cluster.ends(supervisor.whenEnded)).toBe(0);
+    expect(await cluster.ends(supervisor.whenStopped)).toBe(0);
     expect(stored()).toMatchObject({ state: "dead" });
   });
 
@@ -209,7 +209,7 @@ describe("a supervisor", () => {
     isAway = true;
     void supervisor.stop();
     last(children).end({ status: 0, signal: null });
-    expect(await cluster.ends(supervisor.whenEnded, 5_000)).toBe(0);
+    expect(await cluster.ends(supervisor.whenStopped, 5_000)).toBe(0);
     expect(isClosed()).toBe(true);
   });
 
@@ -259,7 +259,7 @@ describe("superviseNode()", () => {
         throw new Error("a listener that throws disturbs nothing");
       },
     });
-    expect(await within(supervisor.whenEnded, 5_000)).toBe(0);
+    expect(await within(supervisor.whenStopped, 5_000)).toBe(0);
     expect(events.map(({ type }) => type)).toEqual(["started", "exited", "not-fenced", "ended"]);
     expect(supervisor.pid).toBeUndefined();
   });

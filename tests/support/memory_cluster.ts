@@ -99,7 +99,7 @@ export class MemoryCluster {
 
   /** Ends all nodes at once. */
   async close(): Promise<void> {
-    for (const node of this.nodes) await this.ends(node.stop());
+    for (const node of this.nodes) await this.ends(node.kill());
   }
 }
 

@@ -35,7 +35,7 @@ export class SharedServer {
   async node(name: string, cluster: string, hosts: readonly Hosted[]): Promise<ActorNode> {
     const transport = await natsTransport({ servers: this.nats.url, name });
     const node = await startNode({ name, cluster, transport, hosts, signals: false });
-    this.atEnd(() => node.stop());
+    this.atEnd(() => node.kill());
     return node;
   }
 

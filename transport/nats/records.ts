@@ -184,7 +184,6 @@ class NatsRecords implements Records {
     endsAt: number,
   ): Promise<CasResult | "in-flight"> {
     const timeout = Math.max(1, Math.ceil(endsAt - this.#clock.now()));
-    const most = this.#client.info?.max_payload ?? Number.POSITIVE_INFINITY; // it may be another one when the answer comes
     try {
       const ack = await this.#js.publish(`${this.#writePrefix}${key}`, value ?? new Uint8Array(), {
         timeout,
@@ -196,8 +195,21 @@ class NatsRecords implements Records {
       const code = error instanceof JetStreamApiError ? error.code : undefined;
       if (code === JetStreamApiCodes.StreamWrongLastSequence) return { ok: false };
       if (code === JetStreamApiCodes.StreamWrongLastSequenceUnknown) return "in-flight";
-      throw failure(what, key, value, most, error);
+      throw this.#failure(what, key, value, error);
     }
+  }
+
+  #failure(what: string, key: string, value: Uint8Array | undefined, cause: unknown): Error {
+    const most = this.#client.info?.max_payload ?? Number.POSITIVE_INFINITY;
+    // the client's own word: with its headers it is too long
+    const tooLong = cause instanceof errors.InvalidArgumentError;
+    if (value !== undefined && (value.length > most || tooLong)) {
+      return new TooLargeError(
+        `Cannot store "${key}" in a message of at most ${most} bytes: current value has ${value.length} bytes`,
+        { cause },
+      );
+    }
+    return recordsError(what, key, cause);
   }
 
   async #revisionOf(what: string, key: string): Promise<number> {
@@ -239,25 +251,6 @@ class NatsRecords implements Records {
   #pause(): Promise<void> {
     return new Promise((resolve) => void this.#clock.after(IN_FLIGHT_PAUSE_MS, resolve));
   }
-}
-
-/** @param most bytes that a message could have when it was sent: only by that is a value too long, and nothing applied */
-function failure(
-  what: string,
-  key: string,
-  value: Uint8Array | undefined,
-  most: number,
-  cause: unknown,
-): Error {
-  // the client's own word: with its headers it is too long
-  const tooLong = cause instanceof errors.InvalidArgumentError;
-  if (value !== undefined && (value.length > most || tooLong)) {
-    return new TooLargeError(
-      `Cannot store "${key}" in a message of at most ${most} bytes: current value has ${value.length} bytes`,
-      { cause },
-    );
-  }
-  return recordsError(what, key, cause);
 }
 
 function removalHeaders(): MsgHdrs {

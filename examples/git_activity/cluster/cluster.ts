@@ -69,7 +69,7 @@ export class MemoryCluster implements Cluster {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#callers, ...this.#nodes.values()].map((node) => node.stop()));
+    await Promise.all([...this.#callers, ...this.#nodes.values()].map((node) => node.kill()));
     await Promise.all(this.#listening);
   }
 

@@ -66,7 +66,7 @@ export class ProcessCluster implements Cluster {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#callers.map((node) => node.stop()));
+    await Promise.all(this.#callers.map((node) => node.kill()));
     await Promise.all([...this.#nodes.values()].map((node) => node.kill()));
     await this.#server.stop();
   }

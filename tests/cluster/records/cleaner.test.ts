@@ -55,7 +55,7 @@ describe("the records of nodes that are over", () => {
     await cluster.settled("ledger", "a", "gone", "dead");
     await cluster.ends(gone.leave());
     cluster.network.crash("dead");
-    await cluster.ends(dead.stop());
+    await cluster.ends(dead.kill());
     await cluster.settled("ledger", "a");
     await cluster.clock.advance(25_000);
     expect([stored("gone")?.state, stored("dead")?.state]).toEqual(["gone", "dead"]);
@@ -130,7 +130,7 @@ describe("the records of nodes that are over", () => {
       if (i % 2 === 0) await cluster.ends(node.leave());
       else {
         cluster.network.crash(`n${i}`);
-        await cluster.ends(node.stop());
+        await cluster.ends(node.kill());
       }
       await cluster.settled("ledger", "a");
     }
@@ -155,7 +155,7 @@ describe("the records of nodes that are over", () => {
     expect(a.inspect().counters.unconfirmedReplies).toBe(1);
     expect((await cluster.ends(a.leave({ deadlineMs: 5_000 }))).parked).toBe(1);
     cluster.network.crash("z");
-    await cluster.ends(z.stop());
+    await cluster.ends(z.kill());
     await asked;
     await cluster.until("no record of z", () => stored("z") === undefined);
     const heir = await cluster.start("heir", { hosts, settings: SETTINGS });

@@ -135,7 +135,7 @@ describe("on one node, which was started in somebody's context", () => {
     const node = await startNode({ hosts: [hostGuest(contract, watch.enter)], signals: false });
     await watch.as("request", () => node.ref(contract, "a").poke(1));
     await until("a timer", () => watch.seen.has("timer"));
-    await node.stop();
+    await node.kill();
     watch.seen.delete("tell schema"); // where it is scheduled: in the handler's own
     watch.expectNobodys("timer");
   });
@@ -151,7 +151,7 @@ describe("on one node, which was started in somebody's context", () => {
     const node = await startNode({ hosts: [hostGuest(contract, watch.enter)], signals: false });
     const handling = watch.as("request", () => node.ref(contract, "a").poke(1)).catch(() => undefined);
     await until("the handler runs", () => watch.seen.has("handler"));
-    await watch.as("stopper", () => node.stop());
+    await watch.as("stopper", () => node.kill());
     await handling;
     watch.expectNobodys("abort");
   });

@@ -208,7 +208,7 @@ describe("what can be called", () => {
     await onBoth(both, async (node) => {
       const ref = node.ref(Ledger, "alice");
       expect(await ref).toBe(ref);
-      expect(JSON.stringify(ref)).toBe("{}");
+      expect(JSON.stringify(ref)).toBe('{"kind":"ledger","name":"alice"}');
       expect(String(ref)).toBe("[object Object]");
       expect((ref as unknown as { then: unknown }).then).toBeUndefined();
       expect((ref as unknown as { secret: unknown }).secret).toBeUndefined();

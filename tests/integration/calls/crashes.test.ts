@@ -25,7 +25,7 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const each of processes) each.signal("SIGCONT");
   await Promise.all(processes.splice(0).map((each) => each.end("SIGKILL")));
-  if (caller) await within(caller.stop(), 10_000, "the caller's end");
+  if (caller) await within(caller.kill(), 10_000, "the caller's end");
   await server.stop();
 });
 

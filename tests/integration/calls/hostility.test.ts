@@ -268,7 +268,7 @@ describe("a node on NATS", () => {
       expect(await within(alice.add("three"), 10_000)).toBe(3);
       await until("all of it told", () => rejected.length >= 5 * unreadable().length);
     } finally {
-      await within(a.stop(), 10_000);
+      await within(a.kill(), 10_000);
       await within(raw.close(), 10_000);
     }
   }, 40_000);

@@ -65,7 +65,7 @@ describe("a refused tell that nobody awaits", () => {
   test("by a node that is gone", async () => {
     const { here } = await pair();
     const ref = here.ref(Ledger, "x");
-    await cluster.ends(here.stop());
+    await cluster.ends(here.kill());
     void ref.note("x");
     void here.call("ledger", "x", "note", "x");
     await pass();

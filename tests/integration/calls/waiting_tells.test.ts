@@ -365,7 +365,7 @@ describe("an actor that ends while tells wait behind its mailbox", () => {
     void ref.hold("held").catch(() => {});
     const ends = watched(words(4).map((word) => ref.note(word, { timeoutMs: 60_000 })));
     await cluster.clock.advance(20);
-    await cluster.ends(both.here.stop());
+    await cluster.ends(both.here.kill());
     expect(ends.slice(0, 2)).toEqual(["taken", "taken"]);
     expect(ends.slice(2).every((end) => end === "unavailable" || end === "node-stopped")).toBe(true);
   });

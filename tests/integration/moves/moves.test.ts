@@ -362,7 +362,7 @@ describe("leave()", () => {
     await cluster.clock.advance(10);
     const leaving = a.leave();
     await cluster.clock.advance(100);
-    await cluster.ends(a.stop());
+    await cluster.ends(a.kill());
     await cluster.ends(leaving, 1_100);
     expect((await held).error?.code).toBe("outcome-unknown");
   });
@@ -377,7 +377,7 @@ describe("leave()", () => {
     steered.gates.set("slow", gate.promise);
     cluster.outcome(caller.ref(Ledger, "slow").hold("one"));
     await cluster.until("a running handler", () => steered.log.includes("hold slow"));
-    await cluster.ends(caller.stop());
+    await cluster.ends(caller.kill());
     await cluster.until("a lost caller", () => cluster.seen("node-lost").length > 0);
     gate.resolve();
     await cluster.clock.advance(100);

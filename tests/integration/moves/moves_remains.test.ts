@@ -208,7 +208,7 @@ describe("a park that outlives its node", () => {
       await cluster.clock.advance(40_000);
       expect(await cluster.ends(b.ref(Ledger, "x").add("goes on"))).toBe(words.length + 1);
       expect([dies, chunks().length]).toEqual([dies, 0]);
-      await cluster.ends(a.stop());
+      await cluster.ends(a.kill());
       await cluster.ends(leaving);
       if (!isParked) await cluster.close();
     }

@@ -57,7 +57,7 @@ afterAll(async () => {
 }, 40_000);
 
 afterEach(async () => {
-  for (const node of nodes.splice(0)) await within(node.stop(), 10_000);
+  for (const node of nodes.splice(0)) await within(node.kill(), 10_000);
 });
 
 async function start(

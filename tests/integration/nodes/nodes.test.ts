@@ -20,7 +20,7 @@ describe("startNode()", () => {
   test("needs nothing at all: a cluster of its own, in memory", async () => {
     const node = await within(startNode(), 5_000);
     expect(node.inspect().nodes.length).toBe(1);
-    await within(node.stop(), 5_000);
+    await within(node.kill(), 5_000);
   });
 
   test("refuses options that cannot work, with a clear error", async () => {
@@ -73,7 +73,7 @@ describe("startNode()", () => {
     const successor = startNode({ name: "a", cluster: "test", clock: cluster.clock, transport: transport() });
     const node = await cluster.ends(successor, 40_000);
     expect(node.incarnation).toMatch(/^2-/);
-    await cluster.ends(node.stop());
+    await cluster.ends(node.kill());
   });
 
   test("refuses another number of shards than the cluster has", async () => {
@@ -164,12 +164,12 @@ describe("a node", () => {
     const a = await cluster.start("a", { hosts: [hostLedger()] });
     await cluster.settled("ledger", "a");
     const x = a.ref(Ledger, "x");
-    await cluster.ends(a.stop());
+    await cluster.ends(a.kill());
     expect(await code(x.add("x"), 50)).toBe("node-stopped");
     expect(await code(a.ref(Ledger, "y").note("x"), 50)).toBe("node-stopped");
     expect(await code(a.call("ledger", "x", "add", "x"), 50)).toBe("node-stopped");
     expect(await cluster.ends(a.leave())).toMatchObject({ moved: 0 });
-    await cluster.ends(a.stop());
+    await cluster.ends(a.kill());
     await within(a.whenStopped, 1_000);
     await cluster.clock.advance(60_000);
     expect(cluster.clock.nextInMs).toBeUndefined();
@@ -184,7 +184,7 @@ describe("a node", () => {
     const running = code(a.ref(Ledger, "slow").hold("x"));
     const waiting = code(a.ref(Ledger, "slow").add("x"));
     await cluster.clock.advance(10);
-    await cluster.ends(a.stop());
+    await cluster.ends(a.kill());
     expect(["outcome-unknown", "node-stopped"]).toContain(await running);
     expect(["unavailable", "node-stopped"]).toContain(await waiting);
   });

@@ -75,7 +75,7 @@ describe("the end of a node", () => {
     const leaves = [a.leave(), a.leave({ deadlineMs: 1 })];
     const [first, second] = await cluster.ends(Promise.all(leaves));
     expect(second).toBe(first as never);
-    await cluster.ends(Promise.all([a.stop(), a.stop(), a[Symbol.asyncDispose](), a.whenStopped]), 10);
+    await cluster.ends(Promise.all([a.kill(), a.kill(), a[Symbol.asyncDispose](), a.whenStopped]), 10);
     expect([stops, await cluster.ends(a.leave(), 10)]).toEqual([1, first as never]);
   });
 
@@ -88,7 +88,7 @@ describe("the end of a node", () => {
     await cluster.clock.advance(10);
     const leaving = a.leave();
     await cluster.clock.advance(100);
-    await cluster.ends(a.stop(), 10);
+    await cluster.ends(a.kill(), 10);
     expect(await cluster.ends(leaving, 1_100)).toMatchObject({ moved: 0, parked: 0 });
     await cluster.ends(a.whenStopped, 10);
   });

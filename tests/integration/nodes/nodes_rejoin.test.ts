@@ -178,7 +178,7 @@ describe("a node that was fenced", () => {
       expect([life, { ...now, timers: 0 }]).toEqual([life, { ...first, timers: 0 }]);
       expect(now.timers).toBeLessThanOrEqual(first.timers + 2);
     }
-    await cluster.ends(a.stop());
+    await cluster.ends(a.kill());
     expect({ ...open }).toEqual({ ...nothingOpen() });
   });
 
@@ -247,7 +247,7 @@ describe("a node that was fenced", () => {
   });
 
   const ends: [string, (node: ActorNode) => Promise<unknown>, number][] = [
-    ["stop", (node) => node.stop(), 10],
+    ["stop", (node) => node.kill(), 10],
     ["leave", (node) => node.leave(), 25_100],
   ];
   test.each(ends)("can %s while it cannot join, and leaves nothing open", async (_, end, withinMs) => {
@@ -285,7 +285,7 @@ describe("a node that was fenced", () => {
       await cluster.settled("ledger", "a");
       declareDead("a");
       await cluster.clock.advance(atMs);
-      await cluster.ends(a.stop(), 10);
+      await cluster.ends(a.kill(), 10);
       await cluster.clock.advance(60_000);
       expect([atMs, open]).toEqual([atMs, nothingOpen()]);
     }
@@ -336,7 +336,7 @@ describe("a node that was fenced", () => {
     await cluster.ends(a.whenStopped);
     expect(await code(a.ref(Ledger, "x").read(), 10)).toBe("fenced");
     expect(other.inspect()).toMatchObject({ gateOpen: true, incarnation: expect.stringMatching(/^2-/) });
-    await cluster.ends(other.stop());
+    await cluster.ends(other.kill());
   });
 
   test("stops instead if it was told so", async () => {

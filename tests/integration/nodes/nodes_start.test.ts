@@ -7,7 +7,7 @@ import type { Connection } from "../../../transport/transport.ts";
 async function refused(options: NodeOptions): Promise<unknown> {
   return await startNode({ signals: false, ...options }).then(
     async (node) => {
-      await node.stop();
+      await node.kill();
       return "started";
     },
     (error: unknown) => error,

@@ -18,7 +18,7 @@ let server: NatsServer;
 const nodes: ActorNode[] = [];
 
 afterEach(async () => {
-  for (const node of nodes.splice(0)) await node.stop();
+  for (const node of nodes.splice(0)) await node.kill();
   await server.stop();
 });
 

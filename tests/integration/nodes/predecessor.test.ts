@@ -34,7 +34,7 @@ afterEach(async () => {
   for (const end of ends.splice(0)) await end();
 }, TIMEOUT_MS);
 afterAll(async () => {
-  await seer?.stop();
+  await seer?.kill();
   await server?.stop();
 }, TIMEOUT_MS);
 

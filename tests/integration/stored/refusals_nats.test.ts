@@ -26,7 +26,7 @@ beforeEach(() => {
   [nodes, events] = [[], []];
 });
 afterEach(async () => {
-  await Promise.all(nodes.map((node) => node.stop()));
+  await Promise.all(nodes.map((node) => node.kill()));
   await server.stop();
 });
 

@@ -256,30 +256,4 @@ describe("sqliteStore()", () => {
     expect(await first).toBe("records-unavailable");
     expect(fs.readdirSync(folder).filter((name) => name.startsWith("copy"))).toEqual([]);
   });
-
-  test("backup() leaves a file alone that somebody puts at its path meanwhile", async () => {
-    const [store, at] = [await sqliteStore({ path: file }), path.join(folder, "copy.db")];
-    await acknowledged(store, ...Array.from({ length: 500 }, (_, i) => `x-${i}`));
-    const ending = code(store.backup(at));
-    fs.writeFileSync(at, "somebody's");
-    expect(await ending).toBe("invalid-configuration");
-    expect(fs.readFileSync(at, "utf8")).toBe("somebody's");
-    expect(fs.readdirSync(folder).filter((name) => name.startsWith("copy"))).toEqual(["copy.db"]);
-    await store.backup(`${at}.2`);
-    expect(fs.statSync(`${at}.2`).nlink).toBe(1);
-    await store.close();
-  });
-
-  test("backup() does not write into a copy whose former name is still there", async () => {
-    const [store, at] = [await sqliteStore({ path: file }), path.join(folder, "copy.db")];
-    await acknowledged(store, "a");
-    fs.writeFileSync(path.join(folder, "good.db"), "a good copy");
-    fs.linkSync(path.join(folder, "good.db"), `${at}.unfinished`); // its process ended between the two names
-    await store.backup(at);
-    expect(fs.readFileSync(path.join(folder, "good.db"), "utf8")).toBe("a good copy");
-    await store.close();
-    const copy = await sqliteStore({ path: at });
-    expect(await texts(copy, "a")).toEqual(["value of a"]);
-    await copy.close();
-  });
 });

@@ -38,7 +38,7 @@ export class ProcessCluster {
   async end(): Promise<void> {
     this.server.resume();
     await Promise.all(this.#processes.map((each) => each.end("SIGKILL")));
-    await within(this.caller.stop(), 10_000, "the caller's end");
+    await within(this.caller.kill(), 10_000, "the caller's end");
     await this.server.stop();
   }
 }

@@ -26,7 +26,7 @@ const servers: NatsServer[] = [];
 const nodes: ActorNode[] = [];
 
 afterEach(async () => {
-  for (const node of nodes.splice(0)) await within(node.stop(), 10_000);
+  for (const node of nodes.splice(0)) await within(node.kill(), 10_000);
   for (const server of servers.splice(0)) await server.stop();
 });
 

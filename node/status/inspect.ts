@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { nodeKey } from "../cluster/records/schemas.ts";
-import type { ShardMoved } from "../events.ts";
-import type { Parts } from "./assemble.ts";
+import { nodeKey } from "../../cluster/records/schemas.ts";
+import type { ShardMoved } from "../../events.ts";
+import type { Parts } from "../assemble.ts";
 
 /** A node of the cluster. */
 export interface InspectedNode {

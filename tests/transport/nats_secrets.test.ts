@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "bun:test";
-import { ManualClock } from "../../../testing/manual_clock.ts";
-import { Secrets } from "../../../transport/nats/secrets.ts";
+import { ManualClock } from "../../testing/manual_clock.ts";
+import { Secrets } from "../../transport/nats/secrets.ts";
 
 let clock: ManualClock;
 let asked: number[];

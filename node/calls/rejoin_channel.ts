@@ -4,11 +4,11 @@
  *
  * @module
  */
-import type { Contract } from "../actors/contract.ts";
-import type { CallOptions, Channel } from "../actors/ref.ts";
-import type { ToldOf } from "../actors/tell_promise.ts";
-import type { Router } from "../delivery/router.ts";
-import { checkName } from "../transport/subjects.ts";
+import type { Contract } from "../../actors/contract.ts";
+import type { CallOptions, Channel } from "../../actors/ref.ts";
+import type { ToldOf } from "../../actors/tell_promise.ts";
+import type { Router } from "../../delivery/router.ts";
+import { checkName } from "../../transport/subjects.ts";
 
 /** Where the node's present router is found. */
 export interface Routing {

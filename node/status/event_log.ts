@@ -4,8 +4,8 @@
  *
  * @module
  */
-import type { EventBus, NodeEvent } from "../events.ts";
-import type { Log } from "../platform/log.ts";
+import type { EventBus, NodeEvent } from "../../events.ts";
+import type { Log } from "../../platform/log.ts";
 
 type Level = "warn" | "error";
 
