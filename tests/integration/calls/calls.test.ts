@@ -209,7 +209,7 @@ describe("what can be called", () => {
       const ref = node.ref(Ledger, "alice");
       expect(await ref).toBe(ref);
       expect(JSON.stringify(ref)).toBe('{"kind":"ledger","name":"alice"}');
-      expect(String(ref)).toBe("[object Object]");
+      expect(String(ref)).toBe("ledger/alice");
       expect((ref as unknown as { then: unknown }).then).toBeUndefined();
       expect((ref as unknown as { secret: unknown }).secret).toBeUndefined();
       expect(Object.keys(Object.getPrototypeOf(ref)).sort()).toEqual(Object.keys(Ledger.messages).sort());
