@@ -15,19 +15,20 @@ export class Allowances {
   readonly #superseded = new Map<string, { readonly epoch: number; readonly at: number }[]>();
 
   /** By actor: epochs under which an owner went on because nobody could tell whether there had been another. */
-  readonly #raised = new Map<string, Set<number>>();
+  readonly #raised = new Map<string, { readonly epoch: number; readonly at: number }[]>();
 
   /** The owner of an actor's shard goes on with it under that epoch, above one that another may have had. */
-  raised(actor: string, epoch: number): void {
-    this.#raised.set(actor, new Set(this.#raised.get(actor)).add(epoch));
+  raised(actor: string, epoch: number, at: number): void {
+    this.#raised.set(actor, [...(this.#raised.get(actor) ?? []), { epoch, at }]);
   }
 
   /**
-   * Whether an owner that has kept its mail went on under that epoch. Senders cannot know that it has, so what is idempotent
-   * is sent to it again.
+   * Whether an owner that has kept its mail went on under that epoch, or under an earlier one with what was sent at that time.
+   * Senders cannot know that it has, so what is idempotent is sent to it again; and then both copies move on with its mail.
    */
-  wasRaised(actor: string, epoch: number): boolean {
-    return this.#raised.get(actor)?.has(epoch) ?? false;
+  wasRaised(actor: string, epoch: number, sentAt: number): boolean {
+    const keptWith = (each: { epoch: number; at: number }) => each.epoch < epoch && sentAt <= each.at;
+    return this.#raised.get(actor)?.some((each) => each.epoch === epoch || keptWith(each)) ?? false;
   }
 
   /** Another owner took an actor's shard under that epoch. */

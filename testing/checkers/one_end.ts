@@ -25,9 +25,12 @@ export const oneEnd: Checker = checker("I2", "one end for each message", functio
     if (known) known.push(start);
     else handled.set(key, [start]);
   }
-  const again = new Set(history.calls.filter(({ idempotent }) => idempotent).map(keyOf));
+  const again = new Map(
+    history.calls.filter(({ idempotent }) => idempotent).map((call) => [keyOf(call), call]),
+  );
   for (const [key, starts] of handled) {
-    if (again.has(key)) yield* faultsOfRepeated(history, key, starts);
+    const call = again.get(key);
+    if (call) yield* faultsOfRepeated(history, key, call, starts);
     else if (starts.length > 1) yield `${key} was handled ${starts.length} times`;
   }
   for (const call of history.calls) {
@@ -41,6 +44,7 @@ export const oneEnd: Checker = checker("I2", "one end for each message", functio
 function* faultsOfRepeated(
   { losses, lossesUnseen, allowances }: History,
   key: string,
+  { sentAt }: Call,
   starts: readonly Started[],
 ): Iterable<string> {
   for (const [i, { actor, epoch }] of starts.entries()) {
@@ -48,7 +52,7 @@ function* faultsOfRepeated(
     if (before === undefined || lossesUnseen) continue;
     const [low, high] = [Math.min(before.epoch, epoch), Math.max(before.epoch, epoch)];
     const lost = losses.get(actor)?.some((loss) => loss.epoch > low && loss.epoch <= high);
-    if (!lost && !allowances.wasRaised(actor, high))
+    if (!lost && !allowances.wasRaised(actor, high, sentAt))
       yield `${key} was handled again under epoch ${epoch}, after ${before.epoch}, without a loss`;
   }
 }

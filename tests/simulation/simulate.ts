@@ -302,7 +302,7 @@ class Simulation {
   }
 
   #moment(moment: Moment, aim: Aim): void {
-    const { what, from } = moment;
+    const { what, from, incarnation } = moment;
     const now = this.#cluster.clock.now();
     if (what === "renewed") this.#renewedAt.set(from, now);
     if (what !== "died") return aim.at(moment);
@@ -310,6 +310,8 @@ class Simulation {
     const silentMs = now - (this.#renewedAt.get(from) ?? 0);
     if (silentMs < this.#profile.lease.safeMs && this.#troubles.isReached(from))
       this.#history.violate("I5", `${from} was declared dead within its lease, and others reached it`);
+    if (life?.clock?.isRunning && life.node?.incarnation === incarnation && life.node?.inspect().gateOpen)
+      this.#history.violate("I1", `${from} was declared dead while its gate was open`);
     // one whose start hangs because answers are lost has shown no life
     if (life?.alive && life.node === undefined) this.#history.disturbed("records", life.name)();
   }

@@ -413,6 +413,25 @@ describe("CHECKERS, of idempotent messages,", () => {
     expect(play(undefined, 2)).toEqual(["I2"]);
     expect(play(2, 1)).toEqual(["I2"]);
   });
+
+  test("check() lets them be handled twice by who got both copies with the mail of one that went on higher", () => {
+    const twice = (raisedAt: number, sentAt: number, raisedTo = 3) =>
+      found((r) => {
+        r.now = Math.min(raisedAt, sentAt);
+        const raise = () => r.history.allowances.raised(ACTOR, raisedTo, raisedAt);
+        if (raisedAt < sentAt) raise();
+        r.now = sentAt;
+        const call = r.history.sent("s", ACTOR, 1, "tell", 1_000);
+        call.idempotent = true;
+        if (raisedAt >= sentAt) raise();
+        for (const _ of [1, 2]) r.history.started(ACTOR, "s", 1, 4, "y");
+        r.history.ended(call, "done");
+      });
+    expect(twice(20, 10)).toEqual([]);
+    expect(twice(20, 10, 4)).toEqual([]);
+    expect(twice(10, 20)).toEqual(["I2"]); // it was sent to the owner of by then
+    expect(twice(20, 10, 5)).toEqual(["I2"]);
+  });
 });
 
 describe("CHECKERS, of waiting,", () => {

@@ -27,6 +27,8 @@ export interface Moment {
   readonly to: string;
   /** Actors that are late now. */
   readonly late: number;
+  /** Of a node that died. */
+  readonly incarnation?: string;
 }
 
 export class RecordObserver {
@@ -183,7 +185,7 @@ export class RecordObserver {
     if (next.state === before?.state && next.incarnation === before.incarnation)
       return this.#onMoment({ what: "renewed", key: "", from: next.node, to: next.node, late: 0 });
     this.#history.note(`record of node ${next.node} ${next.incarnation} ${next.state}`);
-    if (next.state === "dead" && !isBack) this.#died(next.node);
+    if (next.state === "dead" && !isBack) this.#died(next);
     if (!before) return;
     const newer = incarnationCount(next.incarnation) > incarnationCount(before.incarnation);
     if (newer && !this.#over(before))
@@ -195,9 +197,9 @@ export class RecordObserver {
       );
   }
 
-  #died(node: string): void {
+  #died({ node, incarnation }: NodeRecord): void {
     this.#history.died(node);
-    this.#onMoment({ what: "died", key: "", from: node, to: node, late: 0 });
+    this.#onMoment({ what: "died", key: "", from: node, to: node, late: 0, incarnation });
   }
 
   #shard(key: string, next: ShardRecord): void {
@@ -239,7 +241,7 @@ export class RecordObserver {
     const epoch = epochIn(this.generation, next.epoch);
     for (const actor of this.#actorsOf(kind, Number(shard))) {
       this.#history.lost(actor, epoch, false);
-      this.#history.allowances.raised(actor, epoch);
+      this.#history.allowances.raised(actor, epoch, this.#history.now);
     }
   }
 

@@ -25,6 +25,8 @@ const JOIN_MS = 400;
 
 /** So long it is alone before one joins, more or less: until the others have left. */
 const VISIT_MS = 1_500;
+/** So soon after it was told to leave a node's record says so, and it has not moved its shards yet. */
+const LEAVING_MS = 25;
 /** A witness leaves so soon, at most: a grace and the time that a suspicion takes. */
 const WITNESS_MS = 1_800;
 /** A trouble of a node is felt for so long after its end, in milliseconds. */
@@ -204,15 +206,25 @@ export class Troubles {
     });
   }
 
-  /** While the grace runs that those who do not find a node give it. */
+  /**
+   * While the grace runs that those who do not find a node give it. That node is leaving too: it could take over nothing
+   * without the records, and the witness would wait for that.
+   */
   #loseWitness(life: Life, up: readonly Life[]): void {
-    const { lives, random } = this.#options;
-    const others = up.filter((each) => each !== life);
-    const [witness, ...rest] = others;
-    if (witness === undefined || rest.length === 0) return;
-    this.#hideFrom(rest.map(processOf), life, [witness]);
-    this.#later(random.next() * WITNESS_MS, () => {
-      if (!this.#over) lives.leave(witness);
+    const { cluster, lives, random } = this.#options;
+    const witness = up.find((each) => each !== life);
+    const rest = [...cluster.nodes.keys()].filter(
+      (each) => each !== life.process && each !== witness?.process,
+    );
+    if (witness === undefined || rest.length === 0) return lives.start(lives.freeName()); // for another time
+    lives.leave(life);
+    this.#later(LEAVING_MS, () => {
+      if (this.#over) return;
+      cluster.network.partition(rest, [life.process]); // or what it asks them would be heard, and told when it is asked about
+      this.#hideFrom(rest, life, [witness]);
+      this.#later(random.next() * WITNESS_MS, () => {
+        if (!this.#over) lives.leave(witness);
+      });
     });
   }
 
