@@ -14,9 +14,9 @@ import { watchParent } from "../../platform/process/parent.ts";
 import { followShutdown, ignoresHangup, type ShutdownSignal } from "../../platform/process/signals.ts";
 import { ManualClock } from "../../testing/manual_clock.ts";
 import { until } from "../support/conditions.ts";
-import { OWN, Program } from "../support/programs.ts";
+import { OWN, Program } from "../support/processes/programs.ts";
 
-const PROGRAM = fileURLToPath(new URL("../support/signal_program.ts", import.meta.url));
+const PROGRAM = fileURLToPath(new URL("../support/processes/signal_program.ts", import.meta.url));
 
 /** What a process hears that looks at the clock at these times, and then gets a signal. */
 function heardAt(looks: readonly number[], at: number) {

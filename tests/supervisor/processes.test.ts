@@ -5,8 +5,8 @@ import type { ActorNode, Ref } from "../../mod.ts";
 import type { SupervisorEvent } from "../../supervisor/mod.ts";
 import { until } from "../support/conditions.ts";
 import { hostLedger, ledger, type Ledger, steering } from "../support/ledger.ts";
-import { executableOf, OWN, Program, type Runtime } from "../support/programs.ts";
-import { SharedServer } from "../support/shared_server.ts";
+import { executableOf, OWN, Program, type Runtime } from "../support/processes/programs.ts";
+import { SharedServer } from "../support/nats/shared_server.ts";
 
 const PROGRAM = fileURLToPath(new URL("../support/processes/supervisor_program.ts", import.meta.url));
 const Wide = ledger({ shards: 16 });
@@ -17,8 +17,9 @@ let count = 0;
 
 /** A supervisor's process, on the runtime of this test. */
 class SupervisorProcess extends Program {
-  constructor(childRuntime: Runtime, name: string, cluster: string) {
-    const args = [PROGRAM, childRuntime, executableOf(childRuntime), name, cluster, String(shared.nats.port)];
+  constructor(childRuntime: Runtime, name: string, cluster: string, ...more: string[]) {
+    const child = [childRuntime, executableOf(childRuntime), name];
+    const args = [PROGRAM, ...child, cluster, String(shared.nats.port), ...more];
     super(`supervisor of ${name}`, OWN, args, { endTimeoutMs: 40_000 });
     shared.atEnd(() => this.over());
   }
@@ -148,6 +149,18 @@ function testsWith(childRuntime: Runtime): void {
       expect(stateOf(node, "child")).toBe("gone");
       expect(await actor.read()).toEqual(["before"]);
       expect(supervised.seen("fenced")).toEqual([]);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "ends by a signal that comes in the moment of its end",
+    async () => {
+      const cluster = `supervised${++count}`;
+      const supervised = await new SupervisorProcess(childRuntime, "child", cluster, "told-at-end").up();
+      supervised.signalChild("SIGTERM");
+      expect(await supervised.exit()).toMatchObject({ status: null, signal: "SIGTERM" });
+      expect(supervised.seen("ended")).toEqual([{ type: "ended", status: 0 }]);
     },
     TIMEOUT_MS,
   );

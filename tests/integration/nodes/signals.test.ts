@@ -4,8 +4,8 @@ import { natsTransport } from "../../../mod.ts";
 import { until } from "../../support/conditions.ts";
 import { hostLedger, ledger, steering } from "../../support/ledger.ts";
 import { NodeProcess } from "../../support/processes/node_processes.ts";
-import { OWN } from "../../support/programs.ts";
-import { SharedServer } from "../../support/shared_server.ts";
+import { OWN } from "../../support/processes/programs.ts";
+import { SharedServer } from "../../support/nats/shared_server.ts";
 
 const Wide = ledger({ shards: 16 });
 const TIMEOUT_MS = 60_000;

@@ -2,9 +2,9 @@
 import { fileURLToPath } from "node:url";
 import type { Durability, Settings } from "../../../mod.ts";
 import type { NatsServer } from "../nats/nats_server.ts";
-import { Program, type Runtime } from "../programs.ts";
+import { Program, type Runtime } from "./programs.ts";
 
-export type { Ended, Runtime } from "../programs.ts";
+export type { Ended, Runtime } from "./programs.ts";
 
 const PROGRAM = fileURLToPath(new URL("./node_program.ts", import.meta.url));
 

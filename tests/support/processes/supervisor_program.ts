@@ -1,12 +1,13 @@
 // A supervisor of its own process, for tests: its child is node_program.ts on the runtime that is named.
 //
-//   <runtime> supervisor_program.ts <child's runtime> <child's executable> <name> <cluster> <port>
+//   <runtime> supervisor_program.ts <child's runtime> <child's executable> <name> <cluster> <port> [told-at-end]
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { natsTransport } from "../../../mod.ts";
 import { superviseNode } from "../../../supervisor/mod.ts";
 
-const [runtime = "", command = "", name = "node", cluster = "test", port = ""] = process.argv.slice(2);
+const [runtime = "", command = "", name = "node", cluster = "test", port = "", told = ""] =
+  process.argv.slice(2);
 const server = `nats://127.0.0.1:${port}`;
 const program = fileURLToPath(new URL("./node_program.ts", import.meta.url));
 const how =
@@ -21,5 +22,8 @@ await superviseNode({
   name,
   cluster,
   transport: await natsTransport({ servers: server, name: `supervisor of ${name}` }),
-  onEvent: (event) => process.stdout.write(`${JSON.stringify(event)}\n`),
+  onEvent(event) {
+    process.stdout.write(`${JSON.stringify(event)}\n`);
+    if (event.type === "ended" && told === "told-at-end") process.kill(process.pid, "SIGTERM");
+  },
 });

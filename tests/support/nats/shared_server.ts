@@ -1,7 +1,7 @@
 // One nats-server for all tests of a file, and what each of them leaves to be ended.
 import { afterAll, afterEach, beforeAll } from "bun:test";
-import { type ActorNode, type Hosted, natsTransport, startNode } from "../../mod.ts";
-import { type NatsServer, startNatsServer } from "./nats/nats_server.ts";
+import { type ActorNode, type Hosted, natsTransport, startNode } from "../../../mod.ts";
+import { type NatsServer, startNatsServer } from "./nats_server.ts";
 
 /** See the file's first line. */
 export class SharedServer {

@@ -2,8 +2,8 @@
 //
 //   <runtime> signal_program.ts <signal> <whether somebody else listens>
 import process from "node:process";
-import { systemClock } from "../../platform/clock.ts";
-import { followShutdown } from "../../platform/process/signals.ts";
+import { systemClock } from "../../../platform/clock.ts";
+import { followShutdown } from "../../../platform/process/signals.ts";
 
 const [signal = "SIGTERM", others = "false"] = process.argv.slice(2);
 const say = (words: string) => process.stdout.write(`${words}\n`);

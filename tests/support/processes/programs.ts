@@ -1,8 +1,8 @@
 // Starts and ends programs as processes on Bun and on Deno.
 import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
-import { findRuntimes } from "../../examples/git_activity/cluster/runtimes.ts";
-import { until, within } from "./conditions.ts";
+import { findRuntimes } from "../../../examples/git_activity/cluster/runtimes.ts";
+import { until, within } from "../conditions.ts";
 
 export type Runtime = "bun" | "deno";
 
