@@ -17,8 +17,9 @@ async function run(actor: LedgerActor, argument: unknown): Promise<unknown> {
   return process.versions.bun === undefined ? "deno" : "bun";
 }
 
-const say = (message: string): void => void process.stderr.write(`${message}\n`);
-const log = { debug() {}, info: say, warn: say, error: say };
+const print = (message: string): void => void process.stdout.write(`${message}\n`);
+const complain = (message: string): void => void process.stderr.write(`${message}\n`);
+const log = { debug() {}, info: print, warn: complain, error: complain };
 const transport = await natsTransport({ servers, name });
 const hosts = [hostLedger(steering({ run }), ledger({ shards: 16, durability: durability as Durability }))];
 const node = await startNode({ name, cluster, transport, hosts, log, settings: JSON.parse(settings) });

@@ -82,18 +82,10 @@ export class Program {
     return this.#printed;
   }
 
-  /** Waits until what it has printed is as told. */
-  async prints(what: string, isSo: (printed: string) => boolean): Promise<void> {
-    await this.#until(what, () => isSo(this.#printed));
-  }
-
-  /** Waits until it has said these words on standard error. */
-  async says(words: string): Promise<void> {
-    await this.#until(`"${words}"`, () => this.#said.includes(words));
-  }
-
-  async #until(what: string, isSo: () => boolean): Promise<void> {
-    await until(`${what} of "${this.name}"`, isSo, { timeoutMs: 30_000 }).catch((error: Error) => {
+  /** Waits until what it has printed is as told, or has these words in it. */
+  async prints(what: string, isSo = (printed: string) => printed.includes(what)): Promise<void> {
+    const words = `"${what}" of "${this.name}"`;
+    await until(words, () => isSo(this.#printed), { timeoutMs: 30_000 }).catch((error: Error) => {
       throw new Error(`${error.message}; it printed "${this.#printed}" and said "${this.#said}"`);
     });
   }
