@@ -1,7 +1,7 @@
 // Promises that are rejected in a node's process and that nobody handles.
 import { describe, expect, test } from "bun:test";
 import { fileURLToPath } from "node:url";
-import { OWN, Program } from "../../support/programs.ts";
+import { OWN, Program } from "../../support/processes/programs.ts";
 
 const PROGRAM = fileURLToPath(new URL("../../support/floating_program.ts", import.meta.url));
 const TIMEOUT_MS = 60_000;
