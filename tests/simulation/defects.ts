@@ -261,8 +261,12 @@ export const UNSEEN: Readonly<Record<string, string>> = {
   // each of those ends, or goes on under a number that no owner below knows, and who was an owner below is forgotten.
   "replies-below-floor":
     "in the step in which the floor rises, every call that an owner below it may have admitted ends, or is given another number: no call waits for its answer any more",
+  // The record of a served shard names another in three ways. Its owner is over: then all of that node has ended. Its owner
+  // moves it: then the move ends its own service. Or it was removed: then all others leave the owner a lease and a renewal,
+  // and every watch that the simulation has is late by less than that, so an owner that lives has made it anew. A hand
+  // that writes such a record is left, and tests/cluster/alive.test.ts has that.
   "stale-epoch-serves":
-    "an owner makes a removed record anew by itself now, so the profile that showed it comes to that no more, and has to be aimed anew; tests/cluster/alive.test.ts has the case",
+    "a record gives a served shard to another only by its owner's own move, after its death, or a lease and a renewal after a removal of which the owner has heard by then; tests/cluster/alive.test.ts writes such a record by hand",
   "lapsed-vouches":
     "two nodes lose the records one after the other, by more than the lease is longer than the gate is open, and reach each other and nobody else: not once in hundreds of seeds; tests/cluster/alive.test.ts has that case",
 };
