@@ -24,7 +24,7 @@ export interface ShutdownSteps {
   atOnce(signal: ShutdownSignal): void;
 }
 
-/** For so long after the listeners have gone, a signal that was caught before may still be told. */
+/** For so long after nobody follows any more, a signal that was caught before may still be told. */
 const LATE_MS = 1_000;
 
 const SIGNALS: readonly ShutdownSignal[] = ["SIGTERM", "SIGINT", "SIGHUP"];
@@ -58,31 +58,30 @@ export function followShutdown(clock: Clock, steps: ShutdownSteps): () => void {
       steps.atOnce(signal);
     }
   };
-  const ignored = SIGNALS.filter(isIgnored);
+  let isFollowing = true;
   const listeners = SIGNALS.map((signal) => {
-    return [signal, ignored.includes(signal) ? () => {} : () => heard(signal)] as const;
+    const told = () => (isFollowing ? heard(signal) : passOn(signal, told));
+    return [signal, isIgnored(signal) ? () => {} : told] as const;
   });
   for (const [signal, listener] of listeners) process.on(signal, listener);
   return () => {
+    if (!isFollowing) return;
+    isFollowing = false;
     looking?.cancel();
-    for (const [signal, listener] of listeners.splice(0)) {
-      if (!ignored.includes(signal)) passOnLate(signal);
-      process.off(signal, listener);
-    }
+    const forget = () => {
+      for (const [signal, listener] of listeners) process.off(signal, listener);
+    };
+    setTimeout(forget, LATE_MS).unref(); // keeps no process alive
   };
 }
 
 /**
  * The runtimes catch a signal first and tell of it later. One that was caught, and finds no listener any more, would be lost:
- * its process would go on for ever. So it is sent again, now that nobody catches it. The wait keeps no process alive.
+ * its process would go on for ever. So it is sent again, now that nobody catches it; others that listen have heard it too.
  */
-function passOnLate(signal: ShutdownSignal): void {
-  const listener = () => {
-    process.off(signal, listener);
-    if (process.listenerCount(signal) === 0) process.kill(process.pid, signal); // else others have heard it too
-  };
-  process.on(signal, listener);
-  setTimeout(() => process.off(signal, listener), LATE_MS).unref();
+function passOn(signal: ShutdownSignal, listener: () => void): void {
+  process.off(signal, listener);
+  if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
 }
 
 /** Whether signals come to this thread at all: under Bun they come to the main one alone. */

@@ -121,6 +121,14 @@ describe("followShutdown()", () => {
     expect(clock.nextInMs).toBeUndefined();
   });
 
+  test("takes no more listeners while it gives up than before", () => {
+    const { length } = process.listeners("SIGTERM");
+    follow();
+    stop();
+    stop();
+    expect(process.listeners("SIGTERM").length).toBe(length + 1);
+  });
+
   test("hears nothing after it was stopped, and leaves no timer and no listener", async () => {
     const other = () => {};
     process.on("SIGTERM", other);
