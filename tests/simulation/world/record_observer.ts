@@ -228,6 +228,9 @@ export class RecordObserver {
     if (goesOn(before, next)) return this.#wentOn(key, before, next);
     if (next.epoch <= before.epoch)
       this.#history.violate("I1", `${key} was made anew as ${inWords(next)}, after ${inWords(before)}`);
+    // who was about to give it away had its memory
+    if (before.state === "moving" && sameNode(before.owner, next.owner))
+      this.#history.violate("I4", `${key} began anew as ${inWords(next)}, after ${inWords(before)}`);
     this.#claimed(key, before, next.epoch);
     const [, kind = "", shard = ""] = key.split(".");
     for (const actor of this.#actorsOf(kind, Number(shard)))
