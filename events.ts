@@ -60,6 +60,8 @@ export type NodeEventBody =
       readonly reason: string;
     }
   | { readonly type: "actor-activated"; readonly kind: string; readonly name: string; readonly why: string }
+  /** An actor has ended itself by `destroy()`: its state and timers are gone. */
+  | { readonly type: "actor-destroyed"; readonly kind: string; readonly name: string }
   | { readonly type: "actor-passivated"; readonly kind: string; readonly name: string }
   /** A handler outlived its shard's drain; the actor follows by itself. */
   | { readonly type: "actor-late"; readonly kind: string; readonly name: string }

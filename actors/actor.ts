@@ -26,6 +26,8 @@ export interface ActorContext {
   ref<C extends Contract>(contract: C, actor: string | Address<C["kind"]>): Ref<C>;
   schedule(message: string, argument: unknown, when: Schedule, id: string | undefined): string;
   unschedule(id: string): boolean;
+  destroy(): void;
+  passivate(): void;
 }
 
 /**
@@ -162,6 +164,26 @@ export abstract class Actor<C extends Contract> {
     return new DeclaredError(code, data, message);
   }
 
+  /**
+   * Ends this actor for good when the running handler or hook ends well; if that throws, nothing happens. State and timers are
+   * gone then, of a stored actor before anybody hears of it; `onDeactivate("destroyed")` runs and may read the state. Messages
+   * that wait, and those that come later, begin a fresh actor of the name.
+   *
+   * What is stored becomes an empty entry, so that no late write of a former owner brings the state back; it is removed after
+   * `keepOverMs`, an hour by default.
+   */
+  destroy(): void {
+    this.#bound.destroy();
+  }
+
+  /**
+   * Lets this actor sleep when the running handler or hook ends well, as if no message had come for `idleMs`. The next message
+   * wakes it. An actor with timers stays, and so does one in memory when there is no room for sleeping states.
+   */
+  passivate(): void {
+    this.#bound.passivate();
+  }
+
   /** Runs before the first message. `this.state` is ready. If it throws, waiting messages get the error. */
   onActivate(_why: ActivationReason): void | Promise<void> {}
 
@@ -170,7 +192,7 @@ export abstract class Actor<C extends Contract> {
 
   /**
    * Runs at the end of this activation, to close what it holds open. For "idle", "stop" and a restart `this.state` may
-   * still be changed; after a handoff or a fence it can be read, and a change throws or has no effect.
+   * still be changed; after a handoff, a fence or `destroy()` it can be read, and a change throws or has no effect.
    */
   onDeactivate(_why: DeactivationReason): void | Promise<void> {}
 }

@@ -28,8 +28,10 @@ export type ActivationReason =
 
 /** Why an activation ended. */
 export type DeactivationReason =
-  /** No message came for `idleMs`. */
+  /** No message came for `idleMs`, or it has asked for it by `passivate()`. */
   | "idle"
+  /** It has asked for its end by `destroy()`. */
+  | "destroyed"
   /** It goes on at another node. */
   | "handoff"
   /** The contract's `onError`, or the node stopped. */

@@ -31,6 +31,7 @@ import type { Clock } from "../platform/clock.ts";
 import type { Log } from "../platform/log.ts";
 import type { Random } from "../platform/random.ts";
 import type { Committer } from "../storage/committer.ts";
+import type { Graves } from "../storage/graves.ts";
 import type { Store } from "../storage/store.ts";
 import { createCodec } from "../codec/codec.ts";
 import type { Records } from "../transport/records.ts";
@@ -85,6 +86,7 @@ export interface Parts
   readonly inbound: Inbound;
   readonly coordinator: Coordinator;
   readonly committer: Committer;
+  readonly graves: Graves;
   readonly door: Door | undefined;
 }
 
@@ -204,9 +206,9 @@ export function assemble(ground: Ground): Parts {
   const { store, hasEnded } = ground;
   const onFailure = (error: unknown) => ground.troubles.failed("stored", error);
   const { clocks } = membership;
-  const { deathsMax } = settings;
+  const { deathsMax, keepOverMs: keepMs } = settings;
   const common = { self, clock, clocks, random, hasEnded, onFailure, defects };
-  const stored = new StoredParts({ ...common, store, gate, ownership, table, deathsMax });
+  const stored = new StoredParts({ ...common, store, gate, ownership, table, deathsMax, keepMs });
   const vault = stored.vault.bind(stored);
   const shards = { self, peers, gate, runtime, budget, receiver, vault };
   const coordinator = new Coordinator({
@@ -259,6 +261,7 @@ export function assemble(ground: Ground): Parts {
     inbound,
     coordinator,
     committer: stored.committer,
+    graves: stored.graves,
     door,
   };
 }

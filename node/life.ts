@@ -330,7 +330,7 @@ function timesOf(settings: Settings): ClusterTimes {
 }
 
 function endParts(parts: Parts, error: Error): void {
-  const { door, coordinator, table, router, inbound, waitingMail, keeper, outbox } = parts;
+  const { door, coordinator, table, router, inbound, waitingMail, keeper, outbox, graves } = parts;
   door?.close();
   coordinator.stop();
   for (const shard of table) {
@@ -344,6 +344,7 @@ function endParts(parts: Parts, error: Error): void {
   waitingMail.stop();
   keeper.stop();
   outbox.stop();
+  graves.stop();
 }
 
 /** `undefined` if the store gives no answer, or none that helps: no kind in memory waits for that. */

@@ -10,6 +10,7 @@ import type { ShardTable } from "../delivery/receiving/shard_table.ts";
 import type { StoredShards } from "../handoff/deps.ts";
 import { raiseShard } from "../handoff/stored_epochs.ts";
 import { Committer } from "../storage/committer.ts";
+import { Graves } from "../storage/graves.ts";
 import type { StoreKey } from "../storage/store.ts";
 import { Turns } from "../storage/request_turns.ts";
 import { ShardVault, type VaultPorts } from "../storage/shard_state_store.ts";
@@ -26,15 +27,18 @@ export interface StoredGround
   readonly gate: Gate;
   readonly ownership: Ownership;
   readonly table: ShardTable;
+  /** How long the empty entry of a destroyed actor is kept, in milliseconds. */
+  readonly keepMs: number;
 }
 
 /** See the module's text. */
 export class StoredParts implements StoredShards {
   readonly committer: Committer;
+  readonly graves: Graves;
   readonly #ports: VaultPorts;
 
   constructor(ground: StoredGround) {
-    const { store, clock, random, gate, ownership, table, hasEnded, onFailure, defects } = ground;
+    const { store, clock, random, gate, ownership, table, hasEnded, onFailure, defects, keepMs } = ground;
     this.committer = new Committer({
       store,
       clock,
@@ -44,8 +48,15 @@ export class StoredParts implements StoredShards {
       defects,
       mayWrite: () => gate.isOpen,
     });
+    const lookAt = ({ kind, shard, name }: StoreKey) => {
+      const served = table.get(kind, shard);
+      if (served === undefined || served.phase !== "serving") return "elsewhere";
+      return served.catalog.residents.active.has(name) ? "lives" : "empty";
+    };
+    this.graves = new Graves({ store, clock, keepMs, onFailure, mayWrite: () => gate.isOpen, lookAt });
     this.#ports = {
       ...ground,
+      graves: this.graves,
       committer: this.committer,
       reads: new Turns(READS_AT_ONCE),
       floor: (kind, shard) => ownership.entry(kind, shard)?.record.floor ?? 1,

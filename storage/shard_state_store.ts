@@ -11,6 +11,7 @@ import type { Clock } from "../platform/clock.ts";
 import { timeLeft } from "../platform/wall_time.ts";
 import type { Random } from "../platform/random.ts";
 import type { Committer } from "./committer.ts";
+import type { Graves } from "./graves.ts";
 import { decodeRecord, encodeRecord, type StoredRecord, type StoredTimer } from "./record.ts";
 import type { Store, StoreEntry } from "./store.ts";
 import type { Turns } from "./request_turns.ts";
@@ -37,6 +38,7 @@ export interface VaultPorts {
   /** What is stored was another's: the shard's record may have changed. */
   look(kind: string, shard: number): void;
   readonly clocks: WritersClocks;
+  readonly graves: Graves;
   hasEnded(): boolean;
   /** The store has said no, or gave no answer. */
   onFailure(error: unknown): void;
@@ -224,6 +226,11 @@ export class ShardVault {
     const mark = await this.#write({ name, state, timers: stored }, over);
     if (mark === undefined) this.#ports.look(this.#kind, this.#shard);
     return mark;
+  }
+
+  /** That entry is empty for good: see {@link Graves}. */
+  bury(name: string, { revision }: Mark): void {
+    if (revision > 0) this.#ports.graves.add(this.#key(name), revision);
   }
 
   async #write(

@@ -51,6 +51,8 @@ export class Activation
   readonly #dormant: boolean;
   #due: boolean;
   readonly #fence: boolean;
+  /** How its own code wants it to end. */
+  #wish: "destroyed" | "idle" | undefined;
   /** What came of it while it was late, to be done if its shard comes back. */
   #putOff: (() => void) | undefined;
   /** It has a state of its own that was never stored, and is newer than whatever is. */
@@ -180,6 +182,7 @@ export class Activation
 
   /** Something has ended: a handler, a hook, a commit. */
   onProgress(): void {
+    if (this.#wish !== undefined) this.#fulfil();
     if (this.outputs !== DIRECT) this.outputs.commit();
     this.#ending.proceed();
     this.wake();
@@ -193,8 +196,43 @@ export class Activation
   #mayStart(): boolean {
     const live = this.#status === "active" || this.#status === "activating";
     if (!live || this.#code.busy || this.#conversation.isClosing || !this.#host.serving) return false;
+    if (this.#wish !== undefined) return false;
     if (this.outputs === DIRECT) return true;
     return !this.loading.isPending && !this.#ending.isRetiring && this.outputs.hasRoom();
+  }
+
+  // ---- what its own code wants
+
+  wish(end: "destroyed" | "idle"): void {
+    if (this.#wish !== "destroyed") this.#wish = end;
+    if (this.#code.busy) return;
+    this.carryOut(); // code that goes on after its handler: there is no end to wait for
+    this.outputs.hookEnded();
+    this.onProgress();
+  }
+
+  carryOut(): void {
+    if (this.#wish !== "destroyed" || this.#state.isErased) return;
+    this.#state.erase();
+    this.timers.erase();
+  }
+
+  giveUpWish(): void {
+    this.#wish = undefined;
+  }
+
+  /** One that is late ends where it follows its shard to: there is nothing left of it, or it sleeps when it next may. */
+  #fulfil(): void {
+    if (this.#status !== "active" || this.#code.busy) return;
+    const why = this.#wish as "destroyed" | "idle";
+    if (why === "idle") this.#wish = undefined;
+    if (why === "idle" && !this.#host.maySleep(this)) return;
+    if (!this.#ending.hasBegun) this.#ending.retire(why, false);
+  }
+
+  /** It was destroyed by its own code: nothing is left of it. */
+  get isErased(): boolean {
+    return this.#state.isErased;
   }
 
   // ---- beginning and end
@@ -322,6 +360,7 @@ export class Activation
   drain(signal: AbortSignal): Promise<void> | undefined {
     return this.#code.onDrain(signal, () => {
       this.#state.settle();
+      this.carryOut();
       this.outputs.hookEnded();
     });
   }

@@ -69,6 +69,8 @@ export interface ActivationHost<A> {
   readonly serving: boolean;
   /** Whether handlers may start, at a time just read from the clock. */
   runsAt(now: number): boolean;
+  /** Whether it may sleep now: it has no timers, and there is room for what it would leave here. */
+  maySleep(activation: A): boolean;
   /** A handler or hook ended, or the last message sent was acknowledged. */
   onRest(activation: A): void;
   /**

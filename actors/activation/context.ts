@@ -9,6 +9,7 @@ import type { ActorRuntime, Caller } from "./activation_host.ts";
 import type { ActorContext, Schedule } from "../actor.ts";
 import { nameAt } from "../address.ts";
 import type { Contract } from "../contract.ts";
+import { fenced } from "../actor_errors.ts";
 import { validArgument } from "./validation.ts";
 import type { Registration } from "../host.ts";
 import type { Outputs } from "../durable/output_sink.ts";
@@ -29,6 +30,8 @@ export interface ContextSource extends Caller {
   readonly isClosing: boolean;
   /** @throws {FencedError} once it is sealed, given up or fenced */
   assertLive(): void;
+  /** It shall end when what runs now has ended well. */
+  wish(end: "destroyed" | "idle"): void;
 }
 
 /** See the module's text. */
@@ -69,8 +72,25 @@ export class LentContext implements ActorContext {
   }
 
   setState(value: unknown): void {
-    this.#activation.assertLive();
+    this.#assertLasts();
     this.#state.set(value);
+  }
+
+  /** What its last hook leaves behind would be its successor's. */
+  #assertLasts(): void {
+    this.#activation.assertLive();
+    const { isClosing, kind, name } = this.#activation;
+    if (isClosing) throw fenced(`${kind}/${name}`, "ended");
+  }
+
+  destroy(): void {
+    this.#assertLasts();
+    this.#activation.wish("destroyed");
+  }
+
+  passivate(): void {
+    this.#assertLasts();
+    this.#activation.wish("idle");
   }
 
   now(): number {
@@ -90,7 +110,7 @@ export class LentContext implements ActorContext {
   }
 
   schedule(message: string, argument: unknown, when: Schedule, id: string | undefined): string {
-    this.#activation.assertLive();
+    this.#assertLasts();
     this.#checkMessage(message, argument);
     const { everyMs } = when;
     const remainingMs = when.afterMs ?? everyMs ?? 0;

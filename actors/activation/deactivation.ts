@@ -22,6 +22,8 @@ export interface EndingOwner {
   readonly timers: ActorTimers;
   readonly outputs: Outputs;
   readonly mustKeep: boolean;
+  /** What the hook has asked for takes effect. */
+  carryOut(): void;
   /** @throws {InvalidStateError} */
   snapshot(): Snapshot | undefined;
   end(): void;
@@ -58,9 +60,14 @@ export class Ending<A extends EndingOwner> {
     this.#conversation = conversation;
   }
 
-  /** Whether it has ended and its last hook still runs. */
+  /** Whether it has ended, or has no state any more, and its last hook still runs. */
   get isClosing(): boolean {
     return this.#closing;
+  }
+
+  /** Whether its last hook runs, or has run. */
+  get hasBegun(): boolean {
+    return this.#hook !== "none";
   }
 
   /** Whether it is about to end. */
@@ -71,11 +78,13 @@ export class Ending<A extends EndingOwner> {
   /** Ends it after its hook; the host hears `onRetired`. `again`: it shall begin anew at once. */
   retire(why: DeactivationReason, again: boolean): void {
     this.#hook = "running";
+    this.#closing = this.#state.isErased;
     const done = () => {
       this.#hook = "ended";
       this.#closing = false;
       // what it has told last must be there before its successor, here or elsewhere, says anything
       this.#last = () => this.#conversation.whenQuiet(() => this.#retire(again));
+      this.#owner.carryOut();
       if (this.#host.vault) this.#settle();
       this.#owner.onProgress();
     };

@@ -16,6 +16,9 @@ import type { UserCode } from "./user_code.ts";
 /** Who starts. */
 export interface StartOwner extends ContextSource {
   readonly why: ActivationReason;
+  /** What the hook has asked for takes effect. */
+  carryOut(): void;
+  giveUpWish(): void;
   onStarted(): void;
   onFailedStart(error: unknown): void;
 }
@@ -64,6 +67,7 @@ export class Start {
   #ended(): void {
     try {
       this.#ports.state.settle();
+      this.#owner.carryOut();
       this.#owner.outputs.hookEnded();
     } catch (error) {
       return this.#failed(error);
@@ -76,6 +80,7 @@ export class Start {
   /** Back to the state that it was to begin with. */
   #failed(error: unknown): void {
     const { state, code, runtime } = this.#ports;
+    this.#owner.giveUpWish();
     state.undo();
     if (this.#timersBefore) this.#owner.timers.undo(this.#timersBefore);
     code.discard();

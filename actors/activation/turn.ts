@@ -35,6 +35,10 @@ export interface TurnOwner {
   readonly outputs: Outputs;
   /** A due timer's message has its turn. @returns whether it is to be handled now */
   beginTimer(mail: TimerMail): boolean;
+  /** A handler ended well: what it has asked for takes effect. */
+  carryOut(): void;
+  /** A handler threw: what it has asked for does not happen. */
+  giveUpWish(): void;
   /** A handler threw, and the contract wants the actor ended, or begun `again`. */
   onBroken(again: boolean): void;
 }
@@ -163,6 +167,7 @@ export class Turn {
     } catch (error) {
       return this.#doesNotFit(mail, error);
     }
+    this.#owner.carryOut();
     this.#answer(mail, message, value);
   }
 
@@ -181,6 +186,7 @@ export class Turn {
   /** What its handler has left or returned. */
   #doesNotFit(mail: Mail, thrown: unknown): void {
     const error = toErrorData(thrown);
+    this.#owner.giveUpWish();
     reportFailure(this.#events, this.#owner, mail.message, error);
     this.#owner.outputs.fail(mail, error);
   }
@@ -188,6 +194,7 @@ export class Turn {
   #failed(mail: Mail, message: HostedMessage, thrown: unknown): void {
     this.release();
     if (this.#owner.status === "ended") return mail.fail(this.#lost());
+    this.#owner.giveUpWish();
     let error = thrown;
     let answer: ErrorData | undefined;
     try {

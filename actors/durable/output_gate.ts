@@ -108,6 +108,8 @@ export class OutputGate implements Outputs {
 
   get #isDirty(): boolean {
     if (this.#closed) return false;
+    const isNothing = this.#state === undefined && this.#timers.length === 0;
+    if (isNothing && this.#mark.revision === 0 && !this.#isNewer) return false; // it is destroyed, and never was stored
     return this.#mustStore || this.#state !== this.#storedState || this.#timers !== this.#storedTimers;
   }
 

@@ -59,4 +59,6 @@ export interface Vault {
    * @throws {ActorError} if the node has ended
    */
   commit(image: Image, over: StoredMark): Promise<StoredMark | undefined>;
+  /** That entry holds nothing any more: it is removed when no late write of a former owner can come. */
+  bury(name: string, mark: StoredMark): void;
 }

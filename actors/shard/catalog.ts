@@ -205,8 +205,13 @@ export class Catalog implements ActivationHost<Activation> {
     timers: readonly TimerData[] | undefined,
   ): void {
     const { name } = activation;
+    const { mark } = activation.outputs;
     const [waiting, line] = this.#remove(activation);
-    if (timers) this.#beginWith(snapshot, { name, why: "restarted", timers, stored: snapshot?.stored });
+    if (activation.isErased) {
+      if (mark) this.vault?.bury(name, mark);
+      this.runtime.events.emit({ type: "actor-destroyed", kind: this.kind, name });
+    } else if (timers)
+      this.#beginWith(snapshot, { name, why: "restarted", timers, stored: snapshot?.stored });
     else {
       if (snapshot && !this.vault) this.residents.sleep(name, snapshot);
       this.runtime.events.emit({ type: "actor-passivated", kind: this.kind, name });
@@ -336,11 +341,15 @@ export class Catalog implements ActivationHost<Activation> {
   sweep(now: number): void {
     const { idleMs } = this.hosted.contract;
     for (const activation of this.residents.active.values()) {
-      const sleepy = activation.idle && activation.mailbox.size === 0 && activation.timers.size === 0;
+      const sleepy = activation.idle && activation.mailbox.size === 0;
       if (!sleepy || now - activation.lastActiveAt < idleMs) continue;
-      if (this.vault || !activation.mustKeep || this.#host.budget.maySleep())
-        activation.retire("idle", false);
+      if (this.maySleep(activation)) activation.retire("idle", false);
     }
+  }
+
+  maySleep(activation: Activation): boolean {
+    if (activation.timers.size > 0) return false;
+    return this.vault !== undefined || !activation.mustKeep || this.#host.budget.maySleep();
   }
 
   /** Lets handlers start again after a pause or a reclaim. */

@@ -33,6 +33,7 @@ export class StateCell {
   #settled: Snapshot | undefined;
   /** Whether a class may hold on to a part of the state, and change it without asking for it. */
   #lent = false;
+  #erased = false;
 
   /** @param state one that was checked, or `undefined` for the initial one, made by `begin` @param packing of a stored actor */
   constructor(hosted: Registration, name: string, state: unknown, packing?: Packing) {
@@ -67,6 +68,22 @@ export class StateCell {
   forget(): void {
     this.#exists = false;
     this.#settled = undefined;
+  }
+
+  /** There is no state any more, and will be none in this activation; `last` still tells what it was. */
+  erase(): void {
+    this.last();
+    this.forget();
+    this.#erased = true;
+    this.#touched = false;
+    this.#kept = false;
+    this.#state = undefined;
+    this.#checked = undefined;
+  }
+
+  /** See {@link StateCell.erase}. */
+  get isErased(): boolean {
+    return this.#erased;
   }
 
   /** Of a stored actor: the state that last fitted, another object after each change; `undefined` before `begin`. */
@@ -112,12 +129,12 @@ export class StateCell {
 
   /** Whether it must be kept: it came from elsewhere, or a handler or hook reached for it. */
   get mustKeep(): boolean {
-    return this.#kept || this.#touched;
+    return !this.#erased && (this.#kept || this.#touched);
   }
 
   /** After a handler or hook. @throws {InvalidStateError} if the state does not fit; it is then what it was before */
   settle(): void {
-    if (!this.#touched && !(this.#lent && this.#packing)) return;
+    if (this.#erased || (!this.#touched && !(this.#lent && this.#packing))) return;
     try {
       if (this.#hosted.contract.stateCheck === "handler") {
         const checked = copyState(this.#hosted, this.#state);

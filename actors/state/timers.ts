@@ -218,6 +218,12 @@ export class ActorTimers {
     this.#timers.clear();
   }
 
+  /** The same as a change that is to be stored. */
+  erase(): void {
+    this.clear();
+    this.#changes++;
+  }
+
   /** Also one that runs already, such as one that a late handler has set before a reclaim: an interval has one beat. */
   #arm(timer: ActorTimer): void {
     timer.alarm?.cancel();

@@ -72,7 +72,12 @@ function world({ mailboxMax = 2, lineMax = 3, bytesMax = 10, lineBytesMax = 10 }
     },
   } as typeof whole;
   let load: () => Promise<StoredActor> = () => new Promise(() => {});
-  const vault: Vault = { bytesMax: 1_000, load: () => load(), commit: () => new Promise(() => {}) };
+  const vault: Vault = {
+    bytesMax: 1_000,
+    load: () => load(),
+    commit: () => new Promise(() => {}),
+    bury: () => {},
+  };
   const trials = new TrialLane(clock, TRIAL_DEFAULTS);
   const onThrow = (thrown: unknown) => log.push(`thrown ${thrown}`);
   const runtime = { clock, codec, events, trials, onThrow, scheduler: new Scheduler(clock) };
