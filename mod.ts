@@ -85,8 +85,8 @@ export type {
 } from "./transport/transport.ts";
 
 // storage
-export { recordsStore } from "./storage/records_store.ts";
-export type { RecordsStoreOptions } from "./storage/records_store.ts";
+export { recordsStore } from "./storage/records/store.ts";
+export type { RecordsStoreOptions } from "./storage/records/store.ts";
 export { sqliteStore } from "./storage/sqlite/store.ts";
 export type { SqliteStore, SqliteStoreOptions } from "./storage/sqlite/store.ts";
 export type { Store, StoreEntry, StoreHead, StoreKey, StoreOutcome, StoreWrite } from "./storage/store.ts";

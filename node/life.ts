@@ -34,7 +34,7 @@ import {
 } from "../storage/identity.ts";
 import { DocumentedStore } from "../storage/documented_store.ts";
 import { NO_STORE } from "../storage/no_store.ts";
-import { RECORD_BYTES_MAX, recordsStore } from "../storage/records_store.ts";
+import { RECORD_BYTES_MAX, recordsStore } from "../storage/records/store.ts";
 import type { Store } from "../storage/store.ts";
 import { assemble, type Ground, type Parts } from "./assemble.ts";
 import { Buckets } from "./buckets.ts";

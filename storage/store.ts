@@ -1,7 +1,7 @@
 /**
  * The port to where stored actors keep what they know: one entry for each actor, changed by compare-and-set only.
  *
- * Two adapters: `records_store.ts` over a bucket of records, so over JetStream or memory, and `storage/sqlite/store.ts` over one
+ * Two adapters: `storage/records/store.ts` over a bucket of records, so over JetStream or memory, and `storage/sqlite/store.ts` over one
  * file for one process. One conformance suite runs against all of them.
  *
  * A store knows nothing of actors. What an entry says is in `record.ts`; who writes, and what a doubtful write means, is

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, test } from "bun:tes
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
-import { recordsStore } from "../../storage/records_store.ts";
+import { recordsStore } from "../../storage/records/store.ts";
 import { sqliteStore } from "../../storage/sqlite/store.ts";
 import type { Store, StoreKey, StoreOutcome, StoreWrite } from "../../storage/store.ts";
 import { type Bench, backends } from "./backends.ts";

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from "bun:test";
 import { DecodeError, RecordsRefusedError, RecordsUnavailableError } from "../../errors.ts";
 import type { Committer } from "../../storage/committer.ts";
-import { recordsStore } from "../../storage/records_store.ts";
+import { recordsStore } from "../../storage/records/store.ts";
 import type { Store } from "../../storage/store.ts";
 import { BUCKET_GONE } from "../../transport/kept_records.ts";
 import type { Records } from "../../transport/records.ts";

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { ConfigurationError, DecodeError, RecordsRefusedError } from "../../errors.ts";
 import { DocumentedStore } from "../../storage/documented_store.ts";
-import { recordsStore } from "../../storage/records_store.ts";
+import { recordsStore } from "../../storage/records/store.ts";
 import type { Store } from "../../storage/store.ts";
 import { StoredWorld } from "../support/stored_world.ts";
 import { hostTally, Tally } from "../support/tally.ts";

@@ -1,7 +1,7 @@
 // What a former owner tidies away late, when the next one has long been writing.
 import { describe, expect, test } from "bun:test";
 import { RecordsUnavailableError } from "../../errors.ts";
-import { recordsStore } from "../../storage/records_store.ts";
+import { recordsStore } from "../../storage/records/store.ts";
 import type { Store } from "../../storage/store.ts";
 import type { BucketCondition, CasResult, RecordEntry, Records, Watch } from "../../transport/records.ts";
 import { bytesOf, KEY, StoreWorld } from "./support.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { DecodeError } from "../../errors.ts";
-import { decodeHead, decodeChunkSets, encodeHead } from "../../storage/heads.ts";
+import { decodeHead, decodeChunkSets, encodeHead } from "../../storage/records/heads.ts";
 import { decodeRecord, encodeRecord, type StoredRecord, type StoredTimer } from "../../storage/record.ts";
 import { afterLoss } from "../../storage/suspicion.ts";
 

@@ -1,7 +1,7 @@
 // Stores over memory, whose requests and answers a test may lose.
 import { seededRandom } from "../../platform/random.ts";
 import { Committer } from "../../storage/committer.ts";
-import { recordsStore, type RecordsStoreOptions } from "../../storage/records_store.ts";
+import { recordsStore, type RecordsStoreOptions } from "../../storage/records/store.ts";
 import type { Store, StoreKey, StoreWrite } from "../../storage/store.ts";
 import { ManualClock } from "../../testing/manual_clock.ts";
 import { MemoryNetwork } from "../../transport/memory/network.ts";

@@ -10,7 +10,7 @@ import {
   startNode,
 } from "../../../mod.ts";
 import type { Store } from "../../../storage/store.ts";
-import { recordsStore } from "../../../storage/records_store.ts";
+import { recordsStore } from "../../../storage/records/store.ts";
 import { until, within } from "../../support/conditions.ts";
 import { type Enter, type GuestActor, guest, hostGuest } from "../../support/guest.ts";
 import { startNatsServer } from "../../support/nats/nats_server.ts";

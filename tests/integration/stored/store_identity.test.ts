@@ -5,7 +5,7 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { z } from "zod";
 import { type ActorNode, type NodeOptions, type Store, sqliteStore } from "../../../mod.ts";
-import { recordsStore } from "../../../storage/records_store.ts";
+import { recordsStore } from "../../../storage/records/store.ts";
 import type { RecordFate } from "../../../transport/memory/records.ts";
 import { MemoryCluster } from "../../support/memory_cluster.ts";
 import { hostTally, type Steering, tally } from "../../support/tally.ts";

@@ -5,7 +5,7 @@
 import { recordCodec, type ShardRecord } from "../../../cluster/records/schemas.ts";
 import type { Clock } from "../../../platform/clock.ts";
 import type { Random } from "../../../platform/random.ts";
-import { storeKeys } from "../../../storage/heads.ts";
+import { storeKeys } from "../../../storage/records/heads.ts";
 import type { History } from "../../../testing/history.ts";
 import type { MemoryNetwork } from "../../../transport/memory/network.ts";
 import type { BucketCopy, MemoryBucket } from "../../../transport/memory/bucket.ts";

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { DecodeError } from "../errors.ts";
-import { ByteReader, ByteWriter } from "../codec/bytes.ts";
-import { encodeToken } from "../transport/subjects.ts";
-import type { StoreKey } from "./store.ts";
+import { DecodeError } from "../../errors.ts";
+import { ByteReader, ByteWriter } from "../../codec/bytes.ts";
+import { encodeToken } from "../../transport/subjects.ts";
+import type { StoreKey } from "../store.ts";
 
 /** The head of an entry: with its bytes, or with what the chunks beside it must add up to. */
 export interface Head {

@@ -5,9 +5,9 @@
  *
  * @module
  */
-import type { Records } from "../transport/records.ts";
+import type { Records } from "../../transport/records.ts";
 import { storeKeys } from "./heads.ts";
-import type { StoreWrite } from "./store.ts";
+import type { StoreWrite } from "../store.ts";
 
 /** See the module's text. */
 export class EpochStamps {

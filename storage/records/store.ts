@@ -7,8 +7,8 @@
  *
  * @module
  */
-import { ConfigurationError, DecodeError, TooLargeError } from "../errors.ts";
-import type { CasResult, Records } from "../transport/records.ts";
+import { ConfigurationError, DecodeError, TooLargeError } from "../../errors.ts";
+import type { CasResult, Records } from "../../transport/records.ts";
 import { chunkCount, Chunks, chunkSum } from "./chunks.ts";
 import { type ChunkSet, type ChunkSum, decodeHead, encodeHead, type Head, storeKeys } from "./heads.ts";
 import {
@@ -19,7 +19,7 @@ import {
   type StoreKey,
   type StoreOutcome,
   type StoreWrite,
-} from "./store.ts";
+} from "../store.ts";
 import { EpochStamps } from "./epoch_stamps.ts";
 import { TimerMarks } from "./timer_marks.ts";
 

@@ -7,9 +7,9 @@
  *
  * @module
  */
-import type { RecordEntry, Records } from "../transport/records.ts";
+import type { RecordEntry, Records } from "../../transport/records.ts";
 import { storeKeys } from "./heads.ts";
-import type { StoreKey } from "./store.ts";
+import type { StoreKey } from "../store.ts";
 
 /** See the module's text. */
 export class TimerMarks {

@@ -9,11 +9,11 @@
  *
  * @module
  */
-import { DecodeError } from "../errors.ts";
-import { sha256 } from "../platform/hash.ts";
-import type { Records } from "../transport/records.ts";
+import { DecodeError } from "../../errors.ts";
+import { sha256 } from "../../platform/hash.ts";
+import type { Records } from "../../transport/records.ts";
 import { type ChunkSet, type ChunkSum, decodeChunkSets, encodeChunkSets, storeKeys } from "./heads.ts";
-import type { StoreKey } from "./store.ts";
+import type { StoreKey } from "../store.ts";
 
 /** How many chunks there are, each but the last of that length. */
 export function chunkCount(bytes: Uint8Array, chunkBytes: number): number {
