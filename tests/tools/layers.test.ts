@@ -145,12 +145,13 @@ describe("blocksOf()", () => {
 describe("checkLinks()", () => {
   test("reports links and names that lead nowhere", () => {
     const text =
-      "# One two\n[a](docs/a.md) [b](docs/b.md) [c](#one-two) [d](#none) [e](https://x.y)\n`actors/gone.ts` `x.y`";
+      "# One two\n[a](docs/a.md) [b](docs/b.md) [c](#one-two) [d](#none) [e](https://x.y)\n`actors/gone.ts` `x.y`\n```text\na ─► actors/drawn.ts\n```\n";
     const there = new Set(["docs/a.md", "ARCHITECTURE.md"]);
     expect(checkLinks(new Map([["ARCHITECTURE.md", text]]), (path) => there.has(path))).toEqual([
       'ARCHITECTURE.md links to "docs/b.md", which is not there',
       'ARCHITECTURE.md links to "#none": no such heading',
       'ARCHITECTURE.md names "actors/gone.ts", which is not there',
+      'ARCHITECTURE.md names "actors/drawn.ts", which is not there',
     ]);
   });
 });

@@ -1,5 +1,5 @@
-// Checks that what documents point at is there: relative links of every .md file, and in ARCHITECTURE.md and
-// handoff/README.md each name in backticks that looks like a file or folder of the project.
+// Checks that what documents point at is there: relative links of every .md file, and in those that describe the code each
+// name that looks like a file or folder of the project, in backticks or in a drawing.
 // Usage: node tools/checks/docs_links.mjs
 import * as fs from "node:fs";
 import path from "node:path";
@@ -7,7 +7,8 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { projectFiles } from "./layers.mjs";
 
-const NAMED_FILES = /^(ARCHITECTURE|CONTRIBUTING)\.md$|^handoff\/README\.md$/;
+const NAMED_FILES =
+  /^(ARCHITECTURE|CONTRIBUTING)\.md$|^(handoff|cluster)\/README\.md$|^docs\/(where|wire)\.md$/;
 const LOOKS_LIKE_FILE = /^(?:[\w.-]+\/)*[\w.-]+\.(?:ts|mjs|md|json|toml)$|^(?:[\w.-]+\/)+$/;
 
 /**
@@ -26,7 +27,7 @@ export function checkLinks(documents, exists, baseNames = new Set()) {
       if (problem !== undefined) problems.push(`${document} ${problem}`);
     }
     if (!NAMED_FILES.test(document)) continue;
-    for (const name of namesIn(prose)) {
+    for (const name of new Set([...namesIn(prose), ...namesDrawnIn(text)])) {
       if (exists(name) || exists(path.posix.join(folder, name)) || baseNames.has(name)) continue;
       problems.push(`${document} names "${name}", which is not there`);
     }
@@ -37,6 +38,12 @@ export function checkLinks(documents, exists, baseNames = new Set()) {
 function namesIn(prose) {
   const quoted = [...prose.matchAll(/`([^`\n]+)`/g)].map((match) => match[1]);
   return new Set(quoted.filter((text) => LOOKS_LIKE_FILE.test(text) && !text.startsWith("node_modules")));
+}
+
+/** Files named in drawings: blocks of plain text. */
+function namesDrawnIn(text) {
+  const drawings = [...text.matchAll(/^```text\n([\s\S]*?)^```/gm)].map((match) => match[1]);
+  return drawings.flatMap((drawing) => drawing.match(/(?:[\w-]+\/)+[\w-]+\.ts\b/g) ?? []);
 }
 
 function linkProblem(document, folder, target, documents, exists) {
