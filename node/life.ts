@@ -21,6 +21,7 @@ import { Membership } from "../cluster/membership.ts";
 import type { NodeId } from "../cluster/records/schemas.ts";
 import type { ClusterTimes } from "../cluster/heartbeat/pulse_times.ts";
 import { Ownership } from "../cluster/ownership.ts";
+import { shardOf } from "../cluster/placement.ts";
 import type { Timer } from "../platform/clock.ts";
 import type { Log } from "../platform/log.ts";
 import { hasEnded, type System } from "../platform/process/process_identity.ts";
@@ -211,7 +212,7 @@ export class Life {
   }
 
   async #mark(labels: StoreLabels, identity: StoreIdentity): Promise<StoreIdentity> {
-    await markStore(labels, this.#contracts);
+    await markStore(labels, this.#contracts, shardOf);
     return identity;
   }
 

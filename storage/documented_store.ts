@@ -19,6 +19,7 @@ const MALFORMED = "malformed";
 export class DocumentedStore implements Store {
   readonly bytesMax: number;
   readonly label?: (name: string, text?: string) => Promise<string | undefined>;
+  readonly relayout?: (kind: string, shards: number, shardOf: (name: string) => number) => Promise<void>;
   readonly #store: Store;
 
   /** @throws {ConfigurationError} if its `bytesMax` is no length */
@@ -28,6 +29,9 @@ export class DocumentedStore implements Store {
     if (store.label)
       this.label = (name, text) =>
         answer("label", () => store.label?.(name, text) ?? Promise.resolve(undefined), labelFault);
+    if (store.relayout)
+      this.relayout = (...layout) =>
+        answer("relayout", () => store.relayout?.(...layout) ?? Promise.resolve());
   }
 
   load(key: StoreKey): Promise<StoreEntry | undefined> {

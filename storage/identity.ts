@@ -23,18 +23,29 @@ export interface StoreIdentity {
   readonly known: ReadonlySet<string>;
 }
 
-/** The labels of a store. They never change, so none that was found is asked for again: a store may answer only now and then. */
+/** The labels of a store. They never change but by `relayout` here, so none that was found is asked for again: a store may answer only now and then. */
 export class StoreLabels {
-  readonly #store: Pick<Store, "label">;
+  readonly #store: Pick<Store, "label" | "relayout">;
   readonly #found = new Map<string, string>();
 
-  constructor(store: Pick<Store, "label">) {
+  constructor(store: Pick<Store, "label" | "relayout">) {
     this.#store = store;
   }
 
   /** Whether the store has any. */
   get areKept(): boolean {
     return this.#store.label !== undefined;
+  }
+
+  /** Whether its entries can be laid out by another number of shards. */
+  get mayRelayout(): boolean {
+    return this.#store.relayout !== undefined;
+  }
+
+  /** See {@link Store.relayout}. */
+  async relayout({ kind, shards }: KindOfStore, shardOf: ShardOf): Promise<void> {
+    await this.#store.relayout?.(kind, shards, (name) => shardOf(kind, name, shards));
+    this.#found.set(labelOfShards(kind), `${shards}`);
   }
 
   /** See {@link Store.label}. */
@@ -47,14 +58,21 @@ export class StoreLabels {
 
 const ID = "id";
 const CLUSTER = "cluster";
-const shardsOf = (kind: string) => `shards.${kind}`;
+
+/** The label that says by how many shards the entries of a kind are laid out. */
+export function labelOfShards(kind: string): string {
+  return `shards.${kind}`;
+}
+
+/** The shard of a name of that kind, if it has so many. */
+export type ShardOf = (kind: string, name: string, shards: number) => number;
 
 /**
  * Looks at a store before a node uses it. Nothing is written on one that is refused.
  *
  * @param freshId of a store that has none yet
- * @throws {ConfigurationError} if it is another cluster's, if its entries were laid out by another number of shards, or
- *   if it keeps a kind that is hosted in memory now
+ * @throws {ConfigurationError} if it is another cluster's, if its entries were laid out by another number of shards and
+ *   cannot be laid out anew, or if it keeps a kind that is hosted in memory now
  * @throws {RecordsUnavailableError} if it does not answer
  */
 export async function identifyStore(
@@ -67,9 +85,9 @@ export async function identifyStore(
   if (!labels.areKept) return { id: undefined, known };
   checkCluster(cluster, await labels.get(CLUSTER));
   for (const kind of kinds) {
-    const shards = await labels.get(shardsOf(kind.kind));
+    const shards = await labels.get(labelOfShards(kind.kind));
     if (shards === undefined) continue;
-    checkKind(kind, shards);
+    checkKind(kind, labels.mayRelayout ? `${kind.shards}` : shards);
     known.add(kind.kind);
   }
   if (!kinds.some(({ durability }) => durability === "stored")) return { id: await labels.get(ID), known };
@@ -78,16 +96,23 @@ export async function identifyStore(
 }
 
 /**
- * Writes on the store by how many shards its entries will be laid out: once the cluster has agreed to that.
+ * Writes on the store by how many shards its entries will be laid out, and lays them out so: once the cluster has agreed to
+ * that.
  *
  * @throws {ConfigurationError} if another node was faster, with another number
  * @throws {RecordsUnavailableError} if it does not answer
  */
-export async function markStore(labels: StoreLabels, kinds: readonly KindOfStore[]): Promise<void> {
+export async function markStore(
+  labels: StoreLabels,
+  kinds: readonly KindOfStore[],
+  shardOf: ShardOf,
+): Promise<void> {
   for (const kind of kinds) {
     if (kind.durability !== "stored") continue;
-    const shards = await labels.get(shardsOf(kind.kind), `${kind.shards}`);
-    if (shards !== undefined) checkKind(kind, shards);
+    const shards = await labels.get(labelOfShards(kind.kind), `${kind.shards}`);
+    if (shards === undefined || shards === `${kind.shards}`) continue;
+    if (labels.mayRelayout) await labels.relayout(kind, shardOf);
+    else checkKind(kind, shards);
   }
 }
 

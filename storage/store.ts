@@ -93,6 +93,14 @@ export interface Store {
    * @returns what is there now; `undefined` if there is nothing
    */
   label?(name: string, text?: string): Promise<string | undefined>;
+  /**
+   * Lays the entries of a kind out by another number of shards, all at once or not at all, and writes the label
+   * `shards.<kind>` anew. Only a store that nobody else can be using has it; without it, another number is refused.
+   * Afterwards `highestEpoch` of every shard is at least what that of any was.
+   *
+   * @param shardOf where the entry of that name belongs now
+   */
+  relayout?(kind: string, shards: number, shardOf: (name: string) => number): Promise<void>;
   /** Ends the store. Nothing is written any more. */
   close(): Promise<void>;
 }

@@ -10,6 +10,7 @@ import type { Sqlite, SqliteStatement } from "../../platform/sqlite.ts";
 import { RecordsUnavailableError } from "../../errors.ts";
 import { isRefusal } from "../../transport/records.ts";
 import { storeError } from "./errors.ts";
+import { labelOfShards } from "../identity.ts";
 import { openStoreFile, type StoreFile } from "./file.ts";
 import {
   STORED_BYTES_MAX,
@@ -192,6 +193,27 @@ class FileStore implements SqliteStore {
       if (text !== undefined) this.#together(() => this.#writeLabel.run(name, text));
       return this.#label.get(name)?.text as string | undefined;
     });
+  }
+
+  /** It is the only one that has the file: nobody reads by the former layout. */
+  relayout(kind: string, shards: number, shardOf: (name: string) => number): Promise<void> {
+    return this.#answer("lay out", () =>
+      this.#together(() => {
+        const of = (sql: string) => this.#database.prepare(sql);
+        const move = of("UPDATE entries SET shard = ? WHERE kind = ? AND shard = ? AND name = ?");
+        const rows = of("SELECT shard, CAST(name AS BLOB) AS name FROM entries WHERE kind = ?").all(kind);
+        for (const row of rows) {
+          const name = nameOf(row);
+          const shard = shardOf(name);
+          if (shard !== row.shard) move.run(shard, kind, Number(row.shard), name);
+        }
+        const highest = of("SELECT max(epoch) AS epoch FROM epochs WHERE kind = ?").get(kind)?.epoch ?? 0;
+        of("DELETE FROM epochs WHERE kind = ?").run(kind);
+        if (Number(highest) > 0)
+          for (let shard = 0; shard < shards; shard++) this.#raise.run(kind, shard, Number(highest));
+        of("INSERT OR REPLACE INTO labels VALUES (?, ?)").run(labelOfShards(kind), `${shards}`);
+      }),
+    );
   }
 
   backup(path: string): Promise<void> {

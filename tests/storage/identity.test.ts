@@ -7,6 +7,7 @@ import {
   StoreLabels,
   WatchedStore,
 } from "../../storage/identity.ts";
+import { shardOf } from "../../cluster/placement.ts";
 import type { Store } from "../../storage/store.ts";
 import { bytesOf, KEY, StoreWorld } from "./support.ts";
 
@@ -24,7 +25,7 @@ describe("identifyStore()", () => {
     const [first, second] = await world.ends(ids);
     expect(first?.id).toBe(second?.id);
     expect(first?.known.size).toBe(0);
-    await world.ends(markStore(one, [till]));
+    await world.ends(markStore(one, [till], shardOf));
     const again = await world.ends(identifyStore(two, "shop", [till], () => "id3"));
     expect([again.id, [...again.known]]).toEqual([first?.id, ["till"]]);
   });
@@ -33,7 +34,7 @@ describe("identifyStore()", () => {
     const world = new StoreWorld();
     const [labels, mark] = [new StoreLabels(await world.store()), new StoreLabels(await world.store())];
     await world.ends(identifyStore(mark, "shop", [till], () => "id1"));
-    await world.ends(markStore(mark, [till]));
+    await world.ends(markStore(mark, [till], shardOf));
     let requests = 0;
     world.fate = () => (++requests % 3 === 0 ? "lose-request" : "answer");
     let identity: StoreIdentity | undefined;
@@ -48,7 +49,7 @@ describe("identifyStore()", () => {
     const memory = { ...till, durability: "memory" } as const;
     expect((await world.ends(identifyStore(store, "shop", [memory], () => "id"))).id).toBeUndefined();
     expect(world.keys("labels")).toEqual([]);
-    await world.ends(markStore(store, [till]));
+    await world.ends(markStore(store, [till], shardOf));
     for (const kinds of [[memory], [{ ...till, shards: 8 }]])
       await expect(world.ends(identifyStore(store, "shop", kinds, () => "id"))).rejects.toThrow(
         ConfigurationError,

@@ -98,11 +98,49 @@ describe("a store", () => {
     expect(fs.readFileSync(path.join(folder, "a.db"))).toEqual(before);
   });
 
-  test("is refused with another number of shards, whatever the cluster knows by then", async () => {
+  test("in a file is laid out anew by another number of shards, with states, timers and epochs, and back", async () => {
     const store = await file("a.db");
+    const first = await start("a", Stored, { store });
+    await addAll(first, Stored, 100);
+    steering.run = (actor) => void actor.schedule("note", 5, { afterMs: 600_000 });
+    await cluster.ends(Promise.all(names.map((name) => first.ref(Stored, name).run(0))));
+    let epoch = 1;
+    for (const contract of [Wider, Stored, tally("till", { shards: 1 }) as typeof Stored]) {
+      await anew();
+      const node = await start("a", contract, { store });
+      expect(await values(node, contract)).toEqual(names.map(() => 100));
+      expect(await store.label?.("shards.till")).toBe(`${contract.shards}`);
+      const epochs = node.inspect().shards.map((shard) => shard.epoch);
+      expect(epochs.length).toBe(contract.shards);
+      expect(Math.min(...epochs)).toBeGreaterThan(epoch);
+      epoch = Math.max(...epochs) - 1;
+    }
+    await cluster.clock.advance(600_000);
+    await cluster.until(
+      "all timers",
+      () => steering.log.filter((line) => line.endsWith("note 5")).length === 20,
+    );
+  });
+
+  test("is refused with another number of shards if others may use it, or the cluster has agreed on one", async () => {
+    const store = await file("a.db");
+    const fixed = Object.create(store, { relayout: { value: undefined } }) as Store;
+    for (const method of [
+      "load",
+      "head",
+      "commit",
+      "remove",
+      "timed",
+      "highestEpoch",
+      "close",
+      "label",
+    ] as const)
+      Object.defineProperty(fixed, method, { value: (store[method] as () => unknown).bind(store) });
+    Object.defineProperty(fixed, "bytesMax", { value: store.bytesMax });
     await addAll(await start("a", Stored, { store }), Stored, 100);
+    expect(await refusal("b", Wider, { store })).toMatch(/with 8 shards: current value in the cluster is 4/);
     await anew();
-    expect(await refusal("a", Wider, { store })).toMatch(
+    expect(await refusal("a", Wider, { store: fixed })).toMatch(
       /with 8 shards: current store keeps its actors in 4/,
     );
     const again = await start("a", Stored, { store });
