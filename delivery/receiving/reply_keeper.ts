@@ -14,6 +14,7 @@ import { writeReply } from "../wire/frame.ts";
 import type { FrameItem, Reply } from "../wire/frame_items.ts";
 import type { Outbox } from "../wire/outbox.ts";
 import type { Peer } from "../wire/peer.ts";
+import { NumberRing } from "../number_ring.ts";
 import type { DeliverySettings } from "../settings.ts";
 
 /** A reply, kept until it is confirmed. */
@@ -58,7 +59,7 @@ const KEPT_BYTES = 128;
 
 /** Replies of one shard to one peer. */
 class Replies {
-  readonly bySeq: Map<number, KeptReply> = new Map();
+  readonly bySeq: NumberRing<KeptReply> = new NumberRing();
   /** How many of them refuse a tell. */
   refusals = 0;
 
@@ -69,10 +70,8 @@ class Replies {
 
   /** @returns what was kept */
   delete(seq: number): KeptReply | undefined {
-    const kept = this.bySeq.get(seq);
-    if (kept === undefined) return undefined;
-    if (kept.refusesTell) this.refusals--;
-    this.bySeq.delete(seq);
+    const kept = this.bySeq.delete(seq);
+    if (kept?.refusesTell) this.refusals--;
     return kept;
   }
 }
@@ -156,7 +155,7 @@ export class ReplyKeeper {
   refusals(peer: Peer, kind: string, shard: number, upTo: number): KeptReply[] {
     const replies = this.#known(peer, kind, shard);
     if (!replies || replies.refusals === 0) return []; // nearly always
-    return [...replies.bySeq.values()].filter((kept) => kept.refusesTell && kept.reply.seq <= upTo);
+    return [...replies.bySeq].filter((kept) => kept.refusesTell && kept.reply.seq <= upTo);
   }
 
   /** The peer has them. */
@@ -175,7 +174,7 @@ export class ReplyKeeper {
   /** All replies of one shard, left in place: what a seal takes along. */
   ofShard(kind: string, shard: number): KeptReply[] {
     const ofPeers = [...this.#byPeer.values()];
-    return ofPeers.flatMap((byShard) => [...(byShard.get(kind)?.[shard]?.bySeq.values() ?? [])]);
+    return ofPeers.flatMap((byShard) => [...(byShard.get(kind)?.[shard]?.bySeq ?? [])]);
   }
 
   /** Forgets the given replies: the next owner has them. */
@@ -185,8 +184,7 @@ export class ReplyKeeper {
 
   /** Forgets a peer whose life has ended. */
   forget(peer: Peer): void {
-    for (const { bySeq } of each(this.#byPeer.get(peer)))
-      for (const kept of bySeq.values()) this.#uncount(kept);
+    for (const { bySeq } of each(this.#byPeer.get(peer))) for (const kept of bySeq) this.#uncount(kept);
     this.#byPeer.delete(peer);
   }
 
@@ -218,7 +216,7 @@ export class ReplyKeeper {
   #repeat(now: number): void {
     for (const byShard of this.#byPeer.values()) {
       for (const { bySeq } of each(byShard)) {
-        for (const kept of bySeq.values()) {
+        for (const kept of bySeq) {
           if (kept.dueAt <= now) this.#send(kept);
           else this.#alarm.by(kept.dueAt);
         }

@@ -12,6 +12,7 @@
  */
 import type { OwnedEntry } from "../../cluster/ownership.ts";
 import { aborted, outcomeUnknown, pastDeadline } from "./call_errors.ts";
+import { NumberRing } from "../number_ring.ts";
 import { Line } from "./send_queue.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { Owners } from "./known_owners.ts";
@@ -36,7 +37,8 @@ export class SenderLink implements Starved {
   readonly #window = new Window();
   readonly #pace: Pace;
   #nextSeq = 1;
-  readonly #pending = new Map<number, Outgoing>();
+  /** Asks that were sent and have not ended, and tells that wait for room, by number. */
+  readonly #pending = new NumberRing<Outgoing>();
 
   constructor(ports: SenderPorts, kind: string, shard: number) {
     this.#ports = ports;
@@ -130,7 +132,7 @@ export class SenderLink implements Starved {
   /** The owner has a tell: that is its end, unless there is no room yet. */
   #taken(outgoing: Outgoing): void {
     if (!outgoing.waitsForRoom) return outgoing.end(undefined);
-    if (outgoing.ended || this.#pending.has(outgoing.seq)) return;
+    if (outgoing.ended || this.#pending.get(outgoing.seq)) return;
     this.#pending.set(outgoing.seq, outgoing);
     outgoing.keeper = this;
     this.#ports.rooms.unadmitted.take(1);
@@ -179,8 +181,9 @@ export class SenderLink implements Starved {
     if (epoch < this.#floor) return;
     const now = this.#ports.clock.now();
     let progress = 0;
-    for (const outgoing of this.#window) {
-      if (outgoing.seq > upTo) break;
+    for (let seq = this.first; seq <= upTo; seq++) {
+      const outgoing = this.#window.at(seq);
+      if (outgoing === undefined) break;
       if (outgoing.acked) continue;
       progress++;
       if (outgoing.copies === 1) this.#pace.measured(now - outgoing.sentAt);
@@ -274,14 +277,14 @@ export class SenderLink implements Starved {
   /** Whether such an ask to the actor of that name has not ended. */
   hasAsked(name: string, chain: readonly string[]): boolean {
     const isIt = (one: Outgoing) => one.name === name && one.type === "ask" && one.chain === chain;
-    return [...this.#pending.values()].some(isIt) || [...this.#waiting].some(isIt);
+    return [...this.#pending].some(isIt) || [...this.#waiting].some(isIt);
   }
 
   /** What was sent and has not ended: asks and waiting tells wherever they are, and other tells of the window. */
   *#sent(): Iterable<Outgoing> {
-    yield* this.#pending.values();
+    yield* this.#pending;
     for (const outgoing of this.#window)
-      if (outgoing.type === "tell" && !outgoing.ended && !this.#pending.has(outgoing.seq)) yield outgoing;
+      if (outgoing.type === "tell" && !outgoing.ended && !this.#pending.get(outgoing.seq)) yield outgoing;
   }
 
   /** The caller does not want to wait any longer. */

@@ -4,27 +4,30 @@
  *
  * @module
  */
+import { NumberRing } from "../number_ring.ts";
 import type { Outgoing } from "./outgoing.ts";
 
 /** See the module's text. */
 export class Window implements Iterable<Outgoing> {
-  #messages: Outgoing[] = [];
-  /** Index of what is to be sent next. */
+  readonly #messages = new NumberRing<Outgoing>();
+  /** The lowest number that is kept, the one to be sent next, and the one behind the last: all the same if none is kept. */
+  #first = 0;
   #cursor = 0;
+  #end = 0;
   #sentBytes = 0;
 
   get size(): number {
-    return this.#messages.length;
+    return this.#end - this.#first;
   }
 
   /** Whether some is to be sent again. */
   get hasMore(): boolean {
-    return this.#cursor < this.#messages.length;
+    return this.#cursor < this.#end;
   }
 
   /** Messages sent on this way and not acknowledged. */
   get sent(): number {
-    return this.#cursor;
+    return this.#cursor - this.#first;
   }
 
   /** Bytes of those, about. */
@@ -34,23 +37,28 @@ export class Window implements Iterable<Outgoing> {
 
   /** The lowest number that is kept; `undefined` if none is. */
   get first(): number | undefined {
-    return this.#messages[0]?.seq;
+    return this.size === 0 ? undefined : this.#first;
   }
 
+  /** All that are there now, the lowest number first. */
   [Symbol.iterator](): Iterator<Outgoing> {
-    return this.#messages.values();
+    return this.#messages[Symbol.iterator]();
   }
 
-  /** Appends what is sent for the first time now. */
+  /** Appends what is sent for the first time now: the next number. */
   push(outgoing: Outgoing): void {
-    this.#messages.push(outgoing);
+    const { seq } = outgoing;
+    if (this.size === 0) this.#first = this.#cursor = seq;
+    this.#messages.set(seq, outgoing);
+    this.#end = seq + 1;
     this.#sent(outgoing);
   }
 
   /** The next that is to be sent again; `undefined` when all have been. */
   next(): Outgoing | undefined {
-    const again = this.#messages[this.#cursor];
-    if (again !== undefined) this.#sent(again);
+    if (!this.hasMore) return undefined;
+    const again = this.#messages.get(this.#cursor) as Outgoing;
+    this.#sent(again);
     return again;
   }
 
@@ -61,38 +69,40 @@ export class Window implements Iterable<Outgoing> {
 
   /** Everything is to be sent again. */
   rewind(): void {
-    this.#cursor = 0;
+    this.#cursor = this.#first;
     this.#sentBytes = 0;
   }
 
   at(seq: number): Outgoing | undefined {
-    return this.#messages[seq - (this.first ?? 0)];
+    return this.#messages.get(seq);
   }
 
   /** What was sent on this way, of the given numbers. */
   sentBetween(from: number, to: number): Outgoing[] {
-    return this.#messages.slice(0, this.#cursor).filter(({ seq }) => seq >= from && seq <= to);
+    const sent: Outgoing[] = [];
+    const end = Math.min(this.#cursor, to + 1);
+    for (let seq = Math.max(this.#first, from); seq < end; seq++)
+      sent.push(this.#messages.get(seq) as Outgoing);
+    return sent;
   }
 
-  /** Puts something else in a message's place. */
+  /** Puts something else in a message's place, which is that of its own number. */
   replace(outgoing: Outgoing, by: Outgoing): void {
-    const index = this.#messages.indexOf(outgoing);
-    if (index < 0) return;
-    this.#messages[index] = by;
-    if (index < this.#cursor) this.#sentBytes += by.weight - outgoing.weight;
+    const { seq } = by;
+    if (this.#messages.get(seq) !== outgoing) return;
+    this.#messages.set(seq, by);
+    if (seq < this.#cursor) this.#sentBytes += by.weight - outgoing.weight;
   }
 
   /** Forgets what is acknowledged, from the lowest number on. */
   trim(): void {
-    let done = 0;
-    for (const { acked, weight } of this.#messages) {
-      if (!acked) break;
-      if (done < this.#cursor) this.#sentBytes -= weight;
-      done++;
+    while (this.#first < this.#end) {
+      const { acked, weight } = this.#messages.get(this.#first) as Outgoing;
+      if (!acked) return;
+      this.#messages.delete(this.#first);
+      if (this.#first < this.#cursor) this.#sentBytes -= weight;
+      else this.#cursor++;
+      this.#first++;
     }
-    if (done === 0) return;
-    if (done === this.#messages.length) this.#messages.length = 0;
-    else this.#messages.splice(0, done);
-    this.#cursor = Math.max(0, this.#cursor - done);
   }
 }
