@@ -48,6 +48,26 @@ const MISUSE = PROGRAM.replace(
   "// @ts-expect-error the answer is a number\nconst count: string",
 );
 
+/** Actors behind Hono, which is the user's own dependency. */
+const HTTP_PROGRAM = `
+import { actorRoutes } from "@baton/actors/http";
+import { ask, defineActor, startNode } from "@baton/actors";
+import { Hono } from "hono";
+import { z } from "zod";
+
+const Nobody = defineActor("nobody", {
+  state: z.strictObject({}),
+  stateVersion: 1,
+  messages: { ask: ask(z.number()) },
+});
+await using node = await startNode({ name: "a" });
+const app = new Hono();
+app.route("/actors", actorRoutes(node, { expose: [Nobody], authorize: () => true }));
+const headers = { "content-type": "application/json" };
+const { status } = await app.request("/actors/nobody/x/ask", { method: "POST", headers });
+console.log(\`status \${status}\`);
+`;
+
 const PROJECT = {
   compilerOptions: {
     target: "es2024",
@@ -118,6 +138,39 @@ describe("the npm package in a user's project", () => {
       expect({ status, output: output.trim() }).toEqual({ status: 0, output: "count 5" });
     },
     STEP_TIMEOUT_MS,
+  );
+});
+
+describe("the oldest and the newest Hono", () => {
+  let project = "";
+  beforeAll(async () => {
+    project = fs.mkdtempSync(path.join(tmpdir(), "baton-hono-"));
+    await installPackage(project);
+    fs.writeFileSync(path.join(project, "package.json"), JSON.stringify({ type: "module" }));
+    fs.writeFileSync(
+      path.join(project, "deno.json"),
+      JSON.stringify({ nodeModulesDir: "manual", lock: false }),
+    );
+    fs.writeFileSync(path.join(project, "tsconfig.json"), JSON.stringify(PROJECT));
+    fs.writeFileSync(path.join(project, "http.ts"), HTTP_PROGRAM);
+  }, INSTALL_TIMEOUT_MS);
+  afterAll(() => fs.rmSync(project, { recursive: true, force: true }));
+
+  test.each(["hono-oldest", "hono"])(
+    "%s compiles with strict settings and serves actors",
+    async (name) => {
+      const link = path.join(project, "node_modules", "hono");
+      fs.rmSync(link, { recursive: true, force: true });
+      fs.symlinkSync(path.join(modules, name), link, "dir");
+      const tsc = [...runScript(), path.join(modules, "typescript", "bin", "tsc"), "-p", "."];
+      expect(await run(process.execPath, tsc, project)).toEqual({ status: 0, output: "" });
+      for (const at of ["bun", "deno"] as const) {
+        const permissions = at === "deno" ? ["--quiet", "--no-prompt", "--no-check"] : [];
+        const { status, output } = await run(runtime(at), ["run", ...permissions, "http.ts"], project);
+        expect({ status, output: output.trim() }).toEqual({ status: 0, output: "status 404" });
+      }
+    },
+    2 * STEP_TIMEOUT_MS,
   );
 });
 
