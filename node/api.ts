@@ -17,7 +17,7 @@ import type { Connection } from "../transport/transport.ts";
 import type { AskAllOptions } from "./calls/ask_all.ts";
 import type { NodeHealth } from "./status/health.ts";
 import type { NodeInspection } from "./status/inspect.ts";
-import type { Settings } from "./settings.ts";
+import type { GivenSettings } from "./settings.ts";
 
 /** How a node starts. Everything can be left out. */
 export interface NodeOptions<Env = unknown> {
@@ -57,7 +57,8 @@ export interface NodeOptions<Env = unknown> {
   readonly beforeLeave?: (signal: AbortSignal) => void | Promise<void>;
   /** Whether it answers clients that are no nodes, and how. Default: it does. */
   readonly door?: boolean | DoorOptions;
-  readonly settings?: Partial<Settings>;
+  /** Bounds and beats, in named groups: `{ lease: { leaseMs: 20_000 }, actors: { activationsMax: 10_000 } }`. Each has a default. */
+  readonly settings?: GivenSettings;
   readonly log?: Log;
   /** For tests. */
   readonly clock?: Clock;

@@ -44,22 +44,54 @@ export interface Settings
     ActorSettings,
     BucketSettings {}
 
+/** The settings by what they are about. */
+export interface SettingGroups {
+  /** Who is alive, as its record says. */
+  readonly lease: LeaseTimes;
+  /** Who is alive, as echoes and probes say. */
+  readonly heartbeat: PulseTimes;
+  /** Messages between nodes. */
+  readonly delivery: DeliverySettings;
+  /** Moves, leaves and parking. */
+  readonly handoff: HandoffSettings;
+  /** What all actors of a node may use together. */
+  readonly actors: ActorSettings;
+  /** The buckets of the cluster and what is kept in them. */
+  readonly records: CleanerSettings & BucketSettings;
+}
+
+/** Settings as they are given: in their groups, or each by its name, which no two groups share. */
+export type GivenSettings = {
+  readonly [Group in keyof SettingGroups]?: Partial<SettingGroups[Group]>;
+} & Partial<Settings>;
+
+/** The defaults by group. */
+export const DEFAULT_GROUPS: SettingGroups = {
+  lease: LEASE_TIMES,
+  heartbeat: PULSE_TIMES,
+  delivery: DELIVERY_DEFAULTS,
+  handoff: HANDOFF_DEFAULTS,
+  actors: {
+    activationsMax: 1_000_000,
+    sleepingBytesMax: 67_108_864,
+    mailboxBytesMax: 268_435_456,
+    tellsWaitingMax: 1_024,
+    tellsWaitingBytesMax: 67_108_864,
+    outputBytesMax: 67_108_864,
+    sweepMs: 1_000,
+    ...TRIAL_DEFAULTS,
+  },
+  records: { ...CLEANER_DEFAULTS, ...BUCKET_DEFAULTS },
+};
+
 /** The defaults of everything. */
 export const DEFAULT_SETTINGS: Settings = {
-  ...LEASE_TIMES,
-  ...PULSE_TIMES,
-  ...CLEANER_DEFAULTS,
-  ...DELIVERY_DEFAULTS,
-  ...HANDOFF_DEFAULTS,
-  ...BUCKET_DEFAULTS,
-  activationsMax: 1_000_000,
-  sleepingBytesMax: 67_108_864,
-  mailboxBytesMax: 268_435_456,
-  tellsWaitingMax: 1_024,
-  tellsWaitingBytesMax: 67_108_864,
-  outputBytesMax: 67_108_864,
-  sweepMs: 1_000,
-  ...TRIAL_DEFAULTS,
+  ...DEFAULT_GROUPS.lease,
+  ...DEFAULT_GROUPS.heartbeat,
+  ...DEFAULT_GROUPS.delivery,
+  ...DEFAULT_GROUPS.handoff,
+  ...DEFAULT_GROUPS.actors,
+  ...DEFAULT_GROUPS.records,
 };
 
 /** What may be 0: waiting not at all, or holding nothing. Everything else is at least 1. */
@@ -78,17 +110,51 @@ const MAY_BE_ZERO: ReadonlySet<string> = new Set([
   "tellsWaitingMax",
 ]);
 
-/** The defaults with some replaced. @throws {ConfigurationError} for a name that is none, or a value that cannot work */
-export function settingsWith(given: Partial<Settings>): Settings {
+/**
+ * The defaults with some replaced.
+ *
+ * @throws {ConfigurationError} for a name that is none or stands in another group, one that is given twice, or a value that
+ *   cannot work
+ */
+export function settingsWith(settings: GivenSettings): Settings {
+  const given = ungrouped(settings);
   for (const [name, value] of Object.entries(given)) {
-    if (!Object.hasOwn(DEFAULT_SETTINGS, name))
-      throw new ConfigurationError(`Cannot use the setting "${name}": current release has no such one`);
     const least = MAY_BE_ZERO.has(name) ? 0 : 1;
     if (typeof value !== "number" || !(value >= least))
       throw new ConfigurationError(`Cannot use the setting "${name}": current value is ${String(value)}`);
   }
   checkOption("callTimeoutMs", given.callTimeoutMs, TIMEOUT_MAX_MS);
   return { ...DEFAULT_SETTINGS, ...given };
+}
+
+function ungrouped(settings: GivenSettings): Partial<Settings> {
+  const given: Record<string, unknown> = {};
+  const put = (name: string, value: unknown, legal: object, where: string) => {
+    if (!Object.hasOwn(legal, name)) throw unknownSetting(name, where);
+    if (value === undefined) return;
+    if (Object.hasOwn(given, name))
+      throw new ConfigurationError(
+        `Cannot use the setting "${name}": it is given twice, in its group and beside it`,
+      );
+    given[name] = value;
+  };
+  for (const [name, value] of Object.entries(settings)) {
+    if (!Object.hasOwn(DEFAULT_GROUPS, name)) {
+      put(name, value, DEFAULT_SETTINGS, "settings");
+      continue;
+    }
+    const legal = DEFAULT_GROUPS[name as keyof SettingGroups];
+    for (const [inner, one] of Object.entries(value ?? {})) put(inner, one, legal, name);
+  }
+  return given;
+}
+
+function unknownSetting(name: string, where: string): ConfigurationError {
+  const group = Object.entries(DEFAULT_GROUPS).find(([, settings]) => Object.hasOwn(settings, name))?.[0];
+  const hint = group === undefined ? "docs/settings.md lists them all" : `it belongs to "${group}"`;
+  return new ConfigurationError(
+    `Cannot use the setting "${name}": there is no such one in "${where}"; ${hint}`,
+  );
 }
 
 /** A number that is bounded above too. @throws {ConfigurationError} for a number that cannot work */

@@ -6,7 +6,13 @@ import { WEIGHT_MAX } from "../../cluster/records/schemas.ts";
 import { VALUE_LIMITS } from "../../codec/value.ts";
 import { TIMEOUT_MAX_MS } from "../../delivery/sending/checks.ts";
 import { ConfigurationError } from "../../errors.ts";
-import { DEFAULT_SETTINGS, type Settings, settingsWith } from "../../node/settings.ts";
+import {
+  DEFAULT_GROUPS,
+  DEFAULT_SETTINGS,
+  type SettingGroups,
+  type Settings,
+  settingsWith,
+} from "../../node/settings.ts";
 import { STORED_BYTES_MAX } from "../../storage/store.ts";
 
 function read(path: string): string {
@@ -61,6 +67,21 @@ describe("docs/settings.md on settings of a node", () => {
       expect(settingsWith({ [name]: least })[name]).toBe(least);
       expect(() => settingsWith({ [name]: least - 1 })).toThrow(ConfigurationError);
     }
+  });
+
+  test("tells the group of each, and every group", () => {
+    const told = new Set<string>();
+    for (const heading of GROUPS) {
+      const [, section = ""] = read("docs/settings.md").split(`\n## ${heading}\n`);
+      const group = /Group `(\w+)`/.exec(section)?.[1] as keyof SettingGroups;
+      told.add(group);
+      for (const [name] of tableUnder(heading))
+        expect([group, Object.keys(DEFAULT_GROUPS[group])]).toEqual([
+          group,
+          expect.arrayContaining([namesIn(name)[0] as string]),
+        ]);
+    }
+    expect([...told].sort()).toEqual(Object.keys(DEFAULT_GROUPS).sort());
   });
 
   test("tells the unit that the name says", () => {

@@ -14,6 +14,7 @@ import {
   tell,
   UnavailableError,
 } from "../../../mod.ts";
+import { DEFAULT_SETTINGS, settingsWith } from "../../../node/settings.ts";
 import { ManualClock } from "../../../testing/manual_clock.ts";
 import { MemoryCluster, signalled } from "../../support/memory_cluster.ts";
 
@@ -303,5 +304,22 @@ describe("retry()", () => {
       return new UnavailableError("not now");
     };
     expect(await attempts(abort, { signal: controller.signal })).toEqual(["not now", [0, 50]]);
+  });
+});
+
+describe("settings", () => {
+  test("are taken in their groups or by name; a wrong place says which is right", () => {
+    expect(settingsWith({ lease: { leaseMs: 20_000 }, deathsMax: 5 })).toEqual({
+      ...DEFAULT_SETTINGS,
+      leaseMs: 20_000,
+      deathsMax: 5,
+    });
+    const wrong = (given: object) => () => settingsWith(given);
+    expect(wrong({ actors: { leaseMs: 1 } })).toThrow(
+      /"leaseMs".*no such one in "actors".*belongs to "lease"/,
+    );
+    expect(wrong({ leaseMS: 1 })).toThrow(/"leaseMS".*docs\/settings.md/);
+    expect(wrong({ lease: { leaseMs: 20_000 }, leaseMs: 20_000 })).toThrow(/given twice/);
+    expect(wrong({ lease: { leaseMs: 0 } })).toThrow(/current value is 0/);
   });
 });
