@@ -2,7 +2,7 @@
  * Every error that Baton raises or carries between nodes.
  *
  * Each has a stable `code` (the wire carries that word, never a class name), says by `retryable` whether the same
- * call may be repeated unchanged, and has a message of the form "Cannot …: current value is …".
+ * call may be repeated unchanged, and has a message of the form "Cannot …: why, with the value at fault; what to do".
  *
  * @module
  */

@@ -232,7 +232,7 @@ class Node implements ActorNode, Routing {
   }
 
   get #joined(): Parts {
-    if (this.#parts === undefined) throw new TypeError("Cannot use a node: current state is not joined");
+    if (this.#parts === undefined) throw new TypeError("Cannot use a node: it has not joined");
     return this.#parts;
   }
 
@@ -429,7 +429,7 @@ class Node implements ActorNode, Routing {
 }
 
 function stoppedError(name: string): NodeStoppedError {
-  return new NodeStoppedError(`Cannot use node "${name}": current node has stopped`);
+  return new NodeStoppedError(`Cannot use node "${name}": it has stopped`);
 }
 
 function fencedError(name: string, reason: string): FencedError {
@@ -438,6 +438,6 @@ function fencedError(name: string, reason: string): FencedError {
 
 /** Nothing that ends so was sent: trying again is safe, and has a chance as soon as the next life has joined. */
 function betweenLives(name: string): UnavailableError {
-  const words = `Cannot use node "${name}": current node was declared dead and is joining again`;
+  const words = `Cannot use node "${name}": it was declared dead and is joining again`;
   return new UnavailableError(words, { retryAfterMs: 250 });
 }

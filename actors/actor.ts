@@ -68,14 +68,14 @@ export abstract class Actor<C extends Contract> {
   /** Binds an instance to its activation. Only the framework calls it, once. @internal */
   static attach(actor: Actor<Contract>, context: ActorContext): void {
     if (actor.#context !== undefined)
-      throw new ConfigurationError("Cannot attach an actor twice: current value is attached");
+      throw new ConfigurationError("Cannot attach an actor twice: this instance has an activation already");
     actor.#context = context;
   }
 
   get #bound(): ActorContext {
     if (this.#context === undefined) {
       throw new ConfigurationError(
-        "Cannot use an actor in its constructor: current value is not activated, use onActivate",
+        "Cannot use an actor in its constructor: it has no state yet; use onActivate",
       );
     }
     return this.#context;

@@ -23,35 +23,35 @@ import type { SealedActor } from "./shard/sealed.ts";
 export function cycle(address: string, chain: readonly string[]): ErrorData {
   const path = [...chain, address].join(" → ");
   return toErrorData(
-    new CallCycleError(`Cannot call an actor that waits for this call: current chain is ${path}`),
+    new CallCycleError(`Cannot call ${address}: it waits for this very call, ${path}; use a tell`),
   );
 }
 
 export function mailboxFull(name: string, size: number, bytes: number): ErrorData {
-  const words = `Cannot take another message for "${name}": current mailbox holds ${size}, all of the node ${bytes} bytes`;
+  const words = `Cannot take another message for "${name}": its mailbox holds ${size} messages, all mailboxes of the node ${bytes} bytes`;
   return toErrorData(new BusyError(words, { retryAfterMs: 100 }));
 }
 
 /** The node may not hold another activation. */
 export function noRoom(): ErrorData {
-  const words = "Cannot activate another actor: current number of activations is the node's limit";
+  const words = "Cannot activate another actor: the node has as many as `activationsMax` allows";
   return toErrorData(new BusyError(words, { retryAfterMs: 1_000 }));
 }
 
 export function unreadable(kind: string, { name, reason }: SealedActor): ErrorData {
-  const words = `Cannot use "${name}" of kind "${kind}": current state is quarantined, ${reason}`;
+  const words = `Cannot use "${name}" of kind "${kind}": it is quarantined, because its state cannot be read here: ${reason}`;
   return toErrorData(new InvalidStateError(words));
 }
 
 /** The refusal of what waits when a node gives its actors up: it has not been handled. */
 export function givenUp(): ErrorData {
-  return toErrorData(new UnavailableError("Cannot handle the message: current node gives up its actors"));
+  return toErrorData(new UnavailableError("Cannot handle the message: its node is giving up its actors"));
 }
 
 /** A stored actor's handler has left more than can be stored. */
 export function stateTooLong(kind: string, bytes: number, bytesMax: number): InvalidStateError {
   return new InvalidStateError(
-    `Cannot store a state of kind "${kind}": current length is ${bytes} bytes, the bound is ${bytesMax}`,
+    `Cannot store a state of kind "${kind}": it has ${bytes} bytes, and ${bytesMax} at most can be stored`,
   );
 }
 
@@ -72,18 +72,18 @@ export function notStored(kind: string, name: string, refusal: unknown): ErrorDa
 /** Nobody waits for the answer of an actor that is put away for an unknown time. `how` goes on after "it is …". */
 export function parked(how: string): ErrorData {
   return toErrorData(
-    new UnavailableError(`Cannot handle the message: current shard is ${how}`, { retryAfterMs: 1_000 }),
+    new UnavailableError(`Cannot handle the message: its shard is ${how}`, { retryAfterMs: 1_000 }),
   );
 }
 
 /** Whatever its handler has done, its activation's end has undone what was to come of it here. */
 export function outcomeLost(address: string): OutcomeUnknownError {
   return new OutcomeUnknownError(
-    `Cannot tell the outcome of a message to ${address}: current activation ended while it was handled`,
+    `Cannot tell the outcome of a message to ${address}: the activation ended while it was handled`,
   );
 }
 
 /** This activation may not speak or change anything any more. */
 export function fenced(address: string, status: string): FencedError {
-  return new FencedError(`Cannot act as ${address}: current activation is ${status}`);
+  return new FencedError(`Cannot act as ${address}: this activation is ${status}`);
 }

@@ -9,11 +9,22 @@ import type { AskMessage, Contract, TellMessage } from "./contract.ts";
 import { firstIssue, type SchemaIssue, validate } from "./schema.ts";
 
 /** By own keys only: `toString` and its kind are nobody's messages. @throws {UnknownMessageError} */
-export function declaredMessage({ messages }: Contract, message: string): AskMessage | TellMessage {
+export function declaredMessage({ kind, messages }: Contract, message: string): AskMessage | TellMessage {
   const declared = Object.hasOwn(messages, message) ? messages[message] : undefined;
   if (declared) return declared;
-  throw new UnknownMessageError("Cannot send a message: current contract declares no such one");
+  throw undeclared("send", kind, message);
 }
+
+/** The refusal of a message that the contract lacks: the same words for every such name. `what` is "send" or "deliver". */
+export function undeclared(what: string, kind: string, message: string): UnknownMessageError {
+  const shown = message.slice(0, SHOWN_MAX).toWellFormed();
+  return new UnknownMessageError(
+    `Cannot ${what} "${shown}" to an actor of kind "${kind}": its contract declares no message of that name`,
+  );
+}
+
+/** Of a name that anybody may have sent. */
+const SHOWN_MAX = 64;
 
 /** A copy that nobody else holds. @throws {InvalidArgumentError} for what cannot travel */
 export function copyArgument(message: string, argument: unknown): unknown {

@@ -283,14 +283,14 @@ export function defineActor<const K extends string, S extends Schema, M extends 
   kind: K,
   options: ContractOptions<S, M>,
 ): Contract<K, S, M> {
-  if (!IDENTIFIER.test(kind)) throw unusable("kind", kind);
+  if (!IDENTIFIER.test(kind)) throw unusable("kind", kind, `${WORD}, "_" and "-"`);
   checkOptions(`kind "${kind}"`, options, OPTIONS);
   for (const message of Object.keys(options.messages)) {
     if (RESERVED_NAMES.includes(message))
       throw new ConfigurationError(
         `Cannot define kind "${kind}": "${message}" is a reserved word and cannot name a message`,
       );
-    if (!MESSAGE.test(message)) throw unusable("message name", message);
+    if (!MESSAGE.test(message)) throw unusable("message name", message, `${WORD} and "_"`);
   }
   const contract: Contract<K, S, M> = {
     kind,
@@ -307,36 +307,38 @@ export function defineActor<const K extends string, S extends Schema, M extends 
   };
   if (contract.stateCheck === "seal" && contract.onError !== "keep") {
     throw new ConfigurationError(
-      `Cannot go back to the state before a message that was not checked then: current values are "seal" and "${contract.onError}"`,
+      `Cannot use stateCheck "seal" with onError "${contract.onError}": a state that was not checked cannot be gone back to; use "keep"`,
     );
   }
   const { durability, onMove, stateCheck } = contract;
   if (durability === "stored" && (onMove !== "carry" || stateCheck !== "handler")) {
     throw new ConfigurationError(
-      `Cannot store actors that are not carried or not checked: current values are "${onMove}" and "${stateCheck}"`,
+      `Cannot use durability "stored" with onMove "${onMove}" and stateCheck "${stateCheck}": it needs "carry" and "handler"`,
     );
   }
   return Object.freeze(contract);
 }
 
-function unusable(what: string, value: unknown): ConfigurationError {
+const WORD = "a letter, and then up to 63 letters, digits";
+
+function unusable(what: string, value: unknown, rule: string): ConfigurationError {
   return new ConfigurationError(
-    `Cannot define an actor with this ${what}: current value is "${String(value)}"`,
+    `Cannot define an actor: its ${what} is "${String(value)}", and must be ${rule}`,
   );
 }
 
 function wholeNumber(what: string, value: number, min: number): number {
-  if (!Number.isSafeInteger(value) || value < min) throw unusable(what, value);
+  if (!Number.isSafeInteger(value) || value < min) throw unusable(what, value, `a whole number from ${min}`);
   return value;
 }
 
 function positive(what: string, value: number): number {
-  if (!(value > 0)) throw unusable(what, value);
+  if (!(value > 0)) throw unusable(what, value, "a number above 0");
   return value;
 }
 
 function powerOfTwo(value: number): number {
   const legal = Number.isSafeInteger(value) && value >= 1 && value <= 4_096 && (value & (value - 1)) === 0;
-  if (!legal) throw unusable("number of shards (a power of two up to 4,096)", value);
+  if (!legal) throw unusable("number of shards", value, "a power of two from 1 to 4,096");
   return value;
 }

@@ -56,19 +56,19 @@ export function validate<Output>(schema: Schema<unknown, Output>, value: unknown
   const result = schema["~standard"].validate(value);
   if (result instanceof Promise) {
     result.catch(() => undefined); // a schema library may answer so when a check has thrown: nobody else would hear it
-    throw new ConfigurationError("Cannot validate with an asynchronous schema: current value is a Promise");
+    throw new ConfigurationError("Cannot validate: the schema is asynchronous; use one that answers at once");
   }
   return result;
 }
 
 /**
  * The first thing that does not fit: where it lies (`lines.tea`, "" for the whole), and the words that end an error's message,
- * `current argument at "lines.tea": …`. Never holds the value.
+ * `the argument at "lines.tea" does not fit: …`. Never holds the value.
  */
 export function firstIssue(what: string, issues: readonly SchemaIssue[]): { path: string; words: string } {
-  const [issue = { message: "does not fit" }] = issues;
+  const [issue = { message: "no issue is named" }] = issues;
   const keys = (issue.path ?? []).map((step) => String(typeof step === "object" ? step.key : step));
   const path = keys.join(".");
   const where = path === "" ? "" : ` at "${path}"`;
-  return { path, words: `current ${what}${where}: ${issue.message}` };
+  return { path, words: `the ${what}${where} does not fit: ${issue.message}` };
 }

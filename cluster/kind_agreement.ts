@@ -61,6 +61,6 @@ function checkStore(offer: OfferedKind, known: Agreed | undefined): void {
 
 function refused({ kind }: OfferedKind, how: string, now: string, remedy: string): ConfigurationError {
   return new ConfigurationError(
-    `Cannot host kind "${kind}" ${how}: current value in the cluster is ${now}; ${remedy}, or give the kind another name`,
+    `Cannot host kind "${kind}" ${how}: in the cluster it is ${now}; ${remedy}, or give the kind another name`,
   );
 }

@@ -131,8 +131,7 @@ export class Membership {
       await takeName(info.name, info.former, ports, (former) => this.#join(info, former, patience));
       // after the own record was written: from now on the lease tells if it is missing
       await confirmGeneration(this.#generation, bucket, random, patience);
-      if (this.#stopped)
-        throw new NodeStoppedError("Cannot join: current membership has been stopped meanwhile");
+      if (this.#stopped) throw new NodeStoppedError("Cannot join: the node has been stopped meanwhile");
     } catch (error) {
       this.stop();
       throw error;
@@ -146,14 +145,14 @@ export class Membership {
 
   /** Who this node is. @throws {TypeError} before it has joined */
   get self(): NodeId {
-    if (!this.#self) throw new TypeError("Cannot tell who this node is: current membership has not joined");
+    if (!this.#self) throw new TypeError("Cannot tell who this node is: it has not joined");
     return this.#self;
   }
 
   /** The generation of the records, in the short form. @throws {TypeError} before it has joined */
   get generation(): string {
     if (this.#generation === undefined)
-      throw new TypeError("Cannot tell the generation: current membership has not joined");
+      throw new TypeError("Cannot tell the generation: the node has not joined");
     return generationName(this.#generation);
   }
 
@@ -268,8 +267,7 @@ export class Membership {
    * @throws {NodeStoppedError} if the membership is stopped before
    */
   async setState(state: "leaving" | "gone"): Promise<void> {
-    if (!this.#lease)
-      throw new TypeError(`Cannot set the state to "${state}": current membership has not joined`);
+    if (!this.#lease) throw new TypeError(`Cannot set the state to "${state}": the node has not joined`);
     if (state === "gone") this.witness.close();
     await this.#lease.setState(state);
     if (state === "gone") this.gate.end("the node has gone");
@@ -313,7 +311,7 @@ export class Membership {
     const change = await bucket.nodes.change(keys.node(info.name), former, own, patience);
     if (!change.won) return false;
     if (this.#fencedFor !== undefined)
-      throw new FencedError(`Cannot join: current state is fenced, ${this.#fencedFor}`);
+      throw new FencedError(`Cannot join: this node is fenced, ${this.#fencedFor}`);
     this.#lease = this.#leaseOf(change.entry, sentAt);
     this.gate.acked(sentAt, mark);
     this.#deaths.renewed();

@@ -216,13 +216,11 @@ export function decodeHello(codec: Codec, bytes: Uint8Array, cluster: string): H
   const value = codec.decode(bytes);
   const v = (value as { v?: unknown } | null)?.v;
   if (typeof v === "number" && v !== HELLO_VERSION)
-    throw new ProtocolError(
-      `Cannot read a hello of version ${v}: current version spoken here is ${HELLO_VERSION}`,
-    );
+    throw new ProtocolError(`Cannot read a hello of version ${v}: this node speaks ${HELLO_VERSION}`);
   const result = Message.safeParse(value);
   if (!result.success || v !== HELLO_VERSION)
-    throw new DecodeError("Cannot read a hello: current value is none");
+    throw new DecodeError("Cannot read a hello: its fields are not those of one");
   if (result.data.cluster !== cluster)
-    throw new ProtocolError(`Cannot read a hello of another cluster: current cluster is "${cluster}"`);
+    throw new ProtocolError(`Cannot read a hello of another cluster: this node is in cluster "${cluster}"`);
   return result.data;
 }

@@ -44,7 +44,9 @@ export function place(
   candidates: readonly Candidate[],
 ): readonly (NodeId | undefined)[] {
   if (!isShardCount(shards))
-    throw new RangeError(`Cannot place shards of "${kind}": current count is ${shards}`);
+    throw new RangeError(
+      `Cannot place shards of "${kind}": their number is ${shards}, and must be a power of two`,
+    );
   const takers = takersOf(shards, candidates);
   const seed = hash32(`${kind}/`);
   return Array.from({ length: shards }, (_, shard) => {

@@ -63,7 +63,7 @@ export class ByteWriter {
       return;
     }
     if (!Number.isSafeInteger(value) || value < 0) {
-      throw new EncodeError(`Cannot write a count: current value is ${value}`);
+      throw new EncodeError(`Cannot write a count: ${value} is not a whole number from 0`);
     }
     let rest = value;
     while (rest >= 0x80) {
@@ -128,7 +128,7 @@ export class ByteWriter {
 
   #unicode(text: string): void {
     if (!text.isWellFormed()) {
-      throw new EncodeError("Cannot write a string: current value is a string with a lone surrogate");
+      throw new EncodeError("Cannot write a string: it has a lone surrogate");
     }
     this.bytes(this.#encoder.encode(text));
   }
@@ -204,7 +204,7 @@ export class ByteReader {
       }
       scale *= 0x80;
     }
-    throw this.#refusal("a number of no known form");
+    throw this.#refusal("it has a number of no known form");
   }
 
   /** A string of at most `bytesMax` bytes of UTF-8. */
@@ -218,7 +218,7 @@ export class ByteReader {
     try {
       return DECODER.decode(this.#bytes.subarray(start, this.#at));
     } catch {
-      throw this.#refusal("text that is not UTF-8");
+      throw this.#refusal("it has text that is not UTF-8");
     }
   }
 
@@ -246,24 +246,24 @@ export class ByteReader {
 
   /** Refuses what follows the end of a frame. */
   expectEnd(): void {
-    if (!this.done) throw this.#refusal("followed by other bytes");
+    if (!this.done) throw this.#refusal("it is followed by other bytes");
   }
 
   #count(max: number): number {
     const count = this.varint();
-    if (count > max) throw this.#refusal(`longer than ${max} bytes`);
+    if (count > max) throw this.#refusal(`a part of it is longer than ${max} bytes`);
     return count;
   }
 
   #take(count: number): number {
     const start = this.#at;
-    if (count > this.#bytes.length - start) throw this.#refusal("cut off");
+    if (count > this.#bytes.length - start) throw this.#refusal("it is cut off");
     this.#at = start + count;
     return start;
   }
 
   #refusal(what: string): DecodeError {
-    return new DecodeError(`Cannot read a frame: current value is ${what}, at byte ${this.#at}`);
+    return new DecodeError(`Cannot read a frame: ${what}, at byte ${this.#at}`);
   }
 }
 

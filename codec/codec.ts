@@ -63,7 +63,7 @@ export function createCodec(limits: Partial<ValueLimits> = {}): Codec {
         const spare = marked !== undefined && leavesMarksOut(encoder, decoder);
         return decoder.decode(spare ? withSpareMarks(own, marked) : own);
       } catch (cause) {
-        throw new DecodeError("Cannot decode a value: current value is not CBOR of the expected form", {
+        throw new DecodeError("Cannot decode a value: its bytes are not CBOR of the expected form", {
           cause,
         });
       }

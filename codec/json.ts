@@ -30,7 +30,7 @@ function toJsonValue(value: unknown, depth: number): unknown {
       return value === null ? null : objectToJson(value, depth + 1);
     case "function":
     case "symbol":
-      throw new InvalidResultError(`Cannot write a result as JSON: current value holds a ${typeof value}`);
+      throw new InvalidResultError(`Cannot write a result as JSON: it holds a ${typeof value}`);
     default:
       return value;
   }
@@ -39,7 +39,7 @@ function toJsonValue(value: unknown, depth: number): unknown {
 function objectToJson(value: object, depth: number): unknown {
   if (depth > VALUE_LIMITS.depthMax) {
     throw new InvalidResultError(
-      `Cannot write a result as JSON: current value is nested above ${VALUE_LIMITS.depthMax} levels`,
+      `Cannot write a result as JSON: it is nested deeper than ${VALUE_LIMITS.depthMax} levels`,
     );
   }
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();

@@ -47,12 +47,12 @@ export interface TextPlace {
 export function scan(bytes: Uint8Array, limits: ValueLimits = VALUE_LIMITS): TextPlace[] | undefined {
   const scanner = new Scanner(bytes, limits);
   scanner.item(0);
-  if (scanner.position !== bytes.length) throw refusal("followed by other bytes", scanner.position);
+  if (scanner.position !== bytes.length) throw refusal("it is followed by other bytes", scanner.position);
   return scanner.marked;
 }
 
 function refusal(what: string, position: number): DecodeError {
-  return new DecodeError(`Cannot decode a value: current value is ${what}, at byte ${position}`);
+  return new DecodeError(`Cannot decode a value: ${what}, at byte ${position}`);
 }
 
 class Scanner {
@@ -73,7 +73,7 @@ class Scanner {
   /** Passes one item. `depth` counts the containers around it. */
   item(depth: number): void {
     if (--this.#itemsLeft < 0) {
-      throw refusal(`made of more than ${this.#limits.itemsMax} values and keys`, this.position);
+      throw refusal(`it is made of more than ${this.#limits.itemsMax} values and keys`, this.position);
     }
     const head = this.position;
     const initial = this.#initial();
@@ -105,26 +105,26 @@ class Scanner {
 
   #initial(): number {
     const initial = this.#bytes[this.position];
-    if (initial === undefined) throw refusal("cut off", this.position);
+    if (initial === undefined) throw refusal("it is cut off", this.position);
     this.position++;
     return initial;
   }
 
   #skip(count: number): void {
-    if (count > this.#bytes.length - this.position) throw refusal("cut off", this.position);
+    if (count > this.#bytes.length - this.position) throw refusal("it is cut off", this.position);
     this.position += count;
   }
 
   #integer(low: number): void {
     if (low < 24) return;
-    if (low > 27) throw refusal("an integer of no known form", this.position);
+    if (low > 27) throw refusal("there is an integer of no known form", this.position);
     this.#skip(1 << (low - 24));
   }
 
   /** The argument of a head: a length, a count or a tag number. */
   #length(low: number): number {
     if (low < 24) return low;
-    if (low > 27) throw refusal("of indefinite length", this.position);
+    if (low > 27) throw refusal("a part is of indefinite length", this.position);
     const at = this.position;
     this.#skip(1 << (low - 24));
     switch (low) {
@@ -147,7 +147,8 @@ class Scanner {
       while (i < this.position && (this.#bytes[i] as number) < 0x80) i++;
       if (i === this.position) return;
     }
-    if (!isUtf8(this.#bytes.subarray(start, this.position))) throw refusal("text that is not UTF-8", start);
+    if (!isUtf8(this.#bytes.subarray(start, this.position)))
+      throw refusal("there is text that is not UTF-8", start);
     if (length <= SHORT_TEXT_BYTES || !MARK.every((byte, i) => byte === this.#bytes[start + i])) return;
     this.marked ??= [];
     this.marked.push({ head, body: start, end: this.position });
@@ -155,9 +156,9 @@ class Scanner {
 
   #enter(count: number, depth: number): void {
     if (depth > this.#limits.depthMax) {
-      throw refusal(`nested deeper than ${this.#limits.depthMax} levels`, this.position);
+      throw refusal(`it is nested deeper than ${this.#limits.depthMax} levels`, this.position);
     }
-    if (count > this.#bytes.length - this.position) throw refusal("cut off", this.position);
+    if (count > this.#bytes.length - this.position) throw refusal("it is cut off", this.position);
   }
 
   #array(count: number, depth: number): void {
@@ -178,13 +179,13 @@ class Scanner {
     const start = this.position;
     const initial = this.#bytes[start] ?? 0;
     if (initial >> 5 > MAJOR_NEGATIVE && initial >> 5 !== MAJOR_TEXT) {
-      throw refusal("an object with a key that is neither text nor an integer", start);
+      throw refusal("there is an object with a key that is neither text nor an integer", start);
     }
     this.item(depth);
     if (initial >> 5 !== MAJOR_TEXT || this.position - start < PROTO.length) return;
     const from = this.position - PROTO.length;
     if (PROTO.every((byte, i) => byte === this.#bytes[from + i]) && this.#headEndsAt(start) === from) {
-      throw refusal('an object with a key "__proto__"', start);
+      throw refusal('there is an object with a key "__proto__"', start);
     }
   }
 
@@ -195,7 +196,7 @@ class Scanner {
 
   #map(depth: number): void {
     const initial = this.#initial();
-    if (initial >> 5 !== MAJOR_MAP) throw refusal("a tagged map without entries", this.position);
+    if (initial >> 5 !== MAJOR_MAP) throw refusal("there is a tagged map without entries", this.position);
     const count = this.#length(initial & 0x1f);
     this.#enter(count * 2, depth);
     for (let i = 0; i < count * 2; i++) this.item(depth);
@@ -215,12 +216,13 @@ class Scanner {
         break;
       case TAG_SET: {
         const initial = this.#initial();
-        if (initial >> 5 !== MAJOR_ARRAY) throw refusal("a tagged set without an array", this.position);
+        if (initial >> 5 !== MAJOR_ARRAY)
+          throw refusal("there is a tagged set without an array", this.position);
         this.#array(this.#length(initial & 0x1f), depth + 1);
         break;
       }
       default:
-        throw refusal(`under the tag ${tag}, which is not used here`, this.position);
+        throw refusal(`a part is under the tag ${tag}, which is not used here`, this.position);
     }
   }
 
@@ -231,26 +233,27 @@ class Scanner {
       this.#integer(initial);
       return;
     }
-    if (initial !== 0xfb) throw refusal("a date of no known form", this.position);
+    if (initial !== 0xfb) throw refusal("there is a date of no known form", this.position);
     const at = this.position;
     this.#skip(8);
     const seconds = this.#view.getFloat64(at);
-    if (!(Math.abs(seconds) <= DATE_SECONDS_MAX)) throw refusal("an invalid or too distant date", at);
+    if (!(Math.abs(seconds) <= DATE_SECONDS_MAX))
+      throw refusal("there is an invalid or too distant date", at);
   }
 
   #bignum(): void {
     const initial = this.#initial();
-    if (initial >> 5 !== MAJOR_BYTES) throw refusal("a bignum without bytes", this.position);
+    if (initial >> 5 !== MAJOR_BYTES) throw refusal("there is a bignum without bytes", this.position);
     const length = this.#length(initial & 0x1f);
     if (length > BIGNUM_BYTES_MAX)
-      throw refusal(`a bignum of more than ${BIGNUM_BYTES_MAX} bytes`, this.position);
+      throw refusal(`there is a bignum of more than ${BIGNUM_BYTES_MAX} bytes`, this.position);
     this.#skip(length);
   }
 
   /** false, true, null, undefined, and floats of two, four and eight bytes. */
   #simple(low: number): void {
     if (low >= 20 && low <= 23) return;
-    if (low < 25 || low > 27) throw refusal("a simple value that is not used here", this.position);
+    if (low < 25 || low > 27) throw refusal("there is a simple value that is not used here", this.position);
     this.#skip(1 << (low - 24));
   }
 }

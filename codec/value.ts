@@ -158,7 +158,7 @@ function refusal(walk: Walk): EncodeError {
 function errorOf(fault: Fault): EncodeError {
   const path = pathOf(fault.path);
   const where = path === "" ? "a value" : `a value at "${path}"`;
-  return new EncodeError(`Cannot encode ${where}: current value is ${fault.reason}`, { path });
+  return new EncodeError(`Cannot encode ${where}: it is ${fault.reason}`, { path });
 }
 
 function faultAny(value: unknown, depth: number, walk: Walk): Fault | undefined {

@@ -197,7 +197,7 @@ function errorData(value: unknown): ErrorData {
   const data = value as Partial<ErrorData> | null;
   const legal = typeof data === "object" && data !== null && typeof data.code === "string";
   if (!legal || typeof data.message !== "string" || typeof data.retryable !== "boolean") {
-    throw new DecodeError("Cannot read a reply: current body is not an error's data");
+    throw new DecodeError("Cannot read a reply: its body is not an error");
   }
   const { declared } = data;
   if (declared !== undefined && (typeof declared !== "object" || typeof declared?.status !== "number"))

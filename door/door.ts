@@ -110,7 +110,7 @@ export class Door {
   /** Told of another cluster of this name, or of a former one. */
   #isOther({ subject, reply }: Incoming, asked: string, cbor: boolean): void {
     const { of, events } = this.#ports;
-    const words = `current generation of cluster "${of.cluster}" is "${of.generation}"`;
+    const words = `the generation of cluster "${of.cluster}" is "${of.generation}"`;
     const error = new OtherClusterError(
       `Cannot take a call for generation "${asked.slice(0, 64)}": ${words}`,
     );
@@ -122,13 +122,15 @@ export class Door {
     const { subjects, router, hosts } = this.#ports;
     const address = subjects.parseDoor(message.subject);
     if (address === undefined)
-      throw new InvalidNameError("Cannot call an actor: current subject is not an address");
+      throw new InvalidNameError(
+        "Cannot call an actor: the subject is not <cluster>.call.<kind>.<name>.<message>",
+      );
     const { kind, message: word } = address;
     if (this.#options.expose && !this.#options.expose.includes(kind)) {
-      throw new UnknownKindError("Cannot call an actor: current door does not open to this kind");
+      throw new UnknownKindError("Cannot call an actor: the door is not open to its kind");
     }
     if (this.#calls >= this.#options.callsMax) {
-      throw new BusyError(`Cannot take another call: current number under way is ${this.#calls}`, {
+      throw new BusyError(`Cannot take another call: ${this.#calls} calls are under way at the door`, {
         retryAfterMs: 100,
       });
     }
@@ -157,7 +159,7 @@ export class Door {
     for (const long of written === undefined ? [] : [unescaped(written), written])
       if (long && encodeToken(long) === token) return long;
     throw new InvalidNameError(
-      "Cannot call an actor: current name in the subject is not one, and no header has it",
+      "Cannot call an actor: the subject has no name that can be read, and no Baton-Name header has one",
     );
   }
 
@@ -168,7 +170,7 @@ export class Door {
     try {
       return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(payload));
     } catch (cause) {
-      throw new InvalidArgumentError("Cannot read the argument: current payload is not JSON", { cause });
+      throw new InvalidArgumentError("Cannot read the argument: the payload is not JSON", { cause });
     }
   }
 
@@ -199,12 +201,12 @@ export class Door {
     if (!(error instanceof ActorError))
       return {
         code: "internal-error",
-        message: "Cannot answer: current state is unexpected",
+        message: "Cannot answer: something unexpected happened",
         retryable: false,
       };
     const data = publicErrorData(toErrorData(error));
     if (data.code !== "handler-error" || this.#options.showHandlerErrors) return data;
-    return { code: data.code, message: "Cannot answer: current handler threw an error", retryable: false };
+    return { code: data.code, message: "Cannot answer: the handler threw an error", retryable: false };
   }
 
   #answerError(reply: string | undefined, cbor: boolean, error: unknown): void {

@@ -40,7 +40,7 @@ export function checkDoor({ replyPrefixes, timeoutMs, callsMax }: DoorOptions): 
 
 function unusable(name: string, value: unknown): ConfigurationError {
   return new ConfigurationError(
-    `Cannot open the door with "${name}": current value is ${JSON.stringify(value) ?? String(value)}`,
+    `Cannot open the door: its "${name}" is ${JSON.stringify(value) ?? String(value)}`,
   );
 }
 

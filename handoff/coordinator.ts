@@ -127,7 +127,7 @@ export class Coordinator {
 
   /** The leave deadline is near: handlers that still run are told to give up. */
   hurry(): void {
-    const reason = new AbortedError("Cannot go on: current node has reached its leave deadline");
+    const reason = new AbortedError("Cannot go on: the node has reached its leave deadline");
     this.#hurried = true;
     this.leavers.abort(reason);
     for (const move of this.#sources.values()) move.hurry(reason);

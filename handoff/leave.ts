@@ -70,7 +70,7 @@ export async function leaveCluster(
     tally.late += event.lateActors;
   });
   const until = startedAt + deadlineMs;
-  const refusal = new UnavailableError("Cannot send a message: current node is leaving");
+  const refusal = new UnavailableError("Cannot send a message: this node is leaving");
   router.refuseOutsiders(refusal, untakenKinds(membership));
   const refused = () => {
     const mostMs = deadlineMs * REFUSED_FOR;

@@ -40,7 +40,7 @@ export async function raiseShard(
     const entry = ownership.entry(kind, number) ?? (await ownership.refresh(kind, number));
     const mine =
       shard?.epoch === own() && entry && sameNode(entry.record.owner, self) && entry.record.state === "owned";
-    if (!mine) throw new FencedError(`Cannot raise shard ${number} of "${kind}": current owner is another`);
+    if (!mine) throw new FencedError(`Cannot raise shard ${number} of "${kind}": its owner is another node`);
     if (entry.record.epoch > above) {
       shard.raise(entry.record.epoch);
       return table.changed(kind, number);

@@ -51,17 +51,17 @@ function unread(why: Unread, maxBytes: number): Reading {
       return {
         ok: false,
         code: "too-large",
-        detail: `Cannot read a body above ${maxBytes} bytes: current one is larger`,
+        detail: `Cannot read the body: it has more than ${maxBytes} bytes`,
       };
     case "late":
       return {
         ok: false,
         code: "request-timeout",
-        detail: "Cannot read the body: current one was not complete at the call's deadline",
+        detail: "Cannot read the body: it was not complete at the call's deadline",
         retryable: true,
       };
     default:
-      return refused("Cannot read the body: current one was cut off");
+      return refused("Cannot read the body: it was cut off");
   }
 }
 
@@ -129,19 +129,17 @@ function joined(chunks: readonly Uint8Array[], size: number): Uint8Array {
 
 function parseArgument(bytes: Uint8Array): Reading {
   if (isTooDeep(bytes, VALUE_LIMITS.depthMax)) {
-    return refused(
-      `Cannot read JSON nested deeper than ${VALUE_LIMITS.depthMax} levels: current body is deeper`,
-    );
+    return refused(`Cannot read the body: its JSON is nested deeper than ${VALUE_LIMITS.depthMax} levels`);
   }
   let argument: unknown;
   try {
     argument = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch {
-    return refused("Cannot read the body: current bytes are not JSON in UTF-8");
+    return refused("Cannot read the body: it is not JSON in UTF-8");
   }
   const found = faultOf(argument);
   if (found === undefined) return { ok: true, argument };
-  return { ...refused(`Cannot read the body: current value ${found.reason}`), path: pathOf(found.steps) };
+  return { ...refused(`Cannot read the body: it ${found.reason}`), path: pathOf(found.steps) };
 }
 
 function refused(detail: string): { readonly ok: false; readonly code: string; readonly detail: string } {

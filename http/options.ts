@@ -73,9 +73,7 @@ export function checkOptions(options: ActorRoutesOptions): RoutesSettings {
   const { authorize } = options;
   if (authorize !== "public" && typeof authorize !== "function") {
     const hint = 'give a function, or the word "public" to let everybody in';
-    throw new ConfigurationError(
-      `Cannot mount actors without "authorize": current value is ${shown(authorize)}, ${hint}`,
-    );
+    throw new ConfigurationError(`Cannot mount actors: "authorize" is ${shown(authorize)}; ${hint}`);
   }
   return {
     contracts: contractsByKind(options.expose),
@@ -90,14 +88,14 @@ export function checkOptions(options: ActorRoutesOptions): RoutesSettings {
 
 function contractsByKind(expose: readonly Contract[]): ReadonlyMap<string, Contract> {
   if (!Array.isArray(expose)) {
-    throw new ConfigurationError(`Cannot mount actors without "expose": current value is ${shown(expose)}`);
+    throw new ConfigurationError(
+      `Cannot mount actors: "expose" is ${shown(expose)}; give a list of contracts`,
+    );
   }
   const contracts = new Map<string, Contract>();
   for (const contract of expose as readonly Contract[]) {
     if (contracts.has(contract.kind)) {
-      throw new ConfigurationError(
-        `Cannot expose kind "${contract.kind}" twice: current list holds it already`,
-      );
+      throw new ConfigurationError(`Cannot expose kind "${contract.kind}" twice: it is in "expose" already`);
     }
     contracts.set(contract.kind, contract);
   }
@@ -107,7 +105,7 @@ function contractsByKind(expose: readonly Contract[]): ReadonlyMap<string, Contr
 function wholeNumber(what: string, value: number): number {
   if (Number.isSafeInteger(value) && value >= 1) return value;
   throw new ConfigurationError(
-    `Cannot mount actors with "${what}" below 1 or not whole: current value is ${shown(value)}`,
+    `Cannot mount actors: "${what}" is ${shown(value)}, and must be a whole number from 1`,
   );
 }
 

@@ -77,10 +77,10 @@ export function problem(
  */
 export function problemOf(thrown: unknown, showHandlerErrors: boolean): Response {
   if (!(thrown instanceof ActorError))
-    return problem("internal-error", "Cannot answer: current state is unexpected");
+    return problem("internal-error", "Cannot answer: something unexpected happened");
   const data = toErrorData(thrown);
   if (data.code !== "handler-error" || showHandlerErrors) return problemResponse(data);
-  return problem(data.code, "Cannot answer: current handler threw an error");
+  return problem(data.code, "Cannot answer: the handler threw an error");
 }
 
 function problemResponse(data: ErrorData): Response {

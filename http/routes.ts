@@ -165,7 +165,7 @@ async function authorized(
     return verdict instanceof Response ? verdict : forbidden();
   } catch (thrown) {
     settings.onError(thrown, c);
-    return problem("internal-error", "Cannot answer: current caller could not be checked");
+    return problem("internal-error", "Cannot answer: the caller could not be checked");
   }
 }
 
@@ -184,34 +184,31 @@ function isCompressed(c: Context): boolean {
 function badTimeout(): Response {
   return problem(
     "invalid-argument",
-    `Cannot use the header "${TIMEOUT_HEADER}": current value is not a whole number above 0`,
+    `Cannot use the header "${TIMEOUT_HEADER}": its value is not a whole number above 0`,
   );
 }
 
 function tooLate(): Response {
-  return problem("deadline-exceeded", "Cannot send a message: current deadline has passed", {
+  return problem("deadline-exceeded", "Cannot send the message: its deadline has passed", {
     retryable: true,
   });
 }
 
 function notFound(): Response {
-  return problem(
-    "unknown-message",
-    "Cannot find this message: current path names nothing that is exposed here",
-  );
+  return problem("unknown-message", "Cannot find this message: the path names nothing that is exposed here");
 }
 
 function wrongType(): Response {
   return problem(
     "unsupported-media-type",
-    "Cannot read this body: current type is not plain application/json in UTF-8",
+    "Cannot read the body: its type is not application/json in UTF-8, without compression",
   );
 }
 
 function badName(): Response {
-  return problem("invalid-name", "Cannot address an actor: current name is not percent-encoded UTF-8");
+  return problem("invalid-name", "Cannot address an actor: its name is not percent-encoded UTF-8");
 }
 
 function forbidden(): Response {
-  return problem("forbidden", "Cannot call this actor: current caller is not allowed to");
+  return problem("forbidden", "Cannot call this actor: the caller is not allowed to");
 }

@@ -155,7 +155,7 @@ export class Life {
     const admitted = identity && (await answered(this.#mark(labels, identity)));
     if (this.#over) throw overError();
     if (membership.fencedFor !== undefined)
-      throw new FencedError(`Cannot join the cluster: current state is fenced, ${membership.fencedFor}`);
+      throw new FencedError(`Cannot join the cluster: this node is fenced, ${membership.fencedFor}`);
     this.#parts = assemble({
       ...this.#ports,
       events: this.#events,
@@ -359,5 +359,5 @@ async function answered<T>(work: Promise<T>): Promise<T | undefined> {
 }
 
 function overError(): NodeStoppedError {
-  return new NodeStoppedError("Cannot join the cluster: current node has ended meanwhile");
+  return new NodeStoppedError("Cannot join the cluster: the node has been stopped meanwhile");
 }

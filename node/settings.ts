@@ -121,7 +121,9 @@ export function settingsWith(settings: GivenSettings): Settings {
   for (const [name, value] of Object.entries(given)) {
     const least = MAY_BE_ZERO.has(name) ? 0 : 1;
     if (typeof value !== "number" || !(value >= least))
-      throw new ConfigurationError(`Cannot use the setting "${name}": current value is ${String(value)}`);
+      throw new ConfigurationError(
+        `Cannot use the setting "${name}": its value is ${String(value)}, and must be a number from ${least}`,
+      );
   }
   checkOption("callTimeoutMs", given.callTimeoutMs, TIMEOUT_MAX_MS);
   return { ...DEFAULT_SETTINGS, ...given };
@@ -161,6 +163,6 @@ function unknownSetting(name: string, where: string): ConfigurationError {
 export function checkOption(name: string, value: number | undefined, most: number): void {
   if (value === undefined || (typeof value === "number" && value >= 0 && value <= most)) return;
   throw new ConfigurationError(
-    `Cannot use "${name}" that is not from 0 to ${most}: current value is ${String(value)}`,
+    `Cannot use "${name}": its value is ${String(value)}, and must be a number from 0 to ${most}`,
   );
 }

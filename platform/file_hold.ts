@@ -141,7 +141,7 @@ async function flockOfBun(): Promise<Flock> {
       cause ??= error;
     }
   }
-  throw new ConfigurationError("Cannot lock a file: current runtime does not give access to flock", {
+  throw new ConfigurationError("Cannot lock a file: this runtime gives no access to flock", {
     cause,
   });
 }

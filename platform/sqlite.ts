@@ -103,6 +103,6 @@ async function databaseClass(): Promise<Opener> {
     const found = (await import(module as string)) as Record<string, Opener>;
     return found[name as string] as Opener;
   } catch (cause) {
-    throw new ConfigurationError(`Cannot use SQLite: current runtime lacks "${module}"`, { cause });
+    throw new ConfigurationError(`Cannot use SQLite: this runtime lacks "${module}"`, { cause });
   }
 }

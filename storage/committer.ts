@@ -37,7 +37,7 @@ const AT_ONCE = 512;
 const BACKOFF_MIN_MS = 20;
 const BACKOFF_MAX_MS = 1_000;
 
-const TOO_FEW = "Cannot commit: current store gives fewer outcomes than it was given writes";
+const TOO_FEW = "Cannot commit: the store gave fewer outcomes than it was given writes";
 
 interface Waiting {
   readonly write: StoreWrite;
@@ -193,5 +193,5 @@ function isGone(error: unknown): boolean {
 }
 
 function stopped(): NodeStoppedError {
-  return new NodeStoppedError("Cannot tell the outcome of a commit: current node has stopped");
+  return new NodeStoppedError("Cannot tell the outcome of a commit: the node has stopped");
 }

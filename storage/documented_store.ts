@@ -74,7 +74,7 @@ function checkedLength(bytesMax: unknown): number {
   if (typeof bytesMax === "number" && bytesMax >= 1) return bytesMax;
   const now = typeof bytesMax === "number" ? `${bytesMax}` : `of type ${typeof bytesMax}`;
   throw new ConfigurationError(
-    `Cannot use the store: current value of its "bytesMax" is ${now}; give the length of its largest entry in bytes`,
+    `Cannot use the store: its "bytesMax" is ${now}; give the length of its largest entry in bytes`,
   );
 }
 

@@ -119,18 +119,18 @@ export async function markStore(
 function checkCluster(cluster: string, found: string | undefined): void {
   if (found === undefined || found === cluster) return;
   throw new ConfigurationError(
-    `Cannot use the store in cluster "${cluster}": current one keeps the actors of cluster "${found}"; give each cluster a store of its own`,
+    `Cannot use the store in cluster "${cluster}": it keeps the actors of cluster "${found}"; give each cluster a store of its own`,
   );
 }
 
 function checkKind({ kind, shards, durability }: KindOfStore, found: string): void {
   if (durability === "memory")
     throw new ConfigurationError(
-      `Cannot host kind "${kind}" in memory: current store keeps its actors; leave its durability at "stored", or give the kind another name`,
+      `Cannot host kind "${kind}" in memory: the store keeps its actors; leave its durability at "stored", or give the kind another name`,
     );
   if (found === `${shards}`) return;
   throw new ConfigurationError(
-    `Cannot host kind "${kind}" with ${shards} shards: current store keeps its actors in ${found}; host it with that number, which never changes, or give the kind another name`,
+    `Cannot host kind "${kind}" with ${shards} shards: the store keeps its actors in ${found}; host it with that number, which never changes, or give the kind another name`,
   );
 }
 
@@ -222,7 +222,7 @@ export class WatchedStore implements Store {
     if (now === id) return;
     const found = now === undefined ? "none" : `"${now}"`;
     throw new RecordsRefusedError(
-      `Cannot use the store: current id is ${found}, and "${id}" was stored in when this node started; put that store back`,
+      `Cannot use the store: its id is ${found}, and this node started with "${id}"; put that store back`,
     );
   }
 }

@@ -7,7 +7,7 @@ import { ConfigurationError } from "../errors.ts";
 import type { Store } from "./store.ts";
 
 function none(): never {
-  throw new ConfigurationError("Cannot store anything: current node hosts no stored kind");
+  throw new ConfigurationError("Cannot store anything: this node hosts no stored kind");
 }
 
 /** See the module's text. */

@@ -114,14 +114,15 @@ export function decodeRecord(bytes: Uint8Array, of: string): StoredRecord {
   const reader = new ByteReader(bytes);
   const version = reader.u8();
   if (version !== VERSION && version !== VERSION_TIMED && version !== VERSION_SECTIONS)
-    throw new DecodeError(`Cannot read a stored actor: current version is ${version}`);
+    throw new DecodeError(`Cannot read a stored actor: its version ${version} is unknown`);
   const [name, node, incarnation] = [reader.string(), reader.string(), reader.string()];
-  if (name !== of) throw new DecodeError("Cannot read a stored actor: current record is of another name");
+  if (name !== of) throw new DecodeError("Cannot read a stored actor: its record is that of another name");
   const epoch = reader.varint();
   const state =
     reader.u8() === 1 ? { stateVersion: reader.varint(), bytes: reader.bytes().slice() } : undefined;
   const length = reader.varint();
-  if (length > reader.left) throw new DecodeError(`Cannot read a stored actor: current timers are ${length}`);
+  if (length > reader.left)
+    throw new DecodeError(`Cannot read a stored actor: it cannot have ${length} timers`);
   const timers = Array.from({ length }, () => readTimer(reader));
   const record = { name, epoch, writer: { node, incarnation }, state, timers };
   let writtenWallMs = version === VERSION_TIMED ? reader.f64() : undefined;
@@ -129,14 +130,14 @@ export function decodeRecord(bytes: Uint8Array, of: string): StoredRecord {
   reader.expectEnd();
   if (writtenWallMs === undefined) return record;
   if (!Number.isFinite(writtenWallMs))
-    throw new DecodeError("Cannot read a stored actor: current time of writing is no time");
+    throw new DecodeError("Cannot read a stored actor: its time of writing is not a time");
   return { ...record, writtenWallMs };
 }
 
 function readTimer(reader: ByteReader): StoredTimer {
   const [id, message, dueWallMs, everyMs] = [reader.string(), reader.string(), reader.f64(), reader.f64()];
   if (!Number.isFinite(dueWallMs) || !(everyMs >= 0 && everyMs < Infinity))
-    throw new DecodeError("Cannot read a stored timer: current times are not times");
+    throw new DecodeError("Cannot read a stored timer: its times are not times");
   return { id, message, dueWallMs, everyMs: everyMs || undefined, argument: reader.bytes().slice() };
 }
 
@@ -159,7 +160,7 @@ function readSuspicions(reader: ByteReader, timers: StoredTimer[]): void {
     const [place, deaths, flags] = [reader.varint(), reader.varint(), reader.u8()];
     const timer = timers[place];
     if (timer === undefined)
-      throw new DecodeError("Cannot read a stored actor: current suspect is no timer of it");
+      throw new DecodeError("Cannot read a stored actor: its suspect is none of its timers");
     const suspicion = { deaths, onTrial: (flags & ON_TRIAL) !== 0, setAside: (flags & SET_ASIDE) !== 0 };
     timers[place] = { ...timer, suspicion };
   }

@@ -284,7 +284,7 @@ async function patiently<T>(
   ask: () => Promise<T>,
 ): Promise<T> {
   for (;;) {
-    if (hasEnded()) throw new NodeStoppedError("Cannot read what is stored: current node has stopped");
+    if (hasEnded()) throw new NodeStoppedError("Cannot read what is stored: the node has stopped");
     try {
       return await ask();
     } catch (error) {

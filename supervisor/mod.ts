@@ -79,7 +79,7 @@ export async function superviseNode(options: SupervisorOptions): Promise<NodeSup
 function restartTimes({ minMs = 100, maxMs = 10_000 }: Partial<RestartTimes> = {}): RestartTimes {
   if (minMs >= 1 && maxMs >= minMs) return { minMs, maxMs };
   throw new ConfigurationError(
-    `Cannot restart with a wait of minMs to maxMs: current values are ${minMs}, ${maxMs}`,
+    `Cannot restart with "minMs" ${minMs} and "maxMs" ${maxMs}: both must be numbers from 0, the first at most the second`,
   );
 }
 

@@ -84,7 +84,7 @@ export class ManualClock implements Clock {
    * @throws {RangeError} if `ms` is negative, or if what is ready never ends
    */
   async advance(ms: number): Promise<void> {
-    if (!(ms >= 0)) throw new RangeError(`Cannot advance a clock backwards: current value is ${ms}`);
+    if (!(ms >= 0)) throw new RangeError(`Cannot advance a clock backwards: ${ms} ms is not from 0`);
     const until = this.#nowMs + ms;
     await this.settle();
     for (let next = this.#take(until); next; next = this.#take(until)) {
@@ -104,9 +104,7 @@ export class ManualClock implements Clock {
       this.#soon = [];
       for (const run of ready) run();
     }
-    throw new RangeError(
-      `Cannot settle: current value is ${TURNS_MAX} turns, and there is still something ready`,
-    );
+    throw new RangeError(`Cannot settle: after ${TURNS_MAX} turns there is still something ready`);
   }
 
   #take(until: number): Waiting | undefined {

@@ -108,7 +108,7 @@ export class KeptRecords implements Records {
     this.#assertUsable("get", key, false);
     if (this.#goneSince === undefined) return;
     throw new RecordsUnavailableError(
-      `Cannot get "${key}": current server does not show the bucket "${this.#ports.bucket}"`,
+      `Cannot get "${key}": the server does not show the bucket "${this.#ports.bucket}"`,
     );
   }
 

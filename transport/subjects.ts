@@ -36,7 +36,7 @@ const IDENTIFIER = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
  */
 export function checkName(name: unknown): asserts name is string {
   const fault = nameFault(name);
-  if (fault) throw new InvalidNameError(`Cannot address an actor: current value of its name is ${fault}`);
+  if (fault) throw new InvalidNameError(`Cannot address an actor: its name is ${fault}`);
 }
 
 /** What keeps a value from being an actor's name, in words; `undefined` if nothing does. */
@@ -62,7 +62,7 @@ export function checkIdentifier(what: string, value: unknown): asserts value is 
   if (isIdentifier(value)) return;
   const shown = typeof value === "string" ? JSON.stringify(value.slice(0, 80)) : `a ${typeof value}`;
   throw new ConfigurationError(
-    `Cannot use ${what}, which must be a letter and up to 63 letters, digits, "_" or "-": current value is ${shown}`,
+    `Cannot use ${what} ${shown}: it must be a letter, and then up to 63 letters, digits, "_" or "-"`,
   );
 }
 

@@ -427,9 +427,7 @@ export class Activation
    */
   become(status: ActivationStatus): void {
     if (!mayBecome(this.#status, status))
-      throw new ConfigurationError(
-        `Cannot make ${this.address} ${status}: current status is ${this.#status}`,
-      );
+      throw new ConfigurationError(`Cannot make ${this.address} ${status}: it is ${this.#status}`);
     this.#status = status;
   }
 

@@ -132,7 +132,7 @@ export class LentContext implements ActorContext {
     if (declared) validArgument(this.#hosted, declared, argument);
     else
       throw new InvalidArgumentError(
-        `Cannot schedule "${message}": current contract of "${this.kind}" lacks it`,
+        `Cannot schedule "${message}": the contract of kind "${this.kind}" declares no such message`,
       );
   }
 }
@@ -149,6 +149,6 @@ function encoded(message: string, { codec }: ActorRuntime, argument: unknown): U
 function checkTimes(message: string, remainingMs: number, everyMs: number | undefined): void {
   const legal = remainingMs >= 0 && Number.isFinite(remainingMs) && (everyMs === undefined || everyMs >= 1);
   if (legal && everyMs !== Infinity) return;
-  const words = `current times are ${remainingMs} ms and ${everyMs ?? "no"} interval`;
+  const words = `"afterMs" is ${remainingMs} and "everyMs" ${everyMs ?? "none"}; they must be finite, from 0 and from 1`;
   throw new InvalidArgumentError(`Cannot schedule "${message}": ${words}`);
 }

@@ -60,5 +60,5 @@ function abortCleanly(controller: AbortController, reason: Error): void {
 }
 
 function pastDeadline(): DeadlineError {
-  return new DeadlineError("Cannot go on: current time is past the message's deadline");
+  return new DeadlineError("Cannot go on: the deadline of the message being handled has passed");
 }

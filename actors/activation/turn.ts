@@ -3,17 +3,11 @@
  *
  * @module
  */
+import { undeclared } from "../argument.ts";
 import { type ErrorData, toErrorData } from "../../errors.ts";
 import type { EventBus } from "../../events.ts";
 import type { Clock } from "../../platform/clock.ts";
-import {
-  declaredErrorData,
-  expired,
-  handledErrorData,
-  unknownMessage,
-  validArgument,
-  validResult,
-} from "./validation.ts";
+import { declaredErrorData, expired, handledErrorData, validArgument, validResult } from "./validation.ts";
 import type { Registration, HostedMessage } from "../host.ts";
 import type { ActivationStatus } from "../lifecycle.ts";
 import type { Mail } from "./mail.ts";
@@ -106,7 +100,8 @@ export class Turn {
     const { kind } = this.#owner;
     if (mail instanceof TimerMail && !this.#owner.beginTimer(mail)) return;
     const message = hosted.messages.get(mail.message);
-    if (message === undefined) return this.#refuse(mail, unknownMessage(kind));
+    if (message === undefined)
+      return this.#refuse(mail, toErrorData(undeclared("deliver", kind, mail.message)));
     if (mail.deadlineAt <= now) return mail.fail(expired(mail.message));
     let input: unknown;
     try {

@@ -11,24 +11,14 @@ import {
   InvalidResultError,
   nameOf,
   toErrorData,
-  UnknownMessageError,
 } from "../../errors.ts";
 import { copyValue } from "../../codec/value.ts";
 import type { Registration, HostedMessage } from "../host.ts";
 import { firstIssue, validate } from "../schema.ts";
 
-/** The refusal of a message that the contract lacks: the same words for every such name. */
-export function unknownMessage(kind: string): ErrorData {
-  return toErrorData(
-    new UnknownMessageError(
-      `Cannot deliver a message: current contract of kind "${kind}" declares no such one`,
-    ),
-  );
-}
-
 /** The refusal of a message that waited too long. */
 export function expired(message: string): ErrorData {
-  return toErrorData(new DeadlineError(`Cannot handle "${message}": current time is past its deadline`));
+  return toErrorData(new DeadlineError(`Cannot handle "${message}": its deadline has passed`));
 }
 
 /** Codes that tell what became of a message, beside those that may be repeated: true of one that a handler sent, and not of its own. */

@@ -76,9 +76,7 @@ export class HeldEnd implements Output {
   #lost(): OutcomeUnknownError {
     const { kind, name } = this.#of;
     const words = `Cannot tell the outcome of "${this.#mail.message}" to ${kind}/${name}`;
-    return new OutcomeUnknownError(
-      `${words}: current state is handled, and not stored before its owner was lost`,
-    );
+    return new OutcomeUnknownError(`${words}: it was handled, and its owner was lost before that was stored`);
   }
 }
 
@@ -118,7 +116,7 @@ export class HeldTell implements Output {
   }
 
   drop(error?: ErrorData): void {
-    const words = `Cannot send "${this.#message}": current state of its sender was not stored`;
+    const words = `Cannot send "${this.#message}": the state of its sender was not stored`;
     this.#deadLetter(error ?? toErrorData(new OutcomeUnknownError(words)));
   }
 

@@ -286,7 +286,7 @@ export class OutputGate implements Outputs {
 
   #full(message: string): BusyError {
     const now = `${this.#tells.length} tells of this handler and ${this.#ports.scales.bytes} bytes of the node`;
-    return new BusyError(`Cannot send "${message}": current state is ${now} waiting to be stored`);
+    return new BusyError(`Cannot send "${message}": ${now} wait to be stored`);
   }
 
   /** Code that goes on after its handler has no end of its own to wait for: its tells follow what was said last. */

@@ -43,7 +43,7 @@ export function copyState(hosted: Registration, state: unknown): unknown {
   }
   const path = firstDifference(result.value, copy);
   if (path !== undefined) {
-    const words = `Cannot keep a state of kind "${kind}": current schema would change or drop "${path}"`;
+    const words = `Cannot keep a state of kind "${kind}": its schema would change or drop "${path}"`;
     throw new InvalidStateError(words, { path });
   }
   return copy;
@@ -64,7 +64,7 @@ export function packState(hosted: Registration, state: unknown, codec: Codec): S
 export function unpackState(hosted: Registration, snapshot: Snapshot, codec: Codec): unknown {
   const { kind, stateVersion } = hosted.contract;
   if (snapshot.stateVersion > stateVersion) {
-    const found = `current version here is ${stateVersion}, the state's is ${snapshot.stateVersion}`;
+    const found = `its version is ${snapshot.stateVersion}, and this node reads up to ${stateVersion}`;
     throw new InvalidStateError(`Cannot read a state of kind "${kind}" that is too new: ${found}`);
   }
   const old = guarded(kind, () => codec.decode(snapshot.bytes));
@@ -79,9 +79,11 @@ function upgraded(hosted: Registration, fromVersion: number, old: unknown): unkn
     if (!(state instanceof Promise)) return state;
   } catch (cause) {
     const words = `Cannot upgrade a state of kind "${kind}" from version ${fromVersion}`;
-    throw new InvalidStateError(`${words}: current upgrade threw "${wordsOf(cause, "?")}"`, { cause });
+    throw new InvalidStateError(`${words}: upgrade() threw "${wordsOf(cause, "?")}"`, { cause });
   }
-  throw new InvalidStateError(`Cannot upgrade a state of kind "${kind}": current upgrade is asynchronous`);
+  throw new InvalidStateError(
+    `Cannot upgrade a state of kind "${kind}": upgrade() is asynchronous; it must return the state at once`,
+  );
 }
 
 function copyOf(kind: string, state: unknown): unknown {

@@ -91,7 +91,7 @@ export class ActorTimers {
     const suspicion = this.#suspicionOf(data);
     this.cancel(data.id);
     if (this.#timers.size >= TIMERS_MAX) {
-      throw new BusyError(`Cannot schedule another message: current number of timers is ${TIMERS_MAX}`);
+      throw new BusyError(`Cannot schedule another message: the actor has ${TIMERS_MAX} timers already`);
     }
     const { id, message, argument, everyMs } = data;
     const dueAt = this.#clock.now() + data.remainingMs;

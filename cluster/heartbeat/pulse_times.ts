@@ -74,5 +74,5 @@ export function vouchesForMs({ leaseMs, freshMs }: ClusterTimes): number {
 }
 
 function require(holds: boolean, what: string, value: number): void {
-  if (!holds) throw new ConfigurationError(`Cannot feel a pulse without ${what}: current value is ${value}`);
+  if (!holds) throw new ConfigurationError(`Cannot keep a heartbeat without ${what}: it is ${value}`);
 }

@@ -297,7 +297,7 @@ export class LeaseDriver {
 
   #fenced(reason: string): void {
     this.#ports.log.error("The lease is lost", { node: this.#record.node, reason });
-    this.#rejectWaiters(() => new FencedError(`Cannot go on as a node: current lease is lost, ${reason}`));
+    this.#rejectWaiters(() => new FencedError(`Cannot go on as a node: its lease is lost, ${reason}`));
     this.#ports.onFenced(reason);
   }
 
@@ -320,5 +320,5 @@ export class LeaseDriver {
 }
 
 function stoppedError(state: OwnState): NodeStoppedError {
-  return new NodeStoppedError(`Cannot set the node's state to "${state}": current lease has ended`);
+  return new NodeStoppedError(`Cannot set the node's state to "${state}": its lease has ended`);
 }

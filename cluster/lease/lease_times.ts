@@ -62,5 +62,5 @@ export function missingMs(times: LeaseTimes): number {
 }
 
 function require(holds: boolean, what: string, value: number): void {
-  if (!holds) throw new ConfigurationError(`Cannot hold a lease without ${what}: current value is ${value}`);
+  if (!holds) throw new ConfigurationError(`Cannot hold a lease without ${what}: it is ${value}`);
 }

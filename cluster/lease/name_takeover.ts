@@ -115,14 +115,14 @@ async function whenFree(
 }
 
 function holderUnknown(name: string): RecordsUnavailableError {
-  return new RecordsUnavailableError(`Cannot take the name "${name}": current holder is unknown`);
+  return new RecordsUnavailableError(`Cannot take the name "${name}": it is not known who holds it`);
 }
 
 function nameInUse(name: string, entry: Entry<NodeRecord> | undefined): ConfigurationError {
   const holder = entry
     ? `incarnation "${entry.record.incarnation}", on ${entry.record.runtime}`
     : "another node";
-  return new ConfigurationError(`Cannot take the name "${name}": current holder is ${holder}`);
+  return new ConfigurationError(`Cannot take the name "${name}": it is held by ${holder}`);
 }
 
 async function look(

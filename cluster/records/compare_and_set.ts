@@ -95,7 +95,7 @@ export class Settler {
     const delayMs = longest * (0.5 + this.#random.next() / 2);
     await pause(this.#clock, delayMs, patience.signal);
     if (!patience.signal?.aborted && !patience.giveUp?.()) return;
-    const words = `Cannot settle a change of "${key}": current outcome is unknown`;
+    const words = `Cannot settle a change of "${key}": its outcome is unknown`;
     throw new RecordsUnavailableError(last ? `${words}. ${last.message}` : words, { cause: last });
   }
 }

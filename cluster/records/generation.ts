@@ -68,7 +68,7 @@ export class GenerationRecords implements Records {
   #outer(key: string): string {
     if (key === keys.generation) return key;
     if (this.#prefix === undefined)
-      throw new TypeError(`Cannot name the record "${key}": current generation is not known yet`);
+      throw new TypeError(`Cannot name the record "${key}": the generation is not known yet`);
     return this.#prefix + key;
   }
 

@@ -24,7 +24,7 @@ export async function agreeOnGeneration(
   const chosen = { generation: random.id() };
   const change = await bucket.generation.change(keys.generation, undefined, chosen, patience);
   if (change.entry) return change.entry.record.generation;
-  throw new ConfigurationError("Cannot join the cluster: current records are being removed by somebody");
+  throw new ConfigurationError("Cannot join the cluster: somebody is removing its records");
 }
 
 /**
@@ -60,7 +60,7 @@ export async function confirmGeneration(
 ): Promise<void> {
   const now = await agreeOnGeneration(bucket, random, patience);
   if (now === generation && bucket.generation.get(keys.generation)?.record.generation === now) return;
-  throw new FencedError("Cannot join the cluster: current records were replaced meanwhile");
+  throw new FencedError("Cannot join the cluster: its records were replaced meanwhile");
 }
 
 /**
@@ -85,9 +85,7 @@ export async function agreeOnKind(
   const { kind, shards } = offer;
   if (!isShardCount(shards)) {
     const rule = `a power of two from 1 to ${SHARDS_MAX}`;
-    throw new ConfigurationError(
-      `Cannot host kind "${kind}" with other than ${rule} shards: current value is ${shards}`,
-    );
+    throw new ConfigurationError(`Cannot host kind "${kind}" with ${shards} shards: it must have ${rule}`);
   }
   const key = keys.kind(kind);
   let change = await bucket.kinds.change(key, undefined, agreeing(offer, undefined), patience);

@@ -297,7 +297,7 @@ function parsed<T>(what: string, schema: z.ZodType<T>, value: unknown): T {
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   const path = issue?.path.map(String).join(".") ?? "";
-  throw new DecodeError(`Cannot decode a ${what} record: current value at "${path}" is ${issue?.message}`, {
+  throw new DecodeError(`Cannot decode a ${what} record: at "${path}", ${issue?.message}`, {
     path,
   });
 }
@@ -317,5 +317,5 @@ function shardOfWire(wire: z.infer<typeof shardSchema>): ShardRecord {
   const record: ShardRecord = { ...wire, late };
   const fault = shardFault(record);
   if (fault === undefined) return record;
-  throw new DecodeError(`Cannot decode a shard record: current value has ${fault}`);
+  throw new DecodeError(`Cannot decode a shard record: it has ${fault}`);
 }

@@ -91,7 +91,10 @@ export function committed(record: NextShard, late: readonly LateActor[] = []): N
 
 function listed(record: NextShard, late: readonly LateActor[]): LateActor[] {
   const all = new Map([...late, ...record.late].map((actor) => [actor.name, actor]));
-  if (all.size > LATE_MAX) throw new TypeError(`Cannot move a shard: current late actors are ${all.size}`);
+  if (all.size > LATE_MAX)
+    throw new TypeError(
+      `Cannot move a shard: it has ${all.size} late actors, and ${LATE_MAX} at most can follow`,
+    );
   return [...all.values()];
 }
 
@@ -135,7 +138,5 @@ function kept({ owner, epoch, floor, late }: NextShard): NextShard {
 
 function misuse(what: string, record: NextShard): TypeError {
   const to = record.to === undefined ? "" : ` to "${record.to === "bucket" ? "bucket" : record.to.node}"`;
-  return new TypeError(
-    `Cannot ${what} a shard: current state is "${record.state}"${to}, epoch ${record.epoch}`,
-  );
+  return new TypeError(`Cannot ${what} a shard: its record is "${record.state}"${to}, epoch ${record.epoch}`);
 }

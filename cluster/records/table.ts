@@ -128,7 +128,7 @@ export class RecordTable<T extends { readonly nonce: string }> {
   #checkStore(key: string, known: KnownRevisions, from: number, revision: number): void {
     if (!wentBack(known, from, revision)) return;
     this.#ports.onWentBack?.();
-    throw new RecordsUnavailableError(`Cannot change "${key}": current records went back to an older copy`);
+    throw new RecordsUnavailableError(`Cannot change "${key}": the records went back to an older copy`);
   }
 
   /**

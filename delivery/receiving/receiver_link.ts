@@ -15,7 +15,7 @@ import { type PackableMail, RemoteMail } from "./remote_mail.ts";
 const REFUSALS_PER_ACK = 128;
 
 function tooManyReplies(): ErrorData {
-  const words = "Cannot take another ask: current number or size of unconfirmed replies is at its bound";
+  const words = "Cannot take another ask: the owner keeps as many unconfirmed replies as it may";
   return toErrorData(new BusyError(words, { retryAfterMs: 100 }));
 }
 

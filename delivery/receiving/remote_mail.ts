@@ -114,7 +114,7 @@ export class RemoteMail implements PackableMail {
     }
     const { bytesMax } = this.#ports.scale;
     if (body.byteLength > bytesMax) {
-      const words = `current result has ${body.byteLength} bytes, the bound is ${bytesMax}`;
+      const words = `its result has ${body.byteLength} bytes, and ${bytesMax} at most fit into a message`;
       return this.#failed(new TooLargeError(`Cannot answer "${this.message}": ${words}`));
     }
     this.#reply(true, body);

@@ -48,7 +48,7 @@ export class KeptReply implements FrameItem {
   /** Its asker hears that, and not silence. What is kept stays what it is: another server may let it through. */
   writeOversize(writer: ByteWriter, bytesMax: number): void {
     this.queued = false;
-    const words = `current result has ${this.size} bytes, the bound is ${bytesMax}`;
+    const words = `its result has ${this.size} bytes, and ${bytesMax} at most fit into a message`;
     const error = toErrorData(new TooLargeError(`Cannot answer a message: ${words}`));
     writeReply(writer, { ...this.reply, ok: false, body: this.#codec.encode(error) });
   }

@@ -20,44 +20,44 @@ export interface Unanswered {
 }
 
 export function tooManyWaiting({ message }: Pick<Unanswered, "message">, waiting: number): BusyError {
-  const words = `Cannot send "${message}": current number of messages waiting for its shard is ${waiting}`;
+  const words = `Cannot send "${message}": ${waiting} messages wait for its shard already`;
   return new BusyError(words, { retryAfterMs: 100 });
 }
 
 /** The bounds of the whole node. `what` is waiting, or pending. */
 export function nodeIsBusy({ message }: Pick<Unanswered, "message">, what: string): BusyError {
-  const words = `Cannot send "${message}": current node has as many ${what} as it may`;
+  const words = `Cannot send "${message}": this node has as many ${what} as it may`;
   return new BusyError(words, { retryAfterMs: 100 });
 }
 
 /** `what` is "send" or "answer". */
 export function tooLarge(what: string, message: string, bytes: number, max: number): TooLargeError {
   return new TooLargeError(
-    `Cannot ${what} "${message}": current value has ${bytes} bytes, the bound is ${max}`,
+    `Cannot ${what} "${message}": it has ${bytes} bytes, and ${max} at most fit into a message`,
   );
 }
 
 /** Its deadline passed before it left. */
 function neverSent({ kind, name, message }: Unanswered, shard: string): DeadlineError {
-  return new DeadlineError(`Cannot deliver "${message}" to ${kind}/${name} in time: current ${shard}`);
+  return new DeadlineError(`Cannot deliver "${message}" to ${kind}/${name} in time: ${shard}`);
 }
 
 /** Its actor's mailbox has been full all the time. */
 export function noRoomInTime({ kind, name, message }: Unanswered): DeadlineError {
   const words = `Cannot deliver "${message}" to ${kind}/${name} in time`;
-  return new DeadlineError(`${words}: current mailbox has no room`);
+  return new DeadlineError(`${words}: its mailbox has no room`);
 }
 
 /** Nobody waits any more for the handler that sends it. */
 export function callerIsLate({ kind, name, message }: Unanswered): DeadlineError {
   const words = `Cannot send "${message}" to ${kind}/${name}`;
-  return new DeadlineError(`${words}: current time is past the deadline of the message being handled`);
+  return new DeadlineError(`${words}: the deadline of the message being handled has passed`);
 }
 
 /** Its deadline passed before it was known whether its kind is hosted at all. */
 export function kindNotKnown({ kind, name, message }: Unanswered): DeadlineError {
   const words = `Cannot deliver "${message}" to ${kind}/${name} in time`;
-  return new DeadlineError(`${words}: current kind "${kind}" is not known, and the records do not answer`);
+  return new DeadlineError(`${words}: kind "${kind}" is not known here, and the records do not answer`);
 }
 
 /** How far a message came. */
@@ -71,7 +71,8 @@ interface Standing {
 /** Its deadline passed: what is true depends on how far it came. `where` goes on after "shard 7 …". */
 export function pastDeadline(about: Unanswered & Standing, shard: number, where: () => string): Error {
   const { maybeAdmitted, acked, waitsForRoom } = about;
-  if (waitsForRoom) return maybeAdmitted ? outcomeUnknown(about, "waiting for room") : noRoomInTime(about);
+  if (waitsForRoom)
+    return maybeAdmitted ? outcomeUnknown(about, "waiting for room in the mailbox") : noRoomInTime(about);
   if (!maybeAdmitted) return neverSent(about, `shard ${shard} ${where()}`);
   return outcomeUnknown(about, acked ? "admitted, without an answer" : "sent, without an acknowledgement");
 }
@@ -79,7 +80,7 @@ export function pastDeadline(about: Unanswered & Standing, shard: number, where:
 /** It may have been handled. */
 export function outcomeUnknown({ kind, name, message }: Unanswered, state: string): OutcomeUnknownError {
   return new OutcomeUnknownError(
-    `Cannot tell the outcome of "${message}" to ${kind}/${name}: current state is ${state}`,
+    `Cannot tell the outcome of "${message}" to ${kind}/${name}: it was ${state}`,
   );
 }
 
@@ -96,5 +97,5 @@ export function endAfterLoss(about: Unanswered, error: unknown): unknown {
 
 /** The caller gave it up before it was sent. */
 export function aborted({ kind, name, message }: Unanswered): AbortedError {
-  return new AbortedError(`Cannot send "${message}" to ${kind}/${name}: current caller has aborted it`);
+  return new AbortedError(`Cannot send "${message}" to ${kind}/${name}: its caller has aborted it`);
 }

@@ -46,7 +46,7 @@ export const TIMEOUT_MAX_MS: number = DELAY_MAX_MS;
 function checkTimeout(timeoutMs: number): void {
   if (typeof timeoutMs === "number" && timeoutMs > 0 && timeoutMs <= TIMEOUT_MAX_MS) return;
   throw new InvalidArgumentError(
-    `Cannot send with a timeout that is not above 0 and up to ${TIMEOUT_MAX_MS} ms: current value is ${String(timeoutMs)}`,
+    `Cannot send with a "timeoutMs" of ${String(timeoutMs)}: it must be above 0, and ${TIMEOUT_MAX_MS} at most`,
   );
 }
 
@@ -69,6 +69,6 @@ export function deadlineFor(request: Request, now: number, callTimeoutMs: number
 /** Actors that call one another ever deeper are stopped, as those that call in a circle are. */
 export function checkDepth({ message }: Request, chain: readonly string[]): void {
   if (chain.length <= CHAIN_MAX) return;
-  const words = `current number of actors that wait for one another is ${chain.length}, the bound is ${CHAIN_MAX}`;
+  const words = `${chain.length} actors wait for each other already, and ${CHAIN_MAX} at most may`;
   throw new CallCycleError(`Cannot send "${message}": ${words}`);
 }

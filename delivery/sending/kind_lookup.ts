@@ -108,7 +108,7 @@ export class NewKinds {
   #known(line: Set<Waiting>, waiting: Waiting, shards: number | undefined): void {
     const { request, deadlineAt } = waiting;
     if (shards === undefined) {
-      const words = `Cannot send to an actor of kind "${request.kind}": current cluster has never hosted it`;
+      const words = `Cannot send to an actor of kind "${request.kind}": no node of this cluster has ever hosted it`;
       return this.#refuse(line, waiting, new UnknownKindError(words));
     }
     const timeoutMs = deadlineAt - this.#ports.clock.now();

@@ -141,17 +141,15 @@ export interface Frame {
 export function readFrame(bytes: Uint8Array, cluster: string): Frame {
   const reader = new ByteReader(bytes);
   if (reader.u8() !== MAGIC)
-    throw new DecodeError("Cannot read a frame: current first byte is not a frame's");
+    throw new DecodeError("Cannot read a frame: its first byte is not that of a frame");
   const version = reader.u8();
   if (version !== FRAME_VERSION) {
-    throw new ProtocolError(
-      `Cannot read a frame of version ${version}: current version spoken here is ${FRAME_VERSION}`,
-    );
+    throw new ProtocolError(`Cannot read a frame of version ${version}: this node speaks ${FRAME_VERSION}`);
   }
   const of = reader.string();
   if (of !== cluster)
     throw new ProtocolError(
-      `Cannot read a frame of cluster "${of.slice(0, 64)}": current cluster is "${cluster}"`,
+      `Cannot read a frame of cluster "${of.slice(0, 64)}": this node is in cluster "${cluster}"`,
     );
   const generation = reader.string();
   const from = { node: reader.string(), incarnation: reader.string() };
@@ -165,7 +163,7 @@ function readItem(reader: ByteReader): Item {
   const type = head & ~(URGENT | OVERSIZE);
   const kind = reader.string();
   const shard = reader.varint();
-  if (shard >= SHARD_MAX) throw new DecodeError(`Cannot read an item: current shard is ${shard}`);
+  if (shard >= SHARD_MAX) throw new DecodeError(`Cannot read an item: there is no shard ${shard}`);
   switch (type) {
     case TYPES.ask:
     case TYPES.tell:
@@ -211,7 +209,7 @@ function readItem(reader: ByteReader): Item {
     case TYPES.seen:
       return { item: type === TYPES.mark ? "mark" : "seen", at: reader.varint() };
     default:
-      throw new DecodeError(`Cannot read an item: current type is ${type}`);
+      throw new DecodeError(`Cannot read an item: its type ${type} is unknown`);
   }
 }
 
@@ -220,7 +218,7 @@ function readEnvelope(reader: ByteReader, head: number, kind: string, shard: num
   const urgent = (head & URGENT) !== 0;
   const [epoch, seq, copy, first] = [reader.varint(), reader.varint(), reader.varint(), reader.varint()];
   if (seq > SEQ_MAX || first > SEQ_MAX)
-    throw new DecodeError(`Cannot read an envelope: current number is ${seq}`);
+    throw new DecodeError(`Cannot read an envelope: its number is ${seq}`);
   const base = { item: "envelope", kind, shard, urgent, epoch, seq, copy, first } as const;
   if (type === TYPES.skip) {
     return {
@@ -256,6 +254,6 @@ const NOTHING: Uint8Array = new Uint8Array();
 function readList<T>(reader: ByteReader, max: number, read: () => T): T[] {
   const length = reader.varint();
   if (length > max)
-    throw new DecodeError(`Cannot read a list: current length is ${length}, the bound is ${max}`);
+    throw new DecodeError(`Cannot read a list: its length is ${length}, and ${max} at most is allowed`);
   return Array.from({ length }, read);
 }

@@ -171,9 +171,7 @@ export class TargetMove {
       this.#bytes = undefined;
       const late = this.#lateActors().map(({ name }) => name);
       if (namesBytes(late) > lateBytesMax(this.#ports))
-        throw new TooLargeError(
-          "Cannot take a shard: current list of its late actors is too long for a record",
-        );
+        throw new TooLargeError("Cannot take a shard: the list of its late actors is too long for a record");
       this.dispatch({ type: "staged" });
     } catch (error) {
       const reason = wordsOf(error, "it could not be staged");

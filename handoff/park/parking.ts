@@ -47,7 +47,7 @@ export class ParkingPlace implements Parking {
     giving: Giving,
   ): Promise<void> {
     const { moveId } = moving.record;
-    if (moveId === undefined) throw new UnavailableError("Cannot park a shard: current record is not moving");
+    if (moveId === undefined) throw new UnavailableError("Cannot park a shard: its record is not moving");
     const { chunks, bytes, hash } = giving.size;
     const stateVersion = this.#ports.hosts.get(kind)?.contract.stateVersion ?? 0;
     const parkedAs = { kind, shard, moveId };
@@ -70,7 +70,7 @@ export class ParkingPlace implements Parking {
     );
     if (change.won) return late ? await this.#write(parkedAs, giving) : undefined;
     void this.#chunks.remove(parkedAs, chunks);
-    throw new UnavailableError("Cannot park a shard: current record was changed by another");
+    throw new UnavailableError("Cannot park a shard: its record was changed by another node");
   }
 
   /** All chunks or none: nobody waits for those to be gone that were written when one could not be. */
@@ -138,6 +138,6 @@ function keyOf({ kind, shard }: Pick<ParkedAs, "kind" | "shard">): string {
 
 function damaged(kind: string, shard: number): InvalidStateError {
   return new InvalidStateError(
-    `Cannot restore shard ${shard} of kind "${kind}": current chunks differ from what was parked`,
+    `Cannot restore shard ${shard} of kind "${kind}": its chunks differ from what was parked`,
   );
 }

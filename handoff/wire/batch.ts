@@ -59,7 +59,8 @@ export function encodeBatch(batch: Batch): Uint8Array {
 export function decodeBatch(bytes: Uint8Array): Batch {
   const reader = new ByteReader(bytes);
   const version = reader.u8();
-  if (version !== BATCH_VERSION) throw new DecodeError(`Cannot read a batch: current version is ${version}`);
+  if (version !== BATCH_VERSION)
+    throw new DecodeError(`Cannot read a batch: its version ${version} is unknown`);
   const links = readAll(reader, () => ({ from: readPlace(reader), expected: reader.varint() }));
   const replies = readAll(reader, () => readReply(reader));
   const actors = readAll(reader, () => readActor(reader));
@@ -79,7 +80,8 @@ export function encodeActor(actor: BatchActor): Uint8Array {
 export function decodeActor(bytes: Uint8Array): BatchActor {
   const reader = new ByteReader(bytes);
   const version = reader.u8();
-  if (version !== BATCH_VERSION) throw new DecodeError(`Cannot read an actor: current version is ${version}`);
+  if (version !== BATCH_VERSION)
+    throw new DecodeError(`Cannot read an actor: its version ${version} is unknown`);
   const actor = readActor(reader);
   reader.expectEnd();
   return actor;
@@ -104,7 +106,7 @@ function writeActor(writer: ByteWriter, actor: BatchActor): void {
 function readActor(reader: ByteReader): BatchActor {
   const name = reader.string();
   const status = STATUSES[reader.u8()];
-  if (status === undefined) throw new DecodeError("Cannot read an actor: current status is unknown");
+  if (status === undefined) throw new DecodeError("Cannot read an actor: its status is unknown");
   const snapshot = readSnapshot(reader);
   const at = readPlace(reader);
   const reason = reader.string();
@@ -140,7 +142,7 @@ function writeSnapshot(writer: ByteWriter, snapshot: Snapshot | undefined): void
 function readSnapshot(reader: ByteReader): Snapshot | undefined {
   const form = reader.u8();
   if (form === NO_SNAPSHOT) return undefined;
-  if (form > STORED_SNAPSHOT) throw new DecodeError(`Cannot read a state: current form is ${form}`);
+  if (form > STORED_SNAPSHOT) throw new DecodeError(`Cannot read a state: its form ${form} is unknown`);
   const snapshot = { stateVersion: reader.varint(), bytes: reader.bytes().slice() };
   if (form === SNAPSHOT) return snapshot;
   const [revision, bytes, timers] = [reader.varint(), reader.varint(), reader.u8() === 1];
@@ -150,7 +152,7 @@ function readSnapshot(reader: ByteReader): Snapshot | undefined {
 function readTimer(reader: ByteReader): TimerData {
   const [id, message, remainingMs, everyMs] = [reader.string(), reader.string(), reader.f64(), reader.f64()];
   if (!(remainingMs >= 0) || !(everyMs >= 0))
-    throw new DecodeError("Cannot read a timer: current times are not times");
+    throw new DecodeError("Cannot read a timer: its times are not times");
   return { id, message, remainingMs, everyMs: everyMs || undefined, argument: reader.bytes().slice() };
 }
 
@@ -207,6 +209,6 @@ function readAll<T>(reader: ByteReader, read: () => T): T[] {
   const length = reader.varint();
   // each takes a byte at least, so a forged count cannot ask for more memory than was sent
   if (length > reader.left)
-    throw new DecodeError(`Cannot read a list: current length is ${length}, with ${reader.left} bytes left`);
+    throw new DecodeError(`Cannot read a list: its length is ${length}, with ${reader.left} bytes left`);
   return Array.from({ length }, read);
 }

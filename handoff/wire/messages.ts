@@ -126,15 +126,15 @@ export function decodeMove(codec: Codec, cluster: string, bytes: Uint8Array): Mo
   const head = value as { v?: unknown; cluster?: unknown } | null;
   if (typeof head === "object" && head !== null && typeof head.v === "number" && head.v !== HANDOFF_VERSION) {
     throw new ProtocolError(
-      `Cannot read talk about a move of version ${head.v}: current version spoken here is ${HANDOFF_VERSION}`,
+      `Cannot read a message about a move of version ${head.v}: this node speaks ${HANDOFF_VERSION}`,
     );
   }
   const result = Message.safeParse(value);
   if (!result.success)
-    throw new DecodeError("Cannot read talk about a move: current value is not such a message");
+    throw new DecodeError("Cannot read a message about a move: its fields are not those of one");
   if (result.data.cluster !== cluster) {
     throw new ProtocolError(
-      `Cannot read talk about a move in another cluster: current cluster is "${cluster}"`,
+      `Cannot read a message about a move in another cluster: this node is in cluster "${cluster}"`,
     );
   }
   return result.data;

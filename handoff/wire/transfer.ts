@@ -154,9 +154,7 @@ export class Taking {
     this.#timer = clock.after(settings.repeatMs, () => {
       if (clock.now() - this.#heardAt >= settings.silenceMs) {
         return this.#fail(
-          new UnavailableError(
-            `Cannot pull the bytes of a move: current source ${this.#from.node} is silent`,
-          ),
+          new UnavailableError(`Cannot pull the bytes of a move: its source ${this.#from.node} is silent`),
         );
       }
       this.#say([...this.#asked]);
@@ -186,7 +184,5 @@ export class Taking {
 }
 
 function damaged(): Error {
-  return new UnavailableError(
-    "Cannot take the bytes of a move: current bytes differ from what was announced",
-  );
+  return new UnavailableError("Cannot take the bytes of a move: they differ from what was announced");
 }

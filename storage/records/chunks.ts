@@ -117,5 +117,5 @@ async function inGroups(count: number, work: (index: number) => Promise<unknown>
 }
 
 function damaged(): DecodeError {
-  return new DecodeError("Cannot read a stored entry: current chunks differ from what was written");
+  return new DecodeError("Cannot read a stored entry: its chunks differ from what was written");
 }

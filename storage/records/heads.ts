@@ -53,9 +53,9 @@ export function decodeHead(bytes: Uint8Array, of: string): Head {
   const reader = new ByteReader(bytes);
   const [version, form] = [reader.u8(), reader.u8()];
   if (version !== VERSION || form > CHUNKED)
-    throw new DecodeError(`Cannot read a stored entry: current version is ${version}, form ${form}`);
+    throw new DecodeError(`Cannot read a stored entry: its version ${version}, form ${form}, is unknown`);
   const [name, nonce] = [reader.string(), reader.string()];
-  if (name !== of) throw new DecodeError("Cannot read a stored entry: current one is of another name");
+  if (name !== of) throw new DecodeError("Cannot read a stored entry: it is that of another name");
   const inline = form === INLINE ? reader.bytes().slice() : undefined;
   const chunks =
     form === CHUNKED ? { count: reader.varint(), bytes: reader.varint(), hash: reader.string() } : undefined;

@@ -54,7 +54,7 @@ export function recordsStore(records: Records, options: RecordsStoreOptions = {}
   const bound = typeof recordBytesMax === "function" ? recordBytesMax : () => recordBytesMax;
   if (!(bound() > HEAD_ROOM_BYTES) || !(bytesMax >= 1))
     throw new ConfigurationError(
-      `Cannot store in records of up to ${HEAD_ROOM_BYTES} bytes: current bound is ${bound()}`,
+      `Cannot store in records of ${bound()} bytes: they must be longer than ${HEAD_ROOM_BYTES}`,
     );
   const inlineBytesMax = () => Math.max(INLINE_BYTES_MIN, bound() - HEAD_ROOM_BYTES);
   return new RecordsStore(records, inlineBytesMax, bytesMax, confirm, defects);
@@ -117,15 +117,15 @@ class RecordsStore implements Store {
       const bytes = head.inline ?? (await this.#chunked(key, head));
       if (bytes) return { revision, nonce: head.nonce, bytes };
       if ((await this.head(key))?.revision === revision)
-        throw new DecodeError("Cannot read a stored entry: current chunks are incomplete");
+        throw new DecodeError("Cannot read a stored entry: its chunks are incomplete");
     } // it was replaced while its chunks were read
-    throw new DecodeError("Cannot read a stored entry: current one is replaced again and again");
+    throw new DecodeError("Cannot read a stored entry: it is replaced again and again");
   }
 
   async #chunked(key: StoreKey, { chunks, nonce }: Head): Promise<Uint8Array | undefined> {
     const { count, bytes } = chunks as ChunkSum;
     if (count > bytes || bytes > Math.max(this.bytesMax, STORED_BYTES_MAX))
-      throw new DecodeError(`Cannot read a stored entry: current length is ${bytes} bytes`);
+      throw new DecodeError(`Cannot read a stored entry: its length is ${bytes} bytes`);
     return await this.#chunks.get(key, nonce, chunks as ChunkSum);
   }
 

@@ -29,14 +29,11 @@ export async function openStoreFile(path: string, schema: string): Promise<Store
   checkPath(path);
   const full = nodePath.resolve(path); // whatever folder the process goes to later
   const hold = await holdFile(full);
-  if (hold === undefined) throw unusable(path, "current file is in use, and only one process can have it");
+  if (hold === undefined) throw unusable(path, "the file is in use, and only one process can have it");
   let database: Sqlite | undefined;
   try {
     if (hold.names > 1)
-      throw unusable(
-        path,
-        `current file has ${hold.names} names, and SQLite keeps its log beside one of them`,
-      );
+      throw unusable(path, `the file has ${hold.names} names, and SQLite keeps its log beside one of them`);
     database = await openSqlite(full);
     prepare(path, database, schema);
     return new StoreFile(full, hold, database);
@@ -50,8 +47,7 @@ export async function openStoreFile(path: string, schema: string): Promise<Store
 /** SQLite has names for databases without a file. */
 function checkPath(path: string): void {
   const isOther = path === "" || path === ":memory:" || /^file:/i.test(path);
-  if (isOther)
-    throw unusable(path, "current path is no plain path of a file, so nothing would be found again");
+  if (isOther) throw unusable(path, "that is not the plain path of a file, so nothing would be found again");
 }
 
 function prepare(path: string, database: Sqlite, schema: string): void {
@@ -62,7 +58,7 @@ function prepare(path: string, database: Sqlite, schema: string): void {
   database.exec("BEGIN EXCLUSIVE"); // from here on SQLite's lock is ours as well
   const version = database.prepare("PRAGMA user_version").get()?.user_version;
   if (version !== 0 && version !== SCHEMA_VERSION)
-    throw unusable(path, `current version is ${String(version)}, of another release`);
+    throw unusable(path, `its version ${String(version)} is that of another release`);
   database.exec(schema);
   database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
   database.exec("COMMIT");
@@ -72,13 +68,13 @@ function prepare(path: string, database: Sqlite, schema: string): void {
 function expectMode(path: string, database: Sqlite, pragma: string, mode: string): void {
   const now = String(database.prepare(`PRAGMA ${pragma} = ${mode}`).get()?.[pragma]);
   if (now.toLowerCase() === mode) return;
-  throw unusable(path, `current ${pragma} is "${now}" where "${mode}" was asked for`);
+  throw unusable(path, `its ${pragma} is "${now}" where "${mode}" was asked for`);
 }
 
 function reasonOf(path: string, cause: unknown): ConfigurationError {
   const words = cause instanceof Error ? cause.message : String(cause);
   const taken = /locked|busy/i.test(words);
-  return unusable(path, taken ? "current file is in use, and only one process can have it" : words, cause);
+  return unusable(path, taken ? "the file is in use, and only one process can have it" : words, cause);
 }
 
 function unusable(path: string, words: string, cause?: unknown): ConfigurationError {
@@ -131,7 +127,7 @@ export class StoreFile {
     checkPath(path);
     const full = nodePath.resolve(path);
     if (this.#isCopying) throw notCopied(path, "another backup is being made");
-    if (fileIdentity(full) !== undefined) throw notCopied(path, "current file is there already");
+    if (fileIdentity(full) !== undefined) throw notCopied(path, "there is a file already");
     this.#isCopying = true;
     try {
       this.#stopLog();
@@ -191,6 +187,6 @@ function allowed<T>(look: () => T): T | undefined {
 
 function replaced(what: string): RecordsRefusedError {
   return new RecordsRefusedError(
-    `Cannot use the store: current ${what} is gone, or is another than was opened; put it back, or start the process again`,
+    `Cannot use the store: its ${what} is gone, or is not the one that was opened; put it back, or start the process again`,
   );
 }

@@ -333,10 +333,10 @@ describe("validate() and firstIssue()", () => {
     };
     expect(firstIssue("state", validate(own, 1).issues ?? [])).toEqual({
       path: "a.b",
-      words: 'current state at "a.b": no',
+      words: 'the state at "a.b" does not fit: no',
     });
     const whole = [{ message: "no" }]; // no place is named where there is none
-    expect(firstIssue("argument", whole)).toEqual({ path: "", words: "current argument: no" });
+    expect(firstIssue("argument", whole)).toEqual({ path: "", words: "the argument does not fit: no" });
     const later: Schema<unknown, number> = {
       "~standard": { version: 1, vendor: "own", validate: async () => ({ value: 1 }) },
     };

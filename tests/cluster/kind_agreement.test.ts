@@ -36,7 +36,7 @@ describe("agreeing()", () => {
     const next = agreeing(stored("s1"), known);
     expect(next).toEqual({ ...known, durability: "stored", store: "s1" });
     expect(refusal(memory, next)).toBe(
-      'Cannot host kind "cart" in memory: current value in the cluster is "stored"; leave its durability so, or give the kind another name',
+      'Cannot host kind "cart" in memory: in the cluster it is "stored"; leave its durability so, or give the kind another name',
     );
   });
 
@@ -49,9 +49,7 @@ describe("agreeing()", () => {
 
   test("refuses another store, and one without an id beside one that has an id", () => {
     const known = agreeing(stored("s1"), undefined);
-    expect(refusal(stored("s2"), known)).toMatch(
-      /with store "s2": current value in the cluster is store "s1"/,
-    );
+    expect(refusal(stored("s2"), known)).toMatch(/with store "s2": in the cluster it is store "s1"/);
     expect(refusal(stored(null), known)).toMatch(/with a store without an id: .* is store "s1"/);
     expect(agreeing(stored("s1"), agreeing(stored(null), undefined)).store).toBe("s1");
   });

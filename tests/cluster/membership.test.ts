@@ -63,9 +63,7 @@ describe("Membership start()", () => {
     await cluster.up("a");
     const b = await cluster.node("b");
     const start = cluster.ends(b.membership.start(infoOf("b", 32)));
-    await expect(start).rejects.toThrow(
-      'Cannot host kind "cart" with 32 shards: current value in the cluster is 16',
-    );
+    await expect(start).rejects.toThrow('Cannot host kind "cart" with 32 shards: in the cluster it is 16');
     expect(stored(cluster, "b")).toBe(undefined);
     const odd = cluster.ends((await cluster.node("c")).membership.start(infoOf("c", 12)));
     await expect(odd).rejects.toThrow(ConfigurationError);
@@ -76,7 +74,7 @@ describe("Membership start()", () => {
     await cluster.up("a");
     const other = await cluster.node("a", "another connection");
     const start = cluster.ends(other.membership.start(infoOf("a")), 5_000);
-    await expect(start).rejects.toThrow('Cannot take the name "a": current holder is incarnation "1-');
+    await expect(start).rejects.toThrow('Cannot take the name "a": it is held by incarnation "1-');
   });
 
   test("takes the name at once when the former holder has gone", async () => {
@@ -113,7 +111,7 @@ describe("Membership start()", () => {
       "while it looks whether its name is free",
       "create",
       keys.node("c"),
-      "current records went back to an older copy",
+      "records went back to an older copy",
     ],
   ])(
     "does not join a bucket that was made anew %s: what it knows is of the former",
@@ -167,7 +165,7 @@ describe("Membership start()", () => {
     const ends = await cluster.ends(Promise.allSettled(starts), 10_000);
     expect(ends.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
     const [refused] = ends.flatMap((end) => (end.status === "rejected" ? [String(end.reason)] : []));
-    expect(refused).toContain('Cannot take the name "a": current holder is incarnation "1-');
+    expect(refused).toContain('Cannot take the name "a": it is held by incarnation "1-');
   });
 
   test("does not wait for a former life of its own, and counts on from it, whatever the record says", async () => {

@@ -105,7 +105,7 @@ describe("place()", () => {
   });
 
   test("throws when the shard count is not a power of two", () => {
-    expect(() => place("cart", 3, nodes(1))).toThrow('Cannot place shards of "cart": current count is 3');
+    expect(() => place("cart", 3, nodes(1))).toThrow('Cannot place shards of "cart": their number is 3');
   });
 });
 

@@ -93,7 +93,7 @@ describe("a store that went back", () => {
       return undefined;
     };
     const start = cluster.ends(membership.start(infoOf("d")), 10_000);
-    await expect(start).rejects.toThrow("current records went back to an older copy");
+    await expect(start).rejects.toThrow("the records went back to an older copy");
   });
 
   test("is not seen in a reading that finds no generation, or is not answered: who cannot tell pauses", async () => {

@@ -108,10 +108,12 @@ describe("WatchedStore", () => {
     const bucket = world.network.bucket("stored");
     bucket.remove();
     bucket.made();
-    await expect(world.ends(watched.load(KEY))).rejects.toThrow(/current id is none, and "s1" was stored in/);
+    await expect(world.ends(watched.load(KEY))).rejects.toThrow(
+      /its id is none, and this node started with "s1"/,
+    );
     await expect(world.ends(watched.head(KEY))).rejects.toMatchObject({ code: "records-refused" });
     await world.ends(inner.label?.("id", "s2") ?? Promise.reject());
-    await expect(world.ends(watched.load(KEY))).rejects.toThrow(/current id is "s2"/);
+    await expect(world.ends(watched.load(KEY))).rejects.toThrow(/its id is "s2"/);
   });
 
   test("takes no look that began before the question for an answer to it", async () => {

@@ -164,7 +164,7 @@ export class MemoryConnection implements Connection, Transport {
   publish(subject: string, payload: Uint8Array, options?: PublishOptions): void {
     if (payload.length > this.maxPayloadBytes) {
       throw new TooLargeError(
-        `Cannot publish more than ${this.maxPayloadBytes} bytes: current value is ${payload.length} bytes`,
+        `Cannot publish ${payload.length} bytes: a message may have ${this.maxPayloadBytes}`,
       );
     }
     if (this.hears) this.#network.route(this, new MemoryMessage(subject, payload, options));
@@ -185,7 +185,7 @@ export class MemoryConnection implements Connection, Transport {
     const session = this.session;
     const settle = () => {
       if (this.connected && this.session === session) resolve();
-      else reject(new UnavailableError("Cannot flush: current state of the connection is disconnected"));
+      else reject(new UnavailableError("Cannot flush: the connection is disconnected"));
     };
     if (this.connected) this.#network.settle(this, settle);
     else settle();

@@ -312,6 +312,6 @@ function copyOf(entry: RecordEntry): RecordEntry {
 }
 
 function tooLong(key: string, bytes: number, most: number): TooLargeError {
-  const words = `current value has ${bytes} bytes`;
+  const words = `it has ${bytes} bytes`;
   return new TooLargeError(`Cannot store "${key}" in a message of at most ${most} bytes: ${words}`);
 }

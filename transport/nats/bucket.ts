@@ -136,7 +136,7 @@ function fitting(
     onCopies?.(config.num_replicas);
     return created;
   }
-  throw new ConfigurationError(`Cannot use the bucket "${bucket}" for records: current stream has ${fault}`);
+  throw new ConfigurationError(`Cannot use the bucket "${bucket}" for records: its stream has ${fault}`);
 }
 
 /** What of a stream's settings does not fit, for people; `undefined` if all do. */

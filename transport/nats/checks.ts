@@ -57,7 +57,5 @@ function isAddress(server: string): boolean {
 }
 
 function unusable(option: string, value: unknown): ConfigurationError {
-  return new ConfigurationError(
-    `Cannot connect with "${option}": current value is ${JSON.stringify(value) ?? String(value)}`,
-  );
+  return new ConfigurationError(`Cannot connect: "${option}" is ${JSON.stringify(value) ?? String(value)}`);
 }

@@ -123,9 +123,7 @@ async function connected(options: NatsOptions): Promise<NatsTransportConnection>
     await client.close();
     watch.stop();
     settle();
-    throw new ServerError(
-      `Cannot use a nats-server older than ${VERSION_MIN}: current value is "${version}"`,
-    );
+    throw new ServerError(`Cannot use a nats-server older than ${VERSION_MIN}: this one is "${version}"`);
   }
   const transport = new NatsTransport(client, clock, {
     ...options,

@@ -39,7 +39,7 @@ export function refusalOf(error: unknown): PermissionError | undefined {
   if (!(error instanceof errors.PermissionViolationError)) return refusalOf(error.cause);
   const verb = error.operation === "publish" ? "publish to" : "subscribe to";
   return new PermissionError(
-    `Cannot ${verb} "${error.subject}": current permissions of this connection's user do not allow it`,
+    `Cannot ${verb} "${error.subject}": the permissions of this connection's user do not allow it`,
     { cause: error },
   );
 }

@@ -98,8 +98,7 @@ export class NatsTransport implements Transport {
 
   #checkSize(bytes: number): void {
     const most = this.maxPayloadBytes;
-    if (bytes > most)
-      throw new TooLargeError(`Cannot publish more than ${most} bytes: current value is ${bytes} bytes`);
+    if (bytes > most) throw new TooLargeError(`Cannot publish ${bytes} bytes: a message may have ${most}`);
   }
 
   subscribe(
@@ -120,7 +119,7 @@ export class NatsTransport implements Transport {
       }
     };
     if (this.#client.isClosed())
-      throw new ConfigurationError(`Cannot subscribe to "${subject}": current connection is closed`);
+      throw new ConfigurationError(`Cannot subscribe to "${subject}": the connection is closed`);
     const queue = options?.queue;
     const inner = this.#client.subscribe(subject, queue === undefined ? { callback } : { callback, queue });
     return {

@@ -205,7 +205,7 @@ class NatsRecords implements Records {
     const tooLong = cause instanceof errors.InvalidArgumentError;
     if (value !== undefined && (value.length > most || tooLong)) {
       return new TooLargeError(
-        `Cannot store "${key}" in a message of at most ${most} bytes: current value has ${value.length} bytes`,
+        `Cannot store "${key}": it has ${value.length} bytes, and a message may have ${most}`,
         { cause },
       );
     }

@@ -193,14 +193,14 @@ function checkText(name: Name, source: Secret, given: Given): void {
   if (text === undefined && typeof source === "function" && !(name in given)) return; // not asked yet
   if (typeof text !== "string" || (text === "" && typeof source === "function")) {
     const kind = text === "" ? "an empty text" : text === undefined ? "nothing" : `a ${typeof text}`;
-    const by = typeof source === "function" ? "its function gave" : "current value is";
+    const by = typeof source === "function" ? "its function gave" : "it is";
     throw new ConfigurationError(`Cannot connect with "${name}": ${by} ${kind}`);
   }
   if (name !== "nkeySeed" && name !== "credentials") return;
   try {
     signerOf(name === "nkeySeed" ? text : undefined, name === "credentials" ? text : undefined)?.("nonce");
   } catch (cause) {
-    throw new ConfigurationError(`Cannot connect with "${name}": current text is not of that form`, {
+    throw new ConfigurationError(`Cannot connect with "${name}": the text is not of that form`, {
       cause,
     });
   }

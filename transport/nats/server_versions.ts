@@ -30,5 +30,5 @@ export function outdatedFor(copies: number, version: string): OutdatedServer | u
 
 /** For people. */
 export function outdatedWords({ version, least }: OutdatedServer): string {
-  return `Cannot rely on several copies of a bucket with a nats-server older than ${least}, which may lose acknowledged writes when one is killed: current value is "${version}"`;
+  return `Cannot rely on several copies of a bucket with a nats-server older than ${least}, which may lose acknowledged writes when one is killed: this one is "${version}"`;
 }

@@ -300,7 +300,7 @@ describe("leaseTimes()", () => {
   });
 
   test("throws ConfigurationError with the value when times contradict one another", () => {
-    expect(() => leaseTimes({ renewMs: 6_000 })).toThrow("current value is 6000");
+    expect(() => leaseTimes({ renewMs: 6_000 })).toThrow("it is 6000");
     for (const wrong of [
       { leaseMs: 4_000 },
       { safeMs: 14_000 },

@@ -92,7 +92,7 @@ describe("Ownership change()", () => {
     const controller = new AbortController();
     const aborted = a.ownership.change("cart", 3, undefined, next, { signal: controller.signal });
     controller.abort();
-    await expect(cluster.ends(aborted)).rejects.toThrow("current outcome is unknown");
+    await expect(cluster.ends(aborted)).rejects.toThrow("its outcome is unknown");
   });
 
   test("is known to its own node before the watch tells, and once only", async () => {

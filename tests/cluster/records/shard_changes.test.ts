@@ -47,7 +47,7 @@ describe("claimed()", () => {
   });
 
   test("throws when the shard is parked", () => {
-    expect(() => claimed(parked, id("b"))).toThrow('Cannot claim a shard: current state is "parked"');
+    expect(() => claimed(parked, id("b"))).toThrow('Cannot claim a shard: its record is "parked"');
   });
 });
 
@@ -100,7 +100,7 @@ describe("prepared(), committed() and reclaimed()", () => {
 
   test("committed() throws when there would be too many late actors", () => {
     const many = Array.from({ length: LATE_MAX + 1 }, (_, i) => late(`n${i}`, "a"));
-    expect(() => committed(toB, many)).toThrow("current late actors are");
+    expect(() => committed(toB, many)).toThrow("late actors");
   });
 
   test("reclaimed() gives back the record before the move when the move fails", () => {

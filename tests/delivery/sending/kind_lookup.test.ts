@@ -26,7 +26,7 @@ describe("a call to a kind that is not known, while the records do not answer,",
     const call = node.call("strange", "x", "y", 1, { timeoutMs: 100 });
     const { error } = await cluster.outcome(call, 150);
     expect(error).toMatchObject({ code: "deadline-exceeded", retryable: true });
-    expect(error?.message).toContain('current kind "strange"');
+    expect(error?.message).toContain('kind "strange" is not known here');
   });
 
   test("ends when its caller gives it up, at once if he already has", async () => {

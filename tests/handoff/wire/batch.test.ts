@@ -167,7 +167,7 @@ describe("encodeBatch() and decodeBatch()", () => {
   test("refuse another version", () => {
     const other = encodeBatch(EXAMPLE).slice();
     other[0] = 2;
-    expect(() => decodeBatch(other)).toThrow(/version is 2/);
+    expect(() => decodeBatch(other)).toThrow(/version 2 is unknown/);
   });
 
   test("keep their bytes: other releases read them", () => {

@@ -64,10 +64,8 @@ describe("a node with another store than the others'", () => {
   test("is refused, and one with the same is not", async () => {
     const [one, two] = [await file("a.db"), await file("b.db")];
     await start("a", Stored, { store: one });
-    expect(await refusal("b", Stored, { store: two })).toMatch(
-      /current value in the cluster is store ".*"; give all/,
-    );
-    expect(await refusal("c", Stored)).toMatch(/with store ".*": current value in the cluster is store ".*"/);
+    expect(await refusal("b", Stored, { store: two })).toMatch(/in the cluster it is store ".*"; give all/);
+    expect(await refusal("c", Stored)).toMatch(/with store ".*": in the cluster it is store ".*"/);
     await start("d", Stored, { store: one });
   });
 
@@ -94,7 +92,7 @@ describe("a store", () => {
     const { error } = await cluster.outcome(
       start("a", Stored, { cluster: "other", store: stores[0] as Store }),
     );
-    expect(error?.message).toMatch(/in cluster "other": current one keeps the actors of cluster "test"/);
+    expect(error?.message).toMatch(/in cluster "other": it keeps the actors of cluster "test"/);
     expect(fs.readFileSync(path.join(folder, "a.db"))).toEqual(before);
   });
 
@@ -138,10 +136,10 @@ describe("a store", () => {
       Object.defineProperty(fixed, method, { value: (store[method] as () => unknown).bind(store) });
     Object.defineProperty(fixed, "bytesMax", { value: store.bytesMax });
     await addAll(await start("a", Stored, { store }), Stored, 100);
-    expect(await refusal("b", Wider, { store })).toMatch(/with 8 shards: current value in the cluster is 4/);
+    expect(await refusal("b", Wider, { store })).toMatch(/with 8 shards: in the cluster it is 4/);
     await anew();
     expect(await refusal("a", Wider, { store: fixed })).toMatch(
-      /with 8 shards: current store keeps its actors in 4/,
+      /with 8 shards: the store keeps its actors in 4/,
     );
     const again = await start("a", Stored, { store });
     expect(await values(again, Stored)).toEqual(names.map(() => 100));
@@ -165,7 +163,7 @@ describe("a store", () => {
     const store = await file("a.db");
     await start("a", Stored, { store });
     await anew();
-    expect(await refusal("a", Memory, { store })).toMatch(/in memory: current store keeps its actors/);
+    expect(await refusal("a", Memory, { store })).toMatch(/in memory: the store keeps its actors/);
   });
 
   test("that another was put in the place of refuses, instead of beginning afresh", async () => {
@@ -179,7 +177,7 @@ describe("a store", () => {
       node.ref(Stored, "unheard-of").read(undefined, { timeoutMs: 2_000 }),
     );
     expect(error).toMatchObject({ code: "records-refused" });
-    expect(error?.message).toMatch(/current id is none/);
+    expect(error?.message).toMatch(/its id is none/);
     const late = await cluster.outcome(node.ref(Stored, "t0").add(1, { timeoutMs: 2_000 }));
     expect(late.error).toMatchObject({ code: "records-refused" });
     expect(cluster.seen("store-refused").length).toBeGreaterThan(0);
@@ -277,7 +275,7 @@ describe("a kind", () => {
     await cluster.settled("till", "a");
     await start("b", Stored);
     await cluster.settled("till", "b");
-    expect(await refusal("c", Memory)).toMatch(/in memory: current value in the cluster is "stored"/);
+    expect(await refusal("c", Memory)).toMatch(/in memory: in the cluster it is "stored"/);
     await addAll(a, Memory, 1);
     cluster.network.crash("b");
     await cluster.until("the loss", () => cluster.seen("node-lost").length > 0);

@@ -131,7 +131,7 @@ describe("sqliteStore()", () => {
     await store.close();
     fs.linkSync(moved, file);
     const second = await sqliteStore({ path: file }).catch((error: unknown) => error);
-    expect((second as Error).message).toMatch(/current file has 2 names/);
+    expect((second as Error).message).toMatch(/the file has 2 names/);
   });
 
   test("acknowledges nothing while its file or its log is gone or another, and goes on when they are back", async () => {

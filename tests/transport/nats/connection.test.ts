@@ -85,7 +85,7 @@ describe("natsTransport() refuses with clear words", () => {
     async (version) => {
       const error = await refusalOf(natsTransport({ servers: await impostor(version) }));
       expect(error).toBeInstanceOf(ServerError);
-      expect(error.message).toContain(`older than 2.9.10: current value is "${version}"`);
+      expect(error.message).toContain(`older than 2.9.10: this one is "${version}"`);
     },
   );
 

@@ -196,7 +196,7 @@ describe("a secret as a function", () => {
     }
     const connecting = natsTransport({ servers: server.url, nkeySeed: () => "SUsecret" });
     const error = (await within(connecting, 10_000).catch((thrown: Error) => thrown)) as Error;
-    expect(error.message).toBe('Cannot connect with "nkeySeed": current text is not of that form');
+    expect(error.message).toBe('Cannot connect with "nkeySeed": the text is not of that form');
   }, 60_000);
 
   test("may be slower than a dial may be", async () => {

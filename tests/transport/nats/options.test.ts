@@ -40,7 +40,7 @@ describe("natsTransport() refuses, before it dials,", () => {
         expect([value, error instanceof ConfigurationError, String(error)]).toEqual([
           value,
           true,
-          expect.stringContaining("Cannot connect with"),
+          expect.stringContaining("Cannot connect"),
         ] as never);
         if (option === "credentials" || option === "nkeySeed")
           expect(String(error)).not.toContain(String(value) || "nothing");
