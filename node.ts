@@ -350,7 +350,7 @@ class Node implements ActorNode, Routing {
     const startedAt = clock.now();
     let report: LeaveReport = { moved: 0, parked: 0, late: 0, recovered: 0, leftOver: 0, durationMs: 0 };
     if (this.#starting) await this.#startEnds(this.#starting, deadlineMs);
-    await this.#beforeLeave(deadlineMs);
+    if (this.#options.beforeLeave) await this.#beforeLeave(this.#options.beforeLeave, deadlineMs);
     if (this.#rejoin) await this.#rejoinEnds(this.#rejoin, deadlineMs);
     if (this.router !== undefined)
       report = await leaveCluster(this.#joined, clock, Math.max(0, startedAt + deadlineMs - clock.now()));
@@ -359,9 +359,11 @@ class Node implements ActorNode, Routing {
   }
 
   /** Whatever the application has to end first. The node serves as before meanwhile. */
-  async #beforeLeave(deadlineMs: number): Promise<void> {
-    const { beforeLeave } = this.#options;
-    if (beforeLeave === undefined || this.router === undefined) return;
+  async #beforeLeave(
+    beforeLeave: NonNullable<NodeOptions["beforeLeave"]>,
+    deadlineMs: number,
+  ): Promise<void> {
+    if (this.router === undefined) return;
     const controller = new AbortController();
     const withinMs = deadlineMs * BEFORE_LEAVE_SHARE;
     const work = (async () => await beforeLeave(controller.signal))().catch((error: unknown) => {

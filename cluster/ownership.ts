@@ -6,6 +6,7 @@
  */
 import type { Clock } from "../platform/clock.ts";
 import { keys } from "../transport/subjects.ts";
+import { ShardMap } from "./shard_map.ts";
 import type { ClusterBucket, ShardListener } from "./records/cluster_records.ts";
 import type { KindDurability, ShardRecord } from "./records/schemas.ts";
 import type { Change, Entry } from "./records/table.ts";
@@ -45,8 +46,7 @@ export type OwnershipListener = ShardListener;
 /** The ownership of all shards, as far as this node has seen it. */
 export class Ownership {
   readonly #bucket: ClusterBucket;
-  /** By kind and shard number: each message looks here, so there is no key to build. */
-  readonly #byKind = new Map<string, (OwnedEntry | undefined)[]>();
+  readonly #entries = new ShardMap<OwnedEntry>();
   /** Those that are not there any more, by their keys. */
   readonly #removals = new Map<string, Removal>();
   readonly #stop: () => void;
@@ -55,7 +55,8 @@ export class Ownership {
   constructor(bucket: ClusterBucket, clock: Pick<Clock, "now">) {
     this.#bucket = bucket;
     this.#stop = bucket.onShard((kind, shard, entry, previous, revision) => {
-      this.#row(kind)[shard] = entry;
+      if (entry) this.#entries.set(kind, shard, entry);
+      else this.#entries.delete(kind, shard);
       const key = keys.shard(kind, shard);
       const record = previous?.record ?? this.#removals.get(key)?.record;
       if (entry) this.#removals.delete(key);
@@ -65,7 +66,7 @@ export class Ownership {
 
   /** The newest known record of a shard. */
   entry(kind: string, shard: number): OwnedEntry | undefined {
-    return this.#byKind.get(kind)?.[shard];
+    return this.#entries.get(kind, shard);
   }
 
   /** That a shard's record was removed; `undefined` if it is there, or there was none. */
@@ -75,9 +76,7 @@ export class Ownership {
 
   /** All known records, by kind and shard number. */
   *entries(): IterableIterator<{ kind: string; shard: number; entry: OwnedEntry }> {
-    for (const [kind, row] of this.#byKind) {
-      for (const [shard, entry] of row.entries()) if (entry) yield { kind, shard, entry };
-    }
+    for (const { kind, shard, value: entry } of this.#entries.entries()) yield { kind, shard, entry };
   }
 
   /** Calls back at each change, synchronously. Returns a function that stops it. */
@@ -137,14 +136,5 @@ export class Ownership {
   /** Follows the bucket no longer. */
   stop(): void {
     this.#stop();
-  }
-
-  #row(kind: string): (OwnedEntry | undefined)[] {
-    let row = this.#byKind.get(kind);
-    if (!row) {
-      row = [];
-      this.#byKind.set(kind, row);
-    }
-    return row;
   }
 }

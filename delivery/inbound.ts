@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { ShardMap } from "../cluster/shard_map.ts";
 import { DecodeError, type ErrorData, fromErrorData, toErrorData } from "../errors.ts";
 import type { EventBus } from "../events.ts";
 import type { Membership } from "../cluster/membership.ts";
@@ -50,7 +51,7 @@ export class Inbound {
   readonly #ports: InboundPorts;
   readonly #subscription: Subscription;
   /** By peer, kind and shard number: each reply looks here, so there is no key to build. */
-  readonly #confirmations = new Map<Peer, Map<string, (Confirmation | undefined)[]>>();
+  readonly #confirmations = new Map<Peer, ShardMap<Confirmation>>();
   /** Frames read, inputs that are no message of ours, and those of who is no member of the cluster. */
   frames = 0;
   rejected = 0;
@@ -165,10 +166,9 @@ export class Inbound {
   /** Also for calls that have ended: their reply need not be kept any longer. */
   #confirm(peer: Peer, kind: string, shard: number, seq: number): void {
     let byKind = this.#confirmations.get(peer);
-    if (byKind === undefined) this.#confirmations.set(peer, (byKind = new Map()));
-    let row = byKind.get(kind);
-    if (row === undefined) byKind.set(kind, (row = []));
-    const confirmation = (row[shard] ??= new Confirmation(kind, shard));
+    if (byKind === undefined) this.#confirmations.set(peer, (byKind = new ShardMap()));
+    let confirmation = byKind.get(kind, shard);
+    if (confirmation === undefined) byKind.set(kind, shard, (confirmation = new Confirmation(kind, shard)));
     if (confirmation.seqs.length < CONFIRMATIONS_MAX) confirmation.seqs.push(seq); // else it is said again
     this.#ports.outbox.owe(peer, confirmation, false);
   }

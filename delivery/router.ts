@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { ShardMap } from "../cluster/shard_map.ts";
 import type { Caller } from "../actors/activation/activation_host.ts";
 import { copyArgument, declaredMessage } from "../actors/argument.ts";
 import type { AskMessage, Contract, TellMessage } from "../actors/contract.ts";
@@ -47,7 +48,7 @@ export class Router {
   readonly #exit: Exit;
   /** What is waiting and pending on the whole node. */
   readonly rooms: SendingRooms;
-  readonly #links = new Map<string, (SenderLink | undefined)[]>();
+  readonly #links = new ShardMap<SenderLink>();
   readonly #alarm: Alarm;
   readonly #stops: (() => void)[];
   readonly #newKinds: NewKinds;
@@ -108,11 +109,10 @@ export class Router {
 
   /** The link to a shard; made at the first use, kept for the node's life, because its numbers go on. */
   link(kind: string, shard: number): SenderLink {
-    let row = this.#links.get(kind);
-    if (row === undefined) this.#links.set(kind, (row = []));
-    let link = row[shard];
+    let link = this.#links.get(kind, shard);
     if (link === undefined) {
-      row[shard] = link = new SenderLink(this.#senderPorts, kind, shard);
+      link = new SenderLink(this.#senderPorts, kind, shard);
+      this.#links.set(kind, shard, link);
       this.#reroute(kind, shard);
     }
     return link;
@@ -120,7 +120,7 @@ export class Router {
 
   /** The link to a shard, if something was ever sent there. */
   known(kind: string, shard: number): SenderLink | undefined {
-    return this.#links.get(kind)?.[shard];
+    return this.#links.get(kind, shard);
   }
 
   /** Messages from this node that somebody still waits for. */
@@ -281,8 +281,8 @@ export class Router {
     }
   }
 
-  *#each(): Iterable<SenderLink> {
-    for (const row of this.#links.values()) for (const link of row) if (link) yield link;
+  #each(): Iterable<SenderLink> {
+    return this.#links.values();
   }
 
   /** Ends every call that has not ended. */

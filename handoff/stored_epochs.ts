@@ -7,7 +7,7 @@ import { FencedError } from "../errors.ts";
 import { sameNode } from "../cluster/records/schemas.ts";
 import type { Ownership } from "../cluster/ownership.ts";
 import { raised } from "../cluster/records/shard_changes.ts";
-import { pause } from "../cluster/records/compare_and_set.ts";
+import { pause } from "../platform/pause.ts";
 import type { ShardTable } from "../delivery/receiving/shard_table.ts";
 import type { HandoffPorts } from "./deps.ts";
 

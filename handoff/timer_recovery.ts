@@ -8,7 +8,7 @@
  * @module
  */
 import { toErrorData } from "../errors.ts";
-import { pause } from "../cluster/records/compare_and_set.ts";
+import { type Pauses, pause, pauseAfter } from "../platform/pause.ts";
 import type { Shard } from "../delivery/receiving/shard.ts";
 import type { Timer } from "../platform/clock.ts";
 import type { StoreKey } from "../storage/store.ts";
@@ -25,9 +25,8 @@ const GATHER_MAX_MS = 3_000;
 /** With so many writes that the store has not confirmed, which may be for ever, no more than one is loaded at a time. */
 const WRITES_MAX = 192;
 const WRITES_PAUSE_MS = 10;
-/** Pause before a listing is repeated and the longest, in milliseconds; doubled each time, and then at random less. */
-const PAUSE_MIN_MS = 250;
-const PAUSE_MAX_MS = 5_000;
+/** Between a listing and the next. */
+const PAUSES: Pauses = { firstMs: 250, longestMs: 5_000 };
 
 /** What it works with. */
 export interface RecoveryPorts
@@ -114,7 +113,7 @@ export class Recovery {
   ): Promise<(readonly [Shard, string])[] | undefined> {
     const { stored, clock, random, events, log, hasEnded } = this.#ports;
     const numbers = new Set(shards.keys());
-    for (let pauseMs = PAUSE_MIN_MS; ; pauseMs = Math.min(2 * pauseMs, PAUSE_MAX_MS)) {
+    for (let failures = 1; ; failures++) {
       for (const [number, { phase }] of shards) if (phase === "closed") numbers.delete(number);
       if (hasEnded() || numbers.size === 0) return undefined;
       try {
@@ -124,7 +123,7 @@ export class Recovery {
         const data = toErrorData(error);
         events.emit({ type: "recovery-delayed", kind, shards: numbers.size, error: data });
       }
-      await pause(clock, pauseMs * (0.5 + random.next() / 2));
+      await pause(clock, pauseAfter(failures, PAUSES, random));
     }
   }
 

@@ -5,7 +5,7 @@
  * @module
  */
 import { ConfigurationError } from "../errors.ts";
-import { pause } from "../cluster/records/compare_and_set.ts";
+import { type Pauses, pause, pauseAfter } from "../platform/pause.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Log } from "../platform/log.ts";
 import type { Random } from "../platform/random.ts";
@@ -22,8 +22,7 @@ export interface RejoinPorts {
 /** How it ended: with another life, because it was told to stop, or with an error that trying again does not mend. */
 export type RejoinEnd = "joined" | "stopped" | ConfigurationError;
 
-const PAUSE_MIN_MS = 250;
-const PAUSE_MAX_MS = 5_000;
+const PAUSES: Pauses = { firstMs: 250, longestMs: 5_000 };
 
 /** See the module's text. It begins at once. */
 export class Rejoin {
@@ -45,7 +44,7 @@ export class Rejoin {
   async #run(): Promise<RejoinEnd> {
     const { clock, random, log, attempt } = this.#ports;
     const { signal } = this.#stop;
-    for (let pauseMs = PAUSE_MIN_MS; !signal.aborted; pauseMs = Math.min(2 * pauseMs, PAUSE_MAX_MS)) {
+    for (let failures = 1; !signal.aborted; failures++) {
       try {
         await attempt();
         return "joined";
@@ -53,7 +52,7 @@ export class Rejoin {
         if (error instanceof ConfigurationError) return error;
         log.warn("The cluster cannot be joined again yet", { error });
       }
-      await pause(clock, pauseMs * (0.5 + random.next() / 2), signal);
+      await pause(clock, pauseAfter(failures, PAUSES, random), signal);
     }
     return "stopped";
   }

@@ -11,6 +11,7 @@
 import { NodeStoppedError, RecordsUnavailableError } from "../errors.ts";
 import { inCleanContext } from "../platform/async_context.ts";
 import type { Clock } from "../platform/clock.ts";
+import { type Pauses, pause, pauseAfter } from "../platform/pause.ts";
 import type { Random } from "../platform/random.ts";
 import { BUCKET_GONE } from "../transport/kept_records.ts";
 import { isRefusal } from "../transport/records.ts";
@@ -34,8 +35,7 @@ export interface CommitterPorts {
 /** Writes that may be on their way at once; the others wait for their turn. */
 const AT_ONCE = 512;
 /** Pause before the first repetition and the longest, in milliseconds; doubled each time, and then at random less. */
-const BACKOFF_MIN_MS = 20;
-const BACKOFF_MAX_MS = 1_000;
+const BACKOFF: Pauses = { firstMs: 20, longestMs: 1_000 };
 
 const TOO_FEW = "Cannot commit: the store gave fewer outcomes than it was given writes";
 
@@ -178,8 +178,7 @@ export class Committer {
 
   #pause(tries: number): Promise<void> {
     const { clock, random } = this.#ports;
-    const longest = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** Math.min(tries, 10));
-    return new Promise((resolve) => void clock.after(longest * (0.5 + random.next() / 2), resolve));
+    return pause(clock, pauseAfter(tries + 1, BACKOFF, random));
   }
 }
 

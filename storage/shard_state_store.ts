@@ -8,6 +8,7 @@
  */
 import { NodeStoppedError, RecordsUnavailableError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
+import { jittered, pause } from "../platform/pause.ts";
 import { timeLeft } from "../platform/wall_time.ts";
 import type { Random } from "../platform/random.ts";
 import type { Committer } from "./committer.ts";
@@ -291,6 +292,6 @@ async function patiently<T>(
       onFailure(error);
       if (!(error instanceof RecordsUnavailableError)) throw error;
     }
-    await new Promise<void>((resolve) => void clock.after(PAUSE_MS * (0.5 + random.next() / 2), resolve));
+    await pause(clock, jittered(PAUSE_MS, random));
   }
 }

@@ -17,7 +17,7 @@
 import { ConfigurationError } from "../errors.ts";
 import type { ClusterBucket } from "../cluster/records/cluster_records.ts";
 import { fenceExited } from "../cluster/lease/process_fence.ts";
-import { pause } from "../cluster/records/compare_and_set.ts";
+import { pause } from "../platform/pause.ts";
 import type { Child, ChildCommand, ChildExit } from "../platform/process/child.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Random } from "../platform/random.ts";

@@ -103,7 +103,7 @@ export class Activation
 
   #load(): void {
     const { vault, runtime } = this.#host;
-    if (vault) this.loading.start(this, vault, runtime.clock, this.#fence);
+    if (vault) this.loading.start(this, vault, runtime, this.#fence);
   }
 
   /** Of a stored actor it is known when it has been loaded. */

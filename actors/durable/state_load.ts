@@ -8,6 +8,8 @@
  */
 import { isActorError } from "../../errors.ts";
 import type { Clock, Timer } from "../../platform/clock.ts";
+import { type Pauses, pauseAfter } from "../../platform/pause.ts";
+import type { Random } from "../../platform/random.ts";
 import type { StoredActor, Vault } from "./state_store.ts";
 
 /** Whom it is for. */
@@ -25,9 +27,14 @@ export interface LoadingOwner {
 /** Codes of what was found and cannot be used. */
 const DAMAGED: ReadonlySet<string> = new Set(["decode-failed", "invalid-state"]);
 
-/** Pause before the first further try and the longest, in milliseconds; doubled each time. */
-const PAUSE_MIN_MS = 500;
-const PAUSE_MAX_MS = 10_000;
+/** Before a further try. */
+const PAUSES: Pauses = { firstMs: 500, longestMs: 10_000 };
+
+/** What a loading works with. */
+export interface LoadingDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+}
 
 /** See the module's text. */
 export class Loading {
@@ -47,9 +54,9 @@ export class Loading {
   start(
     owner: LoadingOwner,
     vault: Vault,
-    clock: Clock,
+    { clock, random }: LoadingDeps,
     fence: boolean,
-    pauseMs: number = PAUSE_MIN_MS,
+    failures = 1,
   ): void {
     this.#isPending = true;
     const end = (tell: () => void) => {
@@ -59,8 +66,8 @@ export class Loading {
     const failed = (error: unknown) => {
       if (isActorError(error) && DAMAGED.has(error.code)) return end(() => owner.onUnreadable(error));
       if (!owner.mustBegin) return end(() => owner.onNotLoaded(error, false));
-      const next = Math.min(PAUSE_MAX_MS, 2 * pauseMs);
-      this.#again = clock.after(pauseMs, () => this.start(owner, vault, clock, fence, next));
+      const again = () => this.start(owner, vault, { clock, random }, fence, failures + 1);
+      this.#again = clock.after(pauseAfter(failures, PAUSES, random), again);
       owner.onNotLoaded(error, true);
     };
     this.#tried = vault

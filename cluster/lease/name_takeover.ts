@@ -12,7 +12,8 @@ import type { ClusterBucket } from "../records/cluster_records.ts";
 import { type LeaseTimes, outageMs } from "./lease_times.ts";
 import type { NodeRecord } from "../records/schemas.ts";
 import type { Entry } from "../records/table.ts";
-import { type Patience, pause } from "../records/compare_and_set.ts";
+import { pause } from "../../platform/pause.ts";
+import type { Patience } from "../records/compare_and_set.ts";
 import { isFinal } from "../view.ts";
 
 /** What is known of the former holder between two looks. `undefined` before the first. */

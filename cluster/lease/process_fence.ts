@@ -11,7 +11,8 @@ import type { Clock } from "../../platform/clock.ts";
 import { keys } from "../../transport/subjects.ts";
 import type { ClusterBucket } from "../records/cluster_records.ts";
 import { type NodeId, nodeId } from "../records/schemas.ts";
-import { type Patience, pause } from "../records/compare_and_set.ts";
+import { pause } from "../../platform/pause.ts";
+import type { Patience } from "../records/compare_and_set.ts";
 import { isFinal } from "../view.ts";
 
 /** How it ended: fenced now, over before (it had left, or others were faster), or nothing of it is there. */

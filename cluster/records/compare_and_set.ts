@@ -8,6 +8,7 @@
  */
 import { RecordsUnavailableError } from "../../errors.ts";
 import type { Clock } from "../../platform/clock.ts";
+import { type Pauses, pause, pauseAfter } from "../../platform/pause.ts";
 import type { Random } from "../../platform/random.ts";
 import { type CasResult, isRecordsError, type RecordEntry, type Records } from "../../transport/records.ts";
 
@@ -33,8 +34,7 @@ export interface Cas {
 }
 
 /** Pause before the first repetition, and the longest, in milliseconds; doubled each time, and then at random less. */
-const BACKOFF_MIN_MS = 50;
-const BACKOFF_MAX_MS = 1_000;
+const BACKOFF: Pauses = { firstMs: 50, longestMs: 1_000 };
 
 /** Carries changes through to a known outcome. */
 export class Settler {
@@ -91,25 +91,9 @@ export class Settler {
   }
 
   async #pause(tries: number, key: string, patience: Patience, last: Error | undefined): Promise<void> {
-    const longest = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** Math.min(tries, 10));
-    const delayMs = longest * (0.5 + this.#random.next() / 2);
-    await pause(this.#clock, delayMs, patience.signal);
+    await pause(this.#clock, pauseAfter(tries + 1, BACKOFF, this.#random), patience.signal);
     if (!patience.signal?.aborted && !patience.giveUp?.()) return;
     const words = `Cannot settle a change of "${key}": its outcome is unknown`;
     throw new RecordsUnavailableError(last ? `${words}. ${last.message}` : words, { cause: last });
   }
-}
-
-/** Resolves after `delayMs`, or at once when the signal fires. */
-export function pause(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
-  if (signal?.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const end = () => {
-      timer.cancel();
-      signal?.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = clock.after(delayMs, end);
-    signal?.addEventListener("abort", end);
-  });
 }

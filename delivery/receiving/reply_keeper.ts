@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { ShardMap } from "../../cluster/shard_map.ts";
 import { TooLargeError, toErrorData } from "../../errors.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Random } from "../../platform/random.ts";
@@ -76,9 +77,6 @@ class Replies {
   }
 }
 
-/** Replies to one peer, by kind and shard number: each message looks here, so there is no key to build. */
-type ByShard = Map<string, (Replies | undefined)[]>;
-
 /** What a keeper works with. */
 export interface KeeperPorts {
   readonly clock: Clock;
@@ -90,7 +88,7 @@ export interface KeeperPorts {
 /** See the module's text. */
 export class ReplyKeeper {
   readonly #ports: KeeperPorts;
-  readonly #byPeer = new Map<Peer, ByShard>();
+  readonly #byPeer = new Map<Peer, ShardMap<Replies>>();
   readonly #alarm: Alarm;
   #size = 0;
   #bytes = 0;
@@ -174,7 +172,7 @@ export class ReplyKeeper {
   /** All replies of one shard, left in place: what a seal takes along. */
   ofShard(kind: string, shard: number): KeptReply[] {
     const ofPeers = [...this.#byPeer.values()];
-    return ofPeers.flatMap((byShard) => [...(byShard.get(kind)?.[shard]?.bySeq ?? [])]);
+    return ofPeers.flatMap((byShard) => [...(byShard.get(kind, shard)?.bySeq ?? [])]);
   }
 
   /** Forgets the given replies: the next owner has them. */
@@ -184,7 +182,8 @@ export class ReplyKeeper {
 
   /** Forgets a peer whose life has ended. */
   forget(peer: Peer): void {
-    for (const { bySeq } of each(this.#byPeer.get(peer))) for (const kept of bySeq) this.#uncount(kept);
+    for (const { bySeq } of this.#byPeer.get(peer)?.values() ?? [])
+      for (const kept of bySeq) this.#uncount(kept);
     this.#byPeer.delete(peer);
   }
 
@@ -193,15 +192,13 @@ export class ReplyKeeper {
   }
 
   #known(peer: Peer, kind: string, shard: number): Replies | undefined {
-    return this.#byPeer.get(peer)?.get(kind)?.[shard];
+    return this.#byPeer.get(peer)?.get(kind, shard);
   }
 
   #made(peer: Peer, kind: string, shard: number): Replies {
     let byShard = this.#byPeer.get(peer);
-    if (byShard === undefined) this.#byPeer.set(peer, (byShard = new Map()));
-    let row = byShard.get(kind);
-    if (row === undefined) byShard.set(kind, (row = []));
-    return (row[shard] ??= new Replies());
+    if (byShard === undefined) this.#byPeer.set(peer, (byShard = new ShardMap()));
+    return byShard.getOrMake(kind, shard, newReplies);
   }
 
   #send(kept: KeptReply): void {
@@ -215,7 +212,7 @@ export class ReplyKeeper {
 
   #repeat(now: number): void {
     for (const byShard of this.#byPeer.values()) {
-      for (const { bySeq } of each(byShard)) {
+      for (const { bySeq } of byShard.values()) {
         for (const kept of bySeq) {
           if (kept.dueAt <= now) this.#send(kept);
           else this.#alarm.by(kept.dueAt);
@@ -225,6 +222,4 @@ export class ReplyKeeper {
   }
 }
 
-function* each(byShard: ByShard | undefined): Iterable<Replies> {
-  for (const row of byShard?.values() ?? []) for (const replies of row) if (replies) yield replies;
-}
+const newReplies = () => new Replies();

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { ShardMap } from "../../cluster/shard_map.ts";
 import type { Ownership } from "../../cluster/ownership.ts";
 import { type NodeId, sameNode } from "../../cluster/records/schemas.ts";
 import type { Clock } from "../../platform/clock.ts";
@@ -27,7 +28,7 @@ export interface ShardTablePorts {
 /** See the module's text. */
 export class ShardTable {
   readonly #ports: ShardTablePorts;
-  readonly #shards = new Map<string, (Shard | undefined)[]>();
+  readonly #shards = new ShardMap<Shard>();
   readonly #held: HeldEnvelopes;
   readonly #refreshing = new Set<string>();
   readonly #listeners = new Set<(kind: string, shard: number) => void>();
@@ -38,11 +39,11 @@ export class ShardTable {
   }
 
   get(kind: string, shard: number): Shard | undefined {
-    return this.#shards.get(kind)?.[shard];
+    return this.#shards.get(kind, shard);
   }
 
-  *[Symbol.iterator](): Iterator<Shard> {
-    for (const row of this.#shards.values()) for (const shard of row) if (shard) yield shard;
+  [Symbol.iterator](): Iterator<Shard> {
+    return this.#shards.values();
   }
 
   /** Calls back when a shard begins or ends to admit here. */
@@ -53,16 +54,13 @@ export class ShardTable {
 
   /** The shard is served from now on; what was held for it comes in. */
   attach(shard: Shard): void {
-    let row = this.#shards.get(shard.kind);
-    if (row === undefined) this.#shards.set(shard.kind, (row = []));
-    row[shard.shard] = shard;
+    this.#shards.set(shard.kind, shard.shard, shard);
     this.changed(shard.kind, shard.shard);
   }
 
   detach(shard: Shard): void {
-    const row = this.#shards.get(shard.kind);
-    if (row?.[shard.shard] !== shard) return;
-    row[shard.shard] = undefined;
+    if (this.get(shard.kind, shard.shard) !== shard) return;
+    this.#shards.delete(shard.kind, shard.shard);
     this.changed(shard.kind, shard.shard);
   }
 

@@ -5,6 +5,7 @@
  */
 import { AbortedError, type ActorError, isActorError } from "../../errors.ts";
 import { type Clock, systemClock } from "../../platform/clock.ts";
+import { pause, pauseAfter } from "../../platform/pause.ts";
 import { type Random, systemRandom } from "../../platform/random.ts";
 
 /** Settings of {@link retry}. */
@@ -47,28 +48,15 @@ export async function retry<T>(
       return await work(attempt);
     } catch (error) {
       if (!mayRepeat(error) || attempt >= attempts) throw error;
-      const ownMs = Math.min(longestMs, firstMs * 2 ** (attempt - 1)) * (0.5 + random.next() / 2);
+      const ownMs = pauseAfter(attempt, { firstMs, longestMs }, random);
       const waitMs = Math.max(ownMs, error.retryAfterMs ?? 0);
-      if (clock.now() + waitMs > endsAt || !(await waited(clock, waitMs, signal))) throw error;
+      if (clock.now() + waitMs > endsAt) throw error;
+      await pause(clock, waitMs, signal);
+      if (signal?.aborted) throw error;
     }
   }
 }
 
 function mayRepeat(error: unknown): error is ActorError {
   return isActorError(error) && error.retryable;
-}
-
-/** @returns whether the time has passed; false if it was aborted */
-async function waited(clock: Clock, ms: number, signal: AbortSignal | undefined): Promise<boolean> {
-  if (signal?.aborted) return false;
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  const timer = clock.after(ms, () => resolve(true));
-  const abort = () => resolve(false);
-  signal?.addEventListener("abort", abort, { once: true });
-  try {
-    return await promise;
-  } finally {
-    timer.cancel();
-    signal?.removeEventListener("abort", abort);
-  }
 }

@@ -10,6 +10,7 @@ import { NOTHING_STORED, type StoredActor, type Vault } from "../../actors/durab
 import { type ErrorData, RecordsRefusedError, toErrorData, UnavailableError } from "../../errors.ts";
 import { EventBus } from "../../events.ts";
 
+import { seededRandom } from "../../platform/random.ts";
 import { ManualClock } from "../../testing/manual_clock.ts";
 import { createCodec } from "../../codec/codec.ts";
 import { hostTally, tally } from "../support/tally.ts";
@@ -80,7 +81,8 @@ function world({ mailboxMax = 2, lineMax = 3, bytesMax = 10, lineBytesMax = 10 }
   };
   const trials = new TrialLane(clock, TRIAL_DEFAULTS);
   const onThrow = (thrown: unknown) => log.push(`thrown ${thrown}`);
-  const runtime = { clock, codec, events, trials, onThrow, scheduler: new Scheduler(clock) };
+  const random = seededRandom(1);
+  const runtime = { clock, random, codec, events, trials, onThrow, scheduler: new Scheduler(clock) };
   const shard = { serving: true, runs: false };
   const others = { activationsMax: 9, sleepingBytesMax: 9, outputBytesMax: 9 };
   const budget = new Budget({
