@@ -178,7 +178,7 @@ export class ProtocolError extends ActorError {
   readonly retryable = false;
 }
 
-/** Settings that cannot work: contradictory options, a kind or a store other than the cluster has it, a name in use. */
+/** What cannot work: contradictory options, a kind or a store other than the cluster has it, a name in use, a release too far apart. */
 export class ConfigurationError extends ActorError {
   override readonly name = "ConfigurationError";
   readonly code = "invalid-configuration";

@@ -46,6 +46,7 @@ export function agreeing(offer: OfferedKind, known: Agreed | undefined): Agreed 
     shards,
     ...(durability === undefined ? {} : { durability }),
     ...(store === undefined ? {} : { store }),
+    ...(known?.keep === undefined ? {} : { keep: known.keep }),
   };
 }
 

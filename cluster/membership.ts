@@ -25,9 +25,11 @@ import { LeaseDriver, type RenewalRefusal, OTHER_GENERATION } from "./lease/leas
 import { type MembershipEvent, membershipEvents } from "./membership_events.ts";
 import { type NodeInfo, ownRecord } from "./node_info.ts";
 import { takeName } from "./lease/name_takeover.ts";
+import { agreeOnProtocol, givesWayTo, protocolMismatch } from "./lease/protocol_agreement.ts";
 import { type ClusterTimes, clusterTimes } from "./heartbeat/pulse_times.ts";
-import { incarnationAfter, type NodeId, nodeId, type NodeRecord } from "./records/schemas.ts";
+import { incarnationAfter, type NodeId, nodeId, nodeKey, type NodeRecord } from "./records/schemas.ts";
 import { PeerClocks } from "./peer_clocks.ts";
+import { commonProtocol } from "./protocol.ts";
 import type { Entry } from "./records/table.ts";
 import type { Patience } from "./records/compare_and_set.ts";
 import { isFinal, View } from "./view.ts";
@@ -73,6 +75,8 @@ export class Membership {
   readonly #ending: (() => void)[] = [];
   /** When each incarnation of the view was first seen. */
   readonly #knownSince = new Map<string, { readonly incarnation: string; readonly at: number }>();
+  /** Nodes of no common protocol that had shown no life when this one joined. */
+  readonly #lapsed = new Set<string>();
   #view: View = new View();
   #self: NodeId | undefined;
   #generation: string | undefined;
@@ -110,7 +114,8 @@ export class Membership {
    * Joins the cluster: resolves when this node is up under its name, and its lease is being renewed. Takes up to a lease
    * longer when a predecessor under the name was not ended in order, unless it is known that its process has ended.
    *
-   * @throws {ConfigurationError} if the name is in use, or a kind has another number of shards in the cluster
+   * @throws {ConfigurationError} if the name is in use, a kind has another number of shards in the cluster, or a node lives
+   *   that shares no version of the protocol with this release
    * @throws {RecordsUnavailableError} if the store does not answer
    * @throws {FencedError} if the records were replaced meanwhile
    */
@@ -125,9 +130,10 @@ export class Membership {
       this.#generation = await agreeOnGeneration(bucket, random, waiting);
       bucket.enter(this.#generation);
       await bucket.start();
+      const ports = { bucket, clock, times: this.#times, patience: waiting, hasEnded, defects };
+      await agreeOnProtocol(info.name, ports, this.#lapsed); // before anything is written
       for (const kind of info.kinds) await agreeOnKind(bucket, kind, waiting);
       this.#followTransport();
-      const ports = { bucket, clock, times: this.#times, patience: waiting, hasEnded, defects };
       await takeName(info.name, info.former, ports, (former) => this.#join(info, former, patience));
       // after the own record was written: from now on the lease tells if it is missing
       await confirmGeneration(this.#generation, bucket, random, patience);
@@ -236,6 +242,12 @@ export class Membership {
     return known !== undefined && known.incarnation === id.incarnation && !this.#view.isOver(id);
   }
 
+  /** The newest version of the protocol that this release and that incarnation both speak; `undefined` if it is not known. */
+  protocolOf(id: NodeId): number | undefined {
+    const known = this.#view.get(id.node);
+    return known?.incarnation === id.incarnation ? commonProtocol(known.protocol) : undefined;
+  }
+
   /** See {@link View.isUp}. */
   isUp(id: NodeId): boolean {
     return this.#view.isUp(id);
@@ -316,6 +328,7 @@ export class Membership {
     this.gate.acked(sentAt, mark);
     this.#deaths.renewed();
     this.#deaths.start(info.name);
+    for (const record of this.living) this.#giveWayTo(record);
     return true;
   }
 
@@ -356,10 +369,17 @@ export class Membership {
     if (view === previous) return;
     this.#view = view;
     const { node, incarnation } = record;
-    if (previous.get(node)?.incarnation !== incarnation)
-      this.#knownSince.set(node, { incarnation, at: this.#ports.clock.now() });
+    const isNew = previous.get(node)?.incarnation !== incarnation;
+    if (isNew) this.#knownSince.set(node, { incarnation, at: this.#ports.clock.now() });
     for (const event of membershipEvents(previous.get(node), record)) this.#ports.onEvent?.(event);
     for (const listener of [...this.#onView]) listener(view, previous);
+    if (isNew) this.#giveWayTo(record);
+  }
+
+  /** Each of two that join at one moment may find no stranger. Then they see one another now, and one has to go. */
+  #giveWayTo(record: NodeRecord): void {
+    if (!this.#lease || record.node === this.#self?.node || !givesWayTo(record)) return;
+    if (!this.#lapsed.has(nodeKey(record))) this.#lease.fence(protocolMismatch(record));
   }
 
   /** Its record was removed: who is over concerns nobody any more. */

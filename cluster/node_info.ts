@@ -5,7 +5,8 @@
  */
 import type { ProcessIdentity } from "../platform/process/process_identity.ts";
 import type { OfferedKind } from "./kind_agreement.ts";
-import { type HostedKind, type NodeRecord, PROTOCOL_VERSIONS } from "./records/schemas.ts";
+import { PROTOCOL_VERSIONS } from "./protocol.ts";
+import type { HostedKind, NodeRecord } from "./records/schemas.ts";
 
 /** How a node introduces itself. */
 export interface NodeInfo {

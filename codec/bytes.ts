@@ -4,12 +4,12 @@
  * @module
  */
 import { DecodeError, EncodeError } from "../errors.ts";
+import { SHORT_READ, shortAscii, type ShortTexts } from "./short_texts.ts";
 
 /** Frames are written one behind the other into blocks of this size: a block for each would cost more than its filling. */
 const BLOCK_BYTES = 8192;
 /** Up to this length a loop over the characters is faster than a call of the platform's coder. */
 const SHORT_WRITE = 48;
-const SHORT_READ = 16;
 const DECODER: TextDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
@@ -95,6 +95,50 @@ export class ByteWriter {
     this.#at += bytes.length;
   }
 
+  /**
+   * Begins a block, which stands behind its length. About so many bytes will follow: a wrong guess costs time, and nothing
+   * else. @returns for `close`
+   */
+  open(about: number): number {
+    const at = this.length;
+    const width = widthOf(about);
+    this.#room(width);
+    this.#at += width;
+    return at;
+  }
+
+  /** Ends the block that `open` began, with the same guess. */
+  close(opened: number, about: number): void {
+    const width = widthOf(about);
+    const at = this.#start + opened;
+    const length = this.#at - at - width;
+    if (widthOf(length) !== width) return this.#shift(at, width, length);
+    const bytes = this.#bytes;
+    if (width === 1) bytes[at] = length;
+    else if (width === 2) {
+      bytes[at] = length | 0x80;
+      bytes[at + 1] = length >> 7;
+    } else this.#lengthAt(at, length);
+  }
+
+  /** The guess was wrong: what is in the block makes way. */
+  #shift(at: number, guessed: number, length: number): void {
+    const by = widthOf(length) - guessed;
+    const opened = at - this.#start;
+    if (by > 0) this.#room(by);
+    const from = this.#start + opened + guessed;
+    this.#bytes.copyWithin(from + by, from, this.#at);
+    this.#at += by;
+    this.#lengthAt(this.#start + opened, length);
+  }
+
+  #lengthAt(at: number, length: number): void {
+    const end = this.#at;
+    this.#at = at;
+    this.varint(length);
+    this.#at = end;
+  }
+
   /** What was written. The bytes share a block of memory with other frames, but nobody writes to them again. */
   finish(): Uint8Array {
     const frame = this.#bytes.subarray(this.#start, this.#at);
@@ -150,12 +194,16 @@ export class ByteWriter {
 export class ByteReader {
   readonly #bytes: Uint8Array;
   #dataView: DataView | undefined;
-  /** Short strings read before, by a hash of their ends: kinds and messages repeat in a frame. */
-  readonly #seen: Seen[] = [];
+  readonly #texts: ShortTexts | undefined;
   #at = 0;
+  /** Where what is being read ends. */
+  #end: number;
 
-  constructor(bytes: Uint8Array) {
+  /** @param texts short texts that were read before, perhaps by other readers */
+  constructor(bytes: Uint8Array, texts?: ShortTexts) {
     this.#bytes = bytes;
+    this.#end = bytes.length;
+    this.#texts = texts;
   }
 
   get #view(): DataView {
@@ -163,14 +211,29 @@ export class ByteReader {
     return this.#dataView;
   }
 
-  /** Whether nothing is left. */
+  /** Whether nothing is left, of the block if it is in one. */
   get done(): boolean {
-    return this.#at === this.#bytes.length;
+    return this.#at === this.#end;
   }
 
-  /** Bytes not read yet. */
+  /** Bytes not read yet, of the block if it is in one. */
   get left(): number {
-    return this.#bytes.length - this.#at;
+    return this.#end - this.#at;
+  }
+
+  /** Goes into a block: until `leave` nothing behind its end is read. @returns for `leave` */
+  enter(): number {
+    const length = this.#count(Number.POSITIVE_INFINITY);
+    const outer = this.#end;
+    if (length > outer - this.#at) throw this.#refusal("it is cut off");
+    this.#end = this.#at + length;
+    return outer;
+  }
+
+  /** Goes on behind the block, whatever is left of it. */
+  leave(outer: number): void {
+    this.#at = this.#end;
+    this.#end = outer;
   }
 
   u8(): number {
@@ -235,13 +298,9 @@ export class ByteReader {
 
   #short(start: number, length: number): string | undefined {
     if (length === 0) return "";
-    const bytes = this.#bytes;
-    const slot = (length + 7 * (bytes[start] as number) + 31 * (bytes[start + length - 1] as number)) & 15;
-    const seen = this.#seen[slot];
-    if (seen?.length === length && sameBytes(bytes, seen.start, start, length)) return seen.text;
-    const text = shortAscii(bytes, start, start + length);
-    if (text !== undefined) this.#seen[slot] = { start, length, text };
-    return text;
+    return this.#texts
+      ? this.#texts.of(this.#bytes, start, length)
+      : shortAscii(this.#bytes, start, start + length);
   }
 
   /** Refuses what follows the end of a frame. */
@@ -257,7 +316,7 @@ export class ByteReader {
 
   #take(count: number): number {
     const start = this.#at;
-    if (count > this.#bytes.length - start) throw this.#refusal("it is cut off");
+    if (count > this.#end - start) throw this.#refusal("it is cut off");
     this.#at = start + count;
     return start;
   }
@@ -267,34 +326,10 @@ export class ByteReader {
   }
 }
 
-/** A string that was read, and where. */
-interface Seen {
-  readonly start: number;
-  readonly length: number;
-  readonly text: string;
-}
-
-function sameBytes(bytes: Uint8Array, a: number, b: number, length: number): boolean {
-  for (let i = 0; i < length; i++) if (bytes[a + i] !== bytes[b + i]) return false;
-  return true;
-}
-
-/** The text of bytes that are all ASCII, else `undefined`. Four at a time: each call of the platform costs. */
-function shortAscii(bytes: Uint8Array, start: number, end: number): string | undefined {
-  let text = "";
-  let at = start;
-  for (; end - at >= 4; at += 4) {
-    const a = bytes[at] as number;
-    const b = bytes[at + 1] as number;
-    const c = bytes[at + 2] as number;
-    const d = bytes[at + 3] as number;
-    if ((a | b | c | d) >= 0x80) return undefined;
-    text += String.fromCharCode(a, b, c, d);
-  }
-  for (; at < end; at++) {
-    const byte = bytes[at] as number;
-    if (byte >= 0x80) return undefined;
-    text += String.fromCharCode(byte);
-  }
-  return text;
+/** Bytes that a number takes as a varint. */
+function widthOf(value: number): number {
+  if (value < 0x80) return 1;
+  let width = 2;
+  for (let rest = value; rest >= 0x4000; rest = Math.floor(rest / 0x80)) width++;
+  return width;
 }

@@ -12,6 +12,7 @@ import type { Namesake } from "../cluster/namesakes.ts";
 import type { ClusterId } from "../cluster/records/schemas.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Codec } from "../codec/codec.ts";
+import { ShortTexts } from "../codec/short_texts.ts";
 import type { NodeAddress, Subjects } from "../transport/subjects.ts";
 import type { Incoming, Subscription, Transport } from "../transport/transport.ts";
 import { type Frame, numbers, readFrame } from "./wire/frame.ts";
@@ -50,12 +51,16 @@ export interface InboundPorts {
 export class Inbound {
   readonly #ports: InboundPorts;
   readonly #subscription: Subscription;
+  readonly #texts = new ShortTexts();
   /** By peer, kind and shard number: each reply looks here, so there is no key to build. */
   readonly #confirmations = new Map<Peer, ShardMap<Confirmation>>();
   /** Frames read, inputs that are no message of ours, and those of who is no member of the cluster. */
   frames = 0;
   rejected = 0;
   ignored = 0;
+  /** What was passed over because a newer release has said it: items and sections of frames, and messages on unknown channels. */
+  unknownItems = 0;
+  unknownChannels = 0;
 
   constructor(ports: InboundPorts) {
     this.#ports = ports;
@@ -78,20 +83,29 @@ export class Inbound {
     const { subject, payload } = message;
     try {
       const address = this.#ports.subjects.parseNode(subject);
-      if (address?.channel === "probe" || address?.channel === "pulse")
-        return this.#ports.onPulse(address, message);
-      const isOfMember =
-        address?.channel === "move"
-          ? this.#ports.onMove(address.rest, payload)
-          : this.#frame(readFrame(payload, this.#ports.of.cluster));
-      if (!isOfMember) this.ignored++;
+      switch (address?.channel) {
+        case "batch":
+        case "actor":
+          return this.#counted(this.#frame(readFrame(payload, this.#ports.of.cluster, this.#texts)));
+        case "move":
+          return this.#counted(this.#ports.onMove(address.rest, payload));
+        case "probe":
+        case "pulse":
+          return this.#ports.onPulse(address, message);
+        default:
+          this.unknownChannels++;
+      }
     } catch (error) {
       this.rejected++;
       this.#ports.events.emit({ type: "rejected-input", subject, error: toErrorData(error) });
     }
   }
 
-  #frame({ generation, from, items }: Frame): boolean {
+  #counted(isOfMember: boolean): void {
+    if (!isOfMember) this.ignored++;
+  }
+
+  #frame({ generation, from, items, unknown }: Frame): boolean {
     const { of, onOther } = this.#ports;
     if (generation !== of.generation) {
       onOther({ generation, ...from });
@@ -99,6 +113,7 @@ export class Inbound {
     }
     if (!this.#ports.membership.isMember(from)) return false; // a zombie's words, or nobody's; or too early: it says it again
     this.frames++;
+    this.unknownItems += unknown;
     const peer = this.#ports.peers.of(from.node, from.incarnation);
     const now = this.#ports.clock.now(); // all that is in a frame comes at one time
     for (const item of items) this.#item(peer, item, now);

@@ -222,7 +222,7 @@ export class Router {
     const argument = copyArgument(request.message, request.argument);
     const weight = checkSize(request, argument, this.#ports.scale);
     const outgoing = new Outgoing(request, argument, deadlineAt, this.#outgoingPorts);
-    outgoing.weight = weight;
+    outgoing.weight = weight + (request.headers?.bytes ?? 0);
     return outgoing;
   }
 

@@ -75,6 +75,7 @@ export interface Parts
   readonly gate: Gate;
   readonly pulse: Pulse;
   readonly namesakes: Namesakes;
+  readonly talk: Talk;
   readonly peers: Peers;
   readonly budget: Budget;
   readonly outbox: Outbox;
@@ -111,7 +112,7 @@ export function assemble(ground: Ground): Parts {
   const of = { cluster, generation: membership.generation };
   const codec = createCodec();
   const names = subjects(cluster);
-  const peers = new Peers();
+  const peers = new Peers((id) => membership.protocolOf(id));
   const scale = scaleOf(codec, transport);
   const budget = new Budget(settings);
   const outbox = new Outbox({
@@ -250,6 +251,7 @@ export function assemble(ground: Ground): Parts {
     gate,
     pulse,
     namesakes,
+    talk,
     peers,
     budget,
     outbox,

@@ -8,6 +8,7 @@
  */
 import { DecodeError } from "../errors.ts";
 import { ByteReader, ByteWriter } from "../codec/bytes.ts";
+import { HeaderMap } from "../codec/header_map.ts";
 import type { Suspicion } from "./suspicion.ts";
 
 /** A timer as it is stored. */
@@ -19,6 +20,8 @@ export interface StoredTimer {
   /** Milliseconds since 1970. */
   readonly dueWallMs: number;
   readonly everyMs: number | undefined;
+  /** What accompanies its message. */
+  readonly headers?: HeaderMap | undefined;
   /** Absent if no owner was lost near its time. */
   readonly suspicion?: Suspicion | undefined;
 }
@@ -46,6 +49,8 @@ const VERSION_SECTIONS = 3;
 const WRITTEN = 1;
 /** Suspicions: of each the place of its timer, the deaths, and flags. */
 const SUSPICIONS = 2;
+/** Headers: of each timer that has some its place, and they. */
+const HEADERS = 3;
 const ON_TRIAL = 1;
 const SET_ASIDE = 2;
 
@@ -58,9 +63,9 @@ export function encodeRecord({
   writtenWallMs,
 }: StoredRecord): Uint8Array {
   const writer = new ByteWriter();
-  const suspects = timers.some(({ suspicion }) => suspicion !== undefined);
+  const hasSections = timers.some(({ suspicion, headers }) => suspicion ?? headers);
   const timed = timers.length > 0 && writtenWallMs !== undefined;
-  writer.u8(suspects ? VERSION_SECTIONS : timed ? VERSION_TIMED : VERSION);
+  writer.u8(hasSections ? VERSION_SECTIONS : timed ? VERSION_TIMED : VERSION);
   for (const word of [name, node, incarnation]) writer.string(word);
   writer.varint(epoch);
   writer.u8(state ? 1 : 0);
@@ -76,7 +81,7 @@ export function encodeRecord({
     writer.f64(timer.everyMs ?? 0);
     writer.bytes(timer.argument);
   }
-  if (suspects) writeSections(writer, timers, writtenWallMs);
+  if (hasSections) writeSections(writer, timers, writtenWallMs);
   else if (timed) writer.f64(writtenWallMs);
   return writer.finish();
 }
@@ -86,19 +91,26 @@ function writeSections(
   timers: readonly StoredTimer[],
   writtenWallMs: number | undefined,
 ): void {
-  writer.varint(writtenWallMs === undefined ? 1 : 2);
-  if (writtenWallMs !== undefined) {
-    const time = new ByteWriter();
-    time.f64(writtenWallMs);
-    writer.varint(WRITTEN);
-    writer.bytes(time.finish());
+  const sections: (readonly [number, Uint8Array])[] = [];
+  if (writtenWallMs !== undefined) sections.push([WRITTEN, written((time) => time.f64(writtenWallMs))]);
+  if (timers.some(({ suspicion }) => suspicion))
+    sections.push([SUSPICIONS, written((part) => writeSuspicions(part, timers))]);
+  if (timers.some(({ headers }) => headers))
+    sections.push([HEADERS, written((part) => writeHeaders(part, timers))]);
+  writer.varint(sections.length);
+  for (const [number, bytes] of sections) {
+    writer.varint(number);
+    writer.bytes(bytes);
   }
-  writer.varint(SUSPICIONS);
-  writer.bytes(suspicionsOf(timers));
 }
 
-function suspicionsOf(timers: readonly StoredTimer[]): Uint8Array {
+function written(write: (writer: ByteWriter) => void): Uint8Array {
   const writer = new ByteWriter();
+  write(writer);
+  return writer.finish();
+}
+
+function writeSuspicions(writer: ByteWriter, timers: readonly StoredTimer[]): void {
   writer.varint(timers.filter(({ suspicion }) => suspicion !== undefined).length);
   for (const [place, { suspicion }] of timers.entries()) {
     if (suspicion === undefined) continue;
@@ -106,7 +118,15 @@ function suspicionsOf(timers: readonly StoredTimer[]): Uint8Array {
     writer.varint(suspicion.deaths);
     writer.u8((suspicion.onTrial ? ON_TRIAL : 0) | (suspicion.setAside ? SET_ASIDE : 0));
   }
-  return writer.finish();
+}
+
+function writeHeaders(writer: ByteWriter, timers: readonly StoredTimer[]): void {
+  writer.varint(timers.filter(({ headers }) => headers !== undefined).length);
+  for (const [place, { headers }] of timers.entries()) {
+    if (headers === undefined) continue;
+    writer.varint(place);
+    headers.write(writer);
+  }
 }
 
 /** @throws {DecodeError} also if it is of another actor than `of` */
@@ -150,6 +170,7 @@ function readSections(reader: ByteReader, timers: StoredTimer[]): number | undef
     const section = new ByteReader(reader.bytes());
     if (number === WRITTEN) writtenWallMs = section.f64();
     if (number === SUSPICIONS) readSuspicions(section, timers);
+    if (number === HEADERS) readHeaders(section, timers);
   }
   return writtenWallMs;
 }
@@ -157,11 +178,27 @@ function readSections(reader: ByteReader, timers: StoredTimer[]): number | undef
 function readSuspicions(reader: ByteReader, timers: StoredTimer[]): void {
   const suspects = reader.varint();
   for (let i = 0; i < suspects; i++) {
-    const [place, deaths, flags] = [reader.varint(), reader.varint(), reader.u8()];
-    const timer = timers[place];
-    if (timer === undefined)
-      throw new DecodeError("Cannot read a stored actor: its suspect is none of its timers");
+    const place = reader.varint();
+    const timer = timerAt(timers, place);
+    const [deaths, flags] = [reader.varint(), reader.u8()];
     const suspicion = { deaths, onTrial: (flags & ON_TRIAL) !== 0, setAside: (flags & SET_ASIDE) !== 0 };
     timers[place] = { ...timer, suspicion };
   }
+}
+
+function readHeaders(reader: ByteReader, timers: StoredTimer[]): void {
+  const count = reader.varint();
+  for (let i = 0; i < count; i++) {
+    const place = reader.varint();
+    timers[place] = { ...timerAt(timers, place), headers: HeaderMap.read(reader) };
+  }
+}
+
+function timerAt(timers: readonly StoredTimer[], place: number): StoredTimer {
+  const timer = timers[place];
+  if (timer === undefined)
+    throw new DecodeError(
+      "Cannot read a stored actor: a section of it is about a timer that it does not have",
+    );
+  return timer;
 }

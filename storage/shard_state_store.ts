@@ -10,6 +10,7 @@ import { NodeStoppedError, RecordsUnavailableError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import { jittered, pause } from "../platform/pause.ts";
 import { timeLeft } from "../platform/wall_time.ts";
+import type { HeaderMap } from "../codec/header_map.ts";
 import type { Random } from "../platform/random.ts";
 import type { Committer } from "./committer.ts";
 import type { Graves } from "./graves.ts";
@@ -74,6 +75,7 @@ interface Timer {
   readonly message: string;
   readonly argument: Uint8Array;
   readonly everyMs?: number | undefined;
+  readonly headers?: HeaderMap | undefined;
   readonly suspicion?: Suspicion | undefined;
 }
 
@@ -221,8 +223,8 @@ export class ShardVault {
   async commit({ name, state, timers }: Image, over: Mark): Promise<Mark | undefined> {
     const { clock } = this.#ports;
     const aheadMs = clock.wall() - clock.now();
-    const stored = timers.map(({ id, message, argument, everyMs, dueAt, suspicion }) => {
-      return { id, message, argument, everyMs, dueWallMs: dueAt + aheadMs, suspicion };
+    const stored = timers.map(({ dueAt, everyMs, ...timer }) => {
+      return { ...timer, everyMs, dueWallMs: dueAt + aheadMs };
     });
     const mark = await this.#write({ name, state, timers: stored }, over);
     if (mark === undefined) this.#ports.look(this.#kind, this.#shard);

@@ -4,6 +4,7 @@
  * @module
  */
 import type { ErrorData } from "../../errors.ts";
+import type { HeaderMap } from "../../codec/header_map.ts";
 import type { Patient } from "./mailbox.ts";
 
 /** A message on its way through a mailbox. It ends exactly once: by `refuse`, `succeed` or `fail`. */
@@ -12,6 +13,8 @@ export interface Mail extends Patient {
   readonly message: string;
   /** Addresses (`kind/name`) of the actors that wait for the end of this message, the first caller first. */
   readonly chain: readonly string[];
+  /** What its sender gave along; absent if nothing. */
+  readonly headers?: HeaderMap | undefined;
   /** On the node's clock, in milliseconds; `Infinity` for none. */
   readonly deadlineAt: number;
   /** Bytes of its argument, about. */

@@ -6,6 +6,7 @@
 import { BusyError } from "../../errors.ts";
 import { type Clock, DELAY_MAX_MS, type Timer } from "../../platform/clock.ts";
 import type { Codec } from "../../codec/codec.ts";
+import type { HeaderMap } from "../../codec/header_map.ts";
 import type { Mail } from "../activation/mail.ts";
 
 /** A timer as it travels. */
@@ -17,6 +18,8 @@ export interface TimerData {
   /** Milliseconds until it is due; 0 when it is. */
   readonly remainingMs: number;
   readonly everyMs?: number | undefined;
+  /** What accompanies its message. */
+  readonly headers?: HeaderMap | undefined;
   /** Of a stored actor's: absent if no owner was lost near its time. */
   readonly suspicion?: Suspicion | undefined;
 }
@@ -43,6 +46,7 @@ export interface ActorTimer {
   readonly message: string;
   readonly argument: Uint8Array;
   readonly everyMs: number | undefined;
+  readonly headers: HeaderMap | undefined;
   dueAt: number;
   /** It came due and its message waits in the mailbox. */
   queued: boolean;
@@ -93,10 +97,10 @@ export class ActorTimers {
     if (this.#timers.size >= TIMERS_MAX) {
       throw new BusyError(`Cannot schedule another message: the actor has ${TIMERS_MAX} timers already`);
     }
-    const { id, message, argument, everyMs } = data;
+    const { id, message, argument, everyMs, headers } = data;
     const dueAt = this.#clock.now() + data.remainingMs;
     const rest = { queued: false, alarm: undefined, suspicion };
-    const timer: ActorTimer = { id, message, argument, everyMs, dueAt, ...rest };
+    const timer: ActorTimer = { id, message, argument, everyMs, headers, dueAt, ...rest };
     this.#timers.set(id, timer);
     this.#changes++;
     this.#arm(timer);
@@ -168,9 +172,10 @@ export class ActorTimers {
 
   /** What there is now, by the time when it is due; what waits in the mailbox is due since it came. */
   settled(): SettledTimer[] {
-    return [...this.#timers.values()].map(({ id, message, argument, everyMs, dueAt, queued, suspicion }) => {
+    return [...this.#timers.values()].map((timer) => {
+      const { id, message, argument, everyMs, headers, dueAt, queued, suspicion } = timer;
       const isDue = { dueAt: queued ? dueAt - (everyMs ?? 0) : dueAt };
-      return { id, message, argument, everyMs, ...isDue, suspicion: suspicion && { ...suspicion } };
+      return { id, message, argument, everyMs, headers, ...isDue, suspicion: suspicion && { ...suspicion } };
     });
   }
 
@@ -191,9 +196,9 @@ export class ActorTimers {
     const now = this.#clock.now();
     return [...this.#timers.values()].map((timer) => {
       timer.alarm?.cancel();
-      const { id, message, argument, everyMs, suspicion } = timer;
+      const { id, message, argument, everyMs, headers, suspicion } = timer;
       const remainingMs = timer.queued ? 0 : Math.max(0, timer.dueAt - now);
-      const base = { id, message, argument, remainingMs, everyMs };
+      const base = { id, message, argument, remainingMs, everyMs, headers };
       return suspicion ? { ...base, suspicion: { ...suspicion } } : base; // who begins anew here is as suspect
     });
   }
@@ -264,6 +269,10 @@ export class TimerMail implements Mail {
 
   get message(): string {
     return this.timer.message;
+  }
+
+  get headers(): HeaderMap | undefined {
+    return this.timer.headers;
   }
 
   argument(): unknown {

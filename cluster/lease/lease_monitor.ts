@@ -13,13 +13,13 @@ import type { ClusterBucket } from "../records/cluster_records.ts";
 import { Detector } from "./detector.ts";
 import type { Gate } from "../gate.ts";
 import type { LeaseTimes } from "./lease_times.ts";
+import { PROTOCOL_VERSIONS } from "../protocol.ts";
 import {
   incarnationCount,
   type NodeId,
   nodeId,
   nodeKey,
   type NodeRecord,
-  PROTOCOL_VERSIONS,
   sameNode,
 } from "../records/schemas.ts";
 import type { Entry } from "../records/table.ts";

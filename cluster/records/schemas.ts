@@ -1,7 +1,8 @@
 /**
  * What the records say: their shapes, their rules, and their bytes.
  *
- * Unknown fields are dropped, so that a newer node may add some; a changed meaning needs a new protocol version.
+ * Unknown fields are dropped, so that a newer node may add some; a changed meaning needs a new protocol version. Of what others
+ * change, `keep` survives: each change hands it on, also by who knows nothing of what is in it.
  *
  * @module
  */
@@ -10,12 +11,14 @@ import { DecodeError } from "../../errors.ts";
 import type { ProcessIdentity } from "../../platform/process/process_identity.ts";
 import { type Codec, createCodec } from "../../codec/codec.ts";
 
-/** Versions of the protocol that this release speaks, oldest first. */
-export const PROTOCOL_VERSIONS: readonly number[] = [1];
 /** Most shards that a kind may have. */
 export const SHARDS_MAX = 4_096;
 /** Most late actors that one shard may have. */
 export const LATE_MAX = 10_000;
+
+/** Most entries of `keep`, and most characters of one. */
+const KEEP_MAX = 32;
+const KEEP_TEXT_MAX = 1_024;
 
 /** Most nodes that one that goes tells to have heard. */
 export const HEARD_MAX = 256;
@@ -89,6 +92,8 @@ export interface KindRecord {
   readonly durability?: KindDurability;
   /** Id of the store that keeps its actors. Absent in memory, and for a store that has no id. */
   readonly store?: string;
+  /** Of newer releases: see {@link ShardRecord.keep}. */
+  readonly keep?: Keep;
   readonly nonce: string;
 }
 
@@ -123,6 +128,9 @@ export interface ParkedManifest {
   readonly wallMs?: number;
 }
 
+/** Words of newer releases that outlive whatever is changed beside them. At most 32, of at most 1,024 characters each. */
+export type Keep = Readonly<Record<string, string>>;
+
 /** Who owns a shard. Changed by compare-and-set only; `cluster/ownership.ts` has the legal changes. */
 export interface ShardRecord {
   /** While parked: who parked it. */
@@ -140,6 +148,8 @@ export interface ShardRecord {
   readonly parked?: ParkedManifest;
   /** Actors of this shard that no owner may start before they have come. At most {@link LATE_MAX}. */
   readonly late: readonly LateActor[];
+  /** What must survive each change, whoever makes it. Nothing is in it as yet. */
+  readonly keep?: Keep;
   readonly nonce: string;
 }
 
@@ -204,6 +214,9 @@ const count = z.int().min(0);
 const word = z.string().min(1).max(255);
 const durability = z.enum(["memory", "stored"]);
 const shards = z.int().refine(isShardCount, "not a power of two from 1 to 4,096");
+const keep = z
+  .record(z.string().min(1).max(64), z.string().max(KEEP_TEXT_MAX))
+  .refine((entries) => Object.keys(entries).length <= KEEP_MAX, `more than ${KEEP_MAX} entries`);
 const id = z.object({ node: word, incarnation: z.string().regex(/^[1-9][0-9]{0,14}-[0-9A-Za-z]{1,64}$/) });
 
 const nodeSchema = z.object({
@@ -231,6 +244,7 @@ const kindSchema = z.object({
   shards,
   durability: durability.exactOptional(),
   store: word.exactOptional(),
+  keep: keep.exactOptional(),
   nonce: word,
 });
 const retiredSchema = z.object({ count, nonce: word });
@@ -257,6 +271,7 @@ const shardSchema = z.object({
     })
     .exactOptional(),
   late: lateSchema,
+  keep: keep.exactOptional(),
   nonce: word,
 });
 

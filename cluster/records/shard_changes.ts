@@ -54,7 +54,7 @@ export function claimed(
   if (record?.state === "parked") throw misuse("claim", record);
   const epoch = Math.max(record?.epoch ?? 0, above) + 1;
   const late = record?.late.filter((actor) => !isOver(actor.at)) ?? [];
-  return { owner: by, epoch, floor: epoch, state: "owned", late };
+  return { owner: by, epoch, floor: epoch, state: "owned", late, ...keepOf(record) };
 }
 
 /**
@@ -132,8 +132,13 @@ export function struckOff(record: NextShard, ...names: readonly string[]): NextS
 }
 
 /** What survives each change, as an owned record. */
-function kept({ owner, epoch, floor, late }: NextShard): NextShard {
-  return { owner, epoch, floor, state: "owned", late };
+function kept(record: NextShard): NextShard {
+  const { owner, epoch, floor, late } = record;
+  return { owner, epoch, floor, state: "owned", late, ...keepOf(record) };
+}
+
+function keepOf(record: NextShard | undefined): Pick<NextShard, "keep"> {
+  return record?.keep === undefined ? {} : { keep: record.keep };
 }
 
 function misuse(what: string, record: NextShard): TypeError {

@@ -7,7 +7,7 @@
  */
 import type { Clock } from "../../platform/clock.ts";
 import { Alarm } from "../../platform/coalesced_timer.ts";
-import type { Envelope } from "../wire/frame_items.ts";
+import { type Envelope, keptBytes } from "../wire/frame_items.ts";
 import type { Peer } from "../wire/peer.ts";
 import type { DeliverySettings } from "../settings.ts";
 
@@ -103,7 +103,7 @@ export class HeldEnvelopes {
 }
 
 function weight({ envelope }: Held): number {
-  return envelope.argument.byteLength + OVERHEAD_BYTES;
+  return keptBytes(envelope) + OVERHEAD_BYTES;
 }
 
 function keyOf(kind: string, shard: number): string {

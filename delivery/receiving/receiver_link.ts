@@ -6,7 +6,7 @@
 import { BusyError, type ErrorData, toErrorData } from "../../errors.ts";
 import { tooLarge } from "../sending/call_errors.ts";
 import { numbers } from "../wire/frame.ts";
-import type { Envelope, FrameItem } from "../wire/frame_items.ts";
+import { type Envelope, type FrameItem, keptBytes } from "../wire/frame_items.ts";
 import type { AckSource, Peer } from "../wire/peer.ts";
 import type { ReceiverPorts, ReceiverShard } from "./receiver_deps.ts";
 import { type PackableMail, RemoteMail } from "./remote_mail.ts";
@@ -117,7 +117,7 @@ export class LinkReceiver implements AckSource {
   #admit(envelope: Envelope): void {
     this.expected = envelope.seq + 1;
     if (envelope.type === "skip") return;
-    const { type, seq, name, message, chain, remainingMs } = envelope;
+    const { type, seq, name, message, chain, headers, remainingMs } = envelope;
     const argument = envelope.argument.slice(); // the frame's bytes are only lent
     const mail = new RemoteMail(this.#ports, this.#shard, this.peer, {
       seq,
@@ -125,6 +125,7 @@ export class LinkReceiver implements AckSource {
       name,
       message,
       chain,
+      headers,
       remainingMs,
       argument,
     });
@@ -170,7 +171,7 @@ export class LinkReceiver implements AckSource {
   #hold(envelope: Envelope): void {
     const { clock, settings, outbox, gaps } = this.#ports;
     const { kind, shard, epoch } = this.#shard;
-    const bytes = envelope.argument.byteLength;
+    const bytes = keptBytes(envelope);
     if (this.#held.size < settings.gapMax && gaps.fits(bytes) && !this.#held.has(envelope.seq)) {
       this.#held.set(envelope.seq, { ...envelope, argument: envelope.argument.slice() });
       gaps.take(bytes);
@@ -188,7 +189,7 @@ export class LinkReceiver implements AckSource {
     const held = this.#held.get(seq);
     if (held === undefined) return undefined;
     this.#held.delete(seq);
-    this.#ports.gaps.give(held.argument.byteLength);
+    this.#ports.gaps.give(keptBytes(held));
     return held;
   }
 

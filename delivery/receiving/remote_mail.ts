@@ -7,6 +7,7 @@ import { type ErrorData, InvalidResultError, TooLargeError, toErrorData, wordsOf
 import type { Mail } from "../../actors/activation/mail.ts";
 import type { Place } from "../../actors/activation/mailbox.ts";
 import type { NodeId } from "../../cluster/records/schemas.ts";
+import type { HeaderMap } from "../../codec/header_map.ts";
 import { noRoomInTime } from "../sending/call_errors.ts";
 import type { Peer } from "../wire/peer.ts";
 import type { ReceiverPorts, ReceiverShard } from "./receiver_deps.ts";
@@ -21,6 +22,7 @@ export interface PackedMail {
   readonly name: string;
   readonly message: string;
   readonly chain: readonly string[];
+  readonly headers?: HeaderMap | undefined;
   /** Milliseconds; 0 for no deadline. */
   readonly remainingMs: number;
   readonly argument: Uint8Array;
@@ -38,6 +40,7 @@ export class RemoteMail implements PackableMail {
   readonly name: string;
   readonly message: string;
   readonly chain: readonly string[];
+  readonly headers: HeaderMap | undefined;
   readonly deadlineAt: number;
   readonly #ports: ReceiverPorts;
   readonly #shard: ReceiverShard;
@@ -58,13 +61,14 @@ export class RemoteMail implements PackableMail {
     this.name = mail.name;
     this.message = mail.message;
     this.chain = mail.chain;
+    this.headers = mail.headers;
     // a tell, once admitted, is handled however late
     this.admitBy = deadlineOf(mail.remainingMs, ports);
     this.deadlineAt = mail.type === "ask" ? this.admitBy : Infinity;
   }
 
   get weight(): number {
-    return this.#argument.byteLength;
+    return this.#argument.byteLength + (this.headers?.bytes ?? 0);
   }
 
   argument(): unknown {
@@ -147,7 +151,7 @@ export class RemoteMail implements PackableMail {
   }
 
   pack(_self: NodeId, now: number): PackedMail {
-    const { type, name, message, chain, deadlineAt } = this;
+    const { type, name, message, chain, headers, deadlineAt } = this;
     const remainingMs = timeLeft(deadlineAt, now, this.#ports);
     return {
       from: this.#peer.id,
@@ -156,6 +160,7 @@ export class RemoteMail implements PackableMail {
       name,
       message,
       chain,
+      headers,
       remainingMs,
       argument: this.#argument,
     };

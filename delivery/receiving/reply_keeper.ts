@@ -8,10 +8,10 @@ import { ShardMap } from "../../cluster/shard_map.ts";
 import { TooLargeError, toErrorData } from "../../errors.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Random } from "../../platform/random.ts";
-import type { ByteWriter } from "../../codec/bytes.ts";
 import type { Codec } from "../../codec/codec.ts";
 import { Alarm, restFor } from "../../platform/coalesced_timer.ts";
 import { writeReply } from "../wire/frame.ts";
+import type { FrameWriter } from "../wire/frame_writer.ts";
 import type { FrameItem, Reply } from "../wire/frame_items.ts";
 import type { Outbox } from "../wire/outbox.ts";
 import type { Peer } from "../wire/peer.ts";
@@ -41,13 +41,13 @@ export class KeptReply implements FrameItem {
     return this.reply.body.byteLength;
   }
 
-  write(writer: ByteWriter): void {
+  write(writer: FrameWriter): void {
     this.queued = false;
     writeReply(writer, this.reply);
   }
 
   /** Its asker hears that, and not silence. What is kept stays what it is: another server may let it through. */
-  writeOversize(writer: ByteWriter, bytesMax: number): void {
+  writeOversize(writer: FrameWriter, bytesMax: number): void {
     this.queued = false;
     const words = `its result has ${this.size} bytes, and ${bytesMax} at most fit into a message`;
     const error = toErrorData(new TooLargeError(`Cannot answer a message: ${words}`));

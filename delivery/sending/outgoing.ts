@@ -10,6 +10,7 @@ import type { Place } from "../../actors/activation/mailbox.ts";
 import type { CallOptions } from "../../actors/ref.ts";
 import { type RefusedTells, Told, type ToldOf } from "../../actors/tell_promise.ts";
 import type { NodeId } from "../../cluster/records/schemas.ts";
+import type { HeaderMap } from "../../codec/header_map.ts";
 import { copyValue } from "../../codec/value.ts";
 import { endAfterLoss, tooLarge } from "./call_errors.ts";
 import type { PackableMail, PackedMail } from "../receiving/remote_mail.ts";
@@ -30,6 +31,8 @@ export interface Request {
   readonly argument: unknown;
   readonly options: CallOptions | undefined;
   readonly caller: Caller | undefined;
+  /** What accompanies it to its handler, wherever that runs. */
+  readonly headers?: HeaderMap | undefined;
 }
 
 /** What every message of a node works with. */
@@ -53,6 +56,7 @@ export class Outgoing implements PackableMail, ToldOf {
   readonly message: string;
   readonly idempotent: boolean;
   readonly chain: readonly string[];
+  readonly headers: HeaderMap | undefined;
   readonly callDeadlineAt: number;
   readonly #caller: Caller | undefined;
   readonly #ports: OutgoingPorts;
@@ -114,6 +118,7 @@ export class Outgoing implements PackableMail, ToldOf {
     this.callDeadlineAt = deadlineAt;
     this.#caller = caller;
     this.chain = type === "ask" && caller ? caller.chain : NO_CHAIN;
+    this.headers = request.headers;
     this.#ports = ports;
     this.#value = argument;
     caller?.sent();
@@ -217,9 +222,9 @@ export class Outgoing implements PackableMail, ToldOf {
     return this.#bytes;
   }
 
-  /** Bytes of the argument and, at most, of the chain: what may be large in a frame. */
+  /** Bytes of the argument, of the headers and, at most, of the chain: what may be large in a frame. */
   get travelBytes(): number {
-    let bytes = this.bytes.byteLength;
+    let bytes = this.bytes.byteLength + (this.headers?.bytes ?? 0);
     if (this.chain !== NO_CHAIN) for (const address of this.chain) bytes += address.length * 3;
     return bytes;
   }
@@ -345,9 +350,9 @@ export class Outgoing implements PackableMail, ToldOf {
   }
 
   pack(self: NodeId, now: number): PackedMail {
-    const { type, name, message, chain, seq, deadlineAt } = this;
+    const { type, name, message, chain, headers, seq, deadlineAt } = this;
     const remainingMs = timeLeft(deadlineAt, now, this.#ports);
-    return { from: self, seq, type, name, message, chain, remainingMs, argument: this.bytes };
+    return { from: self, seq, type, name, message, chain, headers, remainingMs, argument: this.bytes };
   }
 }
 

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import type { ByteWriter } from "../../codec/bytes.ts";
 import { writeEnvelope } from "./frame.ts";
+import type { FrameWriter } from "./frame_writer.ts";
 import type { FrameItem, Oversize, ShardRef } from "./frame_items.ts";
 import type { Outgoing } from "../sending/outgoing.ts";
 import { type TimeOrigin, timeLeft } from "../deadline.ts";
@@ -40,7 +40,7 @@ export class Transmission implements FrameItem {
     return this.#outgoing.ended || this.#outgoing.acked ? 0 : this.#outgoing.travelBytes;
   }
 
-  write(writer: ByteWriter): void {
+  write(writer: FrameWriter): void {
     this.#write(writer, undefined);
   }
 
@@ -48,13 +48,13 @@ export class Transmission implements FrameItem {
    * An earlier copy may have been admitted, when more was allowed. So the owner is asked: it answers that one, or refuses
    * this one.
    */
-  writeOversize(writer: ByteWriter, bytesMax: number): void {
+  writeOversize(writer: FrameWriter, bytesMax: number): void {
     this.#write(writer, { bytes: this.#outgoing.travelBytes, bytesMax });
   }
 
-  #write(writer: ByteWriter, oversize: Oversize | undefined): void {
+  #write(writer: FrameWriter, oversize: Oversize | undefined): void {
     const { kind, shard, first, last } = this.#link;
-    const { seq, name, message, chain, type, ended, acked } = this.#outgoing;
+    const { seq, name, message, chain, headers, type, ended, acked } = this.#outgoing;
     const now = this.#origin.clock.now();
     const skip = ended || acked; // never handled again, also by an owner that lost its table
     writeEnvelope(writer, {
@@ -72,6 +72,7 @@ export class Transmission implements FrameItem {
       chain: oversize ? NO_CHAIN : chain,
       argument: skip || oversize ? EMPTY : this.#outgoing.bytes,
       oversize: skip ? undefined : oversize,
+      headers,
     });
     this.#outgoing.published();
   }

@@ -3,16 +3,17 @@
  *
  * @module
  */
-import type { ByteWriter } from "../../codec/bytes.ts";
+import type { HeaderMap } from "../../codec/header_map.ts";
+import type { FrameWriter } from "./frame_writer.ts";
 
 /** Something that can write itself into a frame, at the moment the frame is made. */
 export interface FrameItem {
-  write(writer: ByteWriter): void;
+  write(writer: FrameWriter): void;
   /**
    * Writes what says so to the other side, when a message of the server is at most `bytesMax` long and this is longer.
    * Left out where it may be lost: it is small, and said again.
    */
-  writeOversize?(writer: ByteWriter, bytesMax: number): void;
+  writeOversize?(writer: FrameWriter, bytesMax: number): void;
   /** The actor it is for: a frame with nothing else shows its name in the subject. */
   readonly address?: { readonly kind: string; readonly name: string };
   /** Bytes of what may be large in it; the rest is small. A large item begins a frame of its own. */
@@ -55,6 +56,13 @@ export interface Envelope extends ShardRef {
    * sender hears what is true, whatever the server's limit was before.
    */
   readonly oversize?: Oversize | undefined;
+  /** What accompanies the message. Protocol 1 does not carry it. */
+  readonly headers?: HeaderMap | undefined;
+}
+
+/** Bytes of what may be large in an envelope that is kept. */
+export function keptBytes({ argument, headers }: Envelope): number {
+  return argument.byteLength + (headers?.bytes ?? 0);
 }
 
 /** The end of an ask, the refusal of a tell, or the admission of one that had to wait. */

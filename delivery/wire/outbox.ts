@@ -9,11 +9,11 @@ import type { Gate } from "../../cluster/gate.ts";
 import type { ClusterId, NodeId } from "../../cluster/records/schemas.ts";
 import { inCleanContext } from "../../platform/async_context.ts";
 import type { Clock } from "../../platform/clock.ts";
-import { ByteWriter } from "../../codec/bytes.ts";
 import type { Subjects } from "../../transport/subjects.ts";
 import type { Transport } from "../../transport/transport.ts";
 import { Alarm } from "../../platform/coalesced_timer.ts";
-import { numbers, writeHeader } from "./frame.ts";
+import { numbers } from "./frame.ts";
+import { FrameWriter } from "./frame_writer.ts";
 import type { FrameItem } from "./frame_items.ts";
 import type { AckSource, Peer, Starved } from "./peer.ts";
 import type { DeliverySettings } from "../settings.ts";
@@ -36,7 +36,7 @@ export interface OutboxPorts {
 /** See the module's text. */
 export class Outbox {
   readonly #ports: OutboxPorts;
-  readonly #writer = new ByteWriter();
+  readonly #writer = new FrameWriter();
   #queue: Peer[] = [];
   #armed = false;
   readonly #ackPeers = new Set<Peer>();
@@ -235,7 +235,7 @@ export class Outbox {
     const closeAt = Math.min(settings.frameBytes, bytesMax);
     const writer = this.#writer;
     writer.reset(); // of a frame that threw, something may be left
-    writeHeader(writer, of, self);
+    writer.begin(peer.protocol, of, self);
     const headBytes = writer.length;
     let next = from;
     while (next < items.length) {

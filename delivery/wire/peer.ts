@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { OLDEST_PROTOCOL } from "../../cluster/protocol.ts";
 import type { NodeId } from "../../cluster/records/schemas.ts";
 import { Credit } from "./flow_credit.ts";
 import type { FrameItem } from "./frame_items.ts";
@@ -24,11 +25,23 @@ export class Peer {
   queued = false;
   /** It will never hear anything again. */
   over = false;
+  readonly #protocolOf: ProtocolOf;
+  #protocol: number | undefined;
 
-  constructor(id: NodeId) {
+  constructor(id: NodeId, protocolOf: ProtocolOf) {
     this.id = id;
+    this.#protocolOf = protocolOf;
+  }
+
+  /** The newest version of the protocol that both speak; the oldest of this release as long as its record is not known. */
+  get protocol(): number {
+    this.#protocol ??= this.#protocolOf(this.id);
+    return this.#protocol ?? OLDEST_PROTOCOL;
   }
 }
+
+/** The version of the protocol to be spoken to a node; `undefined` if its record is not known. It never changes. */
+export type ProtocolOf = (id: NodeId) => number | undefined;
 
 /** Something that has more for a peer than there was room for. */
 export interface Starved {
@@ -45,6 +58,11 @@ export interface AckSource {
 /** All peers that were ever met. */
 export class Peers {
   readonly #peers = new Map<string, Map<string, Peer>>();
+  readonly #protocolOf: ProtocolOf;
+
+  constructor(protocolOf: ProtocolOf) {
+    this.#protocolOf = protocolOf;
+  }
 
   of(node: string, incarnation: string): Peer {
     let lives = this.#peers.get(node);
@@ -54,7 +72,7 @@ export class Peers {
     }
     let peer = lives.get(incarnation);
     if (peer === undefined) {
-      peer = new Peer({ node, incarnation });
+      peer = new Peer({ node, incarnation }, this.#protocolOf);
       lives.set(incarnation, peer);
     }
     return peer;

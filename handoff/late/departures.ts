@@ -13,7 +13,7 @@ import { TimerMail } from "../../actors/state/timers.ts";
 import { type NodeId, sameNode } from "../../cluster/records/schemas.ts";
 import type { Shard } from "../../delivery/receiving/shard.ts";
 import type { Timer } from "../../platform/clock.ts";
-import { encodeActor } from "../wire/batch.ts";
+import { type BatchActor, type BatchVersion, encodeActor, versionFor } from "../wire/batch.ts";
 import type { HandoffPorts } from "../deps.ts";
 import type { MoveMessage } from "../wire/messages.ts";
 import { packActor } from "../move/seal.ts";
@@ -23,11 +23,14 @@ import { chunkBytesOf, Giving } from "../wire/transfer.ts";
 interface Leaving {
   readonly activation: Activation;
   readonly shard: Shard;
-  /** Of the transfer as it is announced. */
-  moveId: string;
-  bytes: Uint8Array | undefined;
+  /** Once it has come to rest. */
+  sealed: BatchActor | undefined;
   /** When it was sealed, by the wall clock. */
   wallMs: number;
+  /** Of the transfer as it is announced, in the form that the owner of now reads. */
+  moveId: string;
+  version: BatchVersion | undefined;
+  bytes: Uint8Array;
   giving: Giving | undefined;
   unlisten: () => void;
 }
@@ -58,9 +61,11 @@ export class LateLeavers {
       const leaving: Leaving = {
         activation,
         shard,
-        moveId,
-        bytes: undefined,
+        sealed: undefined,
         wallMs: 0,
+        moveId,
+        version: undefined,
+        bytes: NOTHING,
         giving: undefined,
         unlisten: () => {},
       };
@@ -111,21 +116,24 @@ export class LateLeavers {
 
   #rested(shard: Shard, activation: Activation): void {
     const leaving = this.#leaving.get(keyOf(shard, activation.name));
-    if (leaving?.activation !== activation || leaving.giving !== undefined || !activation.atRest) return;
-    leaving.bytes = this.#seal(leaving);
+    if (leaving?.activation !== activation || leaving.sealed !== undefined || !activation.atRest) return;
+    leaving.sealed = this.#seal(leaving);
     leaving.wallMs = this.#ports.clock.wall();
-    this.#offer(leaving, leaving.bytes);
     this.#announce(leaving);
     this.#arm();
   }
 
-  #offer(leaving: Leaving, bytes: Uint8Array): void {
+  /** Cuts it for a transfer of its own. */
+  #cut(leaving: Leaving, actor: BatchActor, version: BatchVersion): void {
     leaving.unlisten();
-    leaving.giving = new Giving(bytes, chunkBytesOf(this.#ports));
+    if (leaving.giving) leaving.moveId = this.#ports.random.id();
+    leaving.version = version;
+    leaving.bytes = encodeActor(actor, version);
+    leaving.giving = new Giving(leaving.bytes, chunkBytesOf(this.#ports));
     leaving.unlisten = this.#ports.talk.listen(leaving.moveId, (message) => this.#hear(leaving, message));
   }
 
-  #seal({ activation, shard }: Leaving): Uint8Array {
+  #seal({ activation, shard }: Leaving): BatchActor {
     const carries = shard.catalog.carries && !activation.mustReload;
     const base = { name: activation.name, timers: carries ? activation.timers.pause() : [] };
     const backlog = activation.mailbox.rest().filter((mail) => !(mail instanceof TimerMail));
@@ -134,30 +142,33 @@ export class LateLeavers {
       const snapshot = carries ? activation.snapshot() : undefined;
       const actor = { ...base, backlog, status: "active" as const, snapshot };
       activation.become("sealed");
-      return encodeActor(packActor(actor, this.#ports, now));
+      return packActor(actor, this.#ports, now);
     } catch (error) {
       const reason = wordsOf(error, "it cannot be sealed");
       const snapshot = activation.rawSnapshot();
       activation.become("sealed");
-      return encodeActor(
-        packActor({ ...base, backlog, status: "quarantined", snapshot, reason }, this.#ports, now),
-      );
+      return packActor({ ...base, backlog, status: "quarantined", snapshot, reason }, this.#ports, now);
     }
   }
 
   #announceAll(): void {
-    for (const leaving of this.#leaving.values()) if (leaving.giving) this.#announce(leaving);
+    for (const leaving of this.#leaving.values()) if (leaving.sealed) this.#announce(leaving);
   }
 
   /** To the owner of now. That may be this node again: then it goes home as any other arrives. */
-  #announce({ shard, activation, moveId, giving, bytes, wallMs }: Leaving): void {
+  #announce(leaving: Leaving): void {
+    const { shard, activation, sealed, wallMs } = leaving;
     const entry = this.#ports.ownership.entry(shard.kind, shard.shard);
-    if (entry === undefined || giving === undefined || bytes === undefined) return;
+    if (entry === undefined || sealed === undefined) return;
     if (this.#ports.defects.has("late-for-one-move") && entry.record.epoch > shard.epoch + 1) return;
-    if (sameNode(entry.record.owner, this.#ports.self))
+    const { owner, epoch } = entry.record;
+    const version = versionFor(this.#ports.membership.protocolOf(owner));
+    if (leaving.version !== version) this.#cut(leaving, sealed, version);
+    const { moveId, giving, bytes } = leaving;
+    if (giving === undefined) return;
+    if (sameNode(owner, this.#ports.self))
       return this.onHome?.(shard, activation.name, moveId, bytes, wallMs);
     const { kind, shard: number } = shard;
-    const { owner, epoch } = entry.record;
     this.#ports.talk.say(owner, moveId, {
       type: "late",
       kind,
@@ -179,9 +190,8 @@ export class LateLeavers {
 
   /** The server allows less than when its chunks were cut: another transfer, with shorter ones. */
   #cutAgain(leaving: Leaving): void {
-    if (leaving.bytes === undefined) return;
-    leaving.moveId = this.#ports.random.id();
-    this.#offer(leaving, leaving.bytes);
+    if (leaving.sealed === undefined || leaving.version === undefined) return;
+    this.#cut(leaving, leaving.sealed, leaving.version);
     this.#announce(leaving);
   }
 
@@ -200,6 +210,8 @@ export class LateLeavers {
     });
   }
 }
+
+const NOTHING: Uint8Array = new Uint8Array();
 
 function keyOf(shard: Shard, name: string): string {
   return `${shard.kind}/${shard.shard}/${name}`;

@@ -8,7 +8,7 @@ import type { LateActor } from "../../cluster/records/schemas.ts";
 import type { PackableMail } from "../../delivery/receiving/remote_mail.ts";
 import type { KeptReply } from "../../delivery/receiving/reply_keeper.ts";
 import type { Shard } from "../../delivery/receiving/shard.ts";
-import { type BatchActor, encodeBatch } from "../wire/batch.ts";
+import { type Batch, type BatchActor, type BatchVersion, encodeBatch, leastVersion } from "../wire/batch.ts";
 import type { HandoffPorts } from "../deps.ts";
 
 /** A shard as it was sealed. */
@@ -25,22 +25,24 @@ export interface SealedShard {
 /**
  * Seals a shard. Nothing of it is lost here until `release`.
  *
- * @param toPark asks stay behind: they are refused when the shard is parked
+ * @param version which form its next owner reads; "parked" where nobody knows him: then asks stay behind, for they are refused
  */
-export function sealShard(ports: HandoffPorts, shard: Shard, toPark: boolean): SealedShard {
+export function sealShard(ports: HandoffPorts, shard: Shard, version: BatchVersion | "parked"): SealedShard {
   const { self, clock, keeper, settings, defects } = ports;
+  const toPark = version === "parked";
   const links = shard.seal();
   // what is parked must not follow by itself: there is nobody to follow
   const all = shard.relocation.seal(self, toPark ? Infinity : settings.actorBytesMax);
   const sealed = defects.has("sleepers-left-behind") ? all.filter(({ status }) => status !== "passive") : all;
   const replies = keeper.ofShard(shard.kind, shard.shard);
-  const bytes = encodeBatch({
+  const batch: Batch = {
     links,
     replies: replies.map(({ peer, reply: { epoch, seq, ok, body }, refusesTell }) => {
       return { to: peer.id, epoch, seq, ok, body, refusesTell };
     }),
     actors: sealed.map((actor) => packActor(toPark ? withoutAsks(actor) : actor, ports, clock.now())),
-  });
+  };
+  const bytes = encodeBatch(batch, toPark ? leastVersion(batch) : version);
   return { bytes, actors: sealed.length, late: sealed.flatMap(lateEntry), replies, wallMs: clock.wall() };
 }
 

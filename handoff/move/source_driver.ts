@@ -16,6 +16,7 @@ import type { Timer } from "../../platform/clock.ts";
 import { Drain } from "./drain.ts";
 import { type MoveEnd, type MovePlan, moveReport, type Parking, verdict } from "./move.ts";
 import type { HandoffPorts } from "../deps.ts";
+import { versionFor } from "../wire/batch.ts";
 import type { MoveMessage } from "../wire/messages.ts";
 import { lateBytes, lateBytesMax, type SealedShard, sealShard } from "./seal.ts";
 import { begin, isOver, type SourceEffect, type SourceEvent, type SourceState, step } from "./source.ts";
@@ -199,7 +200,8 @@ export class SourceMove {
     if (lateBytes(shard) > lateBytesMax(this.#ports))
       return this.dispatch({ type: "failed", reason: "too many of its actors have running handlers" });
     try {
-      this.#sealed = sealShard(this.#ports, shard, to === "bucket");
+      const version = to === "bucket" ? "parked" : versionFor(this.#ports.membership.protocolOf(to));
+      this.#sealed = sealShard(this.#ports, shard, version);
     } catch (error) {
       const words = wordsOf(error, "no error");
       return this.dispatch({ type: "failed", reason: `it could not be sealed: ${words}` });

@@ -1,6 +1,6 @@
 /**
- * Everything two nodes say about one move, or about one late actor. Unknown fields are dropped; a changed meaning
- * needs a new version. Each message may be lost, doubled or late: the record decides, these only inform.
+ * Everything two nodes say about one move, or about one late actor. Unknown fields are dropped, and a message of an unknown
+ * type is passed over; a changed meaning needs a new version. Each message may be lost, doubled or late: the record decides, these only inform.
  *
  * @module
  */
@@ -63,6 +63,8 @@ export interface MoveHead extends ClusterId {
 
 /** One message. */
 export type MoveMessage = MoveHead & MoveBody;
+/** One of a type that a newer release has brought. */
+export type UnknownMove = MoveHead & { readonly type: "unknown" };
 /** The message of one type. */
 export type MoveMessageOf<T extends MoveBody["type"]> = Extract<MoveMessage, { readonly type: T }>;
 
@@ -79,7 +81,11 @@ const Shard = { kind: z.string().max(64), shard: Count.max(4_095), epoch: Count 
 const Time = { sealedWallMs: z.number().optional(), wallMs: z.number().optional() };
 const Size = { bytes: Count, chunks: Count, hash: z.string().max(64) };
 
-const Message: z.ZodType<MoveMessage> = z.discriminatedUnion("type", [
+const Unknown: z.ZodType<UnknownMove> = z.object({
+  ...Head,
+  type: z.string().transform(() => "unknown" as const),
+});
+const Message = z.discriminatedUnion("type", [
   z.object({ ...Head, ...Shard, type: z.literal("offer"), actors: Count, stateVersion: Count }),
   z.object({ ...Head, type: z.literal("accept") }),
   z.object({ ...Head, type: z.literal("decline"), reason: z.string().max(200) }),
@@ -97,6 +103,9 @@ const Message: z.ZodType<MoveMessage> = z.discriminatedUnion("type", [
   z.object({ ...Head, type: z.literal("progress") }),
   z.object({ ...Head, ...Shard, ...Size, ...Time, type: z.literal("late"), name: z.string().max(4_096) }),
 ]);
+
+/** Types of this release. */
+const TYPES: ReadonlySet<unknown> = new Set(Message.options.map(({ shape }) => shape.type.value));
 
 /** Writes a message. */
 export function encodeMove(
@@ -121,15 +130,18 @@ export function encodeMove(
  * @throws {ProtocolError} for another version or cluster
  * @throws {DecodeError} for anything else that is not such a message
  */
-export function decodeMove(codec: Codec, cluster: string, bytes: Uint8Array): MoveMessage {
+export function decodeMove(codec: Codec, cluster: string, bytes: Uint8Array): MoveMessage | UnknownMove {
   const value = codec.decode(bytes);
-  const head = value as { v?: unknown; cluster?: unknown } | null;
+  const head = value as { v?: unknown; type?: unknown } | null;
   if (typeof head === "object" && head !== null && typeof head.v === "number" && head.v !== HANDOFF_VERSION) {
     throw new ProtocolError(
       `Cannot read a message about a move of version ${head.v}: this node speaks ${HANDOFF_VERSION}`,
     );
   }
-  const result = Message.safeParse(value);
+  const isUnknown = typeof head?.type === "string" && !TYPES.has(head.type);
+  const result: z.ZodSafeParseResult<MoveMessage | UnknownMove> = (isUnknown ? Unknown : Message).safeParse(
+    value,
+  );
   if (!result.success)
     throw new DecodeError("Cannot read a message about a move: its fields are not those of one");
   if (result.data.cluster !== cluster) {

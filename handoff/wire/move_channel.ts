@@ -31,6 +31,8 @@ export class Talk {
   readonly #byMove = new Map<string, (message: MoveMessage) => void>();
   /** Hears what belongs to no move that is known here. */
   onNew: ((message: MoveMessage) => void) | undefined;
+  /** Messages of a newer release that were passed over. */
+  unknown = 0;
 
   constructor(ports: TalkPorts) {
     this.#ports = ports;
@@ -75,7 +77,8 @@ export class Talk {
       return false;
     }
     if (!membership.isMember(message.from)) return false;
-    if (message.moveId !== moveId || !gate.isOpen) return true;
+    if (message.type === "unknown") this.unknown++;
+    if (message.type === "unknown" || message.moveId !== moveId || !gate.isOpen) return true;
     const hear = this.#byMove.get(moveId) ?? this.onNew;
     hear?.(message);
     return true;

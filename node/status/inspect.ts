@@ -18,6 +18,8 @@ export interface InspectedNode {
   readonly kinds: readonly string[];
   /** "bun 1.4.5". */
   readonly runtime: string;
+  /** Versions of the protocol between nodes that it speaks. */
+  readonly protocol: readonly number[];
 }
 
 /** A shard of the cluster. */
@@ -106,6 +108,10 @@ export interface NodeInspection {
     readonly rejectedInputs: number;
     /** Frames and talk of who is no member of the cluster, or not yet, or no longer. */
     readonly ignoredInputs: number;
+    /** What nodes of a newer release have said and this one passed over: items of frames, sections of them, and talk about moves. */
+    readonly unknownItems: number;
+    /** Messages to this node on channels of a newer release. */
+    readonly unknownChannels: number;
     /** Requests at the door whose reply subject was not to be trusted. */
     readonly doorDropped: number;
     /** Messages and subscriptions that the server has refused; see the event `permission-denied`. */
@@ -168,6 +174,8 @@ export function inspectNode(who: { name: string; cluster: string }, parts: Parts
       framesIn: inbound.frames,
       rejectedInputs: inbound.rejected,
       ignoredInputs: inbound.ignored,
+      unknownItems: inbound.unknownItems + parts.talk.unknown,
+      unknownChannels: inbound.unknownChannels,
       doorDropped: door?.dropped ?? 0,
       permissionsRefused: parts.permissions.refused,
       storeRefused: parts.troubles.refused,
@@ -177,9 +185,9 @@ export function inspectNode(who: { name: string; cluster: string }, parts: Parts
 
 function inspectNodes({ membership, pulse }: Parts): InspectedNode[] {
   const suspects = new Set(pulse.suspects.map(nodeKey));
-  return membership.view.nodes.map(({ node, incarnation, state, kinds, runtime }) => {
+  return membership.view.nodes.map(({ node, incarnation, state, kinds, runtime, protocol }) => {
     const suspect = suspects.has(nodeKey({ node, incarnation }));
-    return { node, incarnation, state, suspect, kinds: kinds.map(({ kind }) => kind), runtime };
+    return { node, incarnation, state, suspect, kinds: kinds.map(({ kind }) => kind), runtime, protocol };
   });
 }
 

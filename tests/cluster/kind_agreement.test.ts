@@ -31,6 +31,11 @@ describe("agreeing()", () => {
     expect(agreeing(cart(), { ...old, durability: "memory" })).toEqual({ ...old, durability: "memory" });
   });
 
+  test("hands on what the record keeps for newer releases", () => {
+    const known = { kind: "cart", shards: 16, durability: "memory", keep: { pinned: "moon" } } as const;
+    expect(agreeing(stored("s1"), known)).toEqual({ ...known, durability: "stored", store: "s1" });
+  });
+
   test("lets a kind go from memory to a store, and not back", () => {
     const known = { kind: "cart", shards: 16, durability: "memory" } as const;
     const next = agreeing(stored("s1"), known);

@@ -62,9 +62,18 @@ const FRAMES: Readonly<Record<string, Uint8Array>> = {
   "a million confirmations, cut off": filled("07016100c0843d", 500_000, 1),
 };
 
+/** The same of protocol 2: what an item claims to hold, and what it holds. */
+const BLOCKS: Readonly<Record<string, Uint8Array>> = {
+  "an item that claims 2^53 bytes": unhex("07ffffffffffffff0f"),
+  "an unknown item that claims 2^53 bytes": unhex("c8ffffffffffffff0f"),
+  "confirmations that claim 2^53": unhex("070b016100ffffffffffffff0f"),
+  "a section that claims 2^53 bytes": unhex("060e01610001010affffffffffffff0f"),
+  "headers that claim 2^53": unhex("011a00016100010101010101610161000001" + "09" + "80ffffffffffff0f"),
+};
+
 /** Magic, version, cluster, generation, node and incarnation of an honest frame, and what follows. */
-function framed(items: Uint8Array): Uint8Array {
-  const head = WIRE.frame?.ack?.subarray(0, 2 + 5 + 9 + 7 + 4) ?? new Uint8Array();
+function framed(items: Uint8Array, protocol = 1): Uint8Array {
+  const head = WIRE[`frame-${protocol}`]?.ack?.subarray(0, 2 + 5 + 9 + 7 + 4) ?? new Uint8Array();
   const whole = new Uint8Array(head.length + items.length);
   whole.set(head);
   whole.set(items, head.length);
@@ -90,9 +99,7 @@ function grownBy(work: () => void): number {
 
 describe("a bomb", () => {
   test.each(
-    FORMS.filter(({ name }) => !["frame", "batch", "actor"].includes(name)).map(
-      (form) => [form.name, form] as const,
-    ),
+    FORMS.filter(({ name }) => !/^(frame|batch|actor)-/.test(name)).map((form) => [form.name, form] as const),
   )("in CBOR is refused as a %s, soon and without memory", (_name, { again }) => {
     const growth = grownBy(() => {
       for (const [what, bytes] of Object.entries(CBOR))
@@ -102,8 +109,11 @@ describe("a bomb", () => {
   });
 
   test("in a frame is refused, soon and without memory", () => {
-    const { again } = FORMS.find(({ name }) => name === "frame") as (typeof FORMS)[number];
-    const frames = Object.entries(FRAMES).map(([what, items]) => [what, framed(items)] as const);
+    const { again } = FORMS.find(({ name }) => name === "frame-1") as (typeof FORMS)[number];
+    const frames = [
+      ...Object.entries(FRAMES).map(([what, items]) => [what, framed(items)] as const),
+      ...Object.entries(BLOCKS).map(([what, items]) => [what, framed(items, 2)] as const),
+    ];
     const growth = grownBy(() => {
       for (const [what, bytes] of frames)
         expect([what, bestMs(() => again(bytes)) < 4 * REFUSAL_MS]).toEqual([what, true]);
@@ -112,7 +122,7 @@ describe("a bomb", () => {
   });
 
   test("in a batch is refused, soon and without memory", () => {
-    const { again } = FORMS.find(({ name }) => name === "batch") as (typeof FORMS)[number];
+    const { again } = FORMS.find(({ name }) => name === "batch-1") as (typeof FORMS)[number];
     const huge = "ffffffffffffff0f";
     const bombs = [
       `01${huge}`,

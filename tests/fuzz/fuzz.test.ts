@@ -135,7 +135,7 @@ describe("fuzz()", () => {
     });
     let sum = 0;
     for (const character of inputs.join()) sum = (Math.imul(sum, 31) + character.charCodeAt(0)) >>> 0;
-    expect(sum).toBe(192_731_322);
+    expect(sum).toBe(406_593_677);
   });
 });
 
@@ -160,7 +160,7 @@ describe("the forms on the wire", () => {
         const cuts = Array.from({ length: bytes.length }, (_, cut) => bytes.subarray(0, cut));
         const taken = [...cuts, Uint8Array.from([...bytes, 0])].filter((cut) => tried(() => void again(cut)));
         // a frame may end behind any of its items
-        const expected = name === "frame" ? readFrame(bytes, "test").items.length : 0;
+        const expected = name.startsWith("frame") ? readFrame(bytes, "test").items.length : 0;
         expect(`${name} ${what}: ${taken.length}`).toBe(`${name} ${what}: ${expected}`);
       }
     }

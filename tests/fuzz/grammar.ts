@@ -1,6 +1,5 @@
 // What an attacker writes: the grammar of every form on the wire, with the rules broken here and there. Random bytes
 // alone rarely come past the first head.
-import { FRAME_VERSION } from "../../delivery/wire/frame.ts";
 import type { Dice } from "./dice.ts";
 
 /** Bytes under construction. */
@@ -114,31 +113,56 @@ export interface Face {
   readonly incarnation: string;
 }
 
-/** A frame of items of every type. */
-export function frame(sink: Sink, dice: Dice, from: Face): void {
-  sink.put(dice.chance(98) ? 0xba : dice.int(256), dice.chance(98) ? FRAME_VERSION : dice.int(256));
+/** A frame of items of every type, and with protocol 2 of types and sections that nobody knows. */
+export function frame(sink: Sink, dice: Dice, from: Face, protocol = dice.chance(70) ? 2 : 1): void {
+  sink.put(dice.chance(98) ? 0xba : dice.int(256), dice.chance(98) ? protocol + 1 : dice.int(256));
   words(sink, dice, dice.chance(97) ? "test" : dice.text());
   words(sink, dice, dice.chance(97) ? from.generation : dice.text());
   words(sink, dice, from.node);
   words(sink, dice, from.incarnation);
-  for (let items = dice.int(5); items > 0; items--) item(sink, dice);
+  for (let items = dice.int(5); items > 0; items--) item(sink, dice, protocol);
 }
 
 const NUMBERS: Readonly<Record<number, number>> = { 6: 2, 8: 3, 9: 3 };
 
-function item(sink: Sink, dice: Dice): void {
+function item(sink: Sink, dice: Dice, protocol: number): void {
   const type = dice.chance(96) ? 1 + dice.int(9) : dice.int(256);
   const oversize = dice.chance(5) ? 0x20 : 0;
-  sink.put(type | oversize | (dice.chance(20) ? 0x40 : 0));
+  const flags = oversize | (dice.chance(20) ? 0x40 : 0);
+  if (protocol === 1) {
+    sink.put(type | flags);
+    return fields(sink, dice, type, oversize > 0);
+  }
+  sink.put(type);
+  const body = new Sink();
+  if (type <= 3) body.put(flags);
+  fields(body, dice, type, oversize > 0);
+  sections(body, dice);
+  lengthOf(sink, dice, body.bytes);
+}
+
+function fields(sink: Sink, dice: Dice, type: number, oversize: boolean): void {
   words(sink, dice, dice.chance(80) ? "ledger" : dice.text());
   varint(sink, dice, dice.chance(80) ? 0 : dice.number());
-  if (type <= 3) return envelope(sink, dice, type, oversize > 0);
+  if (type <= 3) return envelope(sink, dice, type, oversize);
   if (type === 7) return list(sink, dice, () => varint(sink, dice, dice.number()));
   if (type <= 5) {
     for (let i = 0; i < 2; i++) varint(sink, dice, dice.number());
     return value(sink, dice);
   }
   for (let i = NUMBERS[type] ?? 2; i > 0; i--) varint(sink, dice, dice.number());
+}
+
+/** Sections behind a part: headers, or what a newer release has brought. */
+function sections(sink: Sink, dice: Dice): void {
+  while (dice.chance(15)) {
+    const number = dice.chance(60) ? 1 : dice.number();
+    varint(sink, dice, number);
+    const body = new Sink();
+    if (number === 1) list(body, dice, () => place(body, dice));
+    else body.all(dice.bytes(12));
+    lengthOf(sink, dice, body.bytes);
+  }
 }
 
 function envelope(sink: Sink, dice: Dice, type: number, oversize: boolean): void {
@@ -159,23 +183,56 @@ function list(sink: Sink, dice: Dice, each: () => void): void {
 }
 
 /** A sealed shard. */
-export function batch(sink: Sink, dice: Dice): void {
-  sink.put(dice.chance(97) ? 1 : dice.int(256));
-  list(sink, dice, () => {
-    place(sink, dice);
-    varint(sink, dice, dice.number());
-  });
-  list(sink, dice, () => {
-    place(sink, dice);
-    for (let i = 0; i < 2; i++) varint(sink, dice, dice.number());
-    sink.put(dice.int(5));
-    value(sink, dice);
-  });
-  list(sink, dice, () => actor(sink, dice));
+export function batch(sink: Sink, dice: Dice, version: number): void {
+  sink.put(dice.chance(97) ? version : dice.int(256));
+  const isCut = version === 2;
+  const actor = (body: Sink) => actorFields(body, dice, isCut);
+  if (!isCut) return [link, reply, actor].forEach((each) => void parts(sink, dice, isCut, each));
+  const numbers = [1, 2, 3, ...(dice.chance(20) ? [dice.number()] : [])];
+  varint(sink, dice, claimed(dice, numbers.length));
+  for (const number of numbers) {
+    varint(sink, dice, number);
+    const body = new Sink();
+    if (number === 1) parts(body, dice, isCut, link);
+    else if (number === 2) parts(body, dice, isCut, reply);
+    else if (number === 3) parts(body, dice, isCut, actor);
+    else body.all(dice.bytes(12));
+    lengthOf(sink, dice, body.bytes);
+  }
+
+  function link(part: Sink): void {
+    place(part, dice);
+    varint(part, dice, dice.number());
+  }
+
+  function reply(part: Sink): void {
+    place(part, dice);
+    for (let i = 0; i < 2; i++) varint(part, dice, dice.number());
+    part.put(dice.int(5));
+    value(part, dice);
+  }
 }
 
-/** One actor of a sealed shard; a late one travels alone. */
-export function actor(sink: Sink, dice: Dice): void {
+/** Parts of a batch, each in a block with sections behind it if the version cuts them so. */
+function parts(sink: Sink, dice: Dice, isCut: boolean, each: (part: Sink) => void): void {
+  list(sink, dice, () => part(sink, dice, isCut, each));
+}
+
+function part(sink: Sink, dice: Dice, isCut: boolean, each: (part: Sink) => void): void {
+  if (!isCut) return each(sink);
+  const body = new Sink();
+  each(body);
+  sections(body, dice);
+  lengthOf(sink, dice, body.bytes);
+}
+
+/** One late actor, which travels alone. */
+export function actor(sink: Sink, dice: Dice, version: number): void {
+  sink.put(version);
+  part(sink, dice, version === 2, (body) => actorFields(body, dice, version === 2));
+}
+
+function actorFields(sink: Sink, dice: Dice, isCut: boolean): void {
   words(sink, dice);
   sink.put(dice.int(5));
   const snapshot = dice.chance(60);
@@ -186,13 +243,13 @@ export function actor(sink: Sink, dice: Dice): void {
   }
   place(sink, dice);
   words(sink, dice);
-  list(sink, dice, () => {
-    words(sink, dice);
-    words(sink, dice);
-    for (let i = 0; i < 16; i++) sink.put(dice.chance(60) ? 0 : dice.int(256));
-    value(sink, dice);
+  parts(sink, dice, isCut, (timer) => {
+    words(timer, dice);
+    words(timer, dice);
+    for (let i = 0; i < 16; i++) timer.put(dice.chance(60) ? 0 : dice.int(256));
+    value(timer, dice);
   });
-  list(sink, dice, () => mail(sink, dice));
+  parts(sink, dice, isCut, (body) => mail(body, dice));
 }
 
 function mail(sink: Sink, dice: Dice): void {

@@ -3,9 +3,10 @@
 import { encodeHello } from "../../cluster/namesakes.ts";
 import { recordCodec } from "../../cluster/records/schemas.ts";
 import type { Item } from "../../delivery/wire/frame_items.ts";
-import { type BatchActor, encodeActor, encodeBatch } from "../../handoff/wire/batch.ts";
+import { type Batch, type BatchActor, encodeActor, encodeBatch } from "../../handoff/wire/batch.ts";
 import { encodeMove, type MoveBody } from "../../handoff/wire/messages.ts";
 import { createCodec } from "../../codec/codec.ts";
+import { HeaderMap } from "../../codec/header_map.ts";
 import { ANYWHERE, frame } from "../security/forgery.ts";
 
 const codec = createCodec();
@@ -38,6 +39,11 @@ const ENVELOPE = {
   argument: codec.encode(VALUE),
 } as const;
 
+const HEADERS = HeaderMap.of([
+  ["trace", "00-4bf9"],
+  ["ü", ""],
+]);
+
 const EMPTY = { remainingMs: 0, name: "", message: "", chain: [], argument: new Uint8Array() };
 
 const ITEMS: Readonly<Record<string, Item>> = {
@@ -65,6 +71,12 @@ const ITEMS: Readonly<Record<string, Item>> = {
   got: { item: "got", ...OF, seqs: [1, 200, 40_000] },
   gap: { item: "gap", ...OF, epoch: 5, from: 10, to: 12 },
   moved: { item: "moved", ...OF, seq: 300, copy: 2, epoch: 6 },
+};
+
+/** What protocol 2 has brought. */
+const ITEMS_2: Readonly<Record<string, Item>> = {
+  ...ITEMS,
+  accompanied: { ...ENVELOPE, type: "ask", headers: HEADERS },
 };
 
 const SIZE = { bytes: 600_000, chunks: 3, hash: HASH };
@@ -117,12 +129,30 @@ const LATE_ACTORS = [
   { name: "ü", at: OTHER },
 ];
 
+const BATCH: Batch = {
+  links: [{ from: SENDER, expected: 300 }],
+  replies: [{ to: OTHER, epoch: 4, seq: 7, ok: false, refusesTell: true, body: codec.encode(VALUE) }],
+  actors: [ACTOR, LATE, BAD],
+};
+const ACCOMPANIED: BatchActor = {
+  ...ACTOR,
+  timers: ACTOR.timers.map((timer) => ({ ...timer, headers: HEADERS })),
+  backlog: ACTOR.backlog.map((mail) => ({ ...mail, headers: HEADERS })),
+};
+const NOTHING: Batch = { links: [], replies: [], actors: [] };
+
+function frames(items: Readonly<Record<string, Item>>, protocol: number): Record<string, Uint8Array> {
+  const one = (item: Item) => frame(SENDER, [item], ANYWHERE, protocol);
+  return {
+    ...Object.fromEntries(Object.entries(items).map(([name, item]) => [name, one(item)])),
+    all: frame(SENDER, Object.values(items), ANYWHERE, protocol),
+  };
+}
+
 /** Every form, by what it is: its bytes. */
 export const WIRE: Readonly<Record<string, Readonly<Record<string, Uint8Array>>>> = {
-  frame: {
-    ...Object.fromEntries(Object.entries(ITEMS).map(([name, item]) => [name, frame(SENDER, [item])])),
-    all: frame(SENDER, Object.values(ITEMS)),
-  },
+  "frame-1": frames(ITEMS, 1),
+  "frame-2": frames(ITEMS_2, 2),
   hello: {
     first: encodeHello(codec, { ...ANYWHERE, from: SENDER }),
     answer: encodeHello(codec, { ...ANYWHERE, from: SENDER, confirms: "0abcdefg" }),
@@ -139,15 +169,13 @@ export const WIRE: Readonly<Record<string, Readonly<Record<string, Uint8Array>>>
       wallMs: 1_700_000_000_250,
     }),
   },
-  batch: {
-    empty: encodeBatch({ links: [], replies: [], actors: [] }),
-    full: encodeBatch({
-      links: [{ from: SENDER, expected: 300 }],
-      replies: [{ to: OTHER, epoch: 4, seq: 7, ok: false, refusesTell: true, body: codec.encode(VALUE) }],
-      actors: [ACTOR, LATE, BAD],
-    }),
+  "batch-1": { empty: encodeBatch(NOTHING, 1), full: encodeBatch(BATCH, 1) },
+  "batch-2": {
+    empty: encodeBatch(NOTHING, 2),
+    full: encodeBatch({ ...BATCH, actors: [...BATCH.actors, ACCOMPANIED] }, 2),
   },
-  actor: { late: encodeActor(ACTOR) },
+  "actor-1": { late: encodeActor(ACTOR, 1) },
+  "actor-2": { late: encodeActor(ACTOR, 2), accompanied: encodeActor(ACCOMPANIED, 2) },
   node: {
     up: records.encodeNode({
       ...SENDER,
@@ -178,6 +206,7 @@ export const WIRE: Readonly<Record<string, Readonly<Record<string, Uint8Array>>>
   generation: { first: records.encodeGeneration({ generation: "g", nonce: "n" }) },
   shard: {
     owned: records.encodeShard({ ...OWNED, late: LATE_ACTORS }),
+    keeping: records.encodeShard({ ...OWNED, keep: { pinned: "other" } }),
     moving: records.encodeShard({ ...OWNED, state: "moving", to: OTHER, moveId: "m0" }),
     toBucket: records.encodeShard({ ...OWNED, state: "moving", to: "bucket", moveId: "m0" }),
     parked: records.encodeShard({

@@ -46,9 +46,9 @@ const REPLIES = [
   "_INBOX.>",
 ];
 const SEEDS = [
-  ...Object.values(WIRE.frame ?? {}),
+  ...[1, 2].flatMap((protocol) => Object.values(WIRE[`frame-${protocol}`] ?? {})),
   ...Object.values(WIRE.move ?? {}),
-  ...Object.values(WIRE.batch ?? {}),
+  ...Object.values(WIRE["batch-2"] ?? {}),
 ];
 /** Longest that a call at the door takes, in milliseconds of virtual time. */
 const DOOR_MS = 6_000;
@@ -164,9 +164,13 @@ export class NodeTarget implements Target {
       throw new Error(`an honest call was answered by ${count}, not ${this.#honest}`);
     const { gateOpen, counters } = victim.inspect();
     if (!gateOpen) throw new Error("the node has paused");
-    const { rejectedInputs, ignoredInputs, doorDropped } = counters;
+    const { rejectedInputs, ignoredInputs, unknownChannels, doorDropped } = counters;
     const before = this.#before;
-    const counted = rejectedInputs + ignoredInputs - before.rejectedInputs - before.ignoredInputs;
+    const counted =
+      rejectedInputs +
+      ignoredInputs +
+      unknownChannels -
+      (before.rejectedInputs + before.ignoredInputs + before.unknownChannels);
     if (counted !== this.#sent.toNode)
       throw new Error(`of ${this.#sent.toNode} inputs ${counted} were counted as refused`);
     if (doorDropped !== this.#sent.untrusted)

@@ -1,10 +1,16 @@
 // What somebody says who may write to a node's subjects, and is not who he says he is.
-import { numbers, writeEnvelope, writeHeader, writeReply } from "../../delivery/wire/frame.ts";
+import { numbers, writeEnvelope, writeReply } from "../../delivery/wire/frame.ts";
+import { FrameWriter } from "../../delivery/wire/frame_writer.ts";
 import type { ClusterId } from "../../cluster/records/schemas.ts";
 import type { Item } from "../../delivery/wire/frame_items.ts";
-import { decodeMove, encodeMove, type MoveBody, type MoveMessage } from "../../handoff/wire/messages.ts";
+import {
+  decodeMove,
+  encodeMove,
+  type MoveBody,
+  type MoveMessage,
+  type UnknownMove,
+} from "../../handoff/wire/messages.ts";
 import { type ActorNode, type MemoryNetwork, memoryTransport } from "../../mod.ts";
-import { ByteWriter } from "../../codec/bytes.ts";
 import { createCodec } from "../../codec/codec.ts";
 import { subjects } from "../../transport/subjects.ts";
 
@@ -26,9 +32,9 @@ export function clusterOf(node: ActorNode): ClusterId {
 }
 
 /** A frame with these items. */
-export function frame(from: Who, items: readonly Item[], of: ClusterId = ANYWHERE): Uint8Array {
-  const writer = new ByteWriter();
-  writeHeader(writer, of, from);
+export function frame(from: Who, items: readonly Item[], of: ClusterId = ANYWHERE, protocol = 2): Uint8Array {
+  const writer = new FrameWriter();
+  writer.begin(protocol, of, from);
   for (const item of items) {
     if (item.item === "envelope") writeEnvelope(writer, item);
     else if (item.item === "reply") writeReply(writer, item);
@@ -40,7 +46,7 @@ export function frame(from: Who, items: readonly Item[], of: ClusterId = ANYWHER
 /** What was said about moves, and to whom. */
 export interface Overheard {
   readonly to: string;
-  readonly message: MoveMessage;
+  readonly message: MoveMessage | UnknownMove;
 }
 
 /** A connection that hears everything and says anything: what permissions would have to prevent. */
@@ -70,7 +76,9 @@ export class Forger {
 
   /** Messages of one type that were said to a node. */
   told(to: string, type: MoveBody["type"]): MoveMessage[] {
-    return this.heard.filter((each) => each.to === to && each.message.type === type).map((e) => e.message);
+    return this.heard.flatMap(({ to: heardBy, message }) =>
+      heardBy === to && message.type === type ? [message as MoveMessage] : [],
+    );
   }
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { HeaderMap } from "../../codec/header_map.ts";
 import { DecodeError } from "../../errors.ts";
 import { decodeHead, decodeChunkSets, encodeHead } from "../../storage/records/heads.ts";
 import { decodeRecord, encodeRecord, type StoredRecord, type StoredTimer } from "../../storage/record.ts";
@@ -87,6 +88,33 @@ describe("suspicions of timers", () => {
   test("of a timer that is not there are refused", () => {
     const bytes = encodeRecord(suspected).slice();
     bytes[bytes.length - 3] = 2;
+    expect(failure(() => decodeRecord(bytes, "alice"))).toBeInstanceOf(DecodeError);
+  });
+});
+
+describe("headers of timers", () => {
+  const [tick, once] = RECORD.timers as [StoredTimer, StoredTimer];
+  const suspicion = { deaths: 1, onTrial: false, setAside: false };
+  const headers = HeaderMap.of([["trace", "00-4bf9"]]);
+  const accompanied = { ...RECORD, timers: [tick, { ...once, suspicion, headers }] };
+  const headersIn = (record: StoredRecord) =>
+    record.timers.map((timer) => timer.headers && [...timer.headers]);
+
+  test("stand in a section of their own beside the others, and come back with their timer", () => {
+    const bytes = encodeRecord({ ...accompanied, writtenWallMs: 7 }).slice();
+    expect(bytes[0]).toBe(3);
+    const found = decodeRecord(bytes, "alice");
+    expect(headersIn(found)).toEqual([undefined, [["trace", "00-4bf9"]]]);
+    expect([found.writtenWallMs, found.timers[1]?.suspicion]).toEqual([7, suspicion]);
+    for (let length = 0; length < bytes.length; length++)
+      expect(failure(() => decodeRecord(bytes.subarray(0, length), "alice"))).toBeInstanceOf(DecodeError);
+    const alone = { ...RECORD, timers: [{ ...tick, headers }] };
+    expect(headersIn(decodeRecord(encodeRecord(alone), "alice"))).toEqual([[["trace", "00-4bf9"]]]);
+  });
+
+  test("of a timer that is not there are refused", () => {
+    const bytes = encodeRecord({ ...RECORD, timers: [{ ...tick, headers }] }).slice();
+    bytes[bytes.length - 16] = 1; // its place
     expect(failure(() => decodeRecord(bytes, "alice"))).toBeInstanceOf(DecodeError);
   });
 });

@@ -47,6 +47,17 @@ describe("recordCodec()", () => {
     }
   });
 
+  test("decodeShard() and decodeKind() keep what is to survive each change, within bounds, and drop other unknown fields", () => {
+    const keep = { pinned: "moon", ü: "" };
+    const record = shardRecord({ keep });
+    expect(codec.decodeShard(values.encode({ ...record, late: [], later: { a: 1 } }))).toEqual(record);
+    const kind = { kind: "cart", shards: 4, keep, nonce: "n" };
+    expect(codec.decodeKind(values.encode({ ...kind, later: 1 }))).toEqual(kind);
+    const many = Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`k${i}`, ""]));
+    for (const bad of [{ a: 1 }, { "": "x" }, { a: "x".repeat(1_025) }, many, ["a"]])
+      expect(() => codec.decodeShard(values.encode({ ...record, keep: bad }))).toThrow(DecodeError);
+  });
+
   test("decodeShard() takes the most late actors in less than half a megabyte when their names are short", () => {
     const late: LateActor[] = Array.from({ length: LATE_MAX }, (_, i) => ({
       name: `actor-${i}`,

@@ -11,6 +11,7 @@ import {
   restored,
   struckOff,
 } from "../../../cluster/ownership.ts";
+import { raised, reinstated } from "../../../cluster/records/shard_changes.ts";
 import { LATE_MAX, shardFault } from "../../../cluster/records/schemas.ts";
 import { id, shardRecord } from "../support.ts";
 
@@ -19,6 +20,26 @@ const toB = shardRecord({ state: "moving", to: id("b"), moveId: "m" });
 const toBucket = shardRecord({ state: "moving", to: "bucket", moveId: "m" });
 const parked = shardRecord({ state: "parked", moveId: "m", parked: manifest });
 const late = (name: string, node: string) => ({ name, at: id(node) });
+
+test("every change hands on what the record keeps for newer releases, and nothing of it where there is nothing", () => {
+  const keep = { pinned: "moon" };
+  const owned = shardRecord({ late: [late("x", "a")] });
+  const changes: readonly (readonly [NextShard, (record: NextShard) => NextShard])[] = [
+    [owned, (record) => claimed(record, id("b"))],
+    [owned, (record) => raised(record, 9)],
+    [owned, (record) => reinstated(record, 9)],
+    [owned, (record) => prepared(record, id("b"), "m")],
+    [toB, (record) => committed(record, [late("y", "a")])],
+    [toB, (record) => reclaimed(record)],
+    [toBucket, (record) => parkedRecord(record, manifest)],
+    [parked, (record) => restored(record, id("b"))],
+    [owned, (record) => struckOff(record, "x")],
+  ];
+  for (const [record, change] of changes) {
+    expect(change({ ...record, keep }).keep).toEqual(keep);
+    expect("keep" in change(record)).toBe(false);
+  }
+});
 
 describe("claimed()", () => {
   test("starts at epoch 1 when nobody had the shard", () => {

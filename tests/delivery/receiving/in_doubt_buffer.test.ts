@@ -7,7 +7,7 @@ import { id } from "../../cluster/support.ts";
 import { hostLedger, Ledger } from "../../support/ledger.ts";
 import { MemoryCluster } from "../../support/memory_cluster.ts";
 
-const PEER = new Peer(id("sender"));
+const PEER = new Peer(id("sender"), () => 2);
 
 function envelope(shard: number, seq: number, bytes = 0): Envelope {
   return {

@@ -21,7 +21,7 @@ function record(owner: string, epoch: number, floor = 1, late: string[] = []): O
 }
 
 describe("owners of a shard, as a sender knows them", () => {
-  const peer = (node: string) => new Peer(id(node));
+  const peer = (node: string) => new Peer(id(node), () => 2);
 
   test("are those that were seen since the last claim, and those of late actors", () => {
     const owners = new Owners();

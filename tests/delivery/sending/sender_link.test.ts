@@ -46,7 +46,10 @@ function ownedBy(of: typeof owner, epoch: number, floor: number): OwnedEntry {
 
 test("after the loss of an owner, tells that waited for room there go before the asks that were sent after them", () => {
   const { link, submit } = linked();
-  link.reroute(ownedBy(owner, 1, 1), { to: "peer", peer: new Peers().of(owner.node, owner.incarnation) });
+  link.reroute(ownedBy(owner, 1, 1), {
+    to: "peer",
+    peer: new Peers(() => 2).of(owner.node, owner.incarnation),
+  });
   submit("tell", "first");
   submit("ask", "second");
   submit("tell", "third");

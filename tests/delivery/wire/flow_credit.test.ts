@@ -137,7 +137,7 @@ describe("an outbox", () => {
       settings: { ...DELIVERY_DEFAULTS, ...settings },
       onThrow: (error) => void thrown.push(error),
     });
-    const peers = new Peers();
+    const peers = new Peers(() => 2);
     const peer = peers.of(b.node, b.incarnation);
     const items = () => frames.splice(0).flatMap((frame) => readFrame(frame, "test").items);
     const setOpen = (open: boolean) => {

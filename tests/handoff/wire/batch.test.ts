@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
+import { HeaderMap } from "../../../codec/header_map.ts";
 import { DecodeError } from "../../../errors.ts";
 import {
   type Batch,
@@ -8,6 +9,8 @@ import {
   decodeBatch,
   encodeActor,
   encodeBatch,
+  leastVersion,
+  versionFor,
 } from "../../../handoff/wire/batch.ts";
 
 const GOLDEN = new URL("../../golden/batch.json", import.meta.url);
@@ -118,78 +121,144 @@ function hex(of: Uint8Array): string {
   return [...of].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-describe("encodeBatch() and decodeBatch()", () => {
-  test("give back what went in", () => {
-    fc.assert(
-      fc.property(batch, (given) => {
-        expect(decodeBatch(encodeBatch(given))).toEqual(given);
-      }),
-      { numRuns: 500, seed: 7 },
-    );
-  });
+const HEADERS = HeaderMap.of([["trace", "00-4bf9"]]);
+const [FIRST] = EXAMPLE.actors as [Batch["actors"][0]];
+const ACCOMPANIED: Batch = {
+  ...EXAMPLE,
+  actors: [
+    {
+      ...FIRST,
+      timers: FIRST.timers.map((timer) => ({ ...timer, headers: HEADERS })),
+      backlog: FIRST.backlog.map((mail) => ({ ...mail, headers: HEADERS })),
+    },
+    ...EXAMPLE.actors.slice(1),
+  ],
+};
 
-  test("refuse every truncation, and every byte too many", () => {
-    fc.assert(
-      fc.property(batch, (given) => {
-        const whole = encodeBatch(given).slice();
-        for (let length = 0; length < whole.length; length++)
-          expect(() => decodeBatch(whole.subarray(0, length))).toThrow(DecodeError);
-        expect(() => decodeBatch(Uint8Array.from([...whole, 0]))).toThrow(DecodeError);
-      }),
-      { numRuns: 30, seed: 7 },
-    );
-  });
+function headersIn({ actors }: Batch): unknown[] {
+  return actors.flatMap(({ timers, backlog }) =>
+    [...timers, ...backlog].map(({ headers }) => headers && [...headers]),
+  );
+}
 
-  test("answer any bytes with a batch or a DecodeError, quickly", () => {
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 64 }), (noise) => {
-        for (const bytes of [noise, Uint8Array.from([1, ...noise])]) {
-          try {
-            decodeBatch(bytes);
-          } catch (error) {
-            expect(error).toBeInstanceOf(DecodeError);
+function unhex(text: string): Uint8Array {
+  return Uint8Array.from(text.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16));
+}
+
+for (const version of [1, 2] as const) {
+  describe(`a batch of version ${version}`, () => {
+    test("gives back what went in", () => {
+      fc.assert(
+        fc.property(batch, (given) => {
+          expect(decodeBatch(encodeBatch(given, version))).toEqual(given);
+        }),
+        { numRuns: 500, seed: 7 },
+      );
+    });
+
+    test("is refused at every truncation, and with a byte too many", () => {
+      fc.assert(
+        fc.property(batch, (given) => {
+          const whole = encodeBatch(given, version).slice();
+          for (let length = 0; length < whole.length; length++)
+            expect(() => decodeBatch(whole.subarray(0, length))).toThrow(DecodeError);
+          expect(() => decodeBatch(Uint8Array.from([...whole, 0]))).toThrow(DecodeError);
+        }),
+        { numRuns: 30, seed: 7 },
+      );
+    });
+
+    test("of any bytes is a batch or a DecodeError, quickly", () => {
+      fc.assert(
+        fc.property(fc.uint8Array({ maxLength: 64 }), (noise) => {
+          for (const bytes of [noise, Uint8Array.from([version, ...noise])]) {
+            try {
+              decodeBatch(bytes);
+            } catch (error) {
+              expect(error).toBeInstanceOf(DecodeError);
+            }
           }
-        }
-      }),
-      { numRuns: 3_000, seed: 7 },
-    );
-  });
+        }),
+        { numRuns: 3_000, seed: 7 },
+      );
+    });
 
-  test("refuse counts that are larger than what follows", () => {
+    test("holds a late actor by itself, and refuses truncations of it", () => {
+      fc.assert(
+        fc.property(actor, (given) => {
+          const whole = encodeActor(given, version).slice();
+          expect(decodeActor(whole)).toEqual(given);
+          for (let length = 0; length < whole.length; length++)
+            expect(() => decodeActor(whole.subarray(0, length))).toThrow(DecodeError);
+        }),
+        { numRuns: 100, seed: 7 },
+      );
+    });
+
+    test("keeps its bytes: other releases read them", () => {
+      const golden = JSON.parse(readFileSync(GOLDEN, "utf8")) as Record<string, Record<string, string>>;
+      const { batch = "", actor = "" } = golden[`version ${version}`] ?? {};
+      const given = version === 1 ? EXAMPLE : ACCOMPANIED;
+      expect(hex(encodeBatch(given, version))).toBe(batch);
+      expect(hex(encodeActor(given.actors[0] as Batch["actors"][0], version))).toBe(actor);
+      expect(decodeBatch(unhex(batch))).toEqual(given);
+      expect(headersIn(decodeBatch(unhex(batch)))).toEqual(headersIn(given));
+    });
+  });
+}
+
+describe("a batch", () => {
+  test("with counts that are larger than what follows is refused", () => {
+    const huge = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f];
     for (const forged of [
-      [0x01, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f],
-      [0x01, 0x00, 0xff, 0xff, 0x03],
-      [0x01, 0x00, 0x00, 0x05, 0x01],
+      [1, ...huge],
+      [1, 0, 0xff, 0xff, 3],
+      [1, 0, 0, 5, 1],
+      [2, ...huge],
+      [2, 3, 1, ...huge],
+      [2, 3, 1, 1, 200, 2, 1, 0, 3, 1, 0],
     ])
       expect(() => decodeBatch(Uint8Array.from(forged))).toThrow(DecodeError);
   });
 
-  test("refuse another version", () => {
-    const other = encodeBatch(EXAMPLE).slice();
-    other[0] = 2;
-    expect(() => decodeBatch(other)).toThrow(/version 2 is unknown/);
+  test("of another version is refused, and one that lacks a part", () => {
+    const other = encodeBatch(EXAMPLE, 2).slice();
+    other[0] = 3;
+    expect(() => decodeBatch(other)).toThrow(/version is 3, and this node reads 1 and 2/);
+    expect(() => decodeActor(other)).toThrow(/version is 3/);
+    expect(() => decodeBatch(Uint8Array.of(2, 2, 1, 1, 0, 2, 1, 0))).toThrow(/lack links, replies or actors/);
   });
 
-  test("keep their bytes: other releases read them", () => {
-    const golden = JSON.parse(readFileSync(GOLDEN, "utf8")) as { batch: string; actor: string };
-    expect(hex(encodeBatch(EXAMPLE))).toBe(golden.batch);
-    expect(hex(encodeActor(EXAMPLE.actors[0] as Batch["actors"][0]))).toBe(golden.actor);
-    expect(
-      decodeBatch(Uint8Array.from(golden.batch.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16))),
-    ).toEqual(EXAMPLE);
+  test("is read past the sections of a newer release, at its top and behind each of its parts", () => {
+    const more = [9, 2, 7, 7];
+    /** One part with what follows it in its block. */
+    const part = (...bytes: number[]) => [bytes.length + more.length, ...bytes, ...more];
+    const list = (...bytes: number[]) => [1, ...part(...bytes)];
+    const place = [1, 0x61, 3, 0x31, 0x2d, 0x78]; // a, 1-x
+    const link = list(...place, 5);
+    const reply = list(...place, 1, 2, 1, 1, 0xf7);
+    const timer = list(1, 0x74, 1, 0x6d, ...Array(16).fill(0), 1, 0xf7);
+    const mail = list(...place, 9, 1, 1, 0x6e, 1, 0x6d, 0, 0, 1, 0xf7);
+    const actor = list(1, 0x6e, 0, 0, 0, 0, 0, ...timer, ...mail);
+    const bytes = Uint8Array.from([
+      ...[2, 5, 77, 1, 0],
+      ...[1, link.length, ...link, 2, reply.length, ...reply, 3, actor.length, ...actor],
+      ...more,
+    ]);
+    const from = { node: "a", incarnation: "1-x" };
+    expect(decodeBatch(bytes)).toMatchObject({
+      links: [{ from, expected: 5 }],
+      replies: [{ to: from, epoch: 1, seq: 2, ok: true }],
+      actors: [{ name: "n", timers: [{ id: "t", message: "m" }], backlog: [{ from, seq: 9, type: "ask" }] }],
+    });
+    const damaged = bytes.slice();
+    damaged[bytes.length - 3] = 3; // a section that is longer than what is left
+    expect(() => decodeBatch(damaged)).toThrow(DecodeError);
   });
-});
 
-describe("encodeActor() and decodeActor()", () => {
-  test("give back what went in, and refuse truncations", () => {
-    fc.assert(
-      fc.property(actor, (given) => {
-        const whole = encodeActor(given).slice();
-        expect(decodeActor(whole)).toEqual(given);
-        for (let length = 0; length < whole.length; length++)
-          expect(() => decodeActor(whole.subarray(0, length))).toThrow(DecodeError);
-      }),
-      { numRuns: 100, seed: 7 },
-    );
+  test("is written in the form that its reader knows, or if nobody knows him in the oldest that holds all of it", () => {
+    expect([undefined, 1, 2, 3].map(versionFor)).toEqual([1, 1, 2, 2]);
+    expect([leastVersion(EXAMPLE), leastVersion(ACCOMPANIED)]).toEqual([1, 2]);
+    expect(headersIn(decodeBatch(encodeBatch(ACCOMPANIED, 1)))).toEqual([undefined, undefined]);
   });
 });

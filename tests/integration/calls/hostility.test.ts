@@ -2,12 +2,12 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { type ActorNode, memoryTransport, type NodeEvent, natsTransport, startNode } from "../../../mod.ts";
-import { numbers, writeEnvelope, writeHeader, writeReply } from "../../../delivery/wire/frame.ts";
+import { numbers, writeEnvelope, writeReply } from "../../../delivery/wire/frame.ts";
+import { FrameWriter } from "../../../delivery/wire/frame_writer.ts";
 import type { Item } from "../../../delivery/wire/frame_items.ts";
 import { encodeMove, HANDOFF_VERSION, type MoveBody } from "../../../handoff/wire/messages.ts";
 import type { ClusterId } from "../../../cluster/records/schemas.ts";
 import { ANYWHERE, clusterOf } from "../../security/forgery.ts";
-import { ByteWriter } from "../../../codec/bytes.ts";
 import { createCodec } from "../../../codec/codec.ts";
 import { subjects } from "../../../transport/subjects.ts";
 import type { Connection } from "../../../transport/transport.ts";
@@ -18,7 +18,7 @@ import { startNatsServer } from "../../support/nats/nats_server.ts";
 
 const codec = createCodec();
 const names = subjects("test");
-const writer = new ByteWriter();
+const writer = new FrameWriter();
 const NOBODY = { node: "nobody", incarnation: "1-nobody" };
 
 function frame(
@@ -26,7 +26,7 @@ function frame(
   items: readonly Item[],
   of: ClusterId = ANYWHERE,
 ): Uint8Array {
-  writeHeader(writer, of, from);
+  writer.begin(2, of, from);
   for (const item of items) {
     if (item.item === "envelope") writeEnvelope(writer, item);
     else if (item.item === "reply") writeReply(writer, item);
@@ -195,6 +195,8 @@ describe("a node on memory", () => {
     expect(await cluster.ends(alice.read())).toEqual(["one", ...under.map((_, i) => `under ${i}`)]);
     expect(a.inspect().shards).toMatchObject([{ owner: "a", epoch: 1, state: "owned" }]);
     expect(a.inspect().counters.rejectedInputs).toBeGreaterThanOrEqual(unreadable().length);
+    const elsewhere = unreadable().filter((_, index) => index % 3 === 2).length;
+    expect(a.inspect().counters.unknownChannels).toBe(elsewhere);
     expect(cluster.seen("rejected-input").length).toBeGreaterThanOrEqual(2 * unreadable().length);
   });
 
