@@ -320,6 +320,6 @@ describe("settings", () => {
     );
     expect(wrong({ leaseMS: 1 })).toThrow(/"leaseMS".*docs\/settings.md/);
     expect(wrong({ lease: { leaseMs: 20_000 }, leaseMs: 20_000 })).toThrow(/given twice/);
-    expect(wrong({ lease: { leaseMs: 0 } })).toThrow(/current value is 0/);
+    expect(wrong({ lease: { leaseMs: 0 } })).toThrow(/"leaseMs": its value is 0/);
   });
 });
