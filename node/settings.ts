@@ -155,7 +155,7 @@ function unknownSetting(name: string, where: string): ConfigurationError {
   const group = Object.entries(DEFAULT_GROUPS).find(([, settings]) => Object.hasOwn(settings, name))?.[0];
   const hint = group === undefined ? "docs/settings.md lists them all" : `it belongs to "${group}"`;
   return new ConfigurationError(
-    `Cannot use the setting "${name}": there is no such one in "${where}"; ${hint}`,
+    `Cannot use the setting "${name}": there is none of that name in "${where}"; ${hint}`,
   );
 }
 

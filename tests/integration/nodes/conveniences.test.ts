@@ -316,7 +316,7 @@ describe("settings", () => {
     });
     const wrong = (given: object) => () => settingsWith(given);
     expect(wrong({ actors: { leaseMs: 1 } })).toThrow(
-      /"leaseMs".*no such one in "actors".*belongs to "lease"/,
+      /"leaseMs".*none of that name in "actors".*belongs to "lease"/,
     );
     expect(wrong({ leaseMS: 1 })).toThrow(/"leaseMS".*docs\/settings.md/);
     expect(wrong({ lease: { leaseMs: 20_000 }, leaseMs: 20_000 })).toThrow(/given twice/);
