@@ -125,7 +125,6 @@ function lifePorts(options: NodeOptions, connection: Connection): LifePorts {
     system: connection.type === "memory" ? undefined : linuxSystem(),
     tag: processTag(),
     door: options.door ?? true,
-    defects: new Set(options.defects),
     refs: new RefFactory(),
     events,
     refusedTells: new RefusedTells(clock, events),

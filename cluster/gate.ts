@@ -23,8 +23,6 @@ export interface GateOptions {
   /** How long after its sending something that came back keeps the gate open, in milliseconds. */
   readonly freshMs: number;
   readonly connected: boolean;
-  /** For tests: rules to break on purpose. */
-  readonly defects?: ReadonlySet<string> | undefined;
 }
 
 /** Called when the gate has opened or closed. `reason` is for people; empty when it opened. */
@@ -45,9 +43,6 @@ export class Gate {
   readonly #clock: Clock;
   readonly #safeMs: number;
   readonly #freshMs: number;
-  readonly #fromAck: boolean;
-  readonly #suspendedMs: number;
-  readonly #forgiving: boolean;
   readonly #listeners = new Set<GateListener>();
   #connected: boolean;
   #mark = 1;
@@ -70,13 +65,10 @@ export class Gate {
   #isAhead = false;
   #timer: Timer | undefined;
 
-  constructor({ clock, safeMs, freshMs, connected, defects }: GateOptions) {
+  constructor({ clock, safeMs, freshMs, connected }: GateOptions) {
     this.#clock = clock;
     this.#safeMs = safeMs;
-    this.#freshMs = defects?.has("gate-by-lease-only") ? Number.POSITIVE_INFINITY : freshMs;
-    this.#suspendedMs = defects?.has("suspension-unseen") ? Number.POSITIVE_INFINITY : SUSPENDED_MS;
-    this.#fromAck = defects?.has("gate-counts-from-ack") === true;
-    this.#forgiving = defects?.has("gate-forgives") === true;
+    this.#freshMs = freshMs;
     this.#connected = connected;
     this.#driftMs = clock.wall() - clock.now();
   }
@@ -96,7 +88,7 @@ export class Gate {
     if (!this.#allowed || now >= this.#openUntil) return false;
     if (now < this.#comparedAt + COMPARE_MS) return !this.#isAhead;
     this.#comparedAt = now;
-    this.#isAhead = this.#aheadMs(now) > this.#suspendedMs;
+    this.#isAhead = this.#aheadMs(now) > SUSPENDED_MS;
     return !this.#isAhead;
   }
 
@@ -140,9 +132,8 @@ export class Gate {
     this.#look();
     this.#update("the renewal before was sent too long ago"); // whoever saw it closed must hear that it opens
     this.#failure = "";
-    const countsFrom = this.#fromAck ? this.#clock.now() : sentAt;
-    this.#leaseUntil = Math.max(this.#leaseUntil, countsFrom + this.#safeMs);
-    this.#freshUntil = Math.max(this.#freshUntil, countsFrom + this.#freshMs);
+    this.#leaseUntil = Math.max(this.#leaseUntil, sentAt + this.#safeMs);
+    this.#freshUntil = Math.max(this.#freshUntil, sentAt + this.#freshMs);
     this.#ackedMark = Math.max(this.#ackedMark, mark);
     this.#update("the renewal was sent too long ago, or before a disturbance");
   }
@@ -173,7 +164,7 @@ export class Gate {
 
   /** Something has happened after which only a renewal sent from now on counts. */
   disturb(reason: string): void {
-    if (!this.#forgiving) this.#mark++;
+    this.#mark++;
     this.#update(reason);
   }
 
@@ -210,7 +201,7 @@ export class Gate {
     const aheadMs = this.#aheadMs(this.#clock.now());
     this.#driftMs += aheadMs;
     this.#comparedAt = Number.NEGATIVE_INFINITY;
-    if (aheadMs > this.#suspendedMs) this.disturb(`the wall clock is ${Math.round(aheadMs)} ms ahead`);
+    if (aheadMs > SUSPENDED_MS) this.disturb(`the wall clock is ${Math.round(aheadMs)} ms ahead`);
   }
 
   #update(reason: string): void {

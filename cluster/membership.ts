@@ -51,8 +51,6 @@ export interface MembershipPorts {
   readonly onEvent?: (event: MembershipEvent) => void;
   /** Whether the process of a record's node has certainly ended. Default: nobody knows. */
   readonly hasEnded?: (record: NodeRecord) => boolean;
-  /** For tests: rules to break on purpose. */
-  readonly defects?: ReadonlySet<string>;
 }
 
 /** Starting gives up after this many leases, if the store does not answer. */
@@ -90,16 +88,15 @@ export class Membership {
   constructor(ports: MembershipPorts) {
     this.#ports = ports;
     this.#log = ports.log ?? silentLog;
-    const { clock, transport, bucket, defects } = ports;
+    const { clock, transport, bucket } = ports;
     const times = (this.#times = clusterTimes(ports.times));
-    this.gate = new Gate({ ...times, clock, connected: transport.connected, defects });
+    this.gate = new Gate({ ...times, clock, connected: transport.connected });
     this.witness = new Witness(times.graceMs);
     this.clocks = new PeerClocks({
       wall: () => clock.wall(),
       onApart: (id, byMs) => ports.onEvent?.({ type: "clocks-disagree", ...id, byMs: Math.round(byMs) }),
     });
-    const assume = (record: NodeRecord) => this.#sawRecord(record);
-    this.#deaths = new DeathWatch({ bucket, clock, log: this.#log, times, gate: this.gate, defects, assume });
+    this.#deaths = new DeathWatch({ bucket, clock, log: this.#log, times, gate: this.gate });
     this.#ending.push(
       bucket.onNode((name, entry) => {
         if (entry) this.#sawNode(entry);
@@ -120,7 +117,7 @@ export class Membership {
    * @throws {FencedError} if the records were replaced meanwhile
    */
   async start(info: NodeInfo): Promise<void> {
-    const { bucket, random, clock, defects, hasEnded = () => false } = this.#ports;
+    const { bucket, random, clock, hasEnded = () => false } = this.#ports;
     const endAt = clock.now() + this.#times.leaseMs * START_LEASES_MAX;
     const over = () => this.#stopped || this.#fencedFor !== undefined || clock.now() >= endAt;
     const patience = { giveUp: over };
@@ -130,7 +127,7 @@ export class Membership {
       this.#generation = await agreeOnGeneration(bucket, random, waiting);
       bucket.enter(this.#generation);
       await bucket.start();
-      const ports = { bucket, clock, times: this.#times, patience: waiting, hasEnded, defects };
+      const ports = { bucket, clock, times: this.#times, patience: waiting, hasEnded };
       await agreeOnProtocol(info.name, ports, this.#lapsed); // before anything is written
       for (const kind of info.kinds) await agreeOnKind(bucket, kind, waiting);
       this.#followTransport();
@@ -232,7 +229,6 @@ export class Membership {
 
   /** See {@link View.isOver}. */
   isOver(id: NodeId): boolean {
-    if (this.#view.get(id.node) === undefined && this.#ports.defects?.has("absence-is-death")) return true;
     return this.#view.isOver(id);
   }
 
@@ -343,7 +339,6 @@ export class Membership {
         log: this.#log,
         times: this.#times,
         generation: this.#generation ?? "",
-        defects: this.#ports.defects,
         heard: () => this.witness.lastWords(clock.now()),
         onAcked: () => this.#deaths.renewed(),
         onFenced: (reason) => this.#fenced(reason),
@@ -360,10 +355,6 @@ export class Membership {
       this.#deaths.saw(entry);
       this.clocks.saw(record);
     }
-    this.#sawRecord(record);
-  }
-
-  #sawRecord(record: NodeRecord): void {
     const previous = this.#view;
     const view = previous.with(record);
     if (view === previous) return;
@@ -392,7 +383,6 @@ export class Membership {
 
   #sawGeneration(generation: string): void {
     if (this.#generation === undefined || this.#generation === generation) return;
-    if (this.#ports.defects?.has("generation-ignored")) return;
     if (this.#lease) this.#lease.fence(OTHER_GENERATION);
     else this.#fenced(OTHER_GENERATION);
   }

@@ -3,14 +3,6 @@
  *
  * @module
  */
-import type { Clock } from "../platform/clock.ts";
-
-/** What a time is counted from when it is written, and again when it is read. */
-export interface TimeOrigin {
-  readonly clock: Clock;
-  /** For tests: rules to break on purpose. */
-  readonly defects?: ReadonlySet<string> | undefined;
-}
 
 /** The longest part of a tell's time that is kept for word of its end, in milliseconds. */
 const WORD_MS = 250;
@@ -21,16 +13,11 @@ export function admitBy(deadlineAt: number, now: number): number {
 }
 
 /** What is left at `now`, at least 1. */
-export function timeLeft(deadlineAt: number, now: number, origin: TimeOrigin): number {
-  return deadlineAt === Infinity ? 0 : Math.max(1, Math.ceil(deadlineAt - now + wallOf(origin)));
+export function timeLeft(deadlineAt: number, now: number): number {
+  return deadlineAt === Infinity ? 0 : Math.max(1, Math.ceil(deadlineAt - now));
 }
 
 /** The deadline, on this node's monotonic clock, of what has so much left when it comes. */
-export function deadlineOf(remainingMs: number, origin: TimeOrigin): number {
-  return remainingMs === 0 ? Infinity : origin.clock.now() + remainingMs - wallOf(origin);
-}
-
-/** Only under a defect the time is one of the wall clock. */
-function wallOf({ clock, defects }: TimeOrigin): number {
-  return defects?.has("deadline-by-wall-clock") ? clock.wall() : 0;
+export function deadlineOf(remainingMs: number, now: number): number {
+  return remainingMs === 0 ? Infinity : now + remainingMs;
 }

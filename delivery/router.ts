@@ -58,11 +58,11 @@ export class Router {
 
   constructor(ports: RouterPorts) {
     this.#ports = ports;
-    this.#exit = new Exit(ports.gate, ports.defects);
+    this.#exit = new Exit(ports.gate);
     this.rooms = new SendingRooms(ports.settings);
-    const { clock, refusedTells, scale, defects } = ports;
+    const { clock, refusedTells, scale } = ports;
     const { rooms } = this;
-    this.#outgoingPorts = { clock, refusedTells, scale, exit: this.#exit, rooms, defects };
+    this.#outgoingPorts = { clock, refusedTells, scale, exit: this.#exit, rooms };
     this.#alarm = new Alarm(
       ports.clock,
       (now) => this.#tick(now),

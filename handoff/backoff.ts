@@ -20,17 +20,9 @@ export class Backoff {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #settings: HandoffSettings;
-  readonly #once: boolean;
   readonly #byKey = new Map<string, Pause>();
 
-  /** @param defects for tests: rules to break on purpose */
-  constructor(
-    clock: Clock,
-    random: Random,
-    settings: HandoffSettings,
-    defects: ReadonlySet<string> = new Set(),
-  ) {
-    this.#once = defects.has("looked-at-once");
+  constructor(clock: Clock, random: Random, settings: HandoffSettings) {
     this.#clock = clock;
     this.#random = random;
     this.#settings = settings;
@@ -49,7 +41,7 @@ export class Backoff {
     this.#byKey.set(key, {
       target,
       delayMs,
-      notBefore: this.#once ? Infinity : this.#clock.now() + delayMs * (0.75 + this.#random.next() / 2),
+      notBefore: this.#clock.now() + delayMs * (0.75 + this.#random.next() / 2),
     });
   }
 

@@ -7,7 +7,7 @@
 import type { Registration } from "../actors/host.ts";
 import { givenUp } from "../actors/actor_errors.ts";
 import type { OwnedEntry } from "../cluster/ownership.ts";
-import { sameNode, type ShardRecord } from "../cluster/records/schemas.ts";
+import { sameNode } from "../cluster/records/schemas.ts";
 import { claimed, reclaimed, reinstated } from "../cluster/records/shard_changes.ts";
 import { Shard } from "../delivery/receiving/shard.ts";
 import type { ParkingPlace } from "./park/parking.ts";
@@ -29,20 +29,18 @@ export class Claims {
 
   /** Takes a shard without its memory: nobody had it, or who had it is dead. */
   async claim(kind: string, shard: number): Promise<boolean> {
-    const { self, ownership, membership, hosts, table, events, defects, hasEnded } = this.#ports;
+    const { self, ownership, membership, hosts, table, events, hasEnded } = this.#ports;
     const hosted = hosts.get(kind);
     if (!hosted) return false;
     const entry = ownership.entry(kind, shard);
     const removal = ownership.removal(kind, shard);
     const above = Math.max(removal?.revision ?? 0, await this.#storedEpoch(hosted, shard));
-    const claim = claimed(entry?.record, self, (id) => membership.isOver(id), above);
-    const next = { ...claim, ...(entry && broken(entry.record, defects)) };
+    const next = claimed(entry?.record, self, (id) => membership.isOver(id), above);
     // not repeated once somebody else has it: if that record is removed, this claim must not take its place
     const giveUp = () => hasEnded() || this.#isElsewhere(kind, shard, entry);
     const change = await ownership.change(kind, shard, entry, next, { giveUp });
-    const blind = !change.won && defects.has("claim-by-view");
-    if ((!change.won && !blind) || hasEnded()) return change.won;
-    const { epoch, late } = change.won ? change.entry.record : next;
+    if (!change.won || hasEnded()) return change.won;
+    const { epoch, late } = change.entry.record;
     const isFirst = entry === undefined && removal === undefined;
     const served = new Shard(this.#ports.shards, hosted, shard, epoch, !isFirst);
     served.relocation.install(
@@ -68,8 +66,8 @@ export class Claims {
 
   /** Whatever is stored of the shard's actors is of an epoch before the one that begins. */
   async #storedEpoch({ contract }: Registration, shard: number): Promise<number> {
-    const { stored, defects } = this.#ports;
-    if (contract.durability !== "stored" || defects.has("stored-epoch-ignored")) return 0;
+    const { stored } = this.#ports;
+    if (contract.durability !== "stored") return 0;
     return await stored.highestEpoch(contract.kind, shard);
   }
 
@@ -104,9 +102,9 @@ export class Claims {
 
   /** Stops serving a shard that its record gives to somebody else. What waits here is refused, what runs speaks no more. */
   dropSuperseded(kind: string, shard: number): void {
-    const { self, ownership, table, defects } = this.#ports;
+    const { self, ownership, table } = this.#ports;
     const served = table.get(kind, shard);
-    if (!served || defects.has("stale-epoch-serves")) return;
+    if (!served) return;
     const record = ownership.entry(kind, shard)?.record;
     if (!isSuperseded(self, served.epoch, record)) return;
     if (served.isRaising && record && sameNode(record.owner, self)) return; // its own change
@@ -122,10 +120,4 @@ export class Claims {
     table.detach(served);
     events.emit({ type: "shard-lost", kind: served.kind, shard: served.shard, epoch: served.epoch });
   }
-}
-
-/** A claim as it is under a defect, where that differs. */
-function broken({ floor }: ShardRecord, defects: ReadonlySet<string>): Partial<ShardRecord> {
-  if (defects.has("floor-not-raised")) return { floor };
-  return defects.has("claim-forgets-late") ? { late: [] } : {};
 }

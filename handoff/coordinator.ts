@@ -7,8 +7,7 @@
 import type { Contract } from "../actors/contract.ts";
 import { Room } from "../actors/quota.ts";
 import { AbortedError } from "../errors.ts";
-import { type NodeId, nodeKey, sameNode, type ShardRecord } from "../cluster/records/schemas.ts";
-import type { IsOver } from "../cluster/records/shard_changes.ts";
+import { type NodeId, nodeKey, type ShardRecord } from "../cluster/records/schemas.ts";
 import type { Removal } from "../cluster/ownership.ts";
 import type { ShardMoved } from "../events.ts";
 import { Backoff } from "./backoff.ts";
@@ -73,7 +72,7 @@ export class Coordinator {
     });
     this.#claims = new Claims(ports, this.#parking, this.#recovery);
     this.#placements = new Placements(ports);
-    this.#backoff = new Backoff(ports.clock, ports.random, ports.settings, ports.defects);
+    this.#backoff = new Backoff(ports.clock, ports.random, ports.settings);
     this.#unreadable = new Unreadable(ports.clock, ports.events);
     this.#loop = new ReconcileLoop(ports.clock, ports.settings, () => this.#reconcile());
     this.#reception = new Reception(ports, incoming, () => this.soon());
@@ -206,16 +205,11 @@ export class Coordinator {
     const isOver = (id: NodeId) => membership.isOver(id);
     const served = table.get(kind, shard) !== undefined;
     const stateVersion = hosts.get(kind)?.contract.stateVersion ?? 0;
-    const redirects = record?.state === "moving" && isRedirected(record, isOver, this.#ports.defects);
-    const wanted = desired !== undefined && sameNode(desired, self);
-    const step =
-      redirects && wanted && !served
-        ? ({ do: "claim" } as const)
-        : planShard({
-            ...{ self, record, removal, desired, isOver, stateVersion, served },
-            isAwaited: removal !== undefined && this.#mayBeServed(kind, removal),
-            leaving: this.#leaving,
-          });
+    const step = planShard({
+      ...{ self, record, removal, desired, isOver, stateVersion, served },
+      isAwaited: removal !== undefined && this.#mayBeServed(kind, removal),
+      leaving: this.#leaving,
+    });
     if (step.do !== "nothing" && this.#mayAct(step, kind, key, proposal)) this.#act(step, kind, shard);
   }
 
@@ -366,11 +360,6 @@ export class Coordinator {
     const { kind, shard: number } = shard;
     this.#ports.events.emit({ type: "move-kept", kind, shard: number, to: target, reason });
   }
-}
-
-/** Only under defects: whether a third node takes a moving shard. */
-function isRedirected({ owner }: ShardRecord, isOver: IsOver, defects: ReadonlySet<string>): boolean {
-  return defects.has("moves-redirected") || (defects.has("third-node-claims") && isOver(owner));
 }
 
 /** Whom a step needs, for the pauses after it has failed; empty for what needs nobody. */

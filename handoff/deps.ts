@@ -56,8 +56,6 @@ export interface HandoffPorts {
   readonly settings: HandoffSettings;
   /** Whether the node has ended: whatever is still being tried is given up. */
   hasEnded(): boolean;
-  /** For tests: rules to break on purpose. None in use. */
-  readonly defects: ReadonlySet<string>;
 }
 
 /** The part of an ownership entry that a move was prepared with. */

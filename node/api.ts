@@ -64,8 +64,6 @@ export interface NodeOptions<Env = unknown> {
   readonly clock?: Clock;
   /** For tests. */
   readonly random?: Random;
-  /** For tests: rules of the protocol to break on purpose. */
-  readonly defects?: Iterable<string>;
 }
 
 /** Which events are wanted. */

@@ -62,7 +62,6 @@ export interface Ground {
   readonly door: boolean | DoorOptions;
   readonly permissions: Permissions;
   readonly troubles: StoreTroubles;
-  readonly defects: ReadonlySet<string>;
   /** Whether the node has ended. */
   hasEnded(): boolean;
   /** Told what a step of some part threw, which none should: all others go on. */
@@ -103,7 +102,6 @@ export function assemble(ground: Ground): Parts {
     hosts,
     refs,
     refusedTells,
-    defects,
     onThrow,
     settings,
   } = ground;
@@ -123,7 +121,6 @@ export function assemble(ground: Ground): Parts {
     subjects: names,
     gate,
     settings,
-    defects,
     onThrow,
   });
   const keeper = new ReplyKeeper({ clock, random, outbox, settings });
@@ -140,7 +137,6 @@ export function assemble(ground: Ground): Parts {
     peers,
     refusedTells,
     scale,
-    defects,
     onThrow,
     onQuarantined: (about) => events.emit({ type: "message-quarantined", ...about }),
   });
@@ -167,7 +163,7 @@ export function assemble(ground: Ground): Parts {
   const onMove = (moveId: string, payload: Uint8Array) => talk.incoming(moveId, payload);
   const onSuspect = ({ node, incarnation }: NodeId) =>
     events.emit({ type: "node-suspect", node, incarnation });
-  const pulse = new Pulse({ membership, clock, transport, subjects: names, onSuspect, defects });
+  const pulse = new Pulse({ membership, clock, transport, subjects: names, onSuspect });
   const onPulse = (address: NodeAddress, message: Incoming) => pulse.incoming(address, message);
   const inbound = new Inbound({
     clock,
@@ -196,19 +192,18 @@ export function assemble(ground: Ground): Parts {
     refusedTells,
     events,
     trials: new TrialLane(clock, settings),
-    defects,
     onThrow,
     open: router.open.bind(router),
     awaits: router.awaits.bind(router),
   };
   const gaps = new Room(settings.gapBytesMax);
   const waitingMail = new WaitingMail(clock);
-  const receiver = { gaps, waitingMail, clock, codec, outbox, keeper, settings, scale, defects };
+  const receiver = { gaps, waitingMail, clock, codec, outbox, keeper, settings, scale };
   const { store, hasEnded } = ground;
   const onFailure = (error: unknown) => ground.troubles.failed("stored", error);
   const { clocks } = membership;
   const { deathsMax, keepOverMs: keepMs } = settings;
-  const common = { self, clock, clocks, random, hasEnded, onFailure, defects };
+  const common = { self, clock, clocks, random, hasEnded, onFailure };
   const stored = new StoredParts({ ...common, store, gate, ownership, table, deathsMax, keepMs });
   const vault = stored.vault.bind(stored);
   const shards = { self, peers, gate, runtime, budget, receiver, vault };
@@ -231,7 +226,6 @@ export function assemble(ground: Ground): Parts {
     events,
     log: ground.log,
     settings,
-    defects,
     hasEnded,
   });
   const door =

@@ -61,7 +61,6 @@ export interface LifePorts
     | "refusedTells"
     | "hosts"
     | "door"
-    | "defects"
   > {
   readonly name: string;
   readonly log: Log;
@@ -117,7 +116,7 @@ export class Life {
    * @throws {NodeStoppedError} if it is ended meanwhile
    */
   async start(former?: NodeId): Promise<Parts> {
-    const { connection, settings, clock, random, log, cluster, defects, name, door, system } = this.#ports;
+    const { connection, settings, clock, random, log, cluster, name, door, system } = this.#ports;
     const permissions = new Permissions({ connection, clock, log, events: this.#events });
     this.#stops.push(() => permissions.stop());
     await permissions.check(cluster, name, door !== false);
@@ -132,7 +131,7 @@ export class Life {
     const labels = new StoreLabels(store);
     const identity = await answered(this.#identify(labels));
     if (this.#over || this.#unwanted) throw overError();
-    const bucket = new ClusterBucket({ records, clock, random, log, defects });
+    const bucket = new ClusterBucket({ records, clock, random, log });
     const ownership = new Ownership(bucket, clock);
     const membership = new Membership({
       bucket,
@@ -141,7 +140,6 @@ export class Life {
       random,
       log,
       times: timesOf(settings),
-      defects,
       onEvent: (event) => this.#events.emit(event),
       hasEnded: (record) => system !== undefined && hasEnded(record.process, system),
     });
@@ -189,7 +187,7 @@ export class Life {
 
   /** A bucket of its own, which is made only where something is stored. */
   async #store(buckets: Buckets): Promise<Store> {
-    const { store, hosts, connection, defects } = this.#ports;
+    const { store, hosts, connection } = this.#ports;
     if (store) return new DocumentedStore(store);
     const stores = [...hosts.values()].some(({ contract }) => contract.durability === "stored");
     if (!stores) return NO_STORE;
@@ -197,7 +195,7 @@ export class Life {
     const confirm = (key: string) => records.confirm(key);
     const { transport } = connection;
     const recordBytesMax = () => Math.min(RECORD_BYTES_MAX, Math.floor(transport.maxPayloadBytes / 2));
-    return recordsStore(records, { recordBytesMax, confirm, defects });
+    return recordsStore(records, { recordBytesMax, confirm });
   }
 
   // ---- who the store is

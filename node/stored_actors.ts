@@ -22,7 +22,7 @@ const READS_AT_ONCE = 256;
 export interface StoredGround
   extends Pick<
     VaultPorts,
-    "self" | "store" | "clock" | "clocks" | "random" | "hasEnded" | "onFailure" | "deathsMax" | "defects"
+    "self" | "store" | "clock" | "clocks" | "random" | "hasEnded" | "onFailure" | "deathsMax"
   > {
   readonly gate: Gate;
   readonly ownership: Ownership;
@@ -38,14 +38,13 @@ export class StoredParts implements StoredShards {
   readonly #ports: VaultPorts;
 
   constructor(ground: StoredGround) {
-    const { store, clock, random, gate, ownership, table, hasEnded, onFailure, defects, keepMs } = ground;
+    const { store, clock, random, gate, ownership, table, hasEnded, onFailure, keepMs } = ground;
     this.committer = new Committer({
       store,
       clock,
       random,
       hasEnded,
       onFailure,
-      defects,
       mayWrite: () => gate.isOpen,
     });
     const lookAt = ({ kind, shard, name }: StoreKey) => {

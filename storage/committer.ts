@@ -28,8 +28,6 @@ export interface CommitterPorts {
   hasEnded(): boolean;
   /** The store has said no, or gave no answer. */
   onFailure(error: unknown): void;
-  /** For tests: rules to break on purpose. */
-  readonly defects?: ReadonlySet<string>;
 }
 
 /** Writes that may be on their way at once; the others wait for their turn. */
@@ -102,8 +100,7 @@ export class Committer {
       } catch (error) {
         this.#ports.onFailure(error);
         const isNo = !isSilence(error); // to this try
-        if (isNo && (!inDoubt || isGone(error) || this.#ports.defects?.has("refusal-ends-doubt")))
-          throw error;
+        if (isNo && (!inDoubt || isGone(error))) throw error;
         const outcome = isNo ? await this.#seen(write) : undefined;
         if (outcome) return outcome;
         inDoubt = true;

@@ -46,8 +46,6 @@ export interface VaultPorts {
   onFailure(error: unknown): void;
   /** Owners that may be lost over one timer: see `suspicion.ts`. */
   readonly deathsMax: number;
-  /** For tests: rules to break on purpose. */
-  readonly defects: ReadonlySet<string>;
 }
 
 /** What is known of the wall clocks of those who write. */
@@ -152,7 +150,6 @@ export class ShardVault {
   /** By an epoch that this node's does not follow: records of the ownership have been lost. */
   #isAbove(record: StoredRecord): boolean {
     const { epoch } = record;
-    if (this.#ports.defects.has("stored-epoch-ignored")) return false;
     return epoch > this.#epoch() || (epoch === this.#epoch() && !this.#isOwn(record));
   }
 
@@ -169,9 +166,9 @@ export class ShardVault {
 
   /** What this owner has written itself has been judged already: one loss counts once. */
   #suspected(record: StoredRecord, timers: StoredTimer[]): StoredTimer[] {
-    const { clock, deathsMax, defects } = this.#ports;
+    const { clock, deathsMax } = this.#ports;
     const isJudged = this.#isOwn(record) && record.epoch === this.#epoch();
-    if (isJudged || defects.has("poison-unseen")) return timers.map(unmarked);
+    if (isJudged) return timers.map(unmarked);
     return afterLoss(timers, clock.wall(), Math.max(2, deathsMax));
   }
 
@@ -182,7 +179,6 @@ export class ShardVault {
     record: StoredRecord | undefined,
     timers: readonly StoredTimer[],
   ): Promise<Mark | undefined> {
-    if (this.#ports.defects.has("no-epoch-write")) return markOf(entry, record);
     return await this.#write({ name, state: record?.state, timers }, markOf(entry, record), true);
   }
 

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { DEFECTS } from "../tests/simulation/defects.ts";
+import { DEFECTS, defectNamed, treeWith, UNSEEN } from "../tests/simulation/defects/all.ts";
 import { isProfile, type Profile, profileInTurn, PROFILES } from "../tests/simulation/world/profiles.ts";
 import { repeatCommand, simulate, type SimulationResult } from "../tests/simulation/simulate.ts";
 
@@ -17,10 +17,11 @@ ${Object.entries(PROFILES)
   .map(([name, { title }]) => `                        ${name}: ${title}`)
   .join("\n")}
                         every: all of them in turn, another one with each seed
-  --defect NAME       breaks one rule of the protocol on purpose; it should fail then. NAME is one of
-${Object.entries(DEFECTS)
-  .map(([name, { profile, words }]) => `                        ${name} (${profile}): ${words}`)
-  .join("\n")}
+  --defect NAME       runs a copy of the code in which one rule of the protocol is broken on purpose, or several with + between;
+                        it should fail then. NAME is one of
+${DEFECTS.map(({ name, what, found }) => `                        ${name} (${found.profile}): ${what}`).join("\n")}
+                        or one of these, which no seed is known to find
+${UNSEEN.map(({ name, what }) => `                        ${name}: ${what}`).join("\n")}
                         With "all" and --until-found: one after the other, each under its own profile.
   --until-found       runs no further than to the first seed that fails, and prints which that is
   --json              prints one line of JSON at the end instead of words
@@ -29,6 +30,8 @@ ${Object.entries(DEFECTS)
 `;
 const PROCESSES = 2;
 const SHOWN_MAX = 5;
+
+type Simulate = typeof simulate;
 
 /** All defects in turn. */
 const ALL = "all";
@@ -95,13 +98,29 @@ function options(): Options {
   const [first = Number.NaN, last = first] = values.seeds.split("..").map(Number);
   if (!(first >= 0 && last >= first)) fail(`Cannot run these seeds: current value is "${values.seeds}"`);
   const { defect, json, verbose, worker } = values;
-  const faults = values.faults ?? DEFECTS[defect ?? ""]?.profile ?? "planned";
+  const faults = values.faults ?? profileOf(defect) ?? "planned";
   if (faults !== EVERY && !isProfile(faults))
     return fail(`Cannot run this profile: current value is "${faults}", see --help`);
   const untilFound = values["until-found"];
-  if (defect !== undefined && !Object.hasOwn(DEFECTS, defect) && !(untilFound && defect === ALL))
-    fail(`Cannot switch on this defect: current value is "${defect}", see --help`);
+  const isKnown = defect === undefined || defect.split("+").every((name) => defectNamed(name));
+  if (!isKnown && !(untilFound && defect === ALL))
+    fail(`Cannot break a rule by this defect: current value is "${defect}", see --help`);
   return { first, last, faults, defect, json, verbose, worker, untilFound };
+}
+
+/** The profile under which a defect is found. */
+function profileOf(defect: string | undefined): Profile | undefined {
+  return DEFECTS.find(({ name }) => name === defect)?.found.profile;
+}
+
+/** Runs with the simulation of the code as it is, or of a copy with a defect in it. */
+async function withSimulation(
+  defect: string | undefined,
+  run: (simulate: Simulate) => Promise<void>,
+): Promise<void> {
+  if (defect === undefined) return await run(simulate);
+  await using tree = await treeWith(defect);
+  await run((await tree.simulation()).simulate);
 }
 
 function fail(message: string): never {
@@ -112,10 +131,12 @@ function fail(message: string): never {
 async function runHere(given: Options, onResult: (result: SimulationResult) => void): Promise<void> {
   const { first, last, faults, defect, verbose } = given;
   const trace = verbose ? (line: string) => void process.stdout.write(`${line}\n`) : undefined;
-  for (let seed = first; seed <= last; seed++) {
-    const profile = faults === EVERY ? profileInTurn(seed) : faults;
-    onResult(await simulate({ seed, profile, defect, trace }));
-  }
+  await withSimulation(defect, async (run) => {
+    for (let seed = first; seed <= last; seed++) {
+      const profile = faults === EVERY ? profileInTurn(seed) : faults;
+      onResult(await run({ seed, profile, defect, trace }));
+    }
+  });
 }
 
 /** One half of the seeds in a process of its own, which writes a line of JSON for each. */
@@ -168,25 +189,28 @@ function show({ seed, profile, phase, violations }: SimulationResult, { defect }
 
 /** Looks for the first seed that finds a defect, and tells of each. */
 async function search({ first, last, faults, defect }: Options): Promise<void> {
-  const names = defect === ALL ? Object.keys(DEFECTS) : [defect];
+  const names = defect === ALL ? DEFECTS.map(({ name }) => name) : [defect];
   for (const name of names) {
-    const profile = (defect === ALL ? DEFECTS[name ?? ""]?.profile : faults) as Profile;
-    const found = await firstFound(first, last, profile, name);
-    const what = found?.violations[0];
-    const words = what ? `seed ${found.seed}: ${what.promise}: ${what.what}` : `nothing in ${first}..${last}`;
-    console.log(`${name ?? "no defect"} (${profile}) ${words}`);
-    if (found === undefined) process.exitCode = 1;
+    const profile = (defect === ALL ? profileOf(name) : faults) as Profile;
+    await withSimulation(name, async (run) => {
+      const found = await firstFound(first, last, (seed) => run({ seed, profile, defect: name }));
+      const what = found?.violations[0];
+      const words = what
+        ? `seed ${found.seed}: ${what.promise}: ${what.what}`
+        : `nothing in ${first}..${last}`;
+      console.log(`${name ?? "no defect"} (${profile}) ${words}`);
+      if (found === undefined) process.exitCode = 1;
+    });
   }
 }
 
 async function firstFound(
   first: number,
   last: number,
-  profile: Profile,
-  defect: string | undefined,
+  run: (seed: number) => Promise<SimulationResult>,
 ): Promise<SimulationResult | undefined> {
   for (let seed = first; seed <= last; seed++) {
-    const result = await simulate({ seed, profile, defect });
+    const result = await run(seed);
     if (result.violations.length > 0) return result;
   }
   return undefined;

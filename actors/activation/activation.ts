@@ -66,7 +66,7 @@ export class Activation
 
   constructor(host: ActivationHost<Activation>, beginning: Beginning) {
     const { hosted, runtime, vault } = host;
-    const { clock, codec, events, refusedTells, defects } = runtime;
+    const { clock, codec, events, refusedTells } = runtime;
     this.#host = host;
     this.name = beginning.name;
     this.#why = beginning.why;
@@ -87,7 +87,7 @@ export class Activation
     this.#code = new UserCode(() => this.onProgress(), runtime.onThrow);
     const [timers, state, code, conversation] = [this.timers, this.#state, this.#code, this.#conversation];
     const { onThrow } = runtime;
-    const ports = { state, timers, events, refusedTells, defects, onThrow, scales: host.outputScales };
+    const ports = { state, timers, events, refusedTells, onThrow, scales: host.outputScales };
     this.outputs = vault ? new OutputGate(this, { ...ports, vault }) : DIRECT;
     this.#ending = new Ending(this, { host, state, code, conversation });
     this.#start = new Start(this, { hosted, runtime, state, code });
@@ -134,8 +134,7 @@ export class Activation
 
   /** Like `idle`, whatever the status is. */
   get atRest(): boolean {
-    const quiet = this.#conversation.isQuiet || this.#host.runtime.defects?.has("idle-with-sent");
-    if (this.#code.busy || !quiet || this.#trials?.isUnderWay) return false;
+    if (this.#code.busy || !this.#conversation.isQuiet || this.#trials?.isUnderWay) return false;
     return this.outputs === DIRECT || (!this.loading.isPending && this.outputs.isQuiet);
   }
 
@@ -439,8 +438,7 @@ export class Activation
 
   /** @throws {FencedError} once it is sealed, given up or fenced */
   assertLive(): void {
-    const isOver = this.#status === "ended" || this.#status === "sealed";
-    if (isOver && !this.#host.runtime.defects?.has("ended-speaks")) throw fenced(this.address, this.#status);
+    if (this.#status === "ended" || this.#status === "sealed") throw fenced(this.address, this.#status);
   }
 
   /** The signal of what it handles now. */

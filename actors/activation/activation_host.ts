@@ -43,8 +43,6 @@ export interface ActorRuntime {
   readonly refs: RefFactory;
   readonly refusedTells: RefusedTells;
   readonly events: EventBus;
-  /** For tests: rules to break on purpose. */
-  readonly defects?: ReadonlySet<string>;
   /** The turns of timers that may take the node with them. */
   readonly trials: TrialLane;
   /** Told what a step of an actor threw beyond its own code, which none should. It must not throw itself. */

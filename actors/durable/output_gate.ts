@@ -51,8 +51,6 @@ export interface GatePorts {
   readonly refusedTells: RefusedTells;
   /** What waits behind all gates of the node. */
   readonly scales: OutputScales;
-  /** For tests: rules to break on purpose. */
-  readonly defects?: ReadonlySet<string> | undefined;
   /** Told what an output threw on its way out, which none should. */
   readonly onThrow: (error: unknown) => void;
 }
@@ -150,11 +148,9 @@ export class OutputGate implements Outputs {
   #ended(mail: Mail, value: unknown, error: ErrorData | undefined): void {
     const end = new HeldEnd(this.#ports.events, this.#owner, mail, value, error);
     if (this.#closed) return end.drop(this.#refusal);
-    const early = this.#ports.defects?.has("reply-before-commit");
-    if (early) end.release();
     this.#settle();
     this.#queue.push(...this.#tells.splice(0));
-    if (!early) this.#queue.push(this.#weighed(end));
+    this.#queue.push(this.#weighed(end));
     this.#releaseIfStored();
   }
 
@@ -209,10 +205,9 @@ export class OutputGate implements Outputs {
 
   #settled(mark: StoredMark | undefined, state: Snapshot | undefined, timers: readonly SettledTimer[]): void {
     if (this.#closed) return;
-    const blind = mark === undefined && this.#ports.defects?.has("conflict-ignored");
-    if (mark === undefined && !blind) return this.#refused();
+    if (mark === undefined) return this.#refused();
     this.#committing = false;
-    this.#mark = mark ?? this.#mark;
+    this.#mark = mark;
     this.#isNewer = false;
     this.#mustStore = false;
     this.#storedState = state;
@@ -253,7 +248,6 @@ export class OutputGate implements Outputs {
   // ---- what handlers send
 
   channel(contract: Contract, name: string, channel: Channel): Channel {
-    if (this.#ports.defects?.has("tells-before-commit")) return channel;
     return {
       send: (type, message, argument, options) => {
         if (type === "tell") return this.#hold(contract, name, channel, message, argument, options);

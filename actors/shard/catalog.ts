@@ -127,17 +127,11 @@ export class Catalog implements ActivationHost<Activation> {
     for (const { mailbox } of awaited.values()) mailbox.admitAll();
   }
 
-  /** Whether it would be refused for want of room in the mailbox. */
-  isFull(name: string): boolean {
-    const { active, awaited } = this.residents;
-    return (active.get(name) ?? awaited.get(name))?.mailbox.isFull ?? false;
-  }
-
   #admitElsewhere(name: string, mail: Mail): void {
     const quarantined = this.residents.quarantined.get(name);
     if (quarantined) return mail.refuse(unreadable(this.kind, quarantined));
     const awaited = this.residents.awaited.get(name);
-    if (awaited && !this.runtime.defects?.has("blank-copy")) {
+    if (awaited) {
       const address = `${this.kind}/${name}`;
       if (mail.chain.includes(address)) return mail.refuse(cycle(address, mail.chain));
       if (!awaited.mailbox.offer(mail)) this.#waits(name, awaited.mailbox, mail);

@@ -65,8 +65,7 @@ export class Relocation {
     const timers = activation.timers.pause();
     const backlog = activation.mailbox.rest().filter((mail) => !(mail instanceof TimerMail));
     const base = { ...bare(name, "active"), timers, backlog };
-    const careless = this.#catalog.runtime.defects?.has("seal-running");
-    if (!activation.idle && !careless) return this.#late(activation, base, here);
+    if (!activation.idle) return this.#late(activation, base, here);
     if (activation.mustReload) {
       activation.become("sealed");
       return { ...bare(name, "active"), backlog };
@@ -143,8 +142,6 @@ export class Relocation {
       const state = unpackState(this.#catalog.hosted, snapshot, this.#catalog.runtime.codec);
       return { sealed: { ...sealed, status: "active", reason: undefined }, state };
     } catch (error) {
-      if (this.#catalog.runtime.defects?.has("fresh-when-unreadable"))
-        return { sealed: { ...sealed, snapshot: undefined }, state: undefined };
       const reason = wordsOf(error, "it cannot be read");
       return { sealed: { ...sealed, status: "quarantined", reason }, state: undefined };
     }
@@ -167,23 +164,14 @@ export class Relocation {
       const set = this.#catalog.vault && !snapshot ? [] : timers;
       const stored = snapshot?.stored;
       const activation = this.#catalog.begin({ name, why, state, timers: set, stored, due: true });
-      this.#fill(activation.mailbox, backlog, () => activation.wake());
+      for (const mail of backlog) activation.mailbox.push(mail); // before anything that comes from outside
+      activation.wake();
     }
-  }
-
-  /** Before anything that comes from outside. */
-  #fill(mailbox: Mailbox<Mail>, backlog: readonly Mail[], then = () => {}): void {
-    const fill = () => {
-      for (const mail of backlog) mailbox.push(mail);
-      then();
-    };
-    if (this.#catalog.runtime.defects?.has("held-before-backlog")) queueMicrotask(fill);
-    else fill();
   }
 
   #await(name: string, at: Place, timers: readonly TimerData[], backlog: readonly Mail[]): void {
     const mailbox = new Mailbox<Mail>(this.#catalog.hosted.contract.mailboxMax, this.#catalog.mailScales);
-    this.#fill(mailbox, backlog);
+    for (const mail of backlog) mailbox.push(mail);
     this.#residents.awaited.set(name, { at, mailbox, timers });
   }
 
@@ -191,23 +179,13 @@ export class Relocation {
   arrive(staged: StagedActor): void {
     const { name } = staged.sealed;
     const awaited = this.#residents.awaited.get(name);
-    if (awaited === undefined) return this.#arriveUnlisted(staged);
+    if (awaited === undefined) return;
     this.#residents.awaited.delete(name);
     // its own timers, not those that came ahead: the running handler may have stopped some
     awaited.mailbox.admitAll();
     const waited = awaited.mailbox.clear();
-    if (this.#catalog.runtime.defects?.has("late-mail-reversed")) waited.reverse();
     const backlog = [...staged.sealed.backlog, ...waited];
     this.#installOne({ ...staged.sealed, backlog }, staged.state);
-  }
-
-  /** Only under a defect it counts all the same. */
-  #arriveUnlisted({ sealed, state }: StagedActor): void {
-    if (!this.#catalog.runtime.defects?.has("late-unlisted")) return;
-    const former = this.#residents.active.get(sealed.name);
-    if (former) this.#residents.remove(former);
-    former?.end();
-    this.#installOne(sealed, state);
   }
 
   /** A late actor will not come: its node was lost or gave up. It begins again without its state, or from what is stored. */

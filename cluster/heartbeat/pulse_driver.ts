@@ -41,8 +41,6 @@ export interface PulsePorts {
   readonly subjects: Subjects;
   /** A neighbour has become suspect. */
   readonly onSuspect: (id: NodeId) => void;
-  /** For tests: rules to break on purpose. */
-  readonly defects?: ReadonlySet<string>;
 }
 
 /** Most neighbours that one node probes with each beat, and as many more while others come and go. */
@@ -178,7 +176,7 @@ export class Pulse {
 
   /** Who has left is asked no more, and may have answered a suspect just before. */
   #viewChanged(view: View, previous: View): void {
-    if (this.#suspicions.size === 0 || this.#ports.defects?.has("gone-forgotten")) return;
+    if (this.#suspicions.size === 0) return;
     for (const who of view.leftSince(previous)) {
       for (const { suspect } of [...this.#suspicions.values()])
         this.#suspect(suspect, { type: "left", who, heardAt: this.#heardAtLast(view, who, suspect) });
@@ -218,8 +216,8 @@ export class Pulse {
   }
 
   #keepsOpenFrom(sentAt: number): number {
-    const { membership, defects } = this.#ports;
-    if (this.#state.accompanied || defects?.has("alone-by-echo")) return sentAt;
+    if (this.#state.accompanied) return sentAt;
+    const { membership } = this.#ports;
     return Math.min(sentAt, echoesUntil(membership.lastAckedSentAt, membership.times));
   }
 
@@ -253,17 +251,16 @@ export class Pulse {
   }
 
   get #mayVouch(): boolean {
-    const { membership, clock, defects } = this.#ports;
+    const { membership, clock } = this.#ports;
     const sinceMs = clock.now() - membership.lastAckedSentAt;
     if (membership.witness.isClosed) return false;
-    return sinceMs < vouchesForMs(membership.times) || defects?.has("lapsed-vouches") === true;
+    return sinceMs < vouchesForMs(membership.times);
   }
 
   /** What we answer may reach it, though nothing that we send first does. @returns whether it may be answered */
   #heard(from: NodeId): boolean {
-    const { membership, clock, defects } = this.#ports;
+    const { membership, clock } = this.#ports;
     if (!membership.isMember(from)) return membership.witness.heardStranger(from, clock.now());
-    if (defects?.has("confirmed-by-one-503") || defects?.has("fence-on-one-503")) return true;
     membership.witness.heard(from, clock.now());
     this.#suspicions.delete(nodeKey(from));
     return true;
@@ -301,9 +298,9 @@ export class Pulse {
 
   #suspect(suspect: NodeId, event: SuspicionEvent): void {
     const key = nodeKey(suspect);
-    const { membership, defects } = this.#ports;
+    const { membership } = this.#ports;
     const before = this.#suspicions.get(key);
-    const [after, ...effects] = stepSuspicion(before, event, membership.times, defects);
+    const [after, ...effects] = stepSuspicion(before, event, membership.times);
     if (after) this.#suspicions.set(key, after);
     else this.#suspicions.delete(key);
     for (const effect of effects) this.#pursue(suspect, effect);

@@ -63,14 +63,9 @@ export type SuspicionEffect =
 
 type Step = readonly [Suspicion | undefined, ...SuspicionEffect[]];
 
-/** One event. `defects`: rules to break on purpose. */
-export function stepSuspicion(
-  state: Suspicion | undefined,
-  event: SuspicionEvent,
-  times: PulseTimes,
-  defects: ReadonlySet<string> = new Set(),
-): Step {
-  if (event.type === "refused") return onRefused(state, event, times, defects);
+/** One event. */
+export function stepSuspicion(state: Suspicion | undefined, event: SuspicionEvent, times: PulseTimes): Step {
+  if (event.type === "refused") return onRefused(state, event, times);
   if (!state || event.type === "denied") return [undefined];
   if (event.type === "confirmed") return settledWith(state, event.by);
   const { who, heardAt = state.sinceAt } = event;
@@ -105,14 +100,12 @@ function onRefused(
   state: Suspicion | undefined,
   event: Extract<SuspicionEvent, { type: "refused" }>,
   times: PulseTimes,
-  defects: ReadonlySet<string>,
 ): Step {
-  const { suspect, revision, now, sentAt } = event;
+  const { suspect, revision, now, sentAt, others } = event;
   const goesOn = state?.revision === revision && now - state.seenAt < times.freshMs;
   const current = goesOn ? { ...state, seenAt: now } : firstRefusal(suspect, revision, now);
-  if (sentAt < graceEndsAt(current, times) && !defects.has("fence-on-one-503")) return [current];
+  if (sentAt < graceEndsAt(current, times)) return [current];
   if (current.askedAt !== undefined && now - current.askedAt < times.suspectMs) return [current];
-  const others = defects.has("fence-without-confirmation") ? [] : event.others;
   const asking = { ...current, askedAt: now, waiting: new Set(others.map(nodeKey)) };
   if (others.length === 0) return [asking, { type: "fence", revision }];
   return [asking, ...others.map((other) => ({ type: "ask", other }) as const)];

@@ -24,10 +24,9 @@ export class Detector {
   #ackedAt: number | undefined;
   #blindUntil = Number.NEGATIVE_INFINITY;
 
-  /** @param defects for tests: rules to break on purpose */
-  constructor(times: LeaseTimes, defects: ReadonlySet<string> = new Set()) {
+  constructor(times: LeaseTimes) {
     this.#leaseMs = times.leaseMs;
-    this.#outageMs = defects.has("fence-after-outage") ? Number.POSITIVE_INFINITY : outageMs(times);
+    this.#outageMs = outageMs(times);
   }
 
   /** The record of a node that is not over was seen at a revision. A repetition changes nothing. */

@@ -34,8 +34,6 @@ export interface LeasePorts {
   readonly log: Log;
   readonly times: LeaseTimes;
   readonly generation: string;
-  /** For tests: rules to break on purpose. */
-  readonly defects?: ReadonlySet<string> | undefined;
   /** Whom this node has heard, for its last record. */
   readonly heard: () => readonly Heard[] | undefined;
   /** A renewal is acknowledged. */
@@ -196,8 +194,7 @@ export class LeaseDriver {
    * @returns whether they were found to be; if not, that is not known
    */
   async #checkGeneration(): Promise<boolean> {
-    const { bucket, generation, defects } = this.#ports;
-    if (defects?.has("generation-unread") || defects?.has("generation-ignored")) return true;
+    const { bucket, generation } = this.#ports;
     try {
       const now = await bucket.generation.refresh(keys.generation);
       if (now && now.record.generation !== generation) this.fence(OTHER_GENERATION);
@@ -252,10 +249,9 @@ export class LeaseDriver {
    * removed because this incarnation is over: see `cluster/records/cleaner.ts`.
    */
   async #lossWithoutRecord(): Promise<string | undefined> {
-    const { bucket, generation, defects } = this.#ports;
+    const { bucket, generation } = this.#ports;
     const now = await bucket.generation.refresh(keys.generation);
-    const blind = defects?.has("generation-ignored");
-    if (now?.record.generation !== generation && !blind) return OTHER_GENERATION;
+    if (now?.record.generation !== generation) return OTHER_GENERATION;
     const retired = (await bucket.retired.refresh(keys.retired))?.record.count ?? 0;
     return retired < incarnationCount(this.#record.incarnation) ? undefined : "its record has been removed";
   }

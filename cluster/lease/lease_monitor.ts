@@ -33,10 +33,6 @@ export interface DeathWatchPorts {
   readonly times: LeaseTimes;
   /** A node that may have no effects declares nobody dead. */
   readonly gate: Gate;
-  /** For tests: rules to break on purpose. */
-  readonly defects?: ReadonlySet<string> | undefined;
-  /** For tests, with the defect "death-without-cas": takes for dead who is not declared so. */
-  readonly assume?: (record: NodeRecord) => void;
 }
 
 /** The watch of one node over all others. */
@@ -50,7 +46,7 @@ export class DeathWatch {
 
   constructor(ports: DeathWatchPorts) {
     this.#ports = ports;
-    this.#detector = new Detector(ports.times, ports.defects);
+    this.#detector = new Detector(ports.times);
   }
 
   /** Starts looking, several times per renewal. `selfName` is never judged. */
@@ -129,7 +125,7 @@ export class DeathWatch {
   }
 
   async #declareDead(id: NodeId, giveUp: () => boolean, why: string): Promise<void> {
-    const { bucket, log, defects, assume } = this.#ports;
+    const { bucket, log } = this.#ports;
     const node = nodeKey(id);
     if (this.#dying.has(node)) return;
     this.#dying.add(node);
@@ -137,7 +133,6 @@ export class DeathWatch {
       const key = keys.node(id.node);
       const from = bucket.nodes.get(key);
       const dead = deadRecord(id, from?.record);
-      if (defects?.has("death-without-cas")) return assume?.({ ...dead, nonce: "" });
       const change = await bucket.nodes.change(key, from, dead, { giveUp });
       if (change.won) log.warn(`${why}; it is declared dead`, { node });
     } catch (error) {

@@ -63,8 +63,6 @@ export interface SuccessionPorts {
   readonly patience: Patience;
   /** Whether the process of a record's node has certainly ended. */
   readonly hasEnded: (record: NodeRecord) => boolean;
-  /** For tests: rules to break on purpose. */
-  readonly defects?: ReadonlySet<string> | undefined;
 }
 
 /**
@@ -98,7 +96,6 @@ async function whenFree(
     const entry = await look(name, ports);
     if (entry !== "unknown") {
       if (entry && entry.record.incarnation === former) return entry;
-      if (ports.defects?.has("predecessor-ignored")) return entry;
       if (entry && ports.hasEnded(entry.record)) return entry;
       const [verdict, next] = judge(watched, entry, clock.now(), times);
       watched = next;

@@ -32,8 +32,6 @@ export interface BucketPorts {
   readonly random: Random;
   readonly log?: Log;
   readonly codec?: RecordCodec;
-  /** For tests: rules to break on purpose. */
-  readonly defects?: ReadonlySet<string>;
 }
 
 /** A {@link TableListener} by kind and shard number. */
@@ -56,21 +54,18 @@ export class ClusterBucket {
   readonly #onGeneration = new Set<(record: GenerationRecord) => void>();
   readonly #codec: RecordCodec;
   readonly #log: Log;
-  readonly #defects: ReadonlySet<string> | undefined;
   readonly #onWentBack = new Set<() => void>();
   #watch: Watch | undefined;
   #stopped = false;
 
-  constructor({ records, clock, random, log = silentLog, codec = recordCodec(), defects }: BucketPorts) {
+  constructor({ records, clock, random, log = silentLog, codec = recordCodec() }: BucketPorts) {
     const own = (this.#records = new GenerationRecords(records));
     this.#codec = codec;
     this.#log = log;
-    this.#defects = defects;
-    const settler = new Settler(own, clock, random, defects);
+    const settler = new Settler(own, clock, random);
     const newest = new NewestRevision();
     const common = { records: own, settler, log, newest, nonce: () => random.id() };
-    const tell = () => [...this.#onWentBack].forEach((listener) => void listener());
-    const onWentBack = defects?.has("older-copy-ignored") ? undefined : tell;
+    const onWentBack = () => [...this.#onWentBack].forEach((listener) => void listener());
     const table = <T extends { readonly nonce: string }>(
       encode: TablePorts<T>["encode"],
       decode: TablePorts<T>["decode"],
@@ -99,8 +94,7 @@ export class ClusterBucket {
    * @throws {RecordsUnavailableError} if the bucket does not answer
    */
   async start(): Promise<void> {
-    const marks = this.#defects?.has("marks-unread") !== true;
-    const watch = await this.#records.watch("", (entry) => this.#dispatch(entry), { marks });
+    const watch = await this.#records.watch("", (entry) => this.#dispatch(entry), { marks: true });
     if (this.#stopped) watch.stop();
     else this.#watch = watch;
   }

@@ -41,11 +41,8 @@ export class Settler {
   readonly #records: Records;
   readonly #clock: Clock;
   readonly #random: Random;
-  readonly #defects: ReadonlySet<string>;
 
-  /** @param defects for tests: rules to break on purpose */
-  constructor(records: Records, clock: Clock, random: Random, defects: ReadonlySet<string> = new Set()) {
-    this.#defects = defects;
+  constructor(records: Records, clock: Clock, random: Random) {
     this.#records = records;
     this.#clock = clock;
     this.#random = random;
@@ -72,8 +69,6 @@ export class Settler {
       } catch (error) {
         if (!isRecordsError(error)) throw error;
         last = error;
-        if (this.#defects.has("silence-is-success")) return { won: true, revision: (cas.revision ?? 0) + 1 };
-        if (this.#defects.has("silence-is-failure")) return { won: false, entry: undefined };
       }
       await this.#pause(tries, cas.key, patience, last);
     }
@@ -85,8 +80,7 @@ export class Settler {
     if (result.ok) return { won: true, revision: result.revision };
     const seen = await this.#records.get(cas.key);
     const there = seen?.value === undefined ? undefined : seen;
-    const blind = this.#defects.has("conflict-is-lost");
-    if (there?.value && !blind && cas.isOwn(there.value)) return { won: true, revision: there.revision };
+    if (there?.value && cas.isOwn(there.value)) return { won: true, revision: there.revision };
     return there?.revision === cas.revision ? undefined : { won: false, entry: seen };
   }
 

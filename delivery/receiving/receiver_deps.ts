@@ -25,8 +25,6 @@ export interface ReceiverPorts {
   readonly gaps: Room;
   /** How large the body of a reply may be. */
   readonly scale: Scale;
-  /** For tests: rules to break on purpose. */
-  readonly defects?: ReadonlySet<string>;
 }
 
 /** What a receiver needs of its shard. */
@@ -35,6 +33,4 @@ export interface ReceiverShard {
   readonly shard: number;
   readonly epoch: number;
   admit(name: string, mail: Mail): void;
-  /** Whether that actor's mailbox takes nothing now. */
-  isFull(name: string): boolean;
 }

@@ -43,14 +43,10 @@ export class LinkReceiver implements AckSource {
 
   /** Takes one envelope of the shard's current epoch. */
   receive(envelope: Envelope): void {
-    const blind = this.#ports.defects?.has("starts-at-one");
-    const { defects } = this.#ports;
     if (envelope.first > this.#first) this.#first = envelope.first;
-    if (envelope.first > this.expected && !blind) this.#skipTo(envelope.first);
-    if (envelope.seq > this.expected && defects?.has("gaps-skipped")) this.#skipTo(envelope.seq);
+    if (envelope.first > this.expected) this.#skipTo(envelope.first);
     if (envelope.seq > this.expected) return this.#hold(envelope);
     if (envelope.seq < this.expected) return this.#again(envelope);
-    if (defects?.has("full-mailbox-waits") && this.#isRefused(envelope)) return; // it is sent again
     this.#admit(envelope);
     this.#admitHeld();
     this.#owe(envelope.urgent);
@@ -99,7 +95,6 @@ export class LinkReceiver implements AckSource {
   /** Of these the sender does not know it: with their acknowledgement it was told. */
   #waitingUpTo(upTo: number): number[] {
     this.#waiting = this.#waiting.filter(({ waitsForRoom, seq }) => waitsForRoom && seq >= this.#first);
-    if (this.#ports.defects?.has("waiting-not-told")) return [];
     return this.#waiting.map(({ seq }) => seq).filter((seq) => seq <= upTo);
   }
 
@@ -108,10 +103,6 @@ export class LinkReceiver implements AckSource {
     for (const seq of this.#held.keys()) if (seq < first) this.#unhold(seq);
     this.expected = first;
     this.#admitHeld();
-  }
-
-  #isRefused(envelope: Envelope): boolean {
-    return envelope.type !== "skip" && this.#shard.isFull(envelope.name);
   }
 
   #admit(envelope: Envelope): void {
@@ -155,17 +146,8 @@ export class LinkReceiver implements AckSource {
   /** A repetition: its end is kept, or still to come; the acknowledgement was lost or is on its way. */
   #again(envelope: Envelope): void {
     const { kind, shard } = this.#shard;
-    if (this.#ports.defects?.has("busy-not-final")) this.#admitRefused(envelope);
     this.#ports.keeper.repeat(this.peer, kind, shard, envelope.seq);
     this.#owe(true);
-  }
-
-  #admitRefused(envelope: Envelope): void {
-    const { kind, shard } = this.#shard;
-    const { expected } = this;
-    if (!this.#ports.keeper.isRefused(this.peer, kind, shard, envelope.seq)) return;
-    this.#admit(envelope);
-    this.expected = expected;
   }
 
   #hold(envelope: Envelope): void {

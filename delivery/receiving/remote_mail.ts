@@ -63,7 +63,7 @@ export class RemoteMail implements PackableMail {
     this.chain = mail.chain;
     this.headers = mail.headers;
     // a tell, once admitted, is handled however late
-    this.admitBy = deadlineOf(mail.remainingMs, ports);
+    this.admitBy = deadlineOf(mail.remainingMs, ports.clock.now());
     this.deadlineAt = mail.type === "ask" ? this.admitBy : Infinity;
   }
 
@@ -135,7 +135,6 @@ export class RemoteMail implements PackableMail {
   refuse(error: ErrorData): void {
     this.#place?.leave(this);
     if (this.#place) this.#forgetPlace();
-    if (this.#ports.defects?.has("busy-not-kept") && this.type === "tell") return;
     this.#reply(false, this.#ports.codec.encode(error));
   }
 
@@ -152,7 +151,7 @@ export class RemoteMail implements PackableMail {
 
   pack(_self: NodeId, now: number): PackedMail {
     const { type, name, message, chain, headers, deadlineAt } = this;
-    const remainingMs = timeLeft(deadlineAt, now, this.#ports);
+    const remainingMs = timeLeft(deadlineAt, now);
     return {
       from: this.#peer.id,
       seq: this.seq,

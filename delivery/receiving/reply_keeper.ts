@@ -138,11 +138,6 @@ export class ReplyKeeper {
     return kept?.refusesTell ? kept : undefined;
   }
 
-  /** Whether the end that is kept for a message is an error. */
-  isRefused(peer: Peer, kind: string, shard: number, seq: number): boolean {
-    return this.#known(peer, kind, shard)?.bySeq.get(seq)?.reply.ok === false;
-  }
-
   /** Sends the reply of a message that came again. */
   repeat(peer: Peer, kind: string, shard: number, seq: number): void {
     const kept = this.#known(peer, kind, shard)?.bySeq.get(seq);

@@ -71,8 +71,6 @@ export class Shard implements CatalogHost, ReceiverShard, LocalShard {
   readonly #links = new Map<Peer, LinkReceiver>();
   /** The link of this very node. */
   #own: LinkReceiver | undefined;
-  /** Only under a defect: the link table as it was before the seal. */
-  #early: LinkRow[] | undefined;
 
   /** @param lost whether its former owner's memory was lost: actors without a state are then "recovered" */
   constructor(ports: ShardPorts, hosted: Registration, shard: number, epoch: number, lost: boolean) {
@@ -107,13 +105,11 @@ export class Shard implements CatalogHost, ReceiverShard, LocalShard {
   /** Whether messages are admitted, at a time just read from the clock. */
   admitsAt(now: number): boolean {
     const open = this.#phase === "serving" || this.#phase === "draining";
-    const late = this.#phase === "sealed" && this.#ports.runtime.defects?.has("admit-after-seal") === true;
-    return (open || late) && this.#ports.gate.isOpenAt(now);
+    return open && this.#ports.gate.isOpenAt(now);
   }
 
   runsAt(now: number): boolean {
-    const careless = this.#ports.runtime.defects?.has("closed-gate-starts") === true;
-    return this.#phase === "serving" && (careless || this.#ports.gate.isOpenAt(now));
+    return this.#phase === "serving" && this.#ports.gate.isOpenAt(now);
   }
   get freshReason(): ActivationReason {
     return this.#lost ? "recovered" : "first";
@@ -135,10 +131,6 @@ export class Shard implements CatalogHost, ReceiverShard, LocalShard {
     this.catalog.admit(name, mail);
   }
 
-  isFull(name: string): boolean {
-    return this.catalog.isFull(name);
-  }
-
   onRest(activation: Activation): void {
     this.onProgress?.(activation);
   }
@@ -146,19 +138,10 @@ export class Shard implements CatalogHost, ReceiverShard, LocalShard {
   #link(peer: Peer, first: number): LinkReceiver {
     let link = this.#links.get(peer);
     if (link === undefined) {
-      const { defects } = this.#ports.receiver;
-      const byName = defects?.has("links-by-name") ? this.#expectedOfName(peer) : undefined;
-      const start = byName ?? (defects?.has("starts-at-one") ? 1 : first);
-      link = new LinkReceiver(this.#ports.receiver, this, peer, start);
+      link = new LinkReceiver(this.#ports.receiver, this, peer, first);
       this.#links.set(peer, link);
     }
     return link;
-  }
-
-  /** Only under a defect: what was admitted from an earlier life of the same node. */
-  #expectedOfName({ id }: Peer): number | undefined {
-    const former = [...this.#links.values()].filter(({ peer }) => peer.id.node === id.node);
-    return former.at(-1)?.expected;
   }
 
   /** How many nodes' messages are counted here. */
@@ -169,30 +152,21 @@ export class Shard implements CatalogHost, ReceiverShard, LocalShard {
   /** Forgets the link of a node whose life has ended. */
   forget(peer: Peer): void {
     this.#links.get(peer)?.close();
-    if (!this.#ports.receiver.defects?.has("links-by-name")) this.#links.delete(peer);
+    this.#links.delete(peer);
   }
 
   // ---- phases
 
+  /** No handler starts here any more, so there will be no room; and what a next owner gets was admitted. */
   drain(): void {
     this.#phase = "draining";
-    this.#admitWaiting();
-    if (this.#ports.receiver.defects?.has("seal-in-two-steps")) this.#early = this.#rows();
+    this.catalog.admitWaiting();
   }
 
   /** No admission, no start, no timer from here on. @returns the link table */
   seal(): LinkRow[] {
-    this.#admitWaiting();
+    this.catalog.admitWaiting();
     this.#phase = "sealed";
-    return this.#early ?? this.#rows();
-  }
-
-  /** No handler starts here any more, so there will be no room; and what a next owner gets was admitted. */
-  #admitWaiting(): void {
-    if (!this.#ports.runtime.defects?.has("waiting-left-at-seal")) this.catalog.admitWaiting();
-  }
-
-  #rows(): LinkRow[] {
     return [...this.#links.values()].map(({ peer, expected }) => ({ from: peer.id, expected }));
   }
 

@@ -10,20 +10,17 @@ import type { Gate } from "../../cluster/gate.ts";
 /** See the module's text. It holds one end at most for each call that is pending. */
 export class Exit {
   readonly #gate: Gate;
-  readonly #careless: boolean;
   #waiting: (() => void)[] = [];
   readonly #stopListening: () => void;
 
-  /** @param defects for tests: rules to break on purpose */
-  constructor(gate: Gate, defects: ReadonlySet<string> = new Set()) {
+  constructor(gate: Gate) {
     this.#gate = gate;
-    this.#careless = defects.has("closed-gate-speaks");
     this.#stopListening = gate.onChange((open) => open && this.#release());
   }
 
   /** Whether answers may be given at once. */
   get isOpen(): boolean {
-    return this.#careless || this.#gate.isOpen;
+    return this.#gate.isOpen;
   }
 
   /** Runs `end` when the gate opens, in order. */

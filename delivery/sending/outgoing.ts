@@ -17,8 +17,9 @@ import type { PackableMail, PackedMail } from "../receiving/remote_mail.ts";
 import type { Peer } from "../wire/peer.ts";
 import type { Exit } from "./local_reply_gate.ts";
 import type { SendingRooms } from "./sender_deps.ts";
-import { admitBy, type TimeOrigin, timeLeft } from "../deadline.ts";
+import { admitBy, timeLeft } from "../deadline.ts";
 import { excess, type Scale } from "../../codec/weight.ts";
+import type { Clock } from "../../platform/clock.ts";
 
 /** One message that somebody wants sent. */
 export interface Request {
@@ -36,7 +37,8 @@ export interface Request {
 }
 
 /** What every message of a node works with. */
-export interface OutgoingPorts extends TimeOrigin {
+export interface OutgoingPorts {
+  readonly clock: Clock;
   readonly scale: Scale;
   readonly refusedTells: RefusedTells;
   readonly exit: Exit;
@@ -180,13 +182,6 @@ export class Outgoing implements PackableMail, ToldOf {
     else this.#copies.push(peer);
     if (epoch < this.oldestEpoch) this.oldestEpoch = epoch;
     if (epoch > this.#newestEpoch) this.#newestEpoch = epoch;
-  }
-
-  /** A copy is on the wire. Only under a defect that is all. */
-  published(): void {
-    if (!this.#ports.defects?.has("raw-publish")) return;
-    this.acknowledge();
-    if (this.type === "tell") this.end(undefined);
   }
 
   /** The owner has it, or will not take it any more: nothing to repeat. */
@@ -351,7 +346,7 @@ export class Outgoing implements PackableMail, ToldOf {
 
   pack(self: NodeId, now: number): PackedMail {
     const { type, name, message, chain, headers, seq, deadlineAt } = this;
-    const remainingMs = timeLeft(deadlineAt, now, this.#ports);
+    const remainingMs = timeLeft(deadlineAt, now);
     return { from: self, seq, type, name, message, chain, headers, remainingMs, argument: this.bytes };
   }
 }

@@ -54,8 +54,6 @@ export interface Quarantined {
 
 /** What every link of a node works with. */
 export interface SenderPorts {
-  /** For tests: rules to break on purpose. */
-  readonly defects?: ReadonlySet<string>;
   readonly clock: Clock;
   readonly random: Random;
   readonly gate: Gate;

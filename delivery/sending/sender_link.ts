@@ -164,7 +164,7 @@ export class SenderLink implements Starved {
   #transmit(outgoing: Outgoing, peer: Peer, now: number): void {
     outgoing.sentTo(peer, this.#epoch);
     outgoing.sentAt = now;
-    this.#ports.outbox.add(peer, new Transmission(this, outgoing, this.#epoch, this.#ports));
+    this.#ports.outbox.add(peer, new Transmission(this, outgoing, this.#epoch, this.#ports.clock));
     if (this.#pace.resendAt === Infinity) this.#scheduleResend(now);
   }
 
@@ -211,7 +211,7 @@ export class SenderLink implements Starved {
   onReply(epoch: number, seq: number, end: (outgoing: Outgoing) => void): void {
     const outgoing = this.awaiting(seq);
     if (outgoing === undefined) return;
-    if (epoch < this.#floor && !this.#ports.defects?.has("replies-below-floor")) return;
+    if (epoch < this.#floor) return;
     const first = !outgoing.acked;
     outgoing.acknowledge();
     if (!outgoing.ended) end(outgoing);
@@ -317,7 +317,7 @@ export class SenderLink implements Starved {
     const { epoch = this.#epoch, floor = this.#floor, state } = entry?.record ?? {};
     const same =
       epoch === this.#epoch && route.to === this.#route.to && peerOf(route) === peerOf(this.#route);
-    if (floor > this.#floor && !this.#ports.defects?.has("all-sent-again")) this.#lost(floor);
+    if (floor > this.#floor) this.#lost(floor);
     this.#floor = Math.max(this.#floor, floor);
     this.#epoch = Math.max(this.#epoch, epoch);
     this.#route = route;
@@ -343,8 +343,7 @@ export class SenderLink implements Starved {
   }
 
   get #deathsMax(): number {
-    const { defects, settings } = this.#ports;
-    return defects?.has("poison-unseen") ? Infinity : Math.max(2, settings.deathsMax);
+    return Math.max(2, this.#ports.settings.deathsMax);
   }
 
   /** It may be what its owners were lost by: nobody shall be the next. */

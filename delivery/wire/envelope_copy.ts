@@ -4,11 +4,12 @@
  *
  * @module
  */
+import type { Clock } from "../../platform/clock.ts";
 import { writeEnvelope } from "./frame.ts";
 import type { FrameWriter } from "./frame_writer.ts";
 import type { FrameItem, Oversize, ShardRef } from "./frame_items.ts";
 import type { Outgoing } from "../sending/outgoing.ts";
-import { type TimeOrigin, timeLeft } from "../deadline.ts";
+import { timeLeft } from "../deadline.ts";
 
 /** What is taken from the link at the moment of writing. */
 export interface Numbering extends ShardRef {
@@ -22,14 +23,14 @@ export class Transmission implements FrameItem {
   readonly #outgoing: Outgoing;
   readonly #epoch: number;
   readonly #copy: number;
-  readonly #origin: TimeOrigin;
+  readonly #clock: Clock;
 
-  constructor(link: Numbering, outgoing: Outgoing, epoch: number, origin: TimeOrigin) {
+  constructor(link: Numbering, outgoing: Outgoing, epoch: number, clock: Clock) {
     this.#link = link;
     this.#outgoing = outgoing;
     this.#epoch = epoch;
     this.#copy = outgoing.copies;
-    this.#origin = origin;
+    this.#clock = clock;
   }
 
   get address(): { kind: string; name: string } {
@@ -55,7 +56,7 @@ export class Transmission implements FrameItem {
   #write(writer: FrameWriter, oversize: Oversize | undefined): void {
     const { kind, shard, first, last } = this.#link;
     const { seq, name, message, chain, headers, type, ended, acked } = this.#outgoing;
-    const now = this.#origin.clock.now();
+    const now = this.#clock.now();
     const skip = ended || acked; // never handled again, also by an owner that lost its table
     writeEnvelope(writer, {
       kind,
@@ -65,7 +66,7 @@ export class Transmission implements FrameItem {
       seq,
       copy: this.#copy,
       first,
-      remainingMs: timeLeft(this.#outgoing.ownersDeadlineAt(now), now, this.#origin),
+      remainingMs: timeLeft(this.#outgoing.ownersDeadlineAt(now), now),
       urgent: type === "tell" && seq === last,
       name,
       message,
@@ -74,7 +75,6 @@ export class Transmission implements FrameItem {
       oversize: skip ? undefined : oversize,
       headers,
     });
-    this.#outgoing.published();
   }
 }
 

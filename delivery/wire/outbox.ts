@@ -27,8 +27,6 @@ export interface OutboxPorts {
   readonly subjects: Subjects;
   readonly gate: Gate;
   readonly settings: DeliverySettings;
-  /** For tests: rules to break on purpose. */
-  readonly defects?: ReadonlySet<string>;
   /** Told what a frame to one peer threw: those to the others leave all the same. */
   readonly onThrow: (error: unknown) => void;
 }
@@ -162,7 +160,7 @@ export class Outbox {
   /** Sends what waits, now. */
   flush(): void {
     this.#armed = false;
-    if (!this.#ports.gate.isOpen && !this.#ports.defects?.has("closed-gate-speaks")) return;
+    if (!this.#ports.gate.isOpen) return;
     const queue = this.#queue;
     this.#queue = [];
     for (const peer of queue) {

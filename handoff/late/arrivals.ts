@@ -80,7 +80,6 @@ export class LateArrivals {
     if (shard === undefined || shard.phase !== "serving") return undefined;
     const { awaited } = shard.catalog.residents;
     const at = awaited.get(name)?.at;
-    if (this.#ports.defects.has("late-unlisted")) return shard;
     return at && sameNode(at, from) ? shard : undefined;
   }
 

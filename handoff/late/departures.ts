@@ -160,7 +160,6 @@ export class LateLeavers {
     const { shard, activation, sealed, wallMs } = leaving;
     const entry = this.#ports.ownership.entry(shard.kind, shard.shard);
     if (entry === undefined || sealed === undefined) return;
-    if (this.#ports.defects.has("late-for-one-move") && entry.record.epoch > shard.epoch + 1) return;
     const { owner, epoch } = entry.record;
     const version = versionFor(this.#ports.membership.protocolOf(owner));
     if (leaving.version !== version) this.#cut(leaving, sealed, version);
@@ -185,7 +184,6 @@ export class LateLeavers {
     if (message.type !== "pull" || !this.#isOwner(leaving, message.from)) return;
     const fits = leaving.giving?.answer(this.#ports.talk, message.from, message);
     if (fits === false) this.#cutAgain(leaving);
-    if (this.#ports.defects.has("late-dropped-early")) this.#forget(leaving);
   }
 
   /** The server allows less than when its chunks were cut: another transfer, with shorter ones. */

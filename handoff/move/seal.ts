@@ -28,12 +28,11 @@ export interface SealedShard {
  * @param version which form its next owner reads; "parked" where nobody knows him: then asks stay behind, for they are refused
  */
 export function sealShard(ports: HandoffPorts, shard: Shard, version: BatchVersion | "parked"): SealedShard {
-  const { self, clock, keeper, settings, defects } = ports;
+  const { self, clock, keeper, settings } = ports;
   const toPark = version === "parked";
   const links = shard.seal();
   // what is parked must not follow by itself: there is nobody to follow
-  const all = shard.relocation.seal(self, toPark ? Infinity : settings.actorBytesMax);
-  const sealed = defects.has("sleepers-left-behind") ? all.filter(({ status }) => status !== "passive") : all;
+  const sealed = shard.relocation.seal(self, toPark ? Infinity : settings.actorBytesMax);
   const replies = keeper.ofShard(shard.kind, shard.shard);
   const batch: Batch = {
     links,

@@ -59,16 +59,8 @@ export function begin(to: "node" | "bucket"): readonly [SourceState, ...SourceEf
   return to === "node" ? [{ at: "offering" }, "offer"] : [{ at: "preparing" }, "prepare"];
 }
 
-/** One row for each legal move. A pair without a row is late or doubled: it changes nothing. `defects`: rules to break. */
-export function step(
-  state: SourceState,
-  event: SourceEvent,
-  defects: ReadonlySet<string> = new Set(),
-): readonly [SourceState, ...SourceEffect[]] {
-  const isSilence = event.type === "silence" || event.type === "target-over";
-  if (isSilence && defects.has("dead-target-awaited")) return [state];
-  if (event.type === "missing" && !isOver(state) && defects.has("missing-is-moved"))
-    return [{ at: "committed" }, "release"];
+/** One row for each legal move. A pair without a row is late or doubled: it changes nothing. */
+export function step(state: SourceState, event: SourceEvent): readonly [SourceState, ...SourceEffect[]] {
   switch (`${state.at} ${event.type}` as const) {
     case "offering accepted":
       return [{ at: "preparing" }, "prepare"];

@@ -5,7 +5,6 @@
  */
 import { wordsOf } from "../../errors.ts";
 import { parked } from "../../actors/actor_errors.ts";
-import type { Activation } from "../../actors/activation/activation.ts";
 import type { OwnedEntry } from "../../cluster/ownership.ts";
 import { sameNode, type ShardRecord } from "../../cluster/records/schemas.ts";
 import type { Change } from "../../cluster/records/table.ts";
@@ -40,8 +39,6 @@ export class SourceMove {
   #heardAt: number;
   #isReclaiming = false;
   #timer: Timer | undefined;
-  /** Only under a defect. */
-  #released: Activation[] | undefined;
 
   constructor(
     ports: HandoffPorts,
@@ -110,7 +107,7 @@ export class SourceMove {
   }
 
   dispatch(event: SourceEvent): void {
-    if (!isOver(this.#state)) this.#enter(step(this.#state, event, this.#ports.defects));
+    if (!isOver(this.#state)) this.#enter(step(this.#state, event));
   }
 
   /** The node ends at once: nothing more is said or done. */
@@ -180,12 +177,11 @@ export class SourceMove {
 
   #startDrain(): void {
     const { shard } = this.plan;
-    const { clock, settings, defects } = this.#ports;
+    const { clock, settings } = this.#ports;
     this.#drainedAt = clock.now();
     const done = () => this.dispatch({ type: "drained" });
     // nobody can be late for the bucket: handlers get all the time that the leave has
-    const waitsForAll = this.plan.to === "bucket" || defects.has("drain-waits-for-all");
-    const budgetMs = waitsForAll ? Infinity : settings.drainMs;
+    const budgetMs = this.plan.to === "bucket" ? Infinity : settings.drainMs;
     this.#drain = new Drain(clock, shard, budgetMs, done, (reason) =>
       this.dispatch({ type: "failed", reason }),
     );
@@ -195,7 +191,6 @@ export class SourceMove {
 
   #seal(): void {
     const { shard, to } = this.plan;
-    const { defects } = this.#ports;
     this.#drain?.stop();
     if (lateBytes(shard) > lateBytesMax(this.#ports))
       return this.dispatch({ type: "failed", reason: "too many of its actors have running handlers" });
@@ -208,7 +203,6 @@ export class SourceMove {
     }
     this.#giving = new Giving(this.#sealed.bytes, chunkBytesOf(this.#ports));
     this.#heardAt = this.#ports.clock.now();
-    if (defects.has("release-before-commit")) this.#released = shard.relocation.release();
     if (to !== "bucket") return this.#announce();
     this.#parking
       .park(shard.kind, shard.shard, this.#entry, this.#sealed, this.#giving)
@@ -236,10 +230,9 @@ export class SourceMove {
   }
 
   async #reclaim(): Promise<void> {
-    const { ownership, gate, defects } = this.#ports;
+    const { ownership, gate } = this.#ports;
     const { kind, shard } = this.plan.shard;
     this.#heardAt = this.#ports.clock.now();
-    if (defects.has("reclaim-by-read")) return this.dispatch({ type: "reclaimed" });
     if (!gate.isOpen || this.#isReclaiming) return; // the timer comes back to it
     this.#isReclaiming = true;
     try {
@@ -308,7 +301,7 @@ export class SourceMove {
     this.#drain?.stop();
     if (this.plan.to === "bucket") shard.relocation.refuseAsks(parked(this.#howParked()));
     else if (this.#sealed) this.#ports.keeper.handOver(this.#sealed.replies);
-    const late = this.#released ?? shard.relocation.release();
+    const late = shard.relocation.release();
     shard.close();
     this.#ports.table.detach(shard);
     this.#finish();

@@ -68,12 +68,11 @@ export function unpackActor(
 
 /** The commit has won: the shard is served from now on. First the link table, then the actors, then the mail outside. */
 export function serveStaged(ports: HandoffPorts, { shard, batch, actors }: StagedShard): void {
-  const { membership, keeper, table, defects } = ports;
+  const { membership, keeper, table } = ports;
   const { peers } = ports.shards;
-  if (!defects.has("no-link-table"))
-    shard.installLinks(batch.links.filter(({ from }) => !membership.isOver(from)));
+  shard.installLinks(batch.links.filter(({ from }) => !membership.isOver(from)));
   shard.relocation.install(actors);
-  for (const { to, refusesTell, ...reply } of defects.has("no-replies") ? [] : batch.replies) {
+  for (const { to, refusesTell, ...reply } of batch.replies) {
     if (membership.isOver(to)) continue;
     const { kind, shard: number } = shard;
     keeper.keep(

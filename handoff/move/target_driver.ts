@@ -44,8 +44,6 @@ export class TargetMove {
   #staged: StagedShard | undefined;
   #timer: Timer | undefined;
   #heardAt: number;
-  /** Only under a defect: those of all nodes when the state was here. */
-  #revisions: ReadonlyMap<string, number> | undefined;
 
   /** @param incoming bytes of all moves that come to this node */
   constructor(
@@ -149,18 +147,6 @@ export class TargetMove {
       failed,
     );
     this.#taking.start(this.#size.data);
-    if (this.#ports.defects.has("resume-before-commit")) void this.#stageEarly();
-  }
-
-  async #stageEarly(): Promise<void> {
-    while (!this.#bytes && !isOver(this.#state))
-      await new Promise<void>((resolve) => this.#ports.clock.after(1, resolve));
-    if (!this.#bytes || !this.#sealedAt) return;
-    const { hosted, shard, epoch } = this.move;
-    serveStaged(
-      this.#ports,
-      await stageShard(this.#ports, hosted, shard, epoch + 1, this.#bytes, this.#sealedAt),
-    );
   }
 
   async #stage(): Promise<void> {
@@ -188,14 +174,10 @@ export class TargetMove {
     const entry = ownership.entry(kind, shard);
     const again = () =>
       clock.after(settings.repeatMs, () => this.#state.at === "committing" && void this.#commit());
-    if (!gate.isOpen || this.#awaitsOthers()) return void again();
+    if (!gate.isOpen) return void again();
     if (!isOurs(entry, moveId)) return void this.#learn();
     try {
-      const forgetful = this.#ports.defects.has("late-list-of-one-move");
-      const record = forgetful ? { ...entry.record, late: [] } : entry.record;
-      const handed = committed(record, this.#lateActors());
-      const raises = this.#ports.defects.has("floor-raised-by-move");
-      const next = raises ? { ...handed, floor: handed.epoch } : handed;
+      const next = committed(entry.record, this.#lateActors());
       const change = await ownership.change(kind, shard, entry, next, {
         giveUp: () => this.#ports.hasEnded(),
       });
@@ -203,15 +185,6 @@ export class TargetMove {
     } catch {
       again();
     }
-  }
-
-  /** Only under a defect: whether some other node has given no sign of life since the state was here. */
-  #awaitsOthers(): boolean {
-    const { membership, defects } = this.#ports;
-    if (!defects.has("barrier-of-all-nodes")) return false;
-    const { upNodes } = membership.view;
-    this.#revisions ??= new Map(upNodes.map((id) => [id.node, membership.revisionOf(id)]));
-    return upNodes.some((id) => this.#revisions?.get(id.node) === membership.revisionOf(id));
   }
 
   /** Nobody but this node can have written that: it is the commit of a try whose answer was lost. */
@@ -237,11 +210,8 @@ export class TargetMove {
 
   /** Who is late stands in the record, so that it outlives this node. */
   #lateActors(): { name: string; at: NodeId }[] {
-    if (this.#ports.defects.has("late-in-memory")) return [];
     const actors = this.#staged?.batch.actors ?? [];
-    const late = actors.flatMap(({ status, name, at }) => (status === "late" && at ? [{ name, at }] : []));
-    if (!this.#ports.defects.has("late-list-of-one-move")) return late;
-    return late.filter(({ at }) => sameNode(at, this.move.from));
+    return actors.flatMap(({ status, name, at }) => (status === "late" && at ? [{ name, at }] : []));
   }
 
   #serve(): void {

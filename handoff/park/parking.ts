@@ -51,8 +51,7 @@ export class ParkingPlace implements Parking {
     const { chunks, bytes, hash } = giving.size;
     const stateVersion = this.#ports.hosts.get(kind)?.contract.stateVersion ?? 0;
     const parkedAs = { kind, shard, moveId };
-    const late = this.#ports.defects.has("parked-before-written");
-    if (!late) await this.#write(parkedAs, giving);
+    await this.#write(parkedAs, giving);
     const manifest: ParkedManifest = {
       chunks,
       bytes,
@@ -68,7 +67,7 @@ export class ParkingPlace implements Parking {
       parkedRecord(moving.record, manifest, sealed.late),
       { giveUp: this.#ports.hasEnded },
     );
-    if (change.won) return late ? await this.#write(parkedAs, giving) : undefined;
+    if (change.won) return;
     void this.#chunks.remove(parkedAs, chunks);
     throw new UnavailableError("Cannot park a shard: its record was changed by another node");
   }

@@ -34,8 +34,6 @@ export interface RecordsStoreOptions {
   readonly bytesMax?: number;
   /** Asked when an entry is not found. Rejects if that does not mean that it was never written. Default: it means that. */
   readonly confirm?: (key: string) => Promise<void>;
-  /** For tests: rules to break on purpose. */
-  readonly defects?: ReadonlySet<string>;
 }
 
 /** Longest value of one record unless told otherwise. */
@@ -49,7 +47,7 @@ const LOOKS_MAX = 8;
 
 /** See the module's text. @throws {ConfigurationError} for bounds that cannot work */
 export function recordsStore(records: Records, options: RecordsStoreOptions = {}): Store {
-  const { recordBytesMax = RECORD_BYTES_MAX, bytesMax = STORED_BYTES_MAX, defects = new Set() } = options;
+  const { recordBytesMax = RECORD_BYTES_MAX, bytesMax = STORED_BYTES_MAX } = options;
   const confirm = options.confirm ?? (() => Promise.resolve());
   const bound = typeof recordBytesMax === "function" ? recordBytesMax : () => recordBytesMax;
   if (!(bound() > HEAD_ROOM_BYTES) || !(bytesMax >= 1))
@@ -57,7 +55,7 @@ export function recordsStore(records: Records, options: RecordsStoreOptions = {}
       `Cannot store in records of ${bound()} bytes: they must be longer than ${HEAD_ROOM_BYTES}`,
     );
   const inlineBytesMax = () => Math.max(INLINE_BYTES_MIN, bound() - HEAD_ROOM_BYTES);
-  return new RecordsStore(records, inlineBytesMax, bytesMax, confirm, defects);
+  return new RecordsStore(records, inlineBytesMax, bytesMax, confirm);
 }
 
 /** What a write replaces, once it is applied. */
@@ -84,7 +82,6 @@ class RecordsStore implements Store {
   readonly #stamps: EpochStamps;
   readonly #encoder: TextEncoder = new TextEncoder();
   readonly #decoder: TextDecoder = new TextDecoder();
-  readonly #defects: ReadonlySet<string>;
   /** By writes that have not ended. */
   readonly #replaced = new WeakMap<StoreWrite, Replaced>();
   /** Of the same, the latest last. */
@@ -97,13 +94,11 @@ class RecordsStore implements Store {
     inlineBytesMax: () => number,
     bytesMax: number,
     confirm: (key: string) => Promise<void>,
-    defects: ReadonlySet<string>,
   ) {
     this.#records = records;
     this.#confirm = confirm;
     this.#inlineBytesMax = inlineBytesMax;
     this.bytesMax = bytesMax;
-    this.#defects = defects;
     this.#chunks = new Chunks(records);
     this.#marks = new TimerMarks(records);
     this.#stamps = new EpochStamps(records);
@@ -220,9 +215,8 @@ class RecordsStore implements Store {
   async #writeLong({ write, inlineBytesMax }: Draft): Promise<StoreOutcome> {
     const { nonce, bytes } = write;
     const sum = chunkSum(bytes, inlineBytesMax);
-    const headFirst = this.#defects.has("chunks-after-head") ? await this.#writeHead(write, sum) : undefined;
     await this.#chunks.put(write, nonce, bytes, inlineBytesMax);
-    return headFirst ?? (await this.#writeHead(write, sum));
+    return await this.#writeHead(write, sum);
   }
 
   /** What is there may be an earlier try of this write, whose answer was lost. If not, it can have no effect any more. */
@@ -241,10 +235,6 @@ class RecordsStore implements Store {
     const key = storeKeys.head(write);
     const value = encodeHead({ name, nonce, inline: chunks ? undefined : bytes, chunks });
     const { revision } = write;
-    if (this.#defects.has("commit-not-by-cas")) {
-      await this.#records.remove(key); // what the port can do without a revision
-      return await this.#records.create(key, value);
-    }
     return revision === 0 ? this.#records.create(key, value) : this.#records.update(key, value, revision);
   }
 

@@ -209,20 +209,6 @@ describe("Gate", () => {
     gate.end("test");
   });
 
-  test("with the defect of each rule breaks that rule", async () => {
-    const clock = new ManualClock();
-    const options = { clock, safeMs: 12_000, freshMs: 1_500, connected: true };
-    const careless = new Gate({ ...options, defects: new Set(["gate-by-lease-only"]) });
-    const late = new Gate({ ...options, defects: new Set(["gate-counts-from-ack"]) });
-    careless.acked(0, 1);
-    careless.expectPulse();
-    await clock.advance(11_000);
-    late.acked(0, 1);
-    expect(careless.isOpen).toBe(true);
-    await clock.advance(11_000);
-    expect([careless.isOpen, late.isOpen]).toEqual([false, true]);
-  });
-
   test("end() closes for ever, and leaves no timer behind", async () => {
     const clock = new ManualClock();
     const { gate, seen, renew } = gateAt(clock);

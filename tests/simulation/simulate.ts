@@ -30,7 +30,7 @@ export type { Profile } from "./world/profiles.ts";
 export interface SimulateOptions {
   readonly seed: number;
   readonly profile?: Profile;
-  /** A rule that is off; several are joined by `+`. */
+  /** The defect that is in the code which runs, to tell how to repeat it; several are joined by `+`. */
   readonly defect?: string | undefined;
   /** Gets a line for everything that happens. */
   readonly trace?: ((line: string) => void) | undefined;
@@ -119,7 +119,7 @@ class Simulation {
       network: { ...this.#faults.options, maxPayloadBytes: PAYLOAD_BYTES_MAX },
       node: {
         settings: { ...SETTINGS, ...lease },
-        ...{ door: false, leaveDeadlineMs: 25_000, defects: defect?.split("+") ?? [] },
+        ...{ door: false, leaveDeadlineMs: 25_000 },
       },
       onEvent: (node, event) => this.#event(node, event),
       wallAheadMs: (name) => (hash32(name, seed) / 2 ** 32 - 0.5) * wallsApartMs,

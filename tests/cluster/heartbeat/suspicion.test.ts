@@ -14,14 +14,9 @@ const [B, C, X] = [id("b"), id("c"), id("x")];
 
 class Observer {
   state: Suspicion | undefined;
-  readonly #defects: ReadonlySet<string>;
-
-  constructor(...defects: string[]) {
-    this.#defects = new Set(defects);
-  }
 
   step(event: SuspicionEvent): string[] {
-    const [state, ...effects] = stepSuspicion(this.state, event, PULSE_TIMES, this.#defects);
+    const [state, ...effects] = stepSuspicion(this.state, event, PULSE_TIMES);
     this.state = state;
     return effects.map(words);
   }
@@ -116,13 +111,6 @@ describe("stepSuspicion()", () => {
       expect(observer.step(left(5))).toEqual([]);
       expect(observer.state).toBeUndefined();
     });
-  });
-
-  test("with the defect of each rule breaks that rule", () => {
-    expect(new Observer("fence-on-one-503").refused(1, { others: [] })).toEqual(["fence at 9"]);
-    const alone = new Observer("fence-without-confirmation");
-    alone.refusedUntil(2_501);
-    expect(alone.refused(2_501)).toEqual(["fence at 9"]);
   });
 
   test("never fences at the record's revision without a grace of refusals at one revision, and a word from everybody after it", () => {

@@ -246,38 +246,3 @@ describe("timers of a stored actor", () => {
     expect(world.count("stored note 5")).toBe(1);
   });
 });
-
-describe("a rule broken on purpose shows", () => {
-  test("reply-before-commit: an answer comes although nothing was stored", async () => {
-    const a = await world.alone({ defects: ["reply-before-commit"] });
-    world.loseCommits();
-    const call = watched(a.ref(Tally, "x").add(1));
-    await world.cluster.clock.advance(100);
-    expect(call.outcome).toBe("value 1");
-  });
-
-  test("tells-before-commit: a tell arrives although nothing was stored", async () => {
-    const a = await world.alone({ defects: ["tells-before-commit"] });
-    world.steering.run = (actor) => {
-      actor.state.count++;
-      void actor.ref(Tally, "other").note(7);
-    };
-    world.loseCommits();
-    watched(a.ref(Tally, "x").run(0));
-    await world.cluster.clock.advance(100);
-    expect(world.steering.log).toContain("other note 7");
-  });
-
-  test("no-epoch-write: a former owner's commit that comes after a claim is taken", async () => {
-    const a = await world.alone();
-    await world.cluster.ends(a.ref(Tally, "x").add(1));
-    const bucket = world.bucket;
-    const before = bucket.entries().find(({ key }) => HEAD.test(key));
-    const b = await world.start("b", { defects: ["no-epoch-write"] });
-    world.cluster.network.crash("a");
-    await world.cluster.settled("tally", "b");
-    expect(await world.cluster.ends(b.ref(Tally, "x").read())).toBe(1);
-    const late = bucket.write(before?.key ?? "", before?.value, (now) => now?.revision === before?.revision);
-    expect(late.ok).toBe(true);
-  });
-});

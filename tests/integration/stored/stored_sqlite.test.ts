@@ -13,10 +13,10 @@ let cluster: MemoryCluster;
 let steering: Steering & { log: string[] };
 
 /** A process that starts: an empty memory network, and the file. */
-async function start(defects: readonly string[] = []): Promise<ActorNode> {
+async function start(): Promise<ActorNode> {
   store = await sqliteStore({ path: path.join(folder, "actors.db") });
   cluster = new MemoryCluster();
-  const node = await cluster.start("a", { hosts: [hostTally(steering)], store, defects });
+  const node = await cluster.start("a", { hosts: [hostTally(steering)], store });
   await cluster.settled("tally", "a");
   return node;
 }

@@ -1,0 +1,121 @@
+/** Rules of `actors/`: what of an actor is sealed, and how it goes on. */
+import type { Rule } from "./defect.ts";
+
+export const ACTORS: readonly Rule[] = [
+  {
+    rule: "each activation has a gate of its own",
+    defects: [
+      {
+        name: "ended-speaks",
+        what: "an old handler speaks after its actor was sealed or given up",
+        changes: [
+          {
+            file: "actors/activation/activation.ts",
+            find: 'if (this.#status === "ended" || this.#status === "sealed") throw fenced(this.address, this.#status);',
+            replace: "",
+          },
+        ],
+        found: { profile: "aimed", seed: 1 },
+      },
+    ],
+  },
+  {
+    rule: "only what is idle is sealed",
+    defects: [
+      {
+        name: "seal-running",
+        what: "an actor is sealed although its handler or hook runs",
+        changes: [
+          {
+            file: "actors/shard/relocation.ts",
+            find: "if (!activation.idle) return this.#late(activation, base, here);",
+            replace: "",
+          },
+        ],
+        found: { profile: "planned", seed: 1 },
+      },
+      {
+        name: "idle-with-sent",
+        what: "an actor counts as idle although something it sent is still under way",
+        changes: [
+          {
+            file: "actors/activation/activation.ts",
+            find: "if (this.#code.busy || !this.#conversation.isQuiet ||",
+            replace: "if (this.#code.busy ||",
+          },
+        ],
+        found: { profile: "planned", seed: 2 },
+      },
+    ],
+  },
+  {
+    rule: "an actor goes on with its backlog, then with its links",
+    defects: [
+      {
+        name: "held-before-backlog",
+        what: "messages that waited for the new owner come before the backlog",
+        changes: [
+          {
+            file: "actors/shard/relocation.ts",
+            find: "for (const mail of backlog) activation.mailbox.push(mail); // before anything that comes from outside activation.wake();",
+            replace:
+              "queueMicrotask(() => { for (const mail of backlog) activation.mailbox.push(mail); activation.wake(); });",
+          },
+          {
+            file: "actors/shard/relocation.ts",
+            find: "for (const mail of backlog) mailbox.push(mail);",
+            replace: "queueMicrotask(() => { for (const mail of backlog) mailbox.push(mail); });",
+          },
+        ],
+        found: { profile: "planned", seed: 7 },
+      },
+    ],
+  },
+  {
+    rule: "what cannot be read is never started fresh",
+    defects: [
+      {
+        name: "fresh-when-unreadable",
+        what: "an actor whose state cannot be read begins from nothing",
+        changes: [
+          {
+            file: "actors/shard/relocation.ts",
+            find: 'const reason = wordsOf(error, "it cannot be read");',
+            replace:
+              'if (true) return { sealed: { ...sealed, snapshot: undefined }, state: undefined }; const reason = wordsOf(error, "it cannot be read");',
+          },
+        ],
+        found: { profile: "planned", seed: 7 },
+      },
+    ],
+  },
+  {
+    rule: "late actors stand in the record, and their state is waited for",
+    defects: [
+      {
+        name: "late-mail-reversed",
+        what: "the mail that waited for a late actor loses its order",
+        changes: [
+          {
+            file: "actors/shard/relocation.ts",
+            find: "const waited = awaited.mailbox.clear();",
+            replace: "const waited = awaited.mailbox.clear().reverse();",
+          },
+        ],
+        found: { profile: "planned", seed: 2 },
+      },
+      {
+        name: "blank-copy",
+        what: "a message to an awaited actor starts it from nothing",
+        changes: [
+          {
+            file: "actors/shard/catalog.ts",
+            find: "if (awaited) { const address",
+            replace: "if (false) { const address",
+          },
+        ],
+        found: { profile: "planned", seed: 2 },
+      },
+    ],
+  },
+];

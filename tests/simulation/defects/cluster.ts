@@ -1,0 +1,320 @@
+/** Rules of `cluster/`: the records, the lease and the gate, and who judges whom. */
+import type { Rule, Unseen } from "./defect.ts";
+
+export const CLUSTER: readonly Rule[] = [
+  {
+    rule: "an unknown outcome is settled by the record",
+    defects: [
+      {
+        name: "conflict-is-lost",
+        what: "a change counts as lost when its repetition conflicts with itself",
+        changes: [
+          {
+            file: "cluster/records/compare_and_set.ts",
+            find: "if (there?.value && cas.isOwn(there.value)) return",
+            replace: "if (false) return",
+          },
+        ],
+        found: { profile: "planned", seed: 4 },
+      },
+      {
+        name: "silence-is-success",
+        what: "a change without an answer counts as made",
+        changes: [
+          {
+            file: "cluster/records/compare_and_set.ts",
+            find: "if (!isRecordsError(error)) throw error;",
+            replace:
+              "if (!isRecordsError(error)) throw error; return { won: true, revision: (cas.revision ?? 0) + 1 };",
+          },
+        ],
+        found: { profile: "planned", seed: 2 },
+      },
+      {
+        name: "silence-is-failure",
+        what: "a change without an answer counts as not made",
+        changes: [
+          {
+            file: "cluster/records/compare_and_set.ts",
+            find: "if (!isRecordsError(error)) throw error;",
+            replace: "if (!isRecordsError(error)) throw error; return { won: false, entry: undefined };",
+          },
+        ],
+        found: { profile: "planned", seed: 4 },
+      },
+    ],
+  },
+  {
+    rule: "a node has effects only while its gate is open",
+    defects: [
+      {
+        name: "gate-by-lease-only",
+        what: "the gate stays open although nothing comes back any more",
+        changes: [
+          {
+            file: "cluster/gate.ts",
+            find: "this.#freshMs = freshMs;",
+            replace: "this.#freshMs = Number.POSITIVE_INFINITY;",
+          },
+        ],
+        found: { profile: "half", seed: 8 },
+      },
+      {
+        name: "gate-forgives",
+        what: "after a disturbance a renewal from before it opens the gate",
+        changes: [{ file: "cluster/gate.ts", find: "this.#mark++;", replace: "" }],
+        found: { profile: "half", seed: 39 },
+      },
+      {
+        name: "suspension-unseen",
+        what: "a machine that slept does not notice",
+        changes: [
+          {
+            file: "cluster/gate.ts",
+            find: "const SUSPENDED_MS = 1_000;",
+            replace: "const SUSPENDED_MS = Number.POSITIVE_INFINITY;",
+          },
+        ],
+        found: { profile: "freeze", seed: 5 },
+      },
+      {
+        name: "gate-counts-from-ack",
+        what: "a renewal counts from its acknowledgement",
+        changes: [
+          {
+            file: "cluster/gate.ts",
+            find: "acked(sentAt: number, mark: number): void {",
+            replace: "acked(_sentAt: number, mark: number): void { const sentAt = this.#clock.now();",
+          },
+        ],
+        found: { profile: "verge", seed: 5 },
+      },
+    ],
+  },
+  {
+    rule: "a record that is missing gives its shard to nobody",
+    defects: [
+      {
+        name: "marks-unread",
+        what: "one who comes after a removal takes the shard for one that nobody has had",
+        changes: [
+          {
+            file: "cluster/records/cluster_records.ts",
+            find: "{ marks: true }",
+            replace: "{ marks: false }",
+          },
+        ],
+        found: { profile: "forgotten-moving", seed: 328 },
+      },
+    ],
+  },
+  {
+    rule: "another generation of the records ends all incarnations",
+    defects: [
+      {
+        name: "older-copy-ignored",
+        what: "a node trusts a store that has forgotten what it acknowledged",
+        changes: [
+          {
+            file: "cluster/records/cluster_records.ts",
+            find: "new RecordTable<T>({ ...common, encode, decode, onWentBack })",
+            replace: "new RecordTable<T>({ ...common, encode, decode, onWentBack: undefined })",
+          },
+        ],
+        found: { profile: "restored", seed: 2 },
+      },
+      {
+        name: "generation-unread",
+        what: "a node is told of another generation by the watch alone",
+        changes: [
+          {
+            file: "cluster/lease/lease_driver.ts",
+            find: "async #checkGeneration(): Promise<boolean> {",
+            replace: "async #checkGeneration(): Promise<boolean> { if (true) return true;",
+          },
+        ],
+        found: { profile: "restored", seed: 138 },
+      },
+      {
+        name: "generation-ignored",
+        what: "a node goes on in records that are not those in which it began",
+        changes: [
+          {
+            file: "cluster/lease/lease_driver.ts",
+            find: "async #checkGeneration(): Promise<boolean> {",
+            replace: "async #checkGeneration(): Promise<boolean> { if (true) return true;",
+          },
+          {
+            file: "cluster/lease/lease_driver.ts",
+            find: "if (now?.record.generation !== generation) return OTHER_GENERATION;",
+            replace: "",
+          },
+          {
+            file: "cluster/membership.ts",
+            find: "#sawGeneration(generation: string): void {",
+            replace: "#sawGeneration(generation: string): void { if (this.#generation !== undefined) return;",
+          },
+        ],
+        found: { profile: "wiped", seed: 12 },
+      },
+    ],
+  },
+  {
+    rule: "death is a compare-and-set",
+    defects: [
+      {
+        name: "death-without-cas",
+        what: "a node whose lease has run out counts as dead before its record says so",
+        changes: [
+          {
+            file: "cluster/membership.ts",
+            find: "gate: this.gate });",
+            replace: "gate: this.gate, assume: (entry) => this.#sawNode(entry) });",
+          },
+          {
+            file: "cluster/lease/lease_monitor.ts",
+            find: "const dead = deadRecord(id, from?.record);",
+            replace:
+              "const dead = deadRecord(id, from?.record); return this.#ports.assume({ record: { ...dead, nonce: '' } });",
+          },
+        ],
+        found: { profile: "crash", seed: 1 },
+      },
+      {
+        name: "absence-is-death",
+        what: "a node without a record counts as dead",
+        changes: [
+          {
+            file: "cluster/membership.ts",
+            find: "return this.#view.isOver(id); }",
+            replace: "return this.#view.get(id.node) === undefined || this.#view.isOver(id); }",
+          },
+        ],
+        found: { profile: "half", seed: 4 },
+      },
+    ],
+  },
+  {
+    rule: "a name belongs to who has it until he is known to be over",
+    defects: [
+      {
+        name: "predecessor-ignored",
+        what: "a process takes a name from one who lives, or may wake up",
+        changes: [
+          {
+            file: "cluster/lease/name_takeover.ts",
+            find: "if (entry && entry.record.incarnation === former) return entry;",
+            replace: "return entry;",
+          },
+        ],
+        found: { profile: "names", seed: 1 },
+      },
+    ],
+  },
+  {
+    rule: "who could not renew himself judges nobody",
+    defects: [
+      {
+        name: "fence-after-outage",
+        what: "one who could not renew himself judges the silence of others",
+        changes: [
+          {
+            file: "cluster/lease/detector.ts",
+            find: "this.#outageMs = outageMs(times);",
+            replace: "this.#outageMs = Number.POSITIVE_INFINITY;",
+          },
+        ],
+        found: { profile: "records", seed: 7 },
+      },
+    ],
+  },
+  {
+    rule: "that NATS knows no connection is weak evidence",
+    defects: [
+      {
+        name: "fence-on-one-503",
+        what: "one refusal suffices",
+        changes: [
+          {
+            file: "cluster/heartbeat/suspicion.ts",
+            find: "if (sentAt < graceEndsAt(current, times)) return [current];",
+            replace: "",
+          },
+          {
+            file: "cluster/heartbeat/pulse_driver.ts",
+            find: "membership.witness.heard(from, clock.now());",
+            replace: "return true;",
+          },
+        ],
+        found: { profile: "cut", seed: 4 },
+      },
+      {
+        name: "fence-without-confirmation",
+        what: "the others are not asked",
+        changes: [
+          {
+            file: "cluster/heartbeat/suspicion.ts",
+            find: "const { suspect, revision, now, sentAt, others } = event;",
+            replace: "const { suspect, revision, now, sentAt } = event; const others: NodeId[] = [];",
+          },
+        ],
+        found: { profile: "half", seed: 63 },
+      },
+      {
+        name: "gone-forgotten",
+        what: "what one who has just left may have answered keeps nobody from being given up",
+        changes: [
+          {
+            file: "cluster/heartbeat/pulse_driver.ts",
+            find: "#viewChanged(view: View, previous: View): void {",
+            replace: "#viewChanged(view: View, previous: View): void { if (true) return;",
+          },
+        ],
+        found: { profile: "unwitnessed", seed: 16 },
+      },
+      {
+        name: "alone-by-echo",
+        what: "the echo of a node that knows no other keeps its gate open, although somebody may have come and not found it",
+        changes: [
+          {
+            file: "cluster/heartbeat/pulse_driver.ts",
+            find: "if (this.#state.accompanied) return sentAt;",
+            replace: "return sentAt;",
+          },
+        ],
+        found: { profile: "unwitnessed", seed: 11 },
+      },
+      {
+        name: "confirmed-by-one-503",
+        what: "one whom a node has just answered, so that its gate may be open, is given up by that node all the same",
+        changes: [
+          {
+            file: "cluster/heartbeat/pulse_driver.ts",
+            find: "membership.witness.heard(from, clock.now());",
+            replace: "return true;",
+          },
+        ],
+        found: { profile: "doubted", seed: 8 },
+      },
+    ],
+  },
+];
+
+export const CLUSTER_UNSEEN: readonly Unseen[] = [
+  {
+    name: "lapsed-vouches",
+    what: "a node whose own lease has lapsed still keeps the gates of others open",
+    why: "two nodes lose the records one after the other, by more than the lease is longer than the gate is open, and reach each other and nobody else: not once in hundreds of seeds",
+    changes: [
+      {
+        file: "cluster/heartbeat/pulse_driver.ts",
+        find: "return sinceMs < vouchesForMs(membership.times);",
+        replace: "return true;",
+      },
+    ],
+    test: {
+      file: "tests/cluster/alive.test.ts",
+      name: "is replaced when no answer of one who is dead can keep its gate open",
+    },
+  },
+];

@@ -1,0 +1,314 @@
+/** Rules of `delivery/`: what is sent, admitted and answered once, and in order. */
+import type { Rule, Unseen } from "./defect.ts";
+
+export const DELIVERY: readonly Rule[] = [
+  {
+    rule: "links belong to one incarnation of a node",
+    defects: [
+      {
+        name: "links-by-name",
+        what: "a restarted node's messages are counted on from those of its former life",
+        changes: [
+          {
+            file: "delivery/receiving/shard.ts",
+            find: "link = new LinkReceiver(this.#ports.receiver, this, peer, first);",
+            replace:
+              "const former = [...this.#links.values()].filter((one) => one.peer.id.node === peer.id.node).at(-1); link = new LinkReceiver(this.#ports.receiver, this, peer, former?.expected ?? first);",
+          },
+          { file: "delivery/receiving/shard.ts", find: "this.#links.delete(peer);", replace: "" },
+        ],
+        found: { profile: "crash", seed: 37 },
+      },
+    ],
+  },
+  {
+    rule: "a node has effects only while its gate is open",
+    defects: [
+      {
+        name: "closed-gate-starts",
+        what: "handlers start although the gate is closed",
+        changes: [
+          {
+            file: "delivery/receiving/shard.ts",
+            find: 'return this.#phase === "serving" && this.#ports.gate.isOpenAt(now);',
+            replace: 'return this.#phase === "serving";',
+          },
+        ],
+        found: { profile: "freeze", seed: 1 },
+      },
+      {
+        name: "closed-gate-speaks",
+        what: "what a closed gate holds back gets out",
+        changes: [
+          {
+            file: "delivery/sending/local_reply_gate.ts",
+            find: "return this.#gate.isOpen;",
+            replace: "return true;",
+          },
+          { file: "delivery/wire/outbox.ts", find: "if (!this.#ports.gate.isOpen) return;", replace: "" },
+        ],
+        found: { profile: "verge", seed: 58 },
+      },
+    ],
+  },
+  {
+    rule: "nothing is published raw",
+    defects: [
+      {
+        name: "raw-publish",
+        what: "what was sent once counts as acknowledged",
+        changes: [
+          {
+            file: "delivery/wire/envelope_copy.ts",
+            find: "oversize: skip ? undefined : oversize, });",
+            replace:
+              'oversize: skip ? undefined : oversize, }); this.#outgoing.acknowledge(); if (type === "tell") this.#outgoing.end(undefined);',
+          },
+        ],
+        found: { profile: "planned", seed: 1 },
+      },
+      {
+        name: "gaps-skipped",
+        what: "an owner does not ask for what is missing before a message",
+        changes: [
+          {
+            file: "delivery/receiving/receiver_link.ts",
+            find: "if (envelope.seq > this.expected) return this.#hold(envelope);",
+            replace: "if (envelope.seq > this.expected) this.#skipTo(envelope.seq);",
+          },
+        ],
+        found: { profile: "planned", seed: 1 },
+      },
+      {
+        name: "starts-at-one",
+        what: "an owner without an entry waits for the first message, not the lowest kept",
+        changes: [
+          {
+            file: "delivery/receiving/shard.ts",
+            find: "this.#ports.receiver, this, peer, first);",
+            replace: "this.#ports.receiver, this, peer, 1);",
+          },
+          {
+            file: "delivery/receiving/receiver_link.ts",
+            find: "if (envelope.first > this.expected) this.#skipTo(envelope.first);",
+            replace: "",
+          },
+        ],
+        found: { profile: "crash", seed: 3 },
+      },
+    ],
+  },
+  {
+    rule: "a refusal is final",
+    defects: [
+      {
+        name: "busy-not-final",
+        what: "a copy of a refused message is admitted",
+        changes: [
+          {
+            file: "delivery/receiving/reply_keeper.ts",
+            find: "repeat(peer: Peer, kind: string, shard: number, seq: number): void {",
+            replace:
+              "isRefused(peer: Peer, kind: string, shard: number, seq: number): boolean { return this.#known(peer, kind, shard)?.bySeq.get(seq)?.reply.ok === false; } repeat(peer: Peer, kind: string, shard: number, seq: number): void {",
+          },
+          {
+            file: "delivery/receiving/receiver_link.ts",
+            find: "this.#ports.keeper.repeat(this.peer, kind, shard, envelope.seq);",
+            replace:
+              "if (this.#ports.keeper.isRefused(this.peer, kind, shard, envelope.seq)) { const { expected } = this; this.#admit(envelope); this.expected = expected; } this.#ports.keeper.repeat(this.peer, kind, shard, envelope.seq);",
+          },
+        ],
+        found: { profile: "planned", seed: 1 },
+      },
+      {
+        name: "busy-not-kept",
+        what: "the refusal of a tell is not kept until its sender has it",
+        changes: [
+          {
+            file: "delivery/receiving/remote_mail.ts",
+            find: "if (this.#place) this.#forgetPlace();",
+            replace: 'if (this.#place) this.#forgetPlace(); if (this.type === "tell") return;',
+          },
+        ],
+        found: { profile: "planned", seed: 8 },
+      },
+    ],
+  },
+  {
+    rule: "a tell that waits for room is not admitted yet",
+    defects: [
+      {
+        name: "waiting-not-told",
+        what: "the acknowledgement of a tell that waits counts as its admission",
+        changes: [
+          {
+            file: "delivery/receiving/receiver_link.ts",
+            find: "return this.#waiting.map(({ seq }) => seq).filter((seq) => seq <= upTo);",
+            replace: "return [];",
+          },
+        ],
+        found: { profile: "planned", seed: 2 },
+      },
+      {
+        name: "waiting-left-at-seal",
+        what: "what waits for room when its shard is sealed goes on waiting here",
+        changes: [
+          {
+            file: "delivery/receiving/shard.ts",
+            find: 'this.#phase = "draining"; this.catalog.admitWaiting();',
+            replace: 'this.#phase = "draining";',
+          },
+          {
+            file: "delivery/receiving/shard.ts",
+            find: 'this.catalog.admitWaiting(); this.#phase = "sealed";',
+            replace: 'this.#phase = "sealed";',
+          },
+        ],
+        found: { profile: "planned", seed: 2 },
+      },
+    ],
+  },
+  {
+    rule: "after a crash only what nobody can have admitted is sent again",
+    defects: [
+      {
+        name: "all-sent-again",
+        what: "whatever is not acknowledged is sent again",
+        changes: [
+          {
+            file: "delivery/sending/sender_link.ts",
+            find: "if (floor > this.#floor) this.#lost(floor);",
+            replace: "",
+          },
+        ],
+        found: { profile: "crash", seed: 2 },
+      },
+    ],
+  },
+  {
+    rule: "the seal is one step, and takes everything",
+    defects: [
+      {
+        name: "seal-in-two-steps",
+        what: "the link table is taken at the begin of the drain",
+        changes: [
+          {
+            file: "delivery/receiving/shard.ts",
+            find: 'this.#phase = "draining"; this.catalog.admitWaiting();',
+            replace:
+              'this.#phase = "draining"; this.catalog.admitWaiting(); this.early = [...this.#links.values()].map(({ peer, expected }) => ({ from: peer.id, expected }));',
+          },
+          {
+            file: "delivery/receiving/shard.ts",
+            find: "return [...this.#links.values()].map(({ peer, expected }) => ({ from: peer.id, expected }));",
+            replace:
+              "return this.early ?? [...this.#links.values()].map(({ peer, expected }) => ({ from: peer.id, expected }));",
+          },
+        ],
+        found: { profile: "planned", seed: 2 },
+      },
+      {
+        name: "admit-after-seal",
+        what: "a sealed shard goes on admitting messages",
+        changes: [
+          {
+            file: "delivery/receiving/shard.ts",
+            find: 'this.#phase === "serving" || this.#phase === "draining";',
+            replace: 'this.#phase !== "closed";',
+          },
+        ],
+        found: { profile: "planned", seed: 2 },
+      },
+    ],
+  },
+  {
+    rule: "a deadline travels as time left",
+    defects: [
+      {
+        name: "deadline-by-wall-clock",
+        what: "a message carries the time of its caller's wall clock at which it expires",
+        changes: [
+          {
+            file: "delivery/wire/envelope_copy.ts",
+            find: "timeLeft(this.#outgoing.ownersDeadlineAt(now), now)",
+            replace: "timeLeft(this.#outgoing.ownersDeadlineAt(now), now - this.#clock.wall())",
+          },
+          {
+            file: "delivery/sending/outgoing.ts",
+            find: "timeLeft(deadlineAt, now)",
+            replace: "timeLeft(deadlineAt, now - this.#ports.clock.wall())",
+          },
+          {
+            file: "delivery/receiving/remote_mail.ts",
+            find: "timeLeft(deadlineAt, now)",
+            replace: "timeLeft(deadlineAt, now - this.#ports.clock.wall())",
+          },
+          {
+            file: "delivery/receiving/remote_mail.ts",
+            find: "deadlineOf(mail.remainingMs, ports.clock.now())",
+            replace: "deadlineOf(mail.remainingMs, ports.clock.now() - ports.clock.wall())",
+          },
+        ],
+        found: { profile: "clocks", seed: 1 },
+      },
+    ],
+  },
+  {
+    rule: "what is slow holds up only itself",
+    defects: [
+      {
+        name: "full-mailbox-waits",
+        what: "a message for a full mailbox is not refused, and holds up its link",
+        changes: [
+          {
+            file: "delivery/receiving/receiver_link.ts",
+            find: "this.#admit(envelope); this.#admitHeld(); this.#owe(envelope.urgent);",
+            replace:
+              'const { active, awaited } = this.#shard.catalog.residents; const full = (active.get(envelope.name) ?? awaited.get(envelope.name))?.mailbox.isFull; if (envelope.type !== "skip" && full) return; this.#admit(envelope); this.#admitHeld(); this.#owe(envelope.urgent);',
+          },
+        ],
+        found: { profile: "slow", seed: 1 },
+      },
+    ],
+  },
+  {
+    rule: "a message that may have ended its owners is not tried for ever",
+    defects: [
+      {
+        name: "poison-unseen",
+        what: "a message is repeated at each next owner, however many have been lost by it",
+        changes: [
+          {
+            file: "delivery/sending/sender_link.ts",
+            find: "return Math.max(2, this.#ports.settings.deathsMax);",
+            replace: "return Infinity;",
+          },
+          {
+            file: "storage/shard_state_store.ts",
+            find: "if (isJudged) return timers.map(unmarked);",
+            replace: "return timers.map(unmarked);",
+          },
+        ],
+        found: { profile: "poison", seed: 2 },
+      },
+    ],
+  },
+];
+
+export const DELIVERY_UNSEEN: readonly Unseen[] = [
+  // An owner admits a message only under the epoch under which it was sent, and answers under that one or a later one.
+  // So an answer from below the floor is to a call that was sent from below it. In the step in which the floor rises
+  // each of those ends, or goes on under a number that no owner below knows, and who was an owner below is forgotten.
+  {
+    name: "replies-below-floor",
+    what: "an answer from below the floor counts",
+    why: "in the step in which the floor rises, every call that an owner below it may have admitted ends, or is given another number: no call waits for its answer any more",
+    changes: [
+      {
+        file: "delivery/sending/sender_link.ts",
+        find: "if (outgoing === undefined) return; if (epoch < this.#floor) return;",
+        replace: "if (outgoing === undefined) return;",
+      },
+    ],
+  },
+];

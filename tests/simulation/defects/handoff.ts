@@ -1,0 +1,380 @@
+/** Rules of `handoff/`: who takes a shard, and how it moves. */
+import type { Rule, Unseen } from "./defect.ts";
+
+export const HANDOFF: readonly Rule[] = [
+  {
+    rule: "only a compare-and-set that was won makes an owner",
+    defects: [
+      {
+        name: "claim-by-view",
+        what: "a node that lost the claim of a shard serves it all the same",
+        changes: [
+          {
+            file: "handoff/claims.ts",
+            find: "if (!change.won || hasEnded()) return change.won; const { epoch, late } = change.entry.record;",
+            replace:
+              "if (hasEnded()) return change.won; const { epoch, late } = change.won ? change.entry.record : next;",
+          },
+        ],
+        found: { profile: "crash", seed: 53 },
+      },
+      {
+        name: "resume-before-commit",
+        what: "the target serves the shard before its commit has won",
+        changes: [
+          {
+            file: "handoff/move/target_driver.ts",
+            find: "this.#taking.start(this.#size.data);",
+            replace:
+              "this.#taking.start(this.#size.data); const early = async () => { while (!this.#bytes && !isOver(this.#state)) await new Promise<void>((resolve) => this.#ports.clock.after(1, resolve)); if (!this.#bytes || !this.#sealedAt) return; const { hosted, shard, epoch } = this.move; serveStaged(this.#ports, await stageShard(this.#ports, hosted, shard, epoch + 1, this.#bytes, this.#sealedAt)); }; void early();",
+          },
+        ],
+        found: { profile: "planned", seed: 1 },
+      },
+      {
+        name: "reclaim-by-read",
+        what: "the source takes the shard back because nobody seems to have it",
+        changes: [
+          {
+            file: "handoff/move/source_driver.ts",
+            find: "if (!gate.isOpen || this.#isReclaiming) return;",
+            replace: 'if (true) return this.dispatch({ type: "reclaimed" });',
+          },
+        ],
+        found: { profile: "aimed", seed: 35 },
+      },
+    ],
+  },
+  {
+    rule: "the floor tells a handover from a crash",
+    defects: [
+      {
+        name: "floor-not-raised",
+        what: "a claim after a crash looks like a handover",
+        changes: [
+          {
+            file: "handoff/claims.ts",
+            find: "const next = claimed(entry?.record, self, (id) => membership.isOver(id), above);",
+            replace:
+              "const claim = claimed(entry?.record, self, (id) => membership.isOver(id), above); const next = entry ? { ...claim, floor: entry.record.floor } : claim;",
+          },
+        ],
+        found: { profile: "crash", seed: 1 },
+      },
+      {
+        name: "floor-raised-by-move",
+        what: "a handover looks like a crash",
+        changes: [
+          {
+            file: "handoff/move/target_driver.ts",
+            find: "const next = committed(entry.record, this.#lateActors());",
+            replace:
+              "const handed = committed(entry.record, this.#lateActors()); const next = { ...handed, floor: handed.epoch };",
+          },
+        ],
+        found: { profile: "planned", seed: 1 },
+      },
+    ],
+  },
+  {
+    rule: "the link table and the replies move along",
+    defects: [
+      {
+        name: "no-link-table",
+        what: "what was admitted from each sender does not move along",
+        changes: [
+          {
+            file: "handoff/move/staging.ts",
+            find: "shard.installLinks(batch.links.filter(({ from }) => !membership.isOver(from)));",
+            replace: "",
+          },
+        ],
+        found: { profile: "planned", seed: 14 },
+      },
+      {
+        name: "no-replies",
+        what: "replies that nobody has confirmed do not move along",
+        changes: [
+          {
+            file: "handoff/move/staging.ts",
+            find: "of batch.replies) {",
+            replace: "of [] as typeof batch.replies) {",
+          },
+        ],
+        found: { profile: "planned", seed: 28 },
+      },
+    ],
+  },
+  {
+    rule: "the seal is one step, and takes everything",
+    defects: [
+      {
+        name: "sleepers-left-behind",
+        what: "actors that sleep are not sealed",
+        changes: [
+          {
+            file: "handoff/move/seal.ts",
+            find: "toPark ? Infinity : settings.actorBytesMax);",
+            replace:
+              'toPark ? Infinity : settings.actorBytesMax).filter(({ status }) => status !== "passive");',
+          },
+        ],
+        found: { profile: "planned", seed: 1 },
+      },
+      {
+        name: "release-before-commit",
+        what: "the source ends its actors when they are sealed",
+        changes: [
+          {
+            file: "handoff/move/source_driver.ts",
+            find: "this.#giving = new Giving(this.#sealed.bytes, chunkBytesOf(this.#ports));",
+            replace:
+              "this.#giving = new Giving(this.#sealed.bytes, chunkBytesOf(this.#ports)); this.released = shard.relocation.release();",
+          },
+          {
+            file: "handoff/move/source_driver.ts",
+            find: "const late = shard.relocation.release();",
+            replace: "const late = this.released ?? shard.relocation.release();",
+          },
+        ],
+        found: { profile: "planned", seed: 3 },
+      },
+    ],
+  },
+  {
+    rule: "only the two ends of a move write its record until one of them is fenced",
+    defects: [
+      {
+        name: "moves-redirected",
+        what: "a third node that should own the shard writes the record of a move",
+        changes: [
+          {
+            file: "handoff/coordinator.ts",
+            find: "const step = planShard({",
+            replace:
+              'const redirected = record?.state === "moving" && !served && desired?.node === self.node && desired.incarnation === self.incarnation; const step = redirected ? ({ do: "claim" } as const) : planShard({',
+          },
+        ],
+        found: { profile: "planned", seed: 1 },
+      },
+      {
+        name: "third-node-claims",
+        what: "a third node claims from a dead source, while the target lives",
+        changes: [
+          {
+            file: "handoff/coordinator.ts",
+            find: "const step = planShard({",
+            replace:
+              'const redirected = record?.state === "moving" && !served && desired?.node === self.node && desired.incarnation === self.incarnation && isOver(record.owner); const step = redirected ? ({ do: "claim" } as const) : planShard({',
+          },
+        ],
+        found: { profile: "aimed", seed: 14 },
+      },
+    ],
+  },
+  {
+    rule: "a record that is missing gives its shard to nobody",
+    defects: [
+      {
+        name: "missing-is-moved",
+        what: "the source takes a missing record for the target's commit",
+        changes: [
+          {
+            file: "handoff/move/source.ts",
+            find: "export function step(state: SourceState, event: SourceEvent): readonly [SourceState, ...SourceEffect[]] {",
+            replace:
+              'export function step(state: SourceState, event: SourceEvent): readonly [SourceState, ...SourceEffect[]] { if (event.type === "missing" && !isOver(state)) return [{ at: "committed" }, "release"];',
+          },
+        ],
+        found: { profile: "forgotten-moving", seed: 1 },
+      },
+    ],
+  },
+  {
+    rule: "what does not go on is found again",
+    defects: [
+      {
+        name: "dead-target-awaited",
+        what: "the source waits for its target without end",
+        changes: [
+          {
+            file: "handoff/move/source.ts",
+            find: "export function step(state: SourceState, event: SourceEvent): readonly [SourceState, ...SourceEffect[]] {",
+            replace:
+              'export function step(state: SourceState, event: SourceEvent): readonly [SourceState, ...SourceEffect[]] { if (event.type === "silence" || event.type === "target-over") return [state];',
+          },
+        ],
+        found: { profile: "aimed", seed: 1 },
+      },
+      {
+        name: "looked-at-once",
+        what: "a shard that could not be claimed is not looked at again",
+        changes: [
+          {
+            file: "handoff/backoff.ts",
+            find: "notBefore: this.#clock.now() + delayMs * (0.75 + this.#random.next() / 2)",
+            replace: "notBefore: Infinity",
+          },
+        ],
+        found: { profile: "aimed", seed: 26 },
+      },
+    ],
+  },
+  {
+    rule: "to park is a move whose target is the bucket",
+    defects: [
+      {
+        name: "parked-before-written",
+        what: "the record says parked before the state is written",
+        changes: [
+          {
+            file: "handoff/park/parking.ts",
+            find: "await this.#write(parkedAs, giving); const manifest",
+            replace: "const manifest",
+          },
+          {
+            file: "handoff/park/parking.ts",
+            find: "if (change.won) return;",
+            replace: "if (change.won) return await this.#write(parkedAs, giving);",
+          },
+        ],
+        found: { profile: "aimed", seed: 11 },
+      },
+    ],
+  },
+  {
+    rule: "late actors stand in the record, and their state is waited for",
+    defects: [
+      {
+        name: "late-in-memory",
+        what: "late actors are known to the target only",
+        changes: [
+          {
+            file: "handoff/move/target_driver.ts",
+            find: "const actors = this.#staged?.batch.actors ?? [];",
+            replace: "if (true) return []; const actors = this.#staged?.batch.actors ?? [];",
+          },
+        ],
+        found: { profile: "planned", seed: 1 },
+      },
+      {
+        name: "late-list-of-one-move",
+        what: "a further move forgets who was late before it",
+        changes: [
+          {
+            file: "handoff/move/target_driver.ts",
+            find: "const next = committed(entry.record, this.#lateActors());",
+            replace:
+              "const own = this.#lateActors().filter(({ at }) => sameNode(at, this.move.from)); const next = committed({ ...entry.record, late: [] }, own);",
+          },
+        ],
+        found: { profile: "planned", seed: 2 },
+      },
+      {
+        name: "claim-forgets-late",
+        what: "a claim forgets who is late on a node that lives",
+        changes: [
+          {
+            file: "handoff/claims.ts",
+            find: "const next = claimed(entry?.record, self, (id) => membership.isOver(id), above);",
+            replace:
+              "const claim = claimed(entry?.record, self, (id) => membership.isOver(id), above); const next = { ...claim, late: [] };",
+          },
+        ],
+        found: { profile: "aimed", seed: 1 },
+      },
+      {
+        name: "late-dropped-early",
+        what: "a late node drops its copy when it has sent it",
+        changes: [
+          {
+            file: "handoff/late/departures.ts",
+            find: "if (fits === false) this.#cutAgain(leaving);",
+            replace: "if (fits === false) this.#cutAgain(leaving); this.#forget(leaving);",
+          },
+        ],
+        found: { profile: "planned", seed: 1 },
+      },
+      {
+        name: "late-for-one-move",
+        what: "a late actor is delivered to the owner after its move, not to that of now",
+        changes: [
+          {
+            file: "handoff/late/departures.ts",
+            find: "if (entry === undefined || giving === undefined || bytes === undefined) return;",
+            replace:
+              "if (entry === undefined || giving === undefined || bytes === undefined) return; if (entry.record.epoch > shard.epoch + 1) return;",
+          },
+        ],
+        found: { profile: "planned", seed: 2 },
+      },
+      {
+        name: "late-unlisted",
+        what: "a late actor's state counts although the record does not list it",
+        changes: [
+          {
+            file: "handoff/late/arrivals.ts",
+            find: "return at && sameNode(at, from) ? shard : undefined;",
+            replace: "return shard;",
+          },
+          {
+            file: "actors/shard/relocation.ts",
+            find: "if (awaited === undefined) return; this.#residents.awaited.delete(name); // its own timers",
+            replace:
+              "if (awaited === undefined) { const former = this.#residents.active.get(name); if (former) this.#residents.remove(former); former?.end(); return this.#installOne(staged.sealed, staged.state); } this.#residents.awaited.delete(name); // its own timers",
+          },
+        ],
+        found: { profile: "planned", seed: 2 },
+      },
+    ],
+  },
+  {
+    rule: "what is slow holds up only itself",
+    defects: [
+      {
+        name: "drain-waits-for-all",
+        what: "a move waits for every running handler, and nobody is late",
+        changes: [
+          {
+            file: "handoff/move/source_driver.ts",
+            find: 'const budgetMs = this.plan.to === "bucket" ? Infinity : settings.drainMs;',
+            replace: "const budgetMs = Infinity;",
+          },
+        ],
+        found: { profile: "slow", seed: 1 },
+      },
+      {
+        name: "barrier-of-all-nodes",
+        what: "a move commits when every node has given a sign of life",
+        changes: [
+          {
+            file: "handoff/move/target_driver.ts",
+            find: "if (!gate.isOpen) return void again();",
+            replace:
+              "const { membership } = this.#ports; const { upNodes } = membership.view; this.revisions ??= new Map(upNodes.map((id) => [id.node, membership.revisionOf(id)])); const silent = upNodes.some((id) => this.revisions.get(id.node) === membership.revisionOf(id)); if (!gate.isOpen || silent) return void again();",
+          },
+        ],
+        found: { profile: "slow", seed: 3 },
+      },
+    ],
+  },
+];
+
+export const HANDOFF_UNSEEN: readonly Unseen[] = [
+  // The record of a served shard names another in three ways. Its owner is over: then all of that node has ended. Its owner
+  // moves it: then the move ends its own service. Or it was removed: then all others leave the owner a lease and a renewal,
+  // and every watch that the simulation has is late by less than that, so an owner that lives has made it anew.
+  {
+    name: "stale-epoch-serves",
+    what: "an owner goes on serving a shard that its record gives to another",
+    why: "a record gives a served shard to another only by its owner's own move, after its death, or a lease and a renewal after a removal of which the owner has heard by then; a test writes such a record by hand",
+    changes: [
+      {
+        file: "handoff/claims.ts",
+        find: "const served = table.get(kind, shard); if (!served) return;",
+        replace: "const served = table.get(kind, shard); if (true) return;",
+      },
+    ],
+    test: { file: "tests/cluster/alive.test.ts", name: "is dropped at once, without a move" },
+  },
+];
