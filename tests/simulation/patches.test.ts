@@ -8,10 +8,18 @@ import { type Change, patched } from "./defects/defect.ts";
 
 const ALL = [...DEFECTS, ...UNSEEN];
 
+/** What Bun has instead of `stripTypeScriptTypes`. */
+interface BunGlobal {
+  readonly Bun?: {
+    readonly Transpiler: new (options: { loader: "ts" }) => { transformSync(text: string): string };
+  };
+}
+
 /** Throws if that is no TypeScript. */
 function parse(text: string): void {
-  if (typeof Bun === "undefined") module.stripTypeScriptTypes(text);
-  else new Bun.Transpiler({ loader: "ts" }).transformSync(text);
+  const { Bun } = globalThis as BunGlobal;
+  if (Bun) new Bun.Transpiler({ loader: "ts" }).transformSync(text);
+  else module.stripTypeScriptTypes(text);
 }
 
 async function productFiles(): Promise<string[]> {
