@@ -60,9 +60,9 @@ export const DELIVERY: readonly Rule[] = [
         changes: [
           {
             file: "delivery/wire/envelope_copy.ts",
-            find: "oversize: skip ? undefined : oversize, });",
+            find: "oversize: skip ? undefined : oversize, headers, });",
             replace:
-              'oversize: skip ? undefined : oversize, }); this.#outgoing.acknowledge(); if (type === "tell") this.#outgoing.end(undefined);',
+              'oversize: skip ? undefined : oversize, headers, }); this.#outgoing.acknowledge(); if (type === "tell") this.#outgoing.end(undefined);',
           },
         ],
         found: { profile: "planned", seed: 1 },

@@ -301,9 +301,9 @@ export const HANDOFF: readonly Rule[] = [
         changes: [
           {
             file: "handoff/late/departures.ts",
-            find: "if (entry === undefined || giving === undefined || bytes === undefined) return;",
+            find: "if (entry === undefined || sealed === undefined) return;",
             replace:
-              "if (entry === undefined || giving === undefined || bytes === undefined) return; if (entry.record.epoch > shard.epoch + 1) return;",
+              "if (entry === undefined || sealed === undefined) return; if (entry.record.epoch > shard.epoch + 1) return;",
           },
         ],
         found: { profile: "planned", seed: 2 },
