@@ -1,5 +1,5 @@
 /**
- * The words in which an actor's messages are refused.
+ * The errors with which an actor's messages are refused.
  *
  * @module
  */

@@ -55,7 +55,7 @@ export interface NodeOptions<Env = unknown> {
    * node serves as before meanwhile. It may take half of the leave's deadline, then `signal` aborts. What it throws is logged.
    */
   readonly beforeLeave?: (signal: AbortSignal) => void | Promise<void>;
-  /** Whether it answers clients that are no nodes, and how. Default: it does. */
+  /** Whether, and how, it accepts calls from plain NATS clients. Default: it does, for every kind. */
   readonly door?: boolean | DoorOptions;
   /** Bounds and beats, in named groups: `{ lease: { leaseMs: 20_000 }, actors: { activationsMax: 10_000 } }`. Each has a default. */
   readonly settings?: GivenSettings;

@@ -6,10 +6,10 @@
  */
 import type { Clock, Timer } from "./clock.ts";
 
-/** What one look may cost: so many things a millisecond are looked through in a small part of it. */
+/** Throttle: at most so many entries are scanned for each millisecond between two scans. */
 const PER_MS = 500;
 
-/** The rest that many things need: 20,000 are looked through 25 times a second at most, and end up to 40 ms late. */
+/** The pause after a scan of so many entries: 20,000 are scanned 25 times a second at most, and end up to 40 ms late. */
 export function restFor(things: number): number {
   return Math.max(1, things / PER_MS);
 }

@@ -1,5 +1,5 @@
 /**
- * The words in which a sender hears that a message did not get an answer. Each says what is true of it.
+ * The errors a caller gets when a message has no answer. Each says how far the message came.
  *
  * @module
  */

@@ -233,7 +233,7 @@ export class Outgoing implements PackableMail, ToldOf {
   }
 
   /**
-   * Makes it as if it had never been sent, but for one thing: nobody can say any more that it was not handled.
+   * Resets it for resending. A later refusal no longer proves that it was not handled.
    *
    * @returns what stands at its old number instead
    */

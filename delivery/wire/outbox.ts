@@ -56,7 +56,7 @@ export class Outbox {
     });
   }
 
-  /** Sends an item with the next frame to `peer`. Of small ones that heap up, the newest are not: they are said again. */
+  /** Sends an item with the next frame to `peer`. Above `ITEMS_MAX`, new control items are dropped; their senders repeat them. */
   add(peer: Peer, item: FrameItem): void {
     if (peer.over) return;
     const { size } = item;
