@@ -3,8 +3,9 @@ import { spawn } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { DEFECTS, defectNamed, treeWith, UNSEEN } from "../tests/simulation/defects/all.ts";
+import { DEFECTS, defectNamed, brokenBy, UNSEEN } from "../tests/simulation/defects/all.ts";
 import { isProfile, type Profile, profileInTurn, PROFILES } from "../tests/simulation/world/profiles.ts";
+import type * as Simulation from "../tests/simulation/simulate.ts";
 import { repeatCommand, simulate, type SimulationResult } from "../tests/simulation/simulate.ts";
 
 const HELP = `npm run simulate -- [options]
@@ -119,8 +120,8 @@ async function withSimulation(
   run: (simulate: Simulate) => Promise<void>,
 ): Promise<void> {
   if (defect === undefined) return await run(simulate);
-  await using tree = await treeWith(defect);
-  await run((await tree.simulation()).simulate);
+  await using tree = await brokenBy(defect);
+  await run((await tree.run<typeof Simulation>()).simulate);
 }
 
 function fail(message: string): never {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { DEFECTS, treeWith } from "./defects/all.ts";
+import { brokenBy, DEFECTS } from "./defects/all.ts";
 import type { Defect } from "./defects/defect.ts";
+import type * as Simulation from "./simulate.ts";
 import { simulate } from "./simulate.ts";
 
 /** Each is found within this many seeds from the first on; most within five. */
@@ -9,8 +10,8 @@ const TIMEOUT_MS = 180_000;
 
 /** The seed that found it last comes first: only after a change of the code there is anything to look for. */
 async function seedThatFinds({ name, found }: Defect): Promise<number | undefined> {
-  await using tree = await treeWith(name);
-  const broken = await tree.simulation();
+  await using tree = await brokenBy(name);
+  const broken = await tree.run<typeof Simulation>();
   const others = Array.from({ length: SEEDS_MAX }, (_, i) => i + 1).filter((seed) => seed !== found.seed);
   for (const seed of [found.seed, ...others]) {
     const { violations } = await broken.simulate({ seed, profile: found.profile, defect: name });

@@ -3,7 +3,7 @@ import fs from "node:fs/promises";
 import * as module from "node:module";
 import path from "node:path";
 import { DEFECTS, UNSEEN } from "./defects/all.ts";
-import { productPaths, ROOT } from "./defects/broken_tree.ts";
+import { ROOT } from "./defects/broken_tree.ts";
 import { type Change, patched } from "./defects/defect.ts";
 
 const ALL = [...DEFECTS, ...UNSEEN];
@@ -20,6 +20,14 @@ function parse(text: string): void {
   const { Bun } = globalThis as BunGlobal;
   if (Bun) new Bun.Transpiler({ loader: "ts" }).transformSync(text);
   else module.stripTypeScriptTypes(text);
+}
+
+/** The folders and files of the product, from the project's folder: those that are published. */
+async function productPaths(): Promise<string[]> {
+  const { publish } = JSON.parse(await fs.readFile(path.join(ROOT, "deno.json"), "utf8"));
+  const folders = (publish.include as string[]).flatMap((glob) => /^(\w+)\/\*\*\/\*/.exec(glob)?.[1] ?? []);
+  const files = (await fs.readdir(ROOT)).filter((name) => name.endsWith(".ts"));
+  return [...folders.filter((folder) => folder !== "docs"), ...files];
 }
 
 async function productFiles(): Promise<string[]> {

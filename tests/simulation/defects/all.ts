@@ -15,6 +15,8 @@ import { DELIVERY, DELIVERY_UNSEEN } from "./delivery.ts";
 import { HANDOFF, HANDOFF_UNSEEN } from "./handoff.ts";
 import { STORAGE } from "./storage.ts";
 
+const SIMULATION = "tests/simulation/simulate.ts";
+
 export const DEFECTS: readonly Defect[] = [CLUSTER, DELIVERY, HANDOFF, ACTORS, STORAGE].flatMap((rules) =>
   rules.flatMap(({ defects }) => defects),
 );
@@ -27,15 +29,15 @@ export function defectNamed(name: string): Defect | Unseen | undefined {
 }
 
 /**
- * A copy of the product with the defects of those names, joined by `+`, in it.
+ * A program of this project with the defects of those names, joined by `+`, in it.
  *
  * @throws {Error} if there is none of that name, or a patch does not fit
  */
-export async function treeWith(names: string): Promise<BrokenTree> {
+export async function brokenBy(names: string, program: string = SIMULATION): Promise<BrokenTree> {
   const defects = names.split("+").map((name) => {
     const defect = defectNamed(name);
-    if (defect === undefined) throw new Error(`Cannot break a rule: current defect "${name}" does not exist`);
+    if (defect === undefined) throw new Error(`Cannot break a rule: there is no defect "${name}"`);
     return defect;
   });
-  return await BrokenTree.of(defects);
+  return await BrokenTree.of(defects, program);
 }

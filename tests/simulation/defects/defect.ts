@@ -51,8 +51,8 @@ export function patched(text: string, { file, find, replace }: Change, defect: s
   const [place] = places;
   if (place === undefined || places.length > 1)
     throw new Error(
-      `Cannot break ${file} by "${defect}": current text has ${places.length} places, not 1, that read\n` +
-        `  ${find}\nWrite the patch anew in tests/simulation/defects/, so that it breaks the same rule.`,
+      `Cannot break ${file} by "${defect}": it has ${places.length} places, not 1, that read\n  ${find}\n` +
+        "Write the patch anew in tests/simulation/defects/, so that it breaks the same rule",
     );
   return text.slice(0, place.index) + replace + text.slice(place.index + place[0].length);
 }
