@@ -6,6 +6,7 @@
  */
 import { ConfigurationError, wordsOf } from "../errors.ts";
 import { Actor } from "./actor.ts";
+import { Check } from "./check.ts";
 import type { AskMessage, Contract, HandlersOf, StateOf, TellMessage } from "./contract.ts";
 
 /** A class that can be hosted under contract `C`. A missing or mistyped handler does not compile. */
@@ -24,6 +25,9 @@ export type Handler = (this: unknown, input: unknown) => unknown;
 export interface HostedMessage {
   readonly name: string;
   readonly declared: AskMessage | TellMessage;
+  readonly input: Check;
+  /** Of an ask. */
+  readonly output: Check | undefined;
   readonly handler: Handler;
 }
 
@@ -40,6 +44,7 @@ export interface Hosted<Env = unknown> {
 /** What a node hosts under one contract. */
 export interface Registration {
   readonly contract: Contract;
+  readonly state: Check;
   readonly messages: ReadonlyMap<string, HostedMessage>;
   create(): Actor<Contract>;
   initialState(name: string): unknown;
@@ -146,13 +151,16 @@ function registered<C extends Contract>(
   for (const [name, declared] of Object.entries(contract.messages)) {
     const handler: unknown = Reflect.get(actorClass.prototype as object, name);
     if (typeof handler !== "function") throw lacking(contract, `a handler "${name}"`);
-    messages.set(name, { name, declared, handler: handler as Handler });
+    const input = new Check(declared.input);
+    const output = declared.type === "ask" ? new Check(declared.output) : undefined;
+    messages.set(name, { name, declared, input, output, handler: handler as Handler });
   }
   if (typeof actorClass.initialState !== "function") throw lacking(contract, "static initialState()");
   if (contract.stateVersion > 1 && typeof actorClass.upgrade !== "function")
     throw lacking(contract, "static upgrade()");
   return {
     contract,
+    state: new Check(contract.state, { anyOrder: true }),
     messages,
     create: create as () => Actor<Contract>,
     initialState: (name) => actorClass.initialState(name),

@@ -7,6 +7,7 @@ import { ShardMap } from "../cluster/shard_map.ts";
 import type { Caller } from "../actors/activation/activation_host.ts";
 import { copyArgument, declaredMessage } from "../actors/argument.ts";
 import type { AskMessage, Contract, TellMessage } from "../actors/contract.ts";
+import { Checks } from "../actors/check.ts";
 import type { CallOptions, Channel } from "../actors/ref.ts";
 import type { RefusedTells } from "../actors/tell_promise.ts";
 import type { Membership } from "../cluster/membership.ts";
@@ -46,6 +47,8 @@ export class Router {
   readonly #senderPorts: SenderPorts;
   readonly #outgoingPorts: OutgoingPorts;
   readonly #exit: Exit;
+  /** Of the arguments of tells. */
+  readonly #checks = new Checks();
   /** What is waiting and pending on the whole node. */
   readonly rooms: SendingRooms;
   readonly #links = new ShardMap<SenderLink>();
@@ -205,7 +208,7 @@ export class Router {
       return this.#refuse(request, error);
     }
     try {
-      if (request.type === "tell") checkTell(request, outgoing);
+      if (request.type === "tell") checkTell(request, outgoing, this.#checks);
       if (request.options?.signal) heed(request.options.signal, outgoing, () => link.abandon(outgoing));
       if (!outgoing.ended) link.submit(outgoing, now);
     } catch (error) {

@@ -14,6 +14,7 @@ import {
 } from "../../errors.ts";
 import { copyValue } from "../../codec/value.ts";
 import type { Registration, HostedMessage } from "../host.ts";
+import { NO } from "../check.ts";
 import { firstIssue, validate } from "../schema.ts";
 
 /** The refusal of a message that waited too long. */
@@ -86,13 +87,16 @@ function isDeclared(thrown: unknown): thrown is DeclaredError {
   }
 }
 
-/** @throws {InvalidArgumentError} with the path, never with the value */
+/**
+ * @param argument copied or decoded
+ * @throws {InvalidArgumentError} with the path, never with the value
+ */
 export function validArgument(
   hosted: Registration,
-  { name, declared }: HostedMessage,
+  { name, input }: HostedMessage,
   argument: unknown,
 ): unknown {
-  const result = validate(declared.input, argument);
+  const result = input.validate(argument);
   if (!result.issues) return result.value;
   const { path, words } = firstIssue("argument", result.issues);
   throw new InvalidArgumentError(`Cannot handle "${name}" of kind "${hosted.contract.kind}": ${words}`, {
@@ -100,14 +104,15 @@ export function validArgument(
   });
 }
 
-/** @throws {InvalidResultError} with the path, never with the value */
-export function validResult(
-  hosted: Registration,
-  { name, declared }: HostedMessage,
-  value: unknown,
-): unknown {
-  if (declared.type === "tell") return undefined;
-  const result = validate(declared.output, value);
+/**
+ * @param value whatever a handler returned, of which it may still hold parts
+ * @throws {InvalidResultError} with the path, never with the value
+ */
+export function validResult(hosted: Registration, { name, output }: HostedMessage, value: unknown): unknown {
+  if (output === undefined) return undefined;
+  const kept = output.keep(NO, value);
+  if (kept !== NO) return kept;
+  const result = output.askLibrary(value);
   if (!result.issues) return result.value;
   const { path, words } = firstIssue("result", result.issues);
   throw new InvalidResultError(`Cannot answer "${name}" of kind "${hosted.contract.kind}": ${words}`, {

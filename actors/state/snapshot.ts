@@ -9,7 +9,8 @@ import type { Codec } from "../../codec/codec.ts";
 import { firstDifference } from "../../codec/difference.ts";
 import { copyValue } from "../../codec/value.ts";
 import type { Registration } from "../host.ts";
-import { firstIssue, validate } from "../schema.ts";
+import { NO } from "../check.ts";
+import { firstIssue } from "../schema.ts";
 
 /** Which entry of the store a state is equal to. */
 export interface StoredMark {
@@ -34,9 +35,15 @@ export interface Snapshot {
  * @throws {InvalidStateError} if it does not fit, holds what cannot travel, or would lose a field in validation
  */
 export function copyState(hosted: Registration, state: unknown): unknown {
+  const kept = hosted.state.keep(NO, state);
+  return kept === NO ? copyByLibrary(hosted, state) : kept;
+}
+
+/** The same, and the longer way: for a state of which its pattern cannot say that it fits. */
+export function copyByLibrary(hosted: Registration, state: unknown): unknown {
   const { kind } = hosted.contract;
   const copy = copyOf(kind, state);
-  const result = validate(hosted.contract.state, state);
+  const result = hosted.state.askLibrary(state);
   if (result.issues) {
     const { path, words } = firstIssue("value", result.issues);
     throw new InvalidStateError(`Cannot keep a state of kind "${kind}": ${words}`, { path });

@@ -8,8 +8,9 @@
  */
 import { copyValue } from "../../codec/value.ts";
 import type { Codec } from "../../codec/codec.ts";
+import { NO } from "../check.ts";
 import type { Registration } from "../host.ts";
-import { copyState, packState, type Snapshot } from "./snapshot.ts";
+import { copyByLibrary, copyState, packState, type Snapshot } from "./snapshot.ts";
 import { stateTooLong } from "../actor_errors.ts";
 
 /** How a stored actor's state becomes bytes after each handler. */
@@ -24,7 +25,10 @@ export class StateCell {
   readonly #hosted: Registration;
   readonly #name: string;
   #state: unknown;
+  /** Nobody changes it, and it shares with the one before it what has not changed. */
   #checked: unknown;
+  /** The latest copy that the pattern of the state has given: what is compared with. */
+  #known: unknown = NO;
   #last: unknown;
   #exists: boolean;
   #touched = false;
@@ -49,7 +53,7 @@ export class StateCell {
   /** Makes the initial state if there is none. @throws whatever `initialState` throws, or InvalidStateError */
   begin(): void {
     const state = this.#exists ? this.#state : this.#hosted.initialState(this.#name);
-    const checked = copyState(this.#hosted, state);
+    const checked = this.#copyOf(state);
     this.#pack(checked);
     this.#checked = checked;
     this.#state = copyValue(checked);
@@ -79,6 +83,7 @@ export class StateCell {
     this.#kept = false;
     this.#state = undefined;
     this.#checked = undefined;
+    this.#known = NO;
   }
 
   /** See {@link StateCell.erase}. */
@@ -89,6 +94,12 @@ export class StateCell {
   /** Of a stored actor: the state that last fitted, another object after each change; `undefined` before `begin`. */
   get settled(): Snapshot | undefined {
     return this.#settled;
+  }
+
+  /** A copy that fits: the former one if nothing has changed. @throws {InvalidStateError} */
+  #copyOf(state: unknown): unknown {
+    this.#known = this.#hosted.state.keep(this.#known, state);
+    return this.#known === NO ? copyByLibrary(this.#hosted, state) : this.#known;
   }
 
   #pack(checked: unknown): void {
@@ -137,8 +148,8 @@ export class StateCell {
     if (this.#erased || (!this.#touched && !(this.#lent && this.#packing))) return;
     try {
       if (this.#hosted.contract.stateCheck === "handler") {
-        const checked = copyState(this.#hosted, this.#state);
-        this.#pack(checked);
+        const checked = this.#copyOf(this.#state);
+        if (checked !== this.#checked) this.#pack(checked);
         this.#checked = checked;
       }
     } catch (error) {

@@ -5,7 +5,7 @@
  */
 import { CallCycleError, InvalidArgumentError } from "../../errors.ts";
 import { unfitArgument } from "../../actors/argument.ts";
-import { validate } from "../../actors/schema.ts";
+import type { Checks } from "../../actors/check.ts";
 import { DELAY_MAX_MS } from "../../platform/clock.ts";
 import { callerIsLate, tooLarge } from "./call_errors.ts";
 import { CHAIN_MAX } from "../wire/frame.ts";
@@ -13,9 +13,9 @@ import type { Outgoing, Request } from "./outgoing.ts";
 import { excessOf, type Scale, weight } from "../../codec/weight.ts";
 
 /** Nobody answers a tell, so its sender hears here what its owner would refuse in silence. An owner here need not check again. */
-export function checkTell({ message, declared }: Request, outgoing: Outgoing): void {
+export function checkTell({ message, declared }: Request, outgoing: Outgoing, checks: Checks): void {
   if (declared === undefined) return;
-  const result = validate(declared.input, outgoing.argument());
+  const result = checks.of(declared.input).validate(outgoing.argument());
   if (result.issues) return outgoing.endBadly(unfitArgument(message, result.issues));
   outgoing.checkedBy = declared;
   outgoing.checked = result.value;
