@@ -46,6 +46,8 @@ export interface AskMessage<
   readonly errors: E;
   /** Whether handling it twice is as good as once; it is then repeated where the outcome is unknown. */
   readonly idempotent: boolean;
+  /** Whether its handler may only read the state: see {@link AskOptions.readonly}. */
+  readonly readonly: boolean;
 }
 
 /** A message without an answer. */
@@ -72,6 +74,12 @@ export interface AskOptions<E extends ErrorOptions = ErrorOptions> extends Messa
    * with an HTTP status. Callers get a `DeclaredError`; `declaredError()` gives it its type. Default: none.
    */
   readonly errors?: E;
+  /**
+   * Its handler only reads: `this.state` is frozen through and through, and to change it throws a `TypeError`, which ends the message
+   * as `handler-error`. It costs no copy and no check, however large the state is. What the handler changes by a part of the state
+   * that the class has kept from elsewhere is not looked for. Default false.
+   */
+  readonly readonly?: boolean;
 }
 
 type NoErrors = Record<never, never>;
@@ -93,9 +101,9 @@ export function ask<I extends Schema, O extends Schema, const E extends ErrorOpt
 ): AskMessage<I, O, DeclaredErrors<E>>;
 export function ask(first: Schema, second: Schema | AskOptions = {}, third: AskOptions = {}): AskMessage {
   const [input, output, options] = isSchema(second) ? [first, second, third] : [NOTHING, first, second];
-  checkOptions("a message", options, ["idempotent", "errors"]);
-  const { idempotent = false, errors = {} } = options;
-  return { type: "ask", input, output, idempotent, errors: declaredErrors(errors) };
+  checkOptions("a message", options, ["idempotent", "errors", "readonly"]);
+  const { idempotent = false, errors = {}, readonly = false } = options;
+  return { type: "ask", input, output, idempotent, readonly, errors: declaredErrors(errors) };
 }
 
 /**

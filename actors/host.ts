@@ -28,6 +28,8 @@ export interface HostedMessage {
   readonly input: Check;
   /** Of an ask. */
   readonly output: Check | undefined;
+  /** Whether its handler may only read the state. */
+  readonly isReadonly: boolean;
   readonly handler: Handler;
 }
 
@@ -153,7 +155,8 @@ function registered<C extends Contract>(
     if (typeof handler !== "function") throw lacking(contract, `a handler "${name}"`);
     const input = new Check(declared.input);
     const output = declared.type === "ask" ? new Check(declared.output) : undefined;
-    messages.set(name, { name, declared, input, output, handler: handler as Handler });
+    const isReadonly = declared.type === "ask" && declared.readonly;
+    messages.set(name, { name, declared, input, output, isReadonly, handler: handler as Handler });
   }
   if (typeof actorClass.initialState !== "function") throw lacking(contract, "static initialState()");
   if (contract.stateVersion > 1 && typeof actorClass.upgrade !== "function")

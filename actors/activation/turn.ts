@@ -122,6 +122,7 @@ export class Turn {
   }
 
   #call(mail: Mail, message: HostedMessage, input: unknown): void {
+    if (message.isReadonly) this.#state.isReading = true;
     let result: unknown;
     let later: boolean;
     try {
@@ -158,7 +159,7 @@ export class Turn {
     this.release();
     if (this.#owner.status === "ended") return mail.fail(this.#lost());
     try {
-      this.#state.settle();
+      if (!message.isReadonly) this.#state.settle();
     } catch (error) {
       return this.#doesNotFit(mail, error);
     }
@@ -198,8 +199,8 @@ export class Turn {
       error = unfit;
     }
     const { onError } = this.#hosted.contract;
-    if (onError === "keep") this.#keep();
-    else this.#state.undo();
+    if (onError !== "keep") this.#state.undo();
+    else if (!message.isReadonly) this.#keep();
     if (answer) return this.#owner.outputs.fail(mail, answer);
     reportFailure(this.#events, this.#owner, mail.message, toErrorData(error));
     this.#owner.outputs.fail(mail, handledErrorData(error));
@@ -218,6 +219,7 @@ export class Turn {
   release(): void {
     this.#running = undefined;
     this.#chain = undefined;
+    this.#state.isReading = false;
     this.#signal.release();
   }
 

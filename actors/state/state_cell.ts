@@ -10,6 +10,7 @@ import { copyValue } from "../../codec/value.ts";
 import type { Codec } from "../../codec/codec.ts";
 import { NO } from "../check.ts";
 import type { Registration } from "../host.ts";
+import { type FrozenView, frozenView } from "./frozen_view.ts";
 import { copyByLibrary, copyState, packState, type Snapshot } from "./snapshot.ts";
 import { stateTooLong } from "../actor_errors.ts";
 
@@ -30,6 +31,10 @@ export class StateCell {
   /** The latest copy that the pattern of the state has given: what is compared with. */
   #known: unknown = NO;
   #last: unknown;
+  /** Whether what is lent now is to be read only. */
+  #isReading = false;
+  /** The view of the state that last fitted, and of which one it is. */
+  #view: (FrozenView & { readonly of: unknown }) | undefined;
   #exists: boolean;
   #touched = false;
   #kept: boolean;
@@ -83,6 +88,7 @@ export class StateCell {
     this.#kept = false;
     this.#state = undefined;
     this.#checked = undefined;
+    this.#view = undefined;
     this.#known = NO;
   }
 
@@ -112,15 +118,30 @@ export class StateCell {
       this.#settled = { ...snapshot, bytes: snapshot.bytes.slice() };
   }
 
+  /** What is lent from now on is to be read only, or it is not. */
+  set isReading(is: boolean) {
+    this.#isReading = is;
+  }
+
   get(): unknown {
+    if (this.#isReading) return this.#reading();
     this.#touched = true;
     this.#lent = true;
     return this.#state;
   }
 
+  /** A view of what last fitted, made once for each; of a state that is checked at its end only, of what there is now. */
+  #reading(): unknown {
+    if (this.#hosted.contract.stateCheck === "seal") return frozenView(this.#copy()).value;
+    const of = this.#checked;
+    let view = this.#view;
+    if (view === undefined || view.of !== of || !view.isSafe) this.#view = view = { of, ...frozenView(of) };
+    return view.value;
+  }
+
   /** The state as it was at the end, to be read only. */
   last(): unknown {
-    this.#last ??= frozen(this.#copy());
+    this.#last ??= frozenView(this.#copy()).value;
     return this.#last;
   }
 
@@ -132,7 +153,10 @@ export class StateCell {
     }
   }
 
+  /** @throws {TypeError} if what is lent now is to be read only */
   set(value: unknown): void {
+    if (this.#isReading)
+      throw new TypeError("Cannot change a state that is to be read only: its message is declared readonly");
     this.#touched = true;
     this.#lent = true;
     this.#state = value;
@@ -188,11 +212,4 @@ export class StateCell {
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.byteLength === b.byteLength && a.every((byte, i) => byte === b[i]);
-}
-
-/** Objects and lists of a copy throw when they are changed; a change of anything else in it has no effect. */
-function frozen<T>(value: T): T {
-  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return value;
-  for (const part of Object.values(value)) frozen(part);
-  return Object.freeze(value);
 }
