@@ -9,7 +9,7 @@
 import type { Hosted } from "../actors/host.ts";
 import type { NodeEvent } from "../events.ts";
 import type { LeaveReport } from "../handoff/leave.ts";
-import type { ActorNode, NodeOptions } from "../node/api.ts";
+import type { ActorNode, EnvOption, NodeOptions } from "../node/api.ts";
 import { startNode } from "../node.ts";
 import { type Random, seededRandom } from "../platform/random.ts";
 import { MemoryNetwork, type MemoryNetworkOptions, spreadLatency } from "../transport/memory/network.ts";
@@ -17,8 +17,8 @@ import { ManualClock } from "./manual_clock.ts";
 import { NodeClock } from "./node_clock.ts";
 
 /** What all nodes of a simulated cluster have in common. */
-export type SimulatedNodeOptions = Omit<
-  NodeOptions,
+export type SimulatedNodeOptions<Env = unknown> = Omit<
+  NodeOptions<Env>,
   "name" | "cluster" | "transport" | "hosts" | "signals" | "clock" | "random"
 >;
 
@@ -33,7 +33,7 @@ export interface SimulationOptions {
   /** Faults of network and records. Default: none. */
   readonly network?: Omit<MemoryNetworkOptions, "clock" | "latencyMs">;
   /** Settings and the like of every node. */
-  readonly node?: SimulatedNodeOptions;
+  readonly node?: Omit<SimulatedNodeOptions, "env">;
   /** How far a node's wall clock is ahead when it starts, in milliseconds. Default: all agree. */
   readonly wallAheadMs?: (name: string) => number;
   /** Hears every event of every node, by the name of its process, at once. */
@@ -116,16 +116,16 @@ export class SimulatedCluster {
    *
    * @param process its name for faults and for `nodes`, if another process may have the node's name. Default: that name
    */
-  async starting(
+  async starting<Env>(
     name: string,
-    hosts: readonly Hosted[],
-    options: SimulatedNodeOptions = {},
+    hosts: readonly Hosted<Env>[],
+    options: SimulatedNodeOptions<Env> = {},
     process: string = name,
   ): Promise<ActorNode> {
     const { cluster = "simulated", node: common, onEvent, wallAheadMs } = this.#options;
     const clock = new NodeClock(this.clock, wallAheadMs?.(name));
     this.#clocks.set(process, clock);
-    const node = await startNode({
+    const all: NodeOptions<Env> = {
       ...common,
       ...options,
       name,
@@ -135,7 +135,8 @@ export class SimulatedCluster {
       transport: this.network.connect(process, { turn: (run) => clock.turn(run) }),
       clock,
       random: seededRandom(Math.imul(this.seed, 7919) + ++this.#starts),
-    });
+    };
+    const node = await startNode(all as NodeOptions<Env> & EnvOption<Env>);
     this.#nodes.set(process, node);
     if (onEvent) void this.#listen(node, (event) => onEvent(process, event));
     void node.whenStopped.then(() => {
@@ -148,11 +149,14 @@ export class SimulatedCluster {
     for await (const event of node.events()) onEvent(event);
   }
 
-  /** Starts a node, and moves time until it has joined. */
-  async start(
+  /**
+   * Starts a node, and moves time until it has joined. Actors that are made from an environment get `options.env`: in a test,
+   * a fake.
+   */
+  async start<Env>(
     name: string,
-    hosts: readonly Hosted[],
-    options: SimulatedNodeOptions = {},
+    hosts: readonly Hosted<Env>[],
+    options: SimulatedNodeOptions<Env> = {},
   ): Promise<ActorNode> {
     return await this.ends(`node "${name}" to start`, this.starting(name, hosts, options));
   }

@@ -31,6 +31,23 @@ async function addAll(cluster: SimulatedCluster, node: string): Promise<number[]
 }
 
 describe("SimulatedCluster", () => {
+  test("start() gives actors the environment of the test, a fake", async () => {
+    class Times extends CounterActor {
+      readonly #factor: number;
+      constructor(factor: number) {
+        super();
+        this.#factor = factor;
+      }
+      override add(by: number): number {
+        return super.add(by * this.#factor);
+      }
+    }
+    const hosts = [host(Counter, (env: { factor: number }) => new Times(env.factor))];
+    await using cluster = new SimulatedCluster({ seed: 1 });
+    const node = await cluster.start("n1", hosts, { env: { factor: 7 } });
+    expect(await cluster.ends("an answer", node.ref(Counter, "a").add(3))).toBe(21);
+  });
+
   test("leave() hands every actor over with its state", async () => {
     await using cluster = new SimulatedCluster({ seed: 1 });
     await cluster.start("n1", HOSTS);
