@@ -41,7 +41,7 @@ export const HANDOFF: readonly Rule[] = [
             replace: 'if (true) return this.dispatch({ type: "reclaimed" });',
           },
         ],
-        found: { profile: "aimed", seed: 35 },
+        found: { profile: "aimed", seed: 33 },
       },
     ],
   },
@@ -89,7 +89,7 @@ export const HANDOFF: readonly Rule[] = [
             replace: "",
           },
         ],
-        found: { profile: "planned", seed: 14 },
+        found: { profile: "planned", seed: 2 },
       },
       {
         name: "no-replies",
@@ -155,7 +155,7 @@ export const HANDOFF: readonly Rule[] = [
               'const redirected = record?.state === "moving" && !served && desired?.node === self.node && desired.incarnation === self.incarnation; const step = redirected ? ({ do: "claim" } as const) : planShard({',
           },
         ],
-        found: { profile: "planned", seed: 1 },
+        found: { profile: "planned", seed: 2 },
       },
       {
         name: "third-node-claims",
