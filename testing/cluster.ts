@@ -12,6 +12,7 @@ import type { LeaveReport } from "../handoff/leave.ts";
 import type { ActorNode, EnvOption, NodeOptions } from "../node/api.ts";
 import { startNode } from "../node.ts";
 import { type Random, seededRandom } from "../platform/random.ts";
+import type { Connection } from "../transport/transport.ts";
 import { MemoryNetwork, type MemoryNetworkOptions, spreadLatency } from "../transport/memory/network.ts";
 import { ManualClock } from "./manual_clock.ts";
 import { NodeClock } from "./node_clock.ts";
@@ -36,6 +37,8 @@ export interface SimulationOptions {
   readonly node?: Omit<SimulatedNodeOptions, "env">;
   /** How far a node's wall clock is ahead when it starts, in milliseconds. Default: all agree. */
   readonly wallAheadMs?: (name: string) => number;
+  /** Replaces the connection of a node that starts, by one that changes what it says or hears. Default: none. */
+  readonly connection?: (connection: Connection, process: string) => Connection;
   /** Hears every event of every node, by the name of its process, at once. */
   readonly onEvent?: (node: string, event: NodeEvent) => void;
   /** The command that repeats this run; a failure shows it. */
@@ -122,9 +125,10 @@ export class SimulatedCluster {
     options: SimulatedNodeOptions<Env> = {},
     process: string = name,
   ): Promise<ActorNode> {
-    const { cluster = "simulated", node: common, onEvent, wallAheadMs } = this.#options;
+    const { cluster = "simulated", node: common, onEvent, wallAheadMs, connection } = this.#options;
     const clock = new NodeClock(this.clock, wallAheadMs?.(name));
     this.#clocks.set(process, clock);
+    const transport = this.network.connect(process, { turn: (run) => clock.turn(run) });
     const all: NodeOptions<Env> = {
       ...common,
       ...options,
@@ -132,7 +136,7 @@ export class SimulatedCluster {
       cluster,
       hosts,
       signals: false,
-      transport: this.network.connect(process, { turn: (run) => clock.turn(run) }),
+      transport: connection?.(transport, process) ?? transport,
       clock,
       random: seededRandom(Math.imul(this.seed, 7919) + ++this.#starts),
     };

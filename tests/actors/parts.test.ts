@@ -11,7 +11,8 @@ import { type Runnable, Scheduler } from "../../actors/activation/scheduler.ts";
 import { RunningSignal } from "../../actors/activation/handler_signal.ts";
 import { packState, unpackState } from "../../actors/state/snapshot.ts";
 import { StateCell } from "../../actors/state/state_cell.ts";
-import { ActorTimers, TIMERS_MAX } from "../../actors/state/timers.ts";
+import { ActorTimers, type TimerData, TimerMail, TIMERS_MAX } from "../../actors/state/timers.ts";
+import { HeaderMap } from "../../codec/header_map.ts";
 import { ManualClock } from "../../testing/manual_clock.ts";
 import { createCodec } from "../../codec/codec.ts";
 import { hostLedger, ledger, steering } from "../support/ledger.ts";
@@ -195,6 +196,22 @@ describe("ActorTimers", () => {
     expect(due.slice(2)).toEqual(["650 beat"]);
     await clock.advance(100);
     expect(due.slice(3)).toEqual(["700 beat"]);
+  });
+
+  test("keep what accompanies their message: as it waits, in what is stored, on their way, and as their mail", async () => {
+    const headers = HeaderMap.of([["trace", "00-4bf9"]]);
+    const clock = new ManualClock();
+    const mails: TimerMail[] = [];
+    const codec = createCodec();
+    const made = new ActorTimers(clock, (timer) => void mails.push(new TimerMail(timer, codec)));
+    made.set({ ...timer("t", 100, 100), headers });
+    expect(made.settled()[0]?.headers).toBe(headers);
+    const [paused] = made.pause();
+    expect(paused?.headers).toBe(headers);
+    made.clear();
+    made.set(paused as TimerData);
+    await clock.advance(100);
+    expect(mails.map((mail) => mail.headers)).toEqual([headers]);
   });
 
   test("are as suspect after a pause, by whoever begins with them: what is set aside stays so", async () => {

@@ -15,6 +15,7 @@ import { History, type Violation } from "../../testing/history.ts";
 import { bucketOf } from "../../transport/subjects.ts";
 import { Aim } from "./world/aim.ts";
 import { Account, accountsOf, Bank } from "./workload/bank.ts";
+import { otherReleases } from "../support/other_release.ts";
 import { CALM, Faults, randomRates } from "./world/faults.ts";
 import { type Life, Lives } from "./world/lives.ts";
 import { LostRecords } from "./world/lost_records.ts";
@@ -121,6 +122,7 @@ class Simulation {
         settings: { ...SETTINGS, ...lease },
         ...{ door: false, leaveDeadlineMs: 25_000 },
       },
+      ...(this.#profile.mixesReleases ? { connection: otherReleases(seed) } : {}),
       onEvent: (node, event) => this.#event(node, event),
       wallAheadMs: (name) => (hash32(name, seed) / 2 ** 32 - 0.5) * wallsApartMs,
       repeat: repeatCommand(seed, profile, defect),

@@ -3,11 +3,12 @@
 // - `olderRelease`: one that speaks protocol 1 and has never heard of another.
 // - `newerRelease`: one from the future, which speaks protocols 2 and 3: its frames, sealed shards, moves and records hold
 //   things that nobody here knows.
-import type { Connection, Records, Transport } from "../../mod.ts";
+import type { Connection, Incoming, Records, Transport } from "../../mod.ts";
 import { ByteReader, ByteWriter } from "../../codec/bytes.ts";
 import { createCodec } from "../../codec/codec.ts";
 import { decodeActor, decodeBatch } from "../../handoff/wire/batch.ts";
 import { sha256 } from "../../platform/hash.ts";
+import { seededRandom } from "../../platform/random.ts";
 import { bareKey } from "./keys_inside.ts";
 
 const codec = createCodec();
@@ -34,11 +35,10 @@ function changedRecords(inner: Records, write: Change, read: Change): Records {
   };
 }
 
-function changedTransport(
-  inner: Transport,
-  say: Change,
-  hear: (subject: string, bytes: Uint8Array) => void,
-): Transport {
+/** What the node hears instead; `undefined` for what it cannot read. */
+type Hear = (subject: string, bytes: Uint8Array) => Uint8Array | undefined;
+
+function changedTransport(inner: Transport, say: Change, hear: Hear): Transport {
   return {
     get maxPayloadBytes() {
       return inner.maxPayloadBytes;
@@ -51,8 +51,9 @@ function changedTransport(
       inner.subscribe(
         subject,
         (message) => {
-          hear(message.subject, message.payload);
-          onMessage(message);
+          const payload = hear(message.subject, message.payload);
+          if (payload === message.payload) onMessage(message);
+          else if (payload) onMessage(changedMessage(message, payload));
         },
         options,
       ),
@@ -61,23 +62,28 @@ function changedTransport(
   };
 }
 
+function changedMessage(message: Incoming, payload: Uint8Array): Incoming {
+  const { subject, reply, noResponders } = message;
+  return { subject, payload, reply, noResponders, header: (name) => message.header(name) };
+}
+
+interface Changes {
+  readonly write?: Change;
+  readonly read?: Change;
+  readonly say?: Change;
+  readonly hear?: Hear;
+}
+
 function changed(
   inner: Connection,
-  {
-    write = SAME,
-    read = SAME,
-    say = SAME,
-    hear = () => {},
-  }: Partial<Record<"write" | "read" | "say", Change>> & {
-    hear?: (subject: string, bytes: Uint8Array) => void;
-  },
+  { write = SAME, read = SAME, say = SAME, hear = SAME }: Changes,
 ): Connection {
   return {
     type: inner.type,
     transport: changedTransport(inner.transport, say, hear),
     records: async (bucket) => {
       const records = await inner.records(bucket);
-      return bucket.endsWith("-parked") ? records : changedRecords(records, write, read);
+      return /-(parked|stored)$/.test(bucket) ? records : changedRecords(records, write, read);
     },
     close: () => inner.close(),
   };
@@ -102,26 +108,29 @@ export interface Overheard {
   readonly batches: Set<number>;
 }
 
-/** A node that speaks protocol 1, and sees everybody as if they did. */
+/** A node that speaks protocol 1, sees everybody as if they did, and can read nothing else. */
 export function olderRelease(inner: Connection): { connection: Connection; overheard: Overheard } {
   const overheard: Overheard = { frames: new Set(), batches: new Set() };
-  const note = (subject: string, bytes: Uint8Array) => {
-    if (isFrame(subject)) overheard.frames.add(bytes[1] as number);
-    if (!isMove(subject)) return;
-    const { type, data, index } = fields(bytes);
-    if (data instanceof Uint8Array && (type === "sealed" || index === 0))
-      overheard.batches.add(data[0] as number);
+  const hear: Hear = (subject, bytes) => {
+    if (isFrame(subject)) {
+      overheard.frames.add(bytes[1] as number);
+      return bytes[1] === 2 ? bytes : undefined;
+    }
+    if (!isMove(subject)) return bytes;
+    const message = fields(bytes);
+    const { type, data, index } = message;
+    if (!(data instanceof Uint8Array) || (type !== "sealed" && index !== 0)) return bytes;
+    overheard.batches.add(data[0] as number);
+    if (data[0] === 1) return bytes;
+    return codec.encode({ ...message, data: Uint8Array.from([255, ...data.subarray(1)]) });
   };
   const withoutNews: Change = (key, bytes) =>
     key.startsWith("nodes.") ? codec.encode({ ...fields(bytes), protocol: [1] }) : bytes;
   const say: Change = (subject, bytes) => {
-    note(subject, bytes);
+    hear(subject, bytes);
     return bytes;
   };
-  return {
-    connection: changed(inner, { write: withoutNews, read: withoutNews, say, hear: note }),
-    overheard,
-  };
+  return { connection: changed(inner, { write: withoutNews, read: withoutNews, say, hear }), overheard };
 }
 
 /** What a node of the newer release has added to what it says, and has seen of it come back. */
@@ -172,11 +181,12 @@ export function newerRelease(inner: Connection): { connection: Connection; futur
     if (message.type === "sealed" && batches.has(message.moveId as string)) future.sealed++;
     return codec.encode(news);
   };
-  const hear = (subject: string, bytes: Uint8Array) => {
-    if (!isMove(subject)) return;
+  const hear: Hear = (subject, bytes) => {
+    if (!isMove(subject)) return bytes;
     const { type, data, chunks } = fields(bytes);
-    if (!(data instanceof Uint8Array) || (type === "sealed" && chunks !== 1)) return;
-    for (const word of headersIn(data)) future.headersBack.add(word);
+    if (data instanceof Uint8Array && (type !== "sealed" || chunks === 1))
+      for (const word of headersIn(data)) future.headersBack.add(word);
+    return bytes;
   };
   return { connection: changed(inner, { write, say, hear }), future };
 }
@@ -191,7 +201,7 @@ function withNewItems(bytes: Uint8Array, added: (count: number) => void): Uint8A
   const writer = new ByteWriter();
   writer.u8(reader.u8());
   const version = reader.u8();
-  if (version !== 3) throw new Error(`expected a frame of protocol 2; seen: version ${version}`);
+  if (version !== 3) return bytes; // to one of whom nothing is known yet
   writer.u8(version);
   for (let i = 0; i < 4; i++) writer.string(reader.string());
   let news = 0;
@@ -262,4 +272,11 @@ function headersIn(bytes: Uint8Array): string[] {
     }
   }
   return [];
+}
+
+/** For a simulation: about half of the nodes that start are of another release, the same one for all of a seed. */
+export function otherReleases(seed: number): (connection: Connection) => Connection {
+  const random = seededRandom(seed + 5_000_011);
+  const other = seed % 2 === 0 ? olderRelease : newerRelease;
+  return (connection) => (random.next() < 0.5 ? other(connection).connection : connection);
 }

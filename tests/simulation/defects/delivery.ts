@@ -3,6 +3,35 @@ import type { Rule, Unseen } from "./defect.ts";
 
 export const DELIVERY: readonly Rule[] = [
   {
+    rule: "a node is spoken to in a version of the protocol that it knows",
+    defects: [
+      {
+        name: "protocol-unread",
+        what: "the newest version is spoken to everybody, whatever their records say",
+        changes: [
+          {
+            file: "node/assemble.ts",
+            find: "new Peers((id) => membership.protocolOf(id))",
+            replace: "new Peers(() => 2)",
+          },
+        ],
+        found: { profile: "releases", seed: 2 },
+      },
+      {
+        name: "newest-form-sealed",
+        what: "a shard is sealed in the newest form, whoever is to have it",
+        changes: [
+          {
+            file: "handoff/move/source_driver.ts",
+            find: "versionFor(this.#ports.membership.protocolOf(to))",
+            replace: "versionFor(2)",
+          },
+        ],
+        found: { profile: "releases", seed: 24 },
+      },
+    ],
+  },
+  {
     rule: "links belong to one incarnation of a node",
     defects: [
       {

@@ -80,6 +80,8 @@ export interface ProfileData extends Pace {
   readonly blinks: boolean;
   /** Whether faults are also aimed at the moments at which they do most, and at which. */
   readonly aims: AimedAt | undefined;
+  /** Whether about half of the nodes are of another release: of the one before, or from the future. */
+  readonly mixesReleases: boolean;
   /** How far the wall clocks of two nodes are apart, in milliseconds, at most. */
   readonly wallsApartMs: number;
   readonly lease: Pick<Settings, "leaseMs" | "renewMs" | "renewTimeoutMs" | "safeMs"> & Partial<Settings>;
@@ -125,7 +127,14 @@ function troubled(
     ...{ title, troubles, faultyMs: 8_000, pauseMs: 130, troubleShare: 0.5, betweenMs: 1_100 },
     ...{ lateWrites: 0.02, slowWatchMs: 0, slowAnswerMs: 0, longestMs: 2_000, lease: SHORT_LEASE },
     ...{ saidNo: 0, lateAnswersMs: 0 },
-    ...{ workload: "memory", wallsApartMs: 0, isCalm: false, blinks: true, aims: undefined },
+    ...{
+      mixesReleases: false,
+      workload: "memory",
+      wallsApartMs: 0,
+      isCalm: false,
+      blinks: true,
+      aims: undefined,
+    },
     ...{ longShare: LONG_SHARE },
     ...more,
   };
@@ -290,6 +299,11 @@ export const PROFILES = {
     "wall clocks differ by seconds and are set, while nodes are killed and machines sleep",
     ["step", "step", "step", "suspend", "crash"],
     { wallsApartMs: 10_000 },
+  ),
+  releases: troubled(
+    "half of the nodes are of the release before, or half are from the future, and nodes are killed, frozen or cut off",
+    ["crash", "crash", "freeze", "cut"],
+    { mixesReleases: true, troubleShare: 0.2, betweenMs: 800 },
   ),
 } as const satisfies Record<string, ProfileData>;
 
