@@ -192,6 +192,39 @@ describe("headers of messages that wait", () => {
   });
 });
 
+describe("a late actor", () => {
+  test("goes to whoever has its shard by then, in the form that that one reads", async () => {
+    let isMuted = false;
+    cluster = new MemoryCluster({
+      filter: (from, to, subject) =>
+        isMuted && from === "a" && to === "b" && subject.includes(".move.") ? "drop" : "deliver",
+    });
+    const held = signalled();
+    const One = ledger({ shards: 1 });
+    const hosts = [hostLedger(steering({ gates: new Map([["x", held.promise]]) }), One)];
+    const caller = await cluster.start("caller");
+    const a = await start("a", undefined, { hosts });
+    await cluster.settled("ledger", "a");
+    const running = caller.ref(One, "x").hold("held", LONG);
+    await cluster.clock.advance(100);
+    const b = await start("b", undefined, { hosts });
+    const leaving = a.leave();
+    await cluster.settled("ledger", "b");
+    isMuted = true; // what "a" says to "b" is in the form of protocol 2, and never arrives
+    held.resolve();
+    expect(await cluster.ends(running)).toBe(1);
+    await cluster.clock.advance(500);
+    expect(b.inspect().shards[0]?.late).toEqual(["x"]);
+    const { connection, overheard } = olderRelease(cluster.network.connect("c"));
+    const c = await start("c", () => connection, { hosts });
+    await Promise.all([cluster.ends(b.leave()), cluster.ends(leaving)]);
+    expect(await cluster.ends(caller.ref(One, "x").add("more", LONG))).toBe(2);
+    expect(c.inspect().shards[0]).toMatchObject({ owner: "c", late: [] });
+    expect([...overheard.batches]).toEqual([1]);
+    expect(cluster.seen("actor-recovered")).toEqual([]);
+  });
+});
+
 describe("a parked shard", () => {
   const parkedChunks = () =>
     cluster.network
