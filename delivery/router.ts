@@ -61,7 +61,7 @@ export class Router {
 
   constructor(ports: RouterPorts) {
     this.#ports = ports;
-    this.#exit = new Exit(ports.gate);
+    this.#exit = new Exit(ports.gate, ports.onThrow);
     this.rooms = new SendingRooms(ports.settings);
     const { clock, refusedTells, scale } = ports;
     const { rooms } = this;

@@ -15,7 +15,8 @@ import { copyValue } from "../../codec/value.ts";
 import { endAfterLoss, tooLarge } from "./call_errors.ts";
 import type { PackableMail, PackedMail } from "../receiving/remote_mail.ts";
 import type { Peer } from "../wire/peer.ts";
-import type { Exit } from "./local_reply_gate.ts";
+import { Copies } from "./copies.ts";
+import type { Answer, Exit } from "./local_reply_gate.ts";
 import type { SendingRooms } from "./sender_deps.ts";
 import { admitBy, timeLeft } from "../deadline.ts";
 import { excess, type Scale } from "../../codec/weight.ts";
@@ -51,7 +52,7 @@ export interface Ending {
 }
 
 /** See the module's text. To an actor on the same node it is the mail itself. */
-export class Outgoing implements PackableMail, ToldOf {
+export class Outgoing implements PackableMail, ToldOf, Answer {
   readonly kind: string;
   readonly type: "ask" | "tell";
   readonly name: string;
@@ -72,7 +73,7 @@ export class Outgoing implements PackableMail, ToldOf {
   #place: Place<Outgoing> | undefined;
   /** Its promise, if it is a tell that has not ended when that is asked for. */
   #told: Told | undefined;
-  /** How it ended before its promise was asked for. */
+  /** How it ended before its promise was asked for, or will end when the gate lets it. */
   #result: unknown;
   #error: unknown;
   /** Called once it has ended. */
@@ -91,20 +92,15 @@ export class Outgoing implements PackableMail, ToldOf {
   /** The owner has it: nothing to repeat. */
   acked = false;
   ended = false;
-  sentAt = 0;
-  /** To whom copies were sent, by their number less one; `undefined` once one was answered by "not here". None to an actor here. */
-  #copies: (Peer | undefined)[] | undefined;
+  /** Its actor here has answered; that goes out when the turn of the event loop ends. */
+  #isAnswered = false;
+  #copies: Copies | undefined;
   /** Its promise has ended while a copy might still arrive: its sender is not done with it. */
   #owed = false;
   /** Owners that were lost while they may have been handling it. */
   losses = 0;
-  /** An owner was lost who may have handled it, and it goes to the next. */
-  #resent = false;
   /** The lowest epoch under which a copy was sent that may have been admitted. */
   oldestEpoch: number = Infinity;
-  #newestEpoch = 0;
-  /** No owner of an epoch below this one admits anything any more. */
-  #closedBelow = 0;
 
   /**
    * @param argument a copy that nobody else holds; a tell's was validated, for nobody answers it
@@ -158,7 +154,7 @@ export class Outgoing implements PackableMail, ToldOf {
 
   /** Whether an owner may have admitted it, a lost one included. */
   get maybeAdmitted(): boolean {
-    return this.#resent || (this.#mayBeThere && this.#place === undefined);
+    return this.losses > 0 || (this.#mayBeThere && this.#place === undefined);
   }
 
   /** A tell that its owner has, and for which there is no room yet in its actor's mailbox. */
@@ -168,20 +164,25 @@ export class Outgoing implements PackableMail, ToldOf {
 
   /** Whether an owner since the last loss may have admitted it. */
   get #mayBeThere(): boolean {
-    return this.acked || this.#copies?.some((peer) => peer !== undefined) === true;
+    return this.acked || this.#copies?.mayBeThere === true;
   }
 
   /** Copies that were sent. */
   get copies(): number {
-    return this.#copies?.length ?? 0;
+    return this.#copies?.count ?? 0;
+  }
+
+  /** When the latest copy was sent. */
+  get sentAt(): number {
+    return this.#copies?.sentAt ?? 0;
   }
 
   /** A copy goes out. @param epoch of the owner as the sender knows it */
-  sentTo(peer: Peer, epoch: number): void {
-    if (this.#copies === undefined) this.#copies = [peer];
-    else this.#copies.push(peer);
+  sentTo(peer: Peer, epoch: number, now: number): void {
+    this.#copies ??= new Copies();
+    this.#copies.add(peer, epoch);
+    this.#copies.sentAt = now;
     if (epoch < this.oldestEpoch) this.oldestEpoch = epoch;
-    if (epoch > this.#newestEpoch) this.#newestEpoch = epoch;
   }
 
   /** The owner has it, or will not take it any more: nothing to repeat. */
@@ -195,13 +196,12 @@ export class Outgoing implements PackableMail, ToldOf {
    * An acknowledgement, "not here", a later epoch, or the end of the receiver's life rule that out; a deadline does not.
    */
   get #mayStillArrive(): boolean {
-    if (this.acked || this.#newestEpoch < this.#closedBelow) return false;
-    return this.#copies?.some((peer) => peer !== undefined && !peer.over) === true;
+    return !this.acked && this.#copies?.mayStillArrive === true;
   }
 
   /** The shard has gone on: copies that were sent under an epoch below this one are not admitted any more. */
   closedBelow(epoch: number): void {
-    this.#closedBelow = epoch;
+    this.#copies?.closeBelow(epoch);
     this.recheck();
   }
 
@@ -226,8 +226,7 @@ export class Outgoing implements PackableMail, ToldOf {
 
   /** This copy was answered by "not here", by whom it was sent to. */
   refute(peer: Peer, copy: number): void {
-    if (this.#copies?.[copy - 1] !== peer) return;
-    this.#copies[copy - 1] = undefined;
+    if (!this.#copies?.refute(peer, copy)) return;
     if (!this.#mayBeThere) this.oldestEpoch = Infinity;
     this.recheck();
   }
@@ -254,14 +253,13 @@ export class Outgoing implements PackableMail, ToldOf {
     place.seq = seq;
     this.losses++;
     this.seq = 0;
-    this.#resent = true;
     this.#copies = undefined;
     this.oldestEpoch = Infinity;
-    this.#newestEpoch = 0;
     this.acked = false;
     this.keeper = undefined;
     this.waitsThere = false;
     this.#place = undefined;
+    this.#isAnswered = false;
     return place;
   }
 
@@ -273,7 +271,7 @@ export class Outgoing implements PackableMail, ToldOf {
 
   endBadly(given: unknown): void {
     if (!this.#finish()) return;
-    const error = this.#resent ? endAfterLoss(this, given) : given;
+    const error = this.losses > 0 ? endAfterLoss(this, given) : given;
     if (this.#reject === undefined) this.#error = error;
     else this.#reject(error);
     if (this.#told) this.#ports.refusedTells.add(this.#told, this, error);
@@ -307,9 +305,18 @@ export class Outgoing implements PackableMail, ToldOf {
 
   admitted(): void {
     this.#place = undefined;
-    const { exit } = this.#ports;
-    if (exit.isOpen) this.end(undefined);
-    else exit.hold(() => this.end(undefined));
+    this.#give();
+  }
+
+  /** It has been answered: nothing else becomes of it here. */
+  #give(): void {
+    this.#isAnswered = true;
+    this.#ports.exit.give(this);
+  }
+
+  goOut(): void {
+    if (this.#error === undefined) this.end(this.#result);
+    else this.endBadly(this.#error);
   }
 
   refuse(error: ErrorData): void {
@@ -317,7 +324,7 @@ export class Outgoing implements PackableMail, ToldOf {
   }
 
   succeed(value: unknown): ErrorData | undefined {
-    if (this.type === "tell" || this.ended) return undefined;
+    if (this.type === "tell" || this.ended || this.#isAnswered) return undefined;
     let copy: unknown;
     try {
       copy = copyValue(value);
@@ -325,11 +332,11 @@ export class Outgoing implements PackableMail, ToldOf {
       const words = wordsOf(cause, "it cannot travel");
       return this.#fail(new InvalidResultError(`Cannot answer "${this.message}": ${words}`, { cause }));
     }
-    const { exit, scale } = this.#ports;
+    const { scale } = this.#ports;
     const bytes = excess(copy, scale);
     if (bytes !== undefined) return this.#fail(tooLarge("answer", this.message, bytes, scale.bytesMax));
-    if (exit.isOpen) this.end(copy);
-    else exit.hold(() => this.end(copy));
+    this.#result = copy;
+    this.#give();
     return undefined;
   }
 
@@ -338,9 +345,10 @@ export class Outgoing implements PackableMail, ToldOf {
   }
 
   #fail(error: Error): ErrorData {
-    const { exit } = this.#ports;
-    if (exit.isOpen) this.endBadly(error);
-    else exit.hold(() => this.endBadly(error));
+    if (!this.ended && !this.#isAnswered) {
+      this.#error = error;
+      this.#give();
+    }
     return toErrorData(error);
   }
 

@@ -162,8 +162,7 @@ export class SenderLink implements Starved {
   }
 
   #transmit(outgoing: Outgoing, peer: Peer, now: number): void {
-    outgoing.sentTo(peer, this.#epoch);
-    outgoing.sentAt = now;
+    outgoing.sentTo(peer, this.#epoch, now);
     this.#ports.outbox.add(peer, new Transmission(this, outgoing, this.#epoch, this.#ports.clock));
     if (this.#pace.resendAt === Infinity) this.#scheduleResend(now);
   }

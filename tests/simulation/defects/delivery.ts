@@ -71,8 +71,8 @@ export const DELIVERY: readonly Rule[] = [
         changes: [
           {
             file: "delivery/sending/local_reply_gate.ts",
-            find: "return this.#gate.isOpen;",
-            replace: "return true;",
+            find: "if (this.#gate.isOpen) this.#release();",
+            replace: "this.#release();",
           },
           { file: "delivery/wire/outbox.ts", find: "if (!this.#ports.gate.isOpen) return;", replace: "" },
         ],
