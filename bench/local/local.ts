@@ -1,9 +1,11 @@
-// Measures, in one process and without a server, a node's actors against bare ring mailboxes.
+// Measures, in one process and without a server, a node's actors against bare ring mailboxes, and against such with the same
+// checks and copies.
 import process from "node:process";
 import { startNode } from "../../mod.ts";
 import { childSettings, followParent, tellParent } from "../child.ts";
 import { BareCounter, Counter, counterHost, names, Tally } from "../contract.ts";
 import { type Comparison, compare, inBatches, inFlight, ownCpuUs } from "../measure.ts";
+import { floorStub } from "./floor.ts";
 import { bareStub } from "./ring_mailbox.ts";
 import type { PartSettings } from "../parts.ts";
 
@@ -16,6 +18,7 @@ const node = await startNode({ name: "local", hosts: [counterHost(tally)], signa
 const actors = names(settings.actors);
 const refs = actors.map((name) => node.ref(Counter, name));
 const stubs = actors.map(() => bareStub(new BareCounter(tally), ["add", "echo"], ["note", "hint"]));
+const floors = actors.map(() => floorStub(tally));
 await Promise.all(refs.map((ref) => ref.add(1)));
 
 type Ask = "add" | "echo";
@@ -24,11 +27,13 @@ type Tell = "note" | "hint";
 function asks(name: string, message: Ask): Comparison {
   const ours = (index: number) => refs[index % refs.length]?.[message](1) as Promise<unknown>;
   const bare = (index: number) => stubs[index % stubs.length]?.[message](1) as Promise<unknown>;
+  const floor = (index: number) => floors[index % floors.length]?.[message](1) as Promise<unknown>;
   return {
     name,
     sides: [
       { label: "Baton", run: (milliseconds) => inFlight(milliseconds, CONCURRENCY, ours) },
       { label: "ring mailbox", run: (milliseconds) => inFlight(milliseconds, CONCURRENCY, bare) },
+      { label: "same checks, copies", run: (milliseconds) => inFlight(milliseconds, CONCURRENCY, floor) },
     ],
   };
 }
@@ -46,6 +51,7 @@ function tells(name: string, message: Tell): Comparison {
     sides: [
       { label: "Baton", run: batchOf((index) => refs[index % refs.length]?.[message](1)) },
       { label: "ring mailbox", run: batchOf((index) => stubs[index % stubs.length]?.[message](1)) },
+      { label: "same checks, copies", run: batchOf((index) => floors[index % floors.length]?.[message](1)) },
     ],
   };
 }
