@@ -104,7 +104,7 @@ export const CLUSTER: readonly Rule[] = [
             replace: "{ marks: false }",
           },
         ],
-        found: { profile: "forgotten-moving", seed: 328 },
+        found: { profile: "forgotten-moving", seed: 448 },
       },
     ],
   },
