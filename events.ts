@@ -53,7 +53,7 @@ export type NodeEventBody =
   | ShardMoved
   /** A move was declined, failed or timed out; the shard stays with its owner, who tries again later. */
   | {
-      readonly type: "move-kept";
+      readonly type: "move-aborted";
       readonly kind: string;
       readonly shard: number;
       readonly to: string;

@@ -31,8 +31,8 @@ import { followCredentials } from "./node/credentials.ts";
 import { logEvents } from "./node/status/event_log.ts";
 import { healthOf, type NodeHealth } from "./node/status/health.ts";
 import { inspectNode, type NodeInspection } from "./node/status/inspect.ts";
-import { LastingChannel, type Routing } from "./node/calls/rejoin_channel.ts";
-import { Life, type LifePorts } from "./node/life.ts";
+import { RejoinChannel, type Routing } from "./node/calls/rejoin_channel.ts";
+import { Life, type LifeDeps } from "./node/life.ts";
 import { Rejoin } from "./node/rejoin.ts";
 import { checkOption, settingsWith } from "./node/settings.ts";
 import { cleanClock, inCleanContext } from "./platform/async_context.ts";
@@ -71,8 +71,8 @@ async function started(options: NodeOptions): Promise<ActorNode> {
   const connection = options.transport ?? memoryTransport();
   let node: Node;
   try {
-    const ports = lifePorts(options, connection);
-    node = new Node(options, ports);
+    const deps = lifeDeps(options, connection);
+    node = new Node(options, deps);
   } catch (error) {
     await closed(connection, options);
     throw isActorError(error) ? error : notStarted(ConfigurationError, error);
@@ -100,7 +100,7 @@ function notStarted(of: typeof ConfigurationError | typeof ServerError, cause: u
   return new of(`Cannot start a node: ${wordsOf(cause, "something was thrown that is no error")}`, { cause });
 }
 
-function lifePorts(options: NodeOptions, connection: Connection): LifePorts {
+function lifeDeps(options: NodeOptions, connection: Connection): LifeDeps {
   const random = options.random ?? systemRandom();
   const clock = cleanClock(options.clock ?? systemClock());
   const events = new EventBus(() => clock.wall());
@@ -137,7 +137,7 @@ const BEFORE_LEAVE_SHARE = 0.5;
 class Node implements ActorNode, Routing {
   readonly whenStopped: Promise<void>;
   readonly #options: NodeOptions;
-  readonly #ports: LifePorts;
+  readonly #deps: LifeDeps;
   readonly #stopped = Promise.withResolvers<void>();
   #life: Life;
   /** Of the latest life that has joined, also when it is over. */
@@ -154,31 +154,31 @@ class Node implements ActorNode, Routing {
   /** Why nothing can be sent; `undefined` while a life is joined. */
   #refusal: Error | undefined;
 
-  constructor(options: NodeOptions, ports: LifePorts) {
+  constructor(options: NodeOptions, deps: LifeDeps) {
     this.#options = options;
-    this.#ports = ports;
-    if (options.log) logEvents(ports.events, ports.log, ports.name); // else nobody listens, and nothing is made for it
-    ports.events.keepEarly(true);
+    this.#deps = deps;
+    if (options.log) logEvents(deps.events, deps.log, deps.name); // else nobody listens, and nothing is made for it
+    deps.events.keepEarly(true);
     this.#life = this.#newLife();
     this.whenStopped = this.#stopped.promise;
-    this.#unfollowCredentials = followCredentials(ports, (error) => void this.#end(error));
+    this.#unfollowCredentials = followCredentials(deps, (error) => void this.#end(error));
   }
 
   get name(): string {
-    return this.#ports.name;
+    return this.#deps.name;
   }
   get cluster(): string {
-    return this.#ports.cluster;
+    return this.#deps.cluster;
   }
   get hosts(): ReadonlyMap<string, Registration> {
-    return this.#ports.hosts;
+    return this.#deps.hosts;
   }
   get incarnation(): string {
     return this.#joined.membership.self.incarnation;
   }
 
   async start(): Promise<void> {
-    if (this.#options.signals ?? this.#ports.connection.type !== "memory") this.#followSignals();
+    if (this.#options.signals ?? this.#deps.connection.type !== "memory") this.#followSignals();
     const starting = this.#life.start();
     this.#starting = starting.then(
       () => {},
@@ -186,7 +186,7 @@ class Node implements ActorNode, Routing {
     );
     try {
       this.#parts = await starting;
-      this.#ports.events.keepEarly(false);
+      this.#deps.events.keepEarly(false);
     } catch (error) {
       await this.#leaving; // by a signal: it ends the process
       throw error;
@@ -196,12 +196,12 @@ class Node implements ActorNode, Routing {
   }
 
   #newLife(): Life {
-    const life = new Life(this.#ports, (reason) => this.#fenced(life, reason));
+    const life = new Life(this.#deps, (reason) => this.#fenced(life, reason));
     return life;
   }
 
   #followSignals(): void {
-    const { log, clock, events } = this.#ports;
+    const { log, clock, events } = this.#deps;
     if (!hearsSignals())
       log.warn("A node in a worker hears no signals under Bun: listen in the main thread, and let it leave", {
         node: this.name,
@@ -240,13 +240,13 @@ class Node implements ActorNode, Routing {
   #fenced(life: Life, reason: string): void {
     if (life !== this.#life || this.#stopping) return;
     if (this.#rejoin) return life.end(betweenLives(this.name)); // it was just joining; the attempt has failed
-    this.#ports.events.emit({ type: "fenced", reason });
+    this.#deps.events.emit({ type: "fenced", reason });
     const again = this.#options.onFenced !== "stop" && this.#leaving === undefined;
     if (!again) return void this.#end(fencedError(this.name, reason));
     this.#refusal = betweenLives(this.name);
     life.end(this.#refusal);
     const former = life.parts?.membership.self;
-    const { clock, random, log } = this.#ports;
+    const { clock, random, log } = this.#deps;
     const rejoin = new Rejoin({ clock, random, log, attempt: () => this.#liveAgain(former) });
     this.#rejoin = rejoin;
     void rejoin.ended.then((end) => {
@@ -267,11 +267,11 @@ class Node implements ActorNode, Routing {
     }
     this.#refusal = undefined;
     this.#rejoin = undefined;
-    this.#ports.events.emit({ type: "rejoined", incarnation: this.incarnation });
+    this.#deps.events.emit({ type: "rejoined", incarnation: this.incarnation });
   }
 
   #giveUp(error: ConfigurationError): void {
-    this.#ports.log.error("The cluster cannot be joined again", { node: this.name, error });
+    this.#deps.log.error("The cluster cannot be joined again", { node: this.name, error });
     void this.#end(fencedError(this.name, error.message));
   }
 
@@ -283,12 +283,12 @@ class Node implements ActorNode, Routing {
 
   refused(type: "ask" | "tell", of: ToldOf): Promise<unknown> {
     const error = this.#refusal ?? stoppedError(this.name);
-    return type === "tell" ? this.#ports.refusedTells.rejected(of, error) : Promise.reject(error);
+    return type === "tell" ? this.#deps.refusedTells.rejected(of, error) : Promise.reject(error);
   }
 
   ref<C extends Contract>(contract: C, actor: string | Address<C["kind"]>): Ref<C> {
     const name = nameAt(contract, actor);
-    return this.#ports.refs.create(contract, name, new LastingChannel(this, contract, name));
+    return this.#deps.refs.create(contract, name, new RejoinChannel(this, contract, name));
   }
 
   contract(kind: string): Contract | undefined {
@@ -314,7 +314,7 @@ class Node implements ActorNode, Routing {
   ): AsyncIterableIterator<EventOf<T>> {
     const { types } = options;
     const wanted = types && ([...types, "events-dropped"] as const);
-    return this.#ports.events.stream(wanted) as AsyncIterableIterator<EventOf<T>>;
+    return this.#deps.events.stream(wanted) as AsyncIterableIterator<EventOf<T>>;
   }
 
   health(): NodeHealth {
@@ -345,7 +345,7 @@ class Node implements ActorNode, Routing {
   }
 
   async #leave({ deadlineMs = this.#options.leaveDeadlineMs ?? 25_000 }: LeaveOptions): Promise<LeaveReport> {
-    const { clock } = this.#ports;
+    const { clock } = this.#deps;
     const startedAt = clock.now();
     let report: LeaveReport = { moved: 0, parked: 0, late: 0, recovered: 0, leftOver: 0, durationMs: 0 };
     if (this.#starting) await this.#startEnds(this.#starting, deadlineMs);
@@ -366,7 +366,7 @@ class Node implements ActorNode, Routing {
     const controller = new AbortController();
     const withinMs = deadlineMs * BEFORE_LEAVE_SHARE;
     const work = (async () => await beforeLeave(controller.signal))().catch((error: unknown) => {
-      this.#ports.log.error("beforeLeave failed, and the node leaves all the same", {
+      this.#deps.log.error("beforeLeave failed, and the node leaves all the same", {
         node: this.name,
         error,
       });
@@ -391,7 +391,7 @@ class Node implements ActorNode, Routing {
 
   async #inTime(end: Promise<unknown>, withinMs: number): Promise<void> {
     const { promise: late, resolve } = Promise.withResolvers<void>();
-    const timer = this.#ports.clock.after(withinMs, resolve);
+    const timer = this.#deps.clock.after(withinMs, resolve);
     await Promise.race([end, late]);
     timer.cancel();
   }
@@ -414,11 +414,11 @@ class Node implements ActorNode, Routing {
     this.#rejoin?.stop();
     this.#life.end(refusal);
     this.#unfollowCredentials();
-    this.#ports.events.close();
+    this.#deps.events.close();
     try {
-      await this.#ports.connection.close();
+      await this.#deps.connection.close();
     } catch (error) {
-      this.#ports.log.error("The connection did not close in order", { node: this.name, error });
+      this.#deps.log.error("The connection did not close in order", { node: this.name, error });
     }
     if (!this.#signalled) this.#unfollowSignals();
     this.#stopped.resolve();

@@ -5,8 +5,8 @@
  */
 
 import type { Mail } from "./activation/mail.ts";
-import type { Scales, Seeker } from "./activation/mailbox.ts";
-import { Room } from "./quota.ts";
+import type { MailboxQuota, Seeker } from "./activation/mailbox.ts";
+import { Quota } from "./quota.ts";
 
 /** The bounds; see `Settings` for the defaults. */
 export interface BudgetLimits {
@@ -25,17 +25,17 @@ export interface BudgetLimits {
 }
 
 /** Bytes of the messages in all mailboxes, and of the tells in the lines behind them. */
-export class MailScales implements Scales<Mail> {
+export class MailQuota implements MailboxQuota<Mail> {
   readonly lineMax: number;
-  readonly #room: Room;
-  readonly #lineRoom: Room;
+  readonly #room: Quota;
+  readonly #lineRoom: Quota;
   readonly #bothMax: number;
   readonly #seekers: Set<Seeker> = new Set();
 
   constructor({ mailboxBytesMax, tellsWaitingMax, tellsWaitingBytesMax }: BudgetLimits) {
     this.lineMax = tellsWaitingMax;
-    this.#room = new Room(mailboxBytesMax);
-    this.#lineRoom = new Room(tellsWaitingBytesMax);
+    this.#room = new Quota(mailboxBytesMax);
+    this.#lineRoom = new Quota(tellsWaitingBytesMax);
     this.#bothMax = mailboxBytesMax + tellsWaitingBytesMax;
   }
 
@@ -94,17 +94,17 @@ export class MailScales implements Scales<Mail> {
 }
 
 /** Who waits until there is room for what it would say. */
-export interface RoomSeeker {
+export interface QuotaSeeker {
   wake(): void;
 }
 
 /** Bytes of what waits behind all output gates. */
-export class OutputScales {
-  readonly #room: Room;
-  readonly #seekers: Set<RoomSeeker> = new Set();
+export class OutputQuota {
+  readonly #room: Quota;
+  readonly #seekers: Set<QuotaSeeker> = new Set();
 
   constructor(bytesMax: number) {
-    this.#room = new Room(bytesMax);
+    this.#room = new Quota(bytesMax);
   }
 
   get bytes(): number {
@@ -116,12 +116,12 @@ export class OutputScales {
   }
 
   /** Whether another handler may start; if not, who asks is woken when it may. */
-  hasRoom(seeker: RoomSeeker): boolean {
+  hasRoom(seeker: QuotaSeeker): boolean {
     if (this.#room.isFull) this.#seekers.add(seeker);
     return !this.#room.isFull;
   }
 
-  forget(seeker: RoomSeeker): void {
+  forget(seeker: QuotaSeeker): void {
     this.#seekers.delete(seeker);
   }
 
@@ -139,17 +139,17 @@ export class OutputScales {
 }
 
 /** Counts against the bounds. What arrives by a move is counted and never refused: it was admitted once already. */
-export class Budget {
+export class NodeLimits {
   readonly #limits: BudgetLimits;
   #activations = 0;
   #sleepingBytes = 0;
-  readonly mail: MailScales;
-  readonly outputs: OutputScales;
+  readonly mail: MailQuota;
+  readonly outputs: OutputQuota;
 
   constructor(limits: BudgetLimits) {
     this.#limits = limits;
-    this.mail = new MailScales(limits);
-    this.outputs = new OutputScales(limits.outputBytesMax);
+    this.mail = new MailQuota(limits);
+    this.outputs = new OutputQuota(limits.outputBytesMax);
   }
 
   get activations(): number {

@@ -2,7 +2,7 @@
  * How much of something there may be on a node, whoever holds it: messages, or bytes. Who takes from a room gives back
  * exactly that.
  */
-export class Room {
+export class Quota {
   readonly max: number;
   #taken = 0;
 

@@ -17,8 +17,8 @@ import type { Random } from "../platform/random.ts";
 import { keys } from "../transport/subjects.ts";
 import type { Transport } from "../transport/transport.ts";
 import { agreeOnGeneration, agreeOnKind, confirmGeneration, retiredCount } from "./records/join_agreement.ts";
-import type { ClusterBucket } from "./records/cluster_records.ts";
-import { DeathWatch } from "./lease/lease_monitor.ts";
+import type { ClusterRecords } from "./records/cluster_records.ts";
+import { LeaseMonitor } from "./lease/lease_monitor.ts";
 import { Gate } from "./gate.ts";
 import { generationName } from "./records/generation.ts";
 import { LeaseDriver, type RenewalRefusal, OTHER_GENERATION } from "./lease/lease_driver.ts";
@@ -39,8 +39,8 @@ export type { NodeInfo } from "./node_info.ts";
 export type { MembershipEvent } from "./membership_events.ts";
 
 /** What a membership is made of. */
-export interface MembershipPorts {
-  readonly bucket: ClusterBucket;
+export interface MembershipDeps {
+  readonly bucket: ClusterRecords;
   readonly transport: Pick<Transport, "connected" | "onStatus">;
   readonly clock: Clock;
   readonly random: Random;
@@ -64,10 +64,10 @@ export class Membership {
   readonly clocks: PeerClocks;
   /** Whose gates this node may have kept open. */
   readonly witness: Witness;
-  readonly #ports: MembershipPorts;
+  readonly #deps: MembershipDeps;
   readonly #log: Log;
   readonly #times: ClusterTimes;
-  readonly #deaths: DeathWatch;
+  readonly #deaths: LeaseMonitor;
   readonly #onView = new Set<(view: View, previous: View) => void>();
   readonly #onFenced = new Set<(reason: string) => void>();
   readonly #ending: (() => void)[] = [];
@@ -85,18 +85,18 @@ export class Membership {
   #stopped = false;
 
   /** @throws {ConfigurationError} for times that contradict one another */
-  constructor(ports: MembershipPorts) {
-    this.#ports = ports;
-    this.#log = ports.log ?? silentLog;
-    const { clock, transport, bucket } = ports;
-    const times = (this.#times = clusterTimes(ports.times));
+  constructor(deps: MembershipDeps) {
+    this.#deps = deps;
+    this.#log = deps.log ?? silentLog;
+    const { clock, transport, bucket } = deps;
+    const times = (this.#times = clusterTimes(deps.times));
     this.gate = new Gate({ ...times, clock, connected: transport.connected });
     this.witness = new Witness(times.graceMs);
     this.clocks = new PeerClocks({
       wall: () => clock.wall(),
-      onApart: (id, byMs) => ports.onEvent?.({ type: "clocks-disagree", ...id, byMs: Math.round(byMs) }),
+      onApart: (id, byMs) => deps.onEvent?.({ type: "clocks-disagree", ...id, byMs: Math.round(byMs) }),
     });
-    this.#deaths = new DeathWatch({ bucket, clock, log: this.#log, times, gate: this.gate });
+    this.#deaths = new LeaseMonitor({ bucket, clock, log: this.#log, times, gate: this.gate });
     this.#ending.push(
       bucket.onNode((name, entry) => {
         if (entry) this.#sawNode(entry);
@@ -117,7 +117,7 @@ export class Membership {
    * @throws {FencedError} if the records were replaced meanwhile
    */
   async start(info: NodeInfo): Promise<void> {
-    const { bucket, random, clock, hasEnded = () => false } = this.#ports;
+    const { bucket, random, clock, hasEnded = () => false } = this.#deps;
     const endAt = clock.now() + this.#times.leaseMs * START_LEASES_MAX;
     const over = () => this.#stopped || this.#fencedFor !== undefined || clock.now() >= endAt;
     const patience = { giveUp: over };
@@ -127,11 +127,11 @@ export class Membership {
       this.#generation = await agreeOnGeneration(bucket, random, waiting);
       bucket.enter(this.#generation);
       await bucket.start();
-      const ports = { bucket, clock, times: this.#times, patience: waiting, hasEnded };
-      await agreeOnProtocol(info.name, ports, this.#lapsed); // before anything is written
+      const deps = { bucket, clock, times: this.#times, patience: waiting, hasEnded };
+      await agreeOnProtocol(info.name, deps, this.#lapsed); // before anything is written
       for (const kind of info.kinds) await agreeOnKind(bucket, kind, waiting);
       this.#followTransport();
-      await takeName(info.name, info.former, ports, (former) => this.#join(info, former, patience));
+      await takeName(info.name, info.former, deps, (former) => this.#join(info, former, patience));
       // after the own record was written: from now on the lease tells if it is missing
       await confirmGeneration(this.#generation, bucket, random, patience);
       if (this.#stopped) throw new NodeStoppedError("Cannot join: the node has been stopped meanwhile");
@@ -165,7 +165,7 @@ export class Membership {
    * @throws {RecordsUnavailableError} if no answer comes
    */
   async generationStands(): Promise<boolean> {
-    const now = await this.#ports.bucket.generation.refresh(keys.generation);
+    const now = await this.#deps.bucket.generation.refresh(keys.generation);
     if (now === undefined) return false;
     this.#sawGeneration(now.record.generation);
     return now.record.generation === this.#generation;
@@ -213,16 +213,16 @@ export class Membership {
 
   /** The revision of that incarnation's record as known now; 0 if it has none. */
   revisionOf(id: NodeId): number {
-    const entry = this.#ports.bucket.nodes.get(keys.node(id.node));
+    const entry = this.#deps.bucket.nodes.get(keys.node(id.node));
     return entry?.record.incarnation === id.incarnation ? entry.revision : 0;
   }
 
-  /** See {@link DeathWatch.mayJudge}. */
+  /** See {@link LeaseMonitor.mayJudge}. */
   get mayJudge(): boolean {
     return this.#deaths.mayJudge;
   }
 
-  /** See {@link DeathWatch.declare}. */
+  /** See {@link LeaseMonitor.declare}. */
   declareDead(id: NodeId, revision: number, holds: () => boolean): void {
     this.#deaths.declare(id, revision, holds);
   }
@@ -252,7 +252,7 @@ export class Membership {
   /** Since when that incarnation is known here, on the own monotonic clock; as of now if it is not. */
   knownSince(id: NodeId): number {
     const known = this.#knownSince.get(id.node);
-    return known?.incarnation === id.incarnation ? known.at : this.#ports.clock.now();
+    return known?.incarnation === id.incarnation ? known.at : this.#deps.clock.now();
   }
 
   /** Calls back at each change of the view. Returns a function that stops it. */
@@ -288,11 +288,11 @@ export class Membership {
     this.gate.end("the node has stopped");
     this.#deaths.stop();
     for (const end of this.#ending.splice(0)) end();
-    this.#ports.bucket.stop();
+    this.#deps.bucket.stop();
   }
 
   #followTransport(): void {
-    const { transport } = this.#ports;
+    const { transport } = this.#deps;
     this.gate.setConnected(transport.connected, "not connected");
     this.gate.start();
     this.#ending.push(
@@ -308,7 +308,7 @@ export class Membership {
 
   /** @returns whether its record is written; if not, another write was faster */
   async #join(info: NodeInfo, former: Entry<NodeRecord> | undefined, patience: Patience): Promise<boolean> {
-    const { bucket, clock, random } = this.#ports;
+    const { bucket, clock, random } = this.#deps;
     const retired = await retiredCount(bucket, patience);
     const sentAt = clock.now();
     const mark = this.gate.mark;
@@ -329,7 +329,7 @@ export class Membership {
   }
 
   #leaseOf(entry: Entry<NodeRecord>, sentAt: number): LeaseDriver {
-    const { bucket, clock, random } = this.#ports;
+    const { bucket, clock, random } = this.#deps;
     return new LeaseDriver(
       {
         bucket,
@@ -361,8 +361,8 @@ export class Membership {
     this.#view = view;
     const { node, incarnation } = record;
     const isNew = previous.get(node)?.incarnation !== incarnation;
-    if (isNew) this.#knownSince.set(node, { incarnation, at: this.#ports.clock.now() });
-    for (const event of membershipEvents(previous.get(node), record)) this.#ports.onEvent?.(event);
+    if (isNew) this.#knownSince.set(node, { incarnation, at: this.#deps.clock.now() });
+    for (const event of membershipEvents(previous.get(node), record)) this.#deps.onEvent?.(event);
     for (const listener of [...this.#onView]) listener(view, previous);
     if (isNew) this.#giveWayTo(record);
   }

@@ -43,7 +43,7 @@ export interface Namesake extends NodeId {
 }
 
 /** What it works with. */
-export interface NamesakesPorts {
+export interface NamesakesDeps {
   readonly of: ClusterId;
   readonly self: NodeId;
   readonly transport: Transport;
@@ -88,18 +88,18 @@ interface Met {
 export class Namesakes {
   /** Hellos that were none of this cluster's name. */
   rejected = 0;
-  readonly #ports: NamesakesPorts;
+  readonly #deps: NamesakesDeps;
   readonly #met = new Map<string, Met>();
   #subscription: Subscription | undefined;
   #timer: Timer | undefined;
   #isOver = false;
 
-  constructor(ports: NamesakesPorts) {
-    this.#ports = ports;
+  constructor(deps: NamesakesDeps) {
+    this.#deps = deps;
   }
 
   start(): void {
-    const { transport, subjects } = this.#ports;
+    const { transport, subjects } = this.#deps;
     this.#subscription = transport.subscribe(subjects.hello(), ({ payload }) => this.#hear(payload));
     this.#say(undefined);
     this.#arm();
@@ -118,7 +118,7 @@ export class Namesakes {
     const met = this.#metOf(generation);
     if (met === undefined) return;
     if (confirmsUs) met.confirmsUs = true;
-    const { clock, random } = this.#ports;
+    const { clock, random } = this.#deps;
     met.answer ??= clock.after(
       random.next() * ANSWER_MS,
       () => void this.#answer(met, { generation, ...from }),
@@ -134,10 +134,10 @@ export class Namesakes {
   }
 
   #hear(payload: Uint8Array): void {
-    const { of, self } = this.#ports;
+    const { of, self } = this.#deps;
     let hello: Hello;
     try {
-      hello = decodeHello(this.#ports.codec, payload, of.cluster);
+      hello = decodeHello(this.#deps.codec, payload, of.cluster);
     } catch {
       this.rejected++;
       return;
@@ -151,11 +151,11 @@ export class Namesakes {
 
   #mateConfirmed(generation: string): void {
     const met = this.#metOf(generation);
-    if (met) met.confirmedAt = this.#ports.clock.now();
+    if (met) met.confirmedAt = this.#deps.clock.now();
   }
 
   async #answer(met: Met, namesake: Namesake): Promise<void> {
-    const { clock, gate, onMet } = this.#ports;
+    const { clock, gate, onMet } = this.#deps;
     const { generation } = namesake;
     const { confirmsUs } = met;
     const mayTell = confirmsUs && clock.now() - met.toldAt >= TELL_EVERY_MS;
@@ -179,14 +179,14 @@ export class Namesakes {
   /** No answer of the records says nothing. */
   async #stands(): Promise<boolean> {
     try {
-      return await this.#ports.stands();
+      return await this.#deps.stands();
     } catch {
       return false;
     }
   }
 
   #arm(): void {
-    const { clock, random } = this.#ports;
+    const { clock, random } = this.#deps;
     this.#timer?.cancel();
     if (this.#isOver) return;
     this.#timer = clock.after(HELLO_MS * (1 + random.next()), () => {
@@ -196,7 +196,7 @@ export class Namesakes {
   }
 
   #say(confirms: string | undefined): void {
-    const { of, self, gate, transport, subjects, codec } = this.#ports;
+    const { of, self, gate, transport, subjects, codec } = this.#deps;
     if (gate.isOpen) transport.publish(subjects.hello(), encodeHello(codec, { ...of, from: self, confirms }));
   }
 }

@@ -7,7 +7,7 @@
 import type { Clock } from "../platform/clock.ts";
 import { keys } from "../transport/subjects.ts";
 import { ShardMap } from "./shard_map.ts";
-import type { ClusterBucket, ShardListener } from "./records/cluster_records.ts";
+import type { ClusterRecords, ShardListener } from "./records/cluster_records.ts";
 import type { KindDurability, ShardRecord } from "./records/schemas.ts";
 import type { Change, Entry } from "./records/table.ts";
 import type { Patience } from "./records/compare_and_set.ts";
@@ -45,14 +45,14 @@ export type OwnershipListener = ShardListener;
 
 /** The ownership of all shards, as far as this node has seen it. */
 export class Ownership {
-  readonly #bucket: ClusterBucket;
+  readonly #bucket: ClusterRecords;
   readonly #entries = new ShardMap<OwnedEntry>();
   /** Those that are not there any more, by their keys. */
   readonly #removals = new Map<string, Removal>();
   readonly #stop: () => void;
 
   /** Follows the bucket from the moment it is made; make it before the bucket is started. */
-  constructor(bucket: ClusterBucket, clock: Pick<Clock, "now">) {
+  constructor(bucket: ClusterRecords, clock: Pick<Clock, "now">) {
     this.#bucket = bucket;
     this.#stop = bucket.onShard((kind, shard, entry, previous, revision) => {
       if (entry) this.#entries.set(kind, shard, entry);

@@ -25,7 +25,7 @@ interface PeerClock {
 }
 
 /** What the clocks work with. */
-export interface PeerClocksPorts {
+export interface PeerClocksDeps {
   /** The clock here, in milliseconds since 1970. */
   wall(): number;
   /** Told once for each incarnation. `byMs`: by how much the clock here is ahead of that node's. */
@@ -34,13 +34,13 @@ export interface PeerClocksPorts {
 
 /** See the module's text. */
 export class PeerClocks {
-  readonly #ports: PeerClocksPorts;
+  readonly #deps: PeerClocksDeps;
   readonly #byName = new Map<string, PeerClock>();
   /** The latest incarnation told of whose renewals were not seen here. */
   #toldUnseen = "";
 
-  constructor(ports: PeerClocksPorts) {
-    this.#ports = ports;
+  constructor(deps: PeerClocksDeps) {
+    this.#deps = deps;
   }
 
   /** A node's record has come. */
@@ -51,7 +51,7 @@ export class PeerClocks {
       return void this.#byName.set(node, { incarnation, renewal, ahead: [], isTold: false });
     if (renewal <= known.renewal || wallMs === undefined || isFinal(record)) return;
     known.renewal = renewal;
-    known.ahead.push(this.#ports.wall() - wallMs);
+    known.ahead.push(this.#deps.wall() - wallMs);
     if (known.ahead.length > RENEWALS) known.ahead.shift();
     const aheadMs = this.aheadOf(record);
     if (aheadMs !== undefined && known.ahead.length >= RENEWALS_TO_TELL && areApart(aheadMs))
@@ -73,7 +73,7 @@ export class PeerClocks {
       known.isTold = true;
     } else if (this.#toldUnseen === nodeKey(id)) return;
     else this.#toldUnseen = nodeKey(id);
-    this.#ports.onApart({ node: id.node, incarnation: id.incarnation }, byMs);
+    this.#deps.onApart({ node: id.node, incarnation: id.incarnation }, byMs);
   }
 
   /** Its record was removed. */

@@ -26,7 +26,7 @@ import type { Router } from "./router.ts";
 import type { ShardTable } from "./receiving/shard_table.ts";
 
 /** What it works with. */
-export interface InboundPorts {
+export interface InboundDeps {
   readonly clock: Clock;
   readonly of: ClusterId;
   readonly transport: Transport;
@@ -49,7 +49,7 @@ export interface InboundPorts {
 
 /** See the module's text. */
 export class Inbound {
-  readonly #ports: InboundPorts;
+  readonly #deps: InboundDeps;
   readonly #subscription: Subscription;
   readonly #texts = new ShortTexts();
   /** By peer, kind and shard number: each reply looks here, so there is no key to build. */
@@ -62,10 +62,10 @@ export class Inbound {
   unknownItems = 0;
   unknownChannels = 0;
 
-  constructor(ports: InboundPorts) {
-    this.#ports = ports;
-    const { node, incarnation } = ports.membership.self;
-    this.#subscription = ports.transport.subscribe(ports.subjects.nodeAll(node, incarnation), (m) =>
+  constructor(deps: InboundDeps) {
+    this.#deps = deps;
+    const { node, incarnation } = deps.membership.self;
+    this.#subscription = deps.transport.subscribe(deps.subjects.nodeAll(node, incarnation), (m) =>
       this.#incoming(m),
     );
   }
@@ -82,22 +82,22 @@ export class Inbound {
   #incoming(message: Incoming): void {
     const { subject, payload } = message;
     try {
-      const address = this.#ports.subjects.parseNode(subject);
+      const address = this.#deps.subjects.parseNode(subject);
       switch (address?.channel) {
         case "batch":
         case "actor":
-          return this.#counted(this.#frame(readFrame(payload, this.#ports.of.cluster, this.#texts)));
+          return this.#counted(this.#frame(readFrame(payload, this.#deps.of.cluster, this.#texts)));
         case "move":
-          return this.#counted(this.#ports.onMove(address.rest, payload));
+          return this.#counted(this.#deps.onMove(address.rest, payload));
         case "probe":
         case "pulse":
-          return this.#ports.onPulse(address, message);
+          return this.#deps.onPulse(address, message);
         default:
           this.unknownChannels++;
       }
     } catch (error) {
       this.rejected++;
-      this.#ports.events.emit({ type: "rejected-input", subject, error: toErrorData(error) });
+      this.#deps.events.emit({ type: "rejected-input", subject, error: toErrorData(error) });
     }
   }
 
@@ -106,22 +106,22 @@ export class Inbound {
   }
 
   #frame({ generation, from, items, unknown }: Frame): boolean {
-    const { of, onOther } = this.#ports;
+    const { of, onOther } = this.#deps;
     if (generation !== of.generation) {
       onOther({ generation, ...from });
       return false;
     }
-    if (!this.#ports.membership.isMember(from)) return false; // a zombie's words, or nobody's; or too early: it says it again
+    if (!this.#deps.membership.isMember(from)) return false; // a zombie's words, or nobody's; or too early: it says it again
     this.frames++;
     this.unknownItems += unknown;
-    const peer = this.#ports.peers.of(from.node, from.incarnation);
-    const now = this.#ports.clock.now(); // all that is in a frame comes at one time
+    const peer = this.#deps.peers.of(from.node, from.incarnation);
+    const now = this.#deps.clock.now(); // all that is in a frame comes at one time
     for (const item of items) this.#item(peer, item, now);
     return true;
   }
 
   #item(peer: Peer, item: Item, now: number): void {
-    const { table, keeper, outbox } = this.#ports;
+    const { table, keeper, outbox } = this.#deps;
     switch (item.item) {
       case "envelope":
         return table.receive(peer, item, now);
@@ -146,9 +146,9 @@ export class Inbound {
 
   /** The link that a peer speaks about. Who never had its shard, as far as is known, only makes this node look. */
   #linkOf(peer: Peer, { kind, shard }: ShardRef, epoch?: number): SenderLink | undefined {
-    const link = this.#ports.router.known(kind, shard);
+    const link = this.#deps.router.known(kind, shard);
     if (link === undefined || link.owners.has(peer, epoch)) return link;
-    this.#ports.table.look(kind, shard);
+    this.#deps.table.look(kind, shard);
     return undefined;
   }
 
@@ -156,21 +156,21 @@ export class Inbound {
   #moved(peer: Peer, { kind, shard, seq, copy, epoch }: Moved): void {
     const link = this.#linkOf(peer, { kind, shard });
     link?.onMoved(peer, seq, copy);
-    if (link && epoch > link.epoch) this.#ports.table.look(kind, shard);
+    if (link && epoch > link.epoch) this.#deps.table.look(kind, shard);
   }
 
   #reply(peer: Peer, reply: Reply): void {
     const { kind, shard, seq, epoch } = reply;
     const link = this.#linkOf(peer, reply, epoch);
     // a new owner may be heard before its record is seen: not confirmed, it says it again
-    if (link === undefined && this.#ports.router.known(kind, shard)?.awaiting(seq)) return;
+    if (link === undefined && this.#deps.router.known(kind, shard)?.awaiting(seq)) return;
     this.#confirm(peer, kind, shard, seq);
     link?.onReply(epoch, seq, (outgoing) => this.#end(outgoing, reply));
   }
 
   #end(outgoing: Outgoing, { ok, body }: Reply): void {
     try {
-      const value = this.#ports.codec.decode(body);
+      const value = this.#deps.codec.decode(body);
       if (ok) outgoing.end(value);
       else outgoing.endBadly(fromErrorData(errorData(value)));
     } catch (error) {
@@ -185,7 +185,7 @@ export class Inbound {
     let confirmation = byKind.get(kind, shard);
     if (confirmation === undefined) byKind.set(kind, shard, (confirmation = new Confirmation(kind, shard)));
     if (confirmation.seqs.length < CONFIRMATIONS_MAX) confirmation.seqs.push(seq); // else it is said again
-    this.#ports.outbox.owe(peer, confirmation, false);
+    this.#deps.outbox.owe(peer, confirmation, false);
   }
 }
 

@@ -16,20 +16,20 @@ import { shardOf } from "../cluster/placement.ts";
 import { sameNode } from "../cluster/records/schemas.ts";
 import { checkName } from "../transport/subjects.ts";
 import type { Scale } from "../codec/weight.ts";
-import { Alarm, restFor } from "../platform/coalesced_timer.ts";
+import { CoalescedTimer, restFor } from "../platform/coalesced_timer.ts";
 import { checkDepth, checkSize, checkTell, deadlineFor } from "./sending/checks.ts";
 import { SenderLink } from "./sending/sender_link.ts";
-import { NewKinds } from "./sending/kind_lookup.ts";
-import { Exit } from "./sending/local_reply_gate.ts";
-import { type SenderPorts, SendingRooms } from "./sending/sender_deps.ts";
+import { KindLookup } from "./sending/kind_lookup.ts";
+import { LocalReplyGate } from "./sending/local_reply_gate.ts";
+import { type SenderDeps, SendingQuotas } from "./sending/sender_deps.ts";
 import type { Route } from "./sending/route.ts";
 import { whereIs } from "./sending/whereabouts.ts";
-import { Outgoing, type OutgoingPorts, type Request } from "./sending/outgoing.ts";
+import { Outgoing, type OutgoingDeps, type Request } from "./sending/outgoing.ts";
 import type { Peers } from "./wire/peer.ts";
 import type { ShardTable } from "./receiving/shard_table.ts";
 
 /** What a router works with. */
-export interface RouterPorts extends Omit<SenderPorts, "wakeBy" | "rooms" | "whereIs"> {
+export interface RouterDeps extends Omit<SenderDeps, "wakeBy" | "rooms" | "whereIs"> {
   readonly membership: Membership;
   readonly ownership: Ownership;
   readonly table: ShardTable;
@@ -43,53 +43,53 @@ export interface RouterPorts extends Omit<SenderPorts, "wakeBy" | "rooms" | "whe
 
 /** See the module's text. */
 export class Router {
-  readonly #ports: RouterPorts;
-  readonly #senderPorts: SenderPorts;
-  readonly #outgoingPorts: OutgoingPorts;
-  readonly #exit: Exit;
+  readonly #deps: RouterDeps;
+  readonly #senderDeps: SenderDeps;
+  readonly #outgoingDeps: OutgoingDeps;
+  readonly #exit: LocalReplyGate;
   /** Of the arguments of tells. */
   readonly #checks = new Checks();
   /** What is waiting and pending on the whole node. */
-  readonly rooms: SendingRooms;
+  readonly rooms: SendingQuotas;
   readonly #links = new ShardMap<SenderLink>();
-  readonly #alarm: Alarm;
+  readonly #alarm: CoalescedTimer;
   readonly #stops: (() => void)[];
-  readonly #newKinds: NewKinds;
+  readonly #newKinds: KindLookup;
   #refusal: Error | undefined;
   /** The kinds that the refusal is about; `undefined` for all. */
   #refusedKinds: ReadonlySet<string> | undefined;
 
-  constructor(ports: RouterPorts) {
-    this.#ports = ports;
-    this.#exit = new Exit(ports.gate, ports.onThrow);
-    this.rooms = new SendingRooms(ports.settings);
-    const { clock, refusedTells, scale } = ports;
+  constructor(deps: RouterDeps) {
+    this.#deps = deps;
+    this.#exit = new LocalReplyGate(deps.gate, deps.onThrow);
+    this.rooms = new SendingQuotas(deps.settings);
+    const { clock, refusedTells, scale } = deps;
     const { rooms } = this;
-    this.#outgoingPorts = { clock, refusedTells, scale, exit: this.#exit, rooms };
-    this.#alarm = new Alarm(
-      ports.clock,
+    this.#outgoingDeps = { clock, refusedTells, scale, exit: this.#exit, rooms };
+    this.#alarm = new CoalescedTimer(
+      deps.clock,
       (now) => this.#tick(now),
       () => restFor(this.rooms.pending.taken + this.rooms.waiting.taken),
     );
-    this.#newKinds = new NewKinds({
-      ...ports,
+    this.#newKinds = new KindLookup({
+      ...deps,
       rooms: this.rooms,
-      ask: (kind) => ports.ownership.refreshShards(kind),
-      weigh: (request) => checkSize(request, request.argument, ports.scale),
+      ask: (kind) => deps.ownership.refreshShards(kind),
+      weigh: (request) => checkSize(request, request.argument, deps.scale),
       submit: (request, shards) =>
         this.submit(this.link(request.kind, shardOf(request.kind, request.name, shards)), request),
     });
-    this.#senderPorts = {
-      ...ports,
+    this.#senderDeps = {
+      ...deps,
       rooms: this.rooms,
       whereIs: (kind, shard) => this.#whereIs(kind, shard),
       wakeBy: (time) => this.#alarm.by(time),
     };
     this.#stops = [
-      ports.ownership.onChange((kind, shard) => this.#reroute(kind, shard)),
-      ports.table.onChange((kind, shard) => this.#reroute(kind, shard)),
-      ports.membership.onView(() => this.#rerouteAll()),
-      ports.gate.onChange((open) => open && this.#rerouteAll()),
+      deps.ownership.onChange((kind, shard) => this.#reroute(kind, shard)),
+      deps.table.onChange((kind, shard) => this.#reroute(kind, shard)),
+      deps.membership.onView(() => this.#rerouteAll()),
+      deps.gate.onChange((open) => open && this.#rerouteAll()),
     ];
   }
 
@@ -114,7 +114,7 @@ export class Router {
   link(kind: string, shard: number): SenderLink {
     let link = this.#links.get(kind, shard);
     if (link === undefined) {
-      link = new SenderLink(this.#senderPorts, kind, shard);
+      link = new SenderLink(this.#senderDeps, kind, shard);
       this.#links.set(kind, shard, link);
       this.#reroute(kind, shard);
     }
@@ -181,17 +181,17 @@ export class Router {
     const refusal = this.#refusalOf(request);
     if (refusal) return this.#refuse(request, refusal);
     const end = this.#newKinds.send(request);
-    return request.type === "tell" ? this.#ports.refusedTells.following(request, end) : end;
+    return request.type === "tell" ? this.#deps.refusedTells.following(request, end) : end;
   }
 
   #refuse(request: Request, error: unknown): Promise<unknown> {
     if (request.type === "ask") return Promise.reject(error);
-    return this.#ports.refusedTells.rejected(request, error);
+    return this.#deps.refusedTells.rejected(request, error);
   }
 
   /** The link to an actor's shard; `undefined` as long as the kind is unknown here. */
   linkTo(kind: string, name: string): SenderLink | undefined {
-    const shards = this.#ports.ownership.shards(kind);
+    const shards = this.#deps.ownership.shards(kind);
     if (shards === undefined || this.#newKinds.has(kind)) return undefined;
     return this.link(kind, shardOf(kind, name, shards));
   }
@@ -201,7 +201,7 @@ export class Router {
     const refusal = this.#refusalOf(request);
     if (refusal) return this.#refuse(request, refusal);
     let outgoing: Outgoing;
-    const now = this.#ports.clock.now();
+    const now = this.#deps.clock.now();
     try {
       outgoing = this.#outgoing(request, now);
     } catch (error) {
@@ -220,11 +220,11 @@ export class Router {
   /** @throws {ActorError} what cannot be sent is not counted as sent */
   #outgoing(request: Request, now: number): Outgoing {
     const { caller } = request;
-    const deadlineAt = deadlineFor(request, now, this.#ports.settings.callTimeoutMs);
+    const deadlineAt = deadlineFor(request, now, this.#deps.settings.callTimeoutMs);
     if (caller && request.type === "ask") checkDepth(request, caller.chain);
     const argument = copyArgument(request.message, request.argument);
-    const weight = checkSize(request, argument, this.#ports.scale);
-    const outgoing = new Outgoing(request, argument, deadlineAt, this.#outgoingPorts);
+    const weight = checkSize(request, argument, this.#deps.scale);
+    const outgoing = new Outgoing(request, argument, deadlineAt, this.#outgoingDeps);
     outgoing.weight = weight + (request.headers?.bytes ?? 0);
     return outgoing;
   }
@@ -232,12 +232,12 @@ export class Router {
   #reroute(kind: string, shard: number): void {
     const link = this.known(kind, shard);
     if (link === undefined) return;
-    const entry = this.#ports.ownership.entry(kind, shard);
+    const entry = this.#deps.ownership.entry(kind, shard);
     link.reroute(entry, this.#route(kind, shard, entry));
   }
 
   #route(kind: string, shard: number, entry: OwnedEntry | undefined): Route {
-    const { membership, table, peers } = this.#ports;
+    const { membership, table, peers } = this.#deps;
     if (entry === undefined || entry.record.state === "parked") return { to: "nobody" };
     const { owner } = entry.record;
     if (sameNode(owner, membership.self)) {
@@ -249,7 +249,7 @@ export class Router {
   }
 
   #whereIs(kind: string, shard: number): string {
-    const { membership, ownership } = this.#ports;
+    const { membership, ownership } = this.#deps;
     const record = ownership.entry(kind, shard)?.record;
     const hosts = membership.view.hosting(kind);
     return whereIs({ kind, record, hosts, isOver: (id) => membership.isOver(id) });
@@ -279,7 +279,7 @@ export class Router {
       try {
         if (link.size > 0) link.tick(now);
       } catch (error) {
-        this.#ports.onThrow(error); // the deadlines of the others come all the same
+        this.#deps.onThrow(error); // the deadlines of the others come all the same
       }
     }
   }

@@ -41,7 +41,7 @@ import type { DeliverySettings } from "../delivery/settings.ts";
 export type { DoorOptions } from "./options.ts";
 
 /** What it works with. */
-export interface DoorPorts {
+export interface DoorDeps {
   readonly of: ClusterId;
   readonly transport: Transport;
   readonly subjects: Subjects;
@@ -60,20 +60,20 @@ const GENERATION = "Baton-Generation";
 
 /** See the module's text. */
 export class Door {
-  readonly #ports: DoorPorts;
+  readonly #deps: DoorDeps;
   readonly #options: DoorSettings;
   #subscription: Subscription | undefined;
   #calls = 0;
   /** Requests without an answer: their reply subject was not to be trusted, or the server takes none of that length. */
   dropped = 0;
 
-  constructor(ports: DoorPorts, options: DoorOptions) {
-    this.#ports = ports;
-    this.#options = doorOptions(options, ports.settings.callTimeoutMs);
+  constructor(deps: DoorDeps, options: DoorOptions) {
+    this.#deps = deps;
+    this.#options = doorOptions(options, deps.settings.callTimeoutMs);
   }
 
   open(): void {
-    const { transport, subjects } = this.#ports;
+    const { transport, subjects } = this.#deps;
     this.#subscription = transport.subscribe(subjects.doorAll(), (message) => this.#incoming(message), {
       queue: QUEUE,
     });
@@ -99,8 +99,7 @@ export class Door {
     }
     const cbor = message.header("Content-Type") === CBOR;
     const asked = message.header(GENERATION);
-    if (asked !== undefined && asked !== this.#ports.of.generation)
-      return this.#isOther(message, asked, cbor);
+    if (asked !== undefined && asked !== this.#deps.of.generation) return this.#isOther(message, asked, cbor);
     this.#call(message, cbor).then(
       (result) => this.#answer(reply, cbor, result),
       (error: unknown) => this.#answerError(reply, cbor, error),
@@ -109,7 +108,7 @@ export class Door {
 
   /** Told of another cluster of this name, or of a former one. */
   #isOther({ subject, reply }: Incoming, asked: string, cbor: boolean): void {
-    const { of, events } = this.#ports;
+    const { of, events } = this.#deps;
     const words = `the generation of cluster "${of.cluster}" is "${of.generation}"`;
     const error = new OtherClusterError(
       `Cannot take a call for generation "${asked.slice(0, 64)}": ${words}`,
@@ -119,7 +118,7 @@ export class Door {
   }
 
   async #call(message: Incoming, cbor: boolean): Promise<unknown> {
-    const { subjects, router, hosts } = this.#ports;
+    const { subjects, router, hosts } = this.#deps;
     const address = subjects.parseDoor(message.subject);
     if (address === undefined)
       throw new InvalidNameError(
@@ -166,7 +165,7 @@ export class Door {
   /** @param fit for CBOR: makes the integers those of the schema */
   #argument(payload: Uint8Array, fit: ((value: unknown) => unknown) | undefined): unknown {
     if (payload.byteLength === 0) return undefined;
-    if (fit) return fit(this.#ports.codec.decode(payload));
+    if (fit) return fit(this.#deps.codec.decode(payload));
     try {
       return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(payload));
     } catch (cause) {
@@ -183,16 +182,16 @@ export class Door {
     if (reply === undefined) return;
     try {
       const payload = cbor
-        ? this.#ports.codec.encode(result)
+        ? this.#deps.codec.encode(result)
         : new TextEncoder().encode(toJsonText(result) ?? "");
-      this.#ports.transport.publish(reply, payload, { headers: this.#headers(cbor) });
+      this.#deps.transport.publish(reply, payload, { headers: this.#headers(cbor) });
     } catch (error) {
       this.#answerError(reply, cbor, error); // too large, or without a form in JSON
     }
   }
 
   #headers(cbor: boolean): Record<string, string> {
-    const { generation } = this.#ports.of;
+    const { generation } = this.#deps.of;
     return cbor ? { [GENERATION]: generation, "Content-Type": CBOR } : { [GENERATION]: generation };
   }
 
@@ -212,14 +211,14 @@ export class Door {
   #answerError(reply: string | undefined, cbor: boolean, error: unknown): void {
     if (reply === undefined) return;
     const data = this.#public(error);
-    const body = cbor ? this.#ports.codec.encode(data) : new TextEncoder().encode(JSON.stringify(data));
+    const body = cbor ? this.#deps.codec.encode(data) : new TextEncoder().encode(JSON.stringify(data));
     const headers = {
       "Nats-Service-Error-Code": String(data.declared?.status ?? statusOf(data.code)),
       "Nats-Service-Error": data.message.replace(/[^ -~]/g, "?").slice(0, 512), // a header is one line of ASCII
       ...this.#headers(cbor),
     };
     try {
-      this.#ports.transport.publish(reply, body, { headers });
+      this.#deps.transport.publish(reply, body, { headers });
     } catch {
       this.dropped++; // not even that fits into a message of this server
     }

@@ -9,7 +9,7 @@ import type { Log } from "../platform/log.ts";
 import type { Connection } from "../transport/transport.ts";
 
 /** What it works with. */
-export interface RecordedDoorPorts {
+export interface RecordedDoorDeps {
   readonly connection: Pick<Connection, "recordersOf">;
   /** All subjects of the door. */
   readonly subject: string;
@@ -24,16 +24,16 @@ const LOOK_MAX_MS = 3_600_000;
 
 /** See the module's text. It looks at once, and then now and again. */
 export class RecordedDoor {
-  readonly #ports: RecordedDoorPorts;
+  readonly #deps: RecordedDoorDeps;
   /** Streams that have been told of, as long as they are there. */
   #told: ReadonlySet<string> = new Set();
   #pauseMs = LOOK_MS;
   #timer: Timer | undefined;
   #stopped = false;
 
-  constructor(ports: RecordedDoorPorts) {
-    this.#ports = ports;
-    if (ports.connection.recordersOf) void this.#look(ports.connection.recordersOf);
+  constructor(deps: RecordedDoorDeps) {
+    this.#deps = deps;
+    if (deps.connection.recordersOf) void this.#look(deps.connection.recordersOf);
   }
 
   stop(): void {
@@ -42,7 +42,7 @@ export class RecordedDoor {
   }
 
   async #look(recordersOf: NonNullable<Connection["recordersOf"]>): Promise<void> {
-    const { subject, clock, events, log } = this.#ports;
+    const { subject, clock, events, log } = this.#deps;
     const found = await recordersOf(subject);
     if (this.#stopped) return;
     for (const { stream, subjects } of found ?? []) {

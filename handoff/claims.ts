@@ -12,24 +12,24 @@ import { claimed, reclaimed, reinstated } from "../cluster/records/shard_changes
 import { Shard } from "../delivery/receiving/shard.ts";
 import type { ParkingPlace } from "./park/parking.ts";
 import { isSuperseded } from "./plan.ts";
-import type { HandoffPorts } from "./deps.ts";
-import type { Recovery } from "./timer_recovery.ts";
+import type { HandoffDeps } from "./deps.ts";
+import type { TimerRecovery } from "./timer_recovery.ts";
 
 /** See the module's text. Each method tells whether this node won the record. */
 export class Claims {
-  readonly #ports: HandoffPorts;
+  readonly #deps: HandoffDeps;
   readonly #parking: ParkingPlace;
-  readonly #recovery: Recovery;
+  readonly #recovery: TimerRecovery;
 
-  constructor(ports: HandoffPorts, parking: ParkingPlace, recovery: Recovery) {
-    this.#ports = ports;
+  constructor(deps: HandoffDeps, parking: ParkingPlace, recovery: TimerRecovery) {
+    this.#deps = deps;
     this.#parking = parking;
     this.#recovery = recovery;
   }
 
   /** Takes a shard without its memory: nobody had it, or who had it is dead. */
   async claim(kind: string, shard: number): Promise<boolean> {
-    const { self, ownership, membership, hosts, table, events, hasEnded } = this.#ports;
+    const { self, ownership, membership, hosts, table, events, hasEnded } = this.#deps;
     const hosted = hosts.get(kind);
     if (!hosted) return false;
     const entry = ownership.entry(kind, shard);
@@ -42,7 +42,7 @@ export class Claims {
     if (!change.won || hasEnded()) return change.won;
     const { epoch, late } = change.entry.record;
     const isFirst = entry === undefined && removal === undefined;
-    const served = new Shard(this.#ports.shards, hosted, shard, epoch, !isFirst);
+    const served = new Shard(this.#deps.shards, hosted, shard, epoch, !isFirst);
     served.relocation.install(
       late.map(({ name, at }) => {
         return {
@@ -59,20 +59,20 @@ export class Claims {
 
   /** Whether the record has changed since, and names another. */
   #isElsewhere(kind: string, shard: number, since: OwnedEntry | undefined): boolean {
-    const { self, ownership } = this.#ports;
+    const { self, ownership } = this.#deps;
     const now = ownership.entry(kind, shard);
     return now !== undefined && now.revision !== since?.revision && !sameNode(now.record.owner, self);
   }
 
   /** Whatever is stored of the shard's actors is of an epoch before the one that begins. */
   async #storedEpoch({ contract }: Registration, shard: number): Promise<number> {
-    const { stored } = this.#ports;
+    const { stored } = this.#deps;
     if (contract.durability !== "stored") return 0;
     return await stored.highestEpoch(contract.kind, shard);
   }
 
   async restore(kind: string, shard: number): Promise<boolean> {
-    const { ownership, events } = this.#ports;
+    const { ownership, events } = this.#deps;
     const entry = ownership.entry(kind, shard);
     if (entry === undefined || !(await this.#parking.restore(kind, shard, entry))) return false;
     events.emit({ type: "shard-owned", kind, shard, epoch: entry.record.epoch + 1, how: "restored" });
@@ -84,7 +84,7 @@ export class Claims {
    * same. Winning the record keeps its target from committing; what is served here goes on being served.
    */
   async reclaim(kind: string, shard: number): Promise<boolean> {
-    const { ownership, hasEnded } = this.#ports;
+    const { ownership, hasEnded } = this.#deps;
     const entry = ownership.entry(kind, shard);
     if (entry?.record.state !== "moving") return true;
     const change = await ownership.change(kind, shard, entry, reclaimed(entry.record), { giveUp: hasEnded });
@@ -93,7 +93,7 @@ export class Claims {
 
   /** Makes the record anew of a shard that is served here and whose record was removed. */
   async reinstate(kind: string, shard: number): Promise<boolean> {
-    const { ownership, hasEnded } = this.#ports;
+    const { ownership, hasEnded } = this.#deps;
     const removed = ownership.removal(kind, shard)?.record;
     if (removed === undefined) return true;
     const next = reinstated(removed);
@@ -102,7 +102,7 @@ export class Claims {
 
   /** Stops serving a shard that its record gives to somebody else. What waits here is refused, what runs speaks no more. */
   dropSuperseded(kind: string, shard: number): void {
-    const { self, ownership, table } = this.#ports;
+    const { self, ownership, table } = this.#deps;
     const served = table.get(kind, shard);
     if (!served) return;
     const record = ownership.entry(kind, shard)?.record;
@@ -113,7 +113,7 @@ export class Claims {
 
   /** Stops serving a shard that is somebody else's. */
   drop(served: Shard): void {
-    const { table, events } = this.#ports;
+    const { table, events } = this.#deps;
     const wasSealed = served.phase === "sealed";
     served.close();
     served.catalog.drop(givenUp(), wasSealed);

@@ -5,24 +5,24 @@
  * @module
  */
 import type { Contract } from "../actors/contract.ts";
-import { Room } from "../actors/quota.ts";
+import { Quota } from "../actors/quota.ts";
 import { AbortedError } from "../errors.ts";
 import { type NodeId, nodeKey, type ShardRecord } from "../cluster/records/schemas.ts";
 import type { Removal } from "../cluster/ownership.ts";
 import type { ShardMoved } from "../events.ts";
 import { Backoff } from "./backoff.ts";
-import { Chunks } from "./park/parked_chunks.ts";
+import { ParkedChunks } from "./park/parked_chunks.ts";
 import { Claims } from "./claims.ts";
 import { Journal } from "./journal.ts";
-import { LateArrivals } from "./late/arrivals.ts";
-import { LateLeavers } from "./late/departures.ts";
+import { Arrivals } from "./late/arrivals.ts";
+import { Departures } from "./late/departures.ts";
 import { ParkingPlace } from "./park/parking.ts";
-import { Placements } from "./placement_cache.ts";
+import { PlacementCache } from "./placement_cache.ts";
 import { planShard, type Step } from "./plan.ts";
-import type { HandoffPorts } from "./deps.ts";
+import type { HandoffDeps } from "./deps.ts";
 import { type Proposal, settlesAt } from "./proposal.ts";
-import { Recovery } from "./timer_recovery.ts";
-import { Reception } from "./move/incoming_moves.ts";
+import { TimerRecovery } from "./timer_recovery.ts";
+import { IncomingMoves } from "./move/incoming_moves.ts";
 import { ReconcileLoop } from "./reconcile_loop.ts";
 import type { MoveEnd } from "./move/move.ts";
 import { SourceMove } from "./move/source_driver.ts";
@@ -36,19 +36,19 @@ const LEAVE_PATIENCE_MS = 2_000;
 /** See the module's text. */
 export class Coordinator {
   readonly journal: Journal;
-  readonly leavers: LateLeavers;
-  readonly arrivals: LateArrivals;
-  readonly #ports: HandoffPorts;
+  readonly leavers: Departures;
+  readonly arrivals: Arrivals;
+  readonly #deps: HandoffDeps;
   readonly #parking: ParkingPlace;
-  readonly #chunks: Chunks;
-  readonly #recovery: Recovery;
+  readonly #chunks: ParkedChunks;
+  readonly #recovery: TimerRecovery;
   readonly #claims: Claims;
   readonly #sources = new Map<string, SourceMove>();
-  readonly #reception: Reception;
+  readonly #reception: IncomingMoves;
   /** Shards that are being claimed or restored, with their kinds. */
   readonly #claiming = new Map<string, string>();
   readonly #backoff: Backoff;
-  readonly #placements: Placements;
+  readonly #placements: PlacementCache;
   readonly #unreadable: Unreadable;
   readonly #loop: ReconcileLoop;
   readonly #stops: (() => void)[];
@@ -57,33 +57,33 @@ export class Coordinator {
   #patientUntil = Number.POSITIVE_INFINITY;
   #hurried = false;
 
-  constructor(ports: HandoffPorts) {
-    this.#ports = ports;
-    this.journal = new Journal(ports.settings.journalMax);
-    this.leavers = new LateLeavers(ports);
-    const incoming = new Room(ports.settings.incomingBytesMax);
-    this.arrivals = new LateArrivals(ports, this.leavers, incoming);
-    this.#chunks = new Chunks(ports);
-    this.#parking = new ParkingPlace(ports, this.#chunks);
-    this.#recovery = new Recovery({
-      ...ports,
+  constructor(deps: HandoffDeps) {
+    this.#deps = deps;
+    this.journal = new Journal(deps.settings.journalMax);
+    this.leavers = new Departures(deps);
+    const incoming = new Quota(deps.settings.incomingBytesMax);
+    this.arrivals = new Arrivals(deps, this.leavers, incoming);
+    this.#chunks = new ParkedChunks(deps);
+    this.#parking = new ParkingPlace(deps, this.#chunks);
+    this.#recovery = new TimerRecovery({
+      ...deps,
       isClaiming: (kind) => this.#claimsOf(kind) > 0,
       onRecovered: () => this.#leaving && this.soon(),
     });
-    this.#claims = new Claims(ports, this.#parking, this.#recovery);
-    this.#placements = new Placements(ports);
-    this.#backoff = new Backoff(ports.clock, ports.random, ports.settings);
-    this.#unreadable = new Unreadable(ports.clock, ports.events);
-    this.#loop = new ReconcileLoop(ports.clock, ports.settings, () => this.#reconcile());
-    this.#reception = new Reception(ports, incoming, () => this.soon());
-    ports.talk.onNew = (message) => {
+    this.#claims = new Claims(deps, this.#parking, this.#recovery);
+    this.#placements = new PlacementCache(deps);
+    this.#backoff = new Backoff(deps.clock, deps.random, deps.settings);
+    this.#unreadable = new Unreadable(deps.clock, deps.events);
+    this.#loop = new ReconcileLoop(deps.clock, deps.settings, () => this.#reconcile());
+    this.#reception = new IncomingMoves(deps, incoming, () => this.soon());
+    deps.talk.onNew = (message) => {
       if (message.type === "offer") this.#reception.offered(message);
       else if (message.type === "late") this.arrivals.announced(message);
     };
     this.#stops = [
-      ports.membership.onView(() => this.#viewChanged()),
-      ports.ownership.onChange((kind, shard) => this.#recordChanged(kind, shard)),
-      ports.gate.onChange((open) => open && this.soon()),
+      deps.membership.onView(() => this.#viewChanged()),
+      deps.ownership.onChange((kind, shard) => this.#recordChanged(kind, shard)),
+      deps.gate.onChange((open) => open && this.soon()),
     ];
   }
 
@@ -95,7 +95,7 @@ export class Coordinator {
   /** Shards, moves and late actors that are still this node's business. */
   get unfinished(): { shards: number; moves: number; late: number } {
     return {
-      shards: [...this.#ports.table].length,
+      shards: [...this.#deps.table].length,
       moves: this.#sources.size + this.#reception.size + this.#claiming.size,
       late: this.leavers.size,
     };
@@ -106,7 +106,7 @@ export class Coordinator {
     const { shards, late } = this.unfinished;
     if (shards === 0 || late > 0) return undefined;
     let reason: string | undefined;
-    for (const { kind, shard } of this.#ports.table) {
+    for (const { kind, shard } of this.#deps.table) {
       const refusal = this.#parking.refusal(kind, shard);
       if (refusal === undefined || refusal.since > at) return undefined;
       reason = refusal.reason;
@@ -117,7 +117,7 @@ export class Coordinator {
   /** From now on everything goes, without waiting for the view to settle. */
   leave(): void {
     this.#leaving = true;
-    this.#patientUntil = this.#ports.clock.now() + LEAVE_PATIENCE_MS;
+    this.#patientUntil = this.#deps.clock.now() + LEAVE_PATIENCE_MS;
     this.#reception.close();
     this.#backoff.clear();
     this.#recovery.hasten();
@@ -171,8 +171,8 @@ export class Coordinator {
   }
 
   #reconcile(): void {
-    if (this.hasStopped || !this.#ports.gate.isOpen) return;
-    for (const [kind, hosted] of this.#ports.hosts) {
+    if (this.hasStopped || !this.#deps.gate.isOpen) return;
+    for (const [kind, hosted] of this.#deps.hosts) {
       const plan = this.#placements.of(hosted.contract);
       for (let shard = 0; shard < hosted.contract.shards; shard++)
         this.#reconcileShard(kind, shard, plan[shard] as Proposal);
@@ -180,7 +180,7 @@ export class Coordinator {
         this.#unreadable.look(
           kind,
           this.#parkedOf(hosted.contract),
-          this.#ports.membership.view.hosting(kind),
+          this.#deps.membership.view.hosting(kind),
         );
     }
     this.arrivals.look();
@@ -189,7 +189,7 @@ export class Coordinator {
   #parkedOf({ kind, shards }: Contract): Map<number, ShardRecord> {
     const parked = new Map<number, ShardRecord>();
     for (let shard = 0; shard < shards; shard++) {
-      const record = this.#ports.ownership.entry(kind, shard)?.record;
+      const record = this.#deps.ownership.entry(kind, shard)?.record;
       if (record?.state === "parked") parked.set(shard, record);
     }
     return parked;
@@ -199,7 +199,7 @@ export class Coordinator {
     const { owner: desired } = proposal;
     const key = keyOf(kind, shard);
     if (this.#sources.has(key) || this.#reception.has(kind, shard) || this.#claiming.has(key)) return;
-    const { self, ownership, membership, table, hosts } = this.#ports;
+    const { self, ownership, membership, table, hosts } = this.#deps;
     const record = ownership.entry(kind, shard)?.record;
     const removal = ownership.removal(kind, shard);
     const isOver = (id: NodeId) => membership.isOver(id);
@@ -218,7 +218,7 @@ export class Coordinator {
    * can within a lease: he renews his own record no later. Only who has heard of the others all the time may count on that.
    */
   #mayBeServed(kind: string, { at }: Removal): boolean {
-    const { membership, clock } = this.#ports;
+    const { membership, clock } = this.#deps;
     if (!membership.living.some(({ kinds }) => kinds.some((hosted) => hosted.kind === kind))) return false;
     const { leaseMs, renewMs } = membership.times;
     return !membership.mayJudge || clock.now() - at < leaseMs + renewMs;
@@ -226,7 +226,7 @@ export class Coordinator {
 
   /** Paced, and not before the proposal has settled. */
   #mayAct(step: Step, kind: string, key: string, proposal: Proposal): boolean {
-    const { settings } = this.#ports;
+    const { settings } = this.#deps;
     if (!this.#backoff.isOver(key, targetOf(step))) return false;
     if (step.do === "reclaim" || step.do === "reinstate") return true;
     if (step.do === "move" || step.do === "park") {
@@ -241,7 +241,7 @@ export class Coordinator {
    * what it does not give away in time is lost with it.
    */
   #isStoreQuick(): boolean {
-    const { membership, settings, clock } = this.#ports;
+    const { membership, settings, clock } = this.#deps;
     return membership.lastRenewalTookMs < settings.renewalMaxMs || clock.now() >= this.#patientUntil;
   }
 
@@ -252,12 +252,12 @@ export class Coordinator {
       if (!isUnanswered) underWay++;
       else if (nameOf(plan.to) === target) return false;
     }
-    return underWay < this.#ports.settings.movesAtOnce;
+    return underWay < this.#deps.settings.movesAtOnce;
   }
 
   /** If it is not settled yet, it is looked at again as soon as it is. */
   #isSettled(proposal: Proposal, calmMs: number): boolean {
-    const { clock, membership, settings } = this.#ports;
+    const { clock, membership, settings } = this.#deps;
     const { owner } = proposal;
     const knownAt = owner === undefined ? 0 : membership.knownSince(owner);
     const dueAt = settlesAt(proposal, calmMs, knownAt, settings);
@@ -298,7 +298,7 @@ export class Coordinator {
       else this.#backoff.more(key);
     } catch (error) {
       this.#backoff.more(key);
-      this.#ports.log.warn("A shard cannot be taken yet", { kind, shard, error });
+      this.#deps.log.warn("A shard cannot be taken yet", { kind, shard, error });
     } finally {
       this.#claiming.delete(key);
       if (!this.hasStopped && !this.#sources.has(key)) this.#claims.dropSuperseded(kind, shard); // it may have changed again
@@ -309,7 +309,7 @@ export class Coordinator {
   // ---- giving away
 
   #move(kind: string, number: number, to: NodeId | "bucket", why: ShardMoved["why"]): void {
-    const { table, ownership, random } = this.#ports;
+    const { table, ownership, random } = this.#deps;
     const shard = table.get(kind, number);
     const entry = ownership.entry(kind, number);
     if (
@@ -324,7 +324,7 @@ export class Coordinator {
     if (to === "bucket" && shard.catalog.residents.awaited.size > 0 && !this.#hurried) return;
     const key = keyOf(kind, number);
     const plan = { moveId: random.id(), shard, to, why };
-    const move = new SourceMove(this.#ports, this.#parking, plan, entry, (end) =>
+    const move = new SourceMove(this.#deps, this.#parking, plan, entry, (end) =>
       this.#moveEnded(key, move, end),
     );
     this.#sources.set(key, move);
@@ -340,7 +340,7 @@ export class Coordinator {
         this.#backoff.forget(key);
         this.leavers.add(shard, end.late);
         this.journal.add(end.report);
-        this.#ports.events.emit(end.report);
+        this.#deps.events.emit(end.report);
         break;
       case "superseded":
         this.#backoff.forget(key);
@@ -358,7 +358,7 @@ export class Coordinator {
     this.#backoff.more(key, nameOf(to));
     const target = to === "bucket" ? "parked" : to.node;
     const { kind, shard: number } = shard;
-    this.#ports.events.emit({ type: "move-kept", kind, shard: number, to: target, reason });
+    this.#deps.events.emit({ type: "move-aborted", kind, shard: number, to: target, reason });
   }
 }
 

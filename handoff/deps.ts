@@ -9,7 +9,7 @@ import type { Membership } from "../cluster/membership.ts";
 import type { OwnedEntry, Ownership } from "../cluster/ownership.ts";
 import type { NodeId } from "../cluster/records/schemas.ts";
 import type { ReplyKeeper } from "../delivery/receiving/reply_keeper.ts";
-import type { ShardPorts } from "../delivery/receiving/shard.ts";
+import type { ShardDeps } from "../delivery/receiving/shard.ts";
 import type { ShardTable } from "../delivery/receiving/shard_table.ts";
 import type { EventBus } from "../events.ts";
 import type { Clock } from "../platform/clock.ts";
@@ -20,7 +20,7 @@ import type { Codec } from "../codec/codec.ts";
 import type { Records } from "../transport/records.ts";
 import type { Scale } from "../codec/weight.ts";
 import type { HandoffSettings } from "./settings.ts";
-import type { Talk } from "./wire/move_channel.ts";
+import type { MoveChannel } from "./wire/move_channel.ts";
 
 /** What a handoff asks of the store. */
 export interface StoredShards {
@@ -33,7 +33,7 @@ export interface StoredShards {
 }
 
 /** See the module's text. */
-export interface HandoffPorts {
+export interface HandoffDeps {
   readonly self: NodeId;
   readonly clock: Clock;
   readonly random: Random;
@@ -43,9 +43,9 @@ export interface HandoffPorts {
   readonly ownership: Ownership;
   readonly hosts: ReadonlyMap<string, Registration>;
   readonly table: ShardTable;
-  readonly shards: ShardPorts;
+  readonly shards: ShardDeps;
   readonly keeper: ReplyKeeper;
-  readonly talk: Talk;
+  readonly talk: MoveChannel;
   /** The bucket for what is parked. */
   readonly parking: Records;
   readonly stored: StoredShards;

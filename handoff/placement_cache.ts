@@ -6,7 +6,7 @@
 import type { Contract } from "../actors/contract.ts";
 import { type Candidate, place } from "../cluster/placement.ts";
 import { type KindDurability, type NodeRecord, sameNode } from "../cluster/records/schemas.ts";
-import type { HandoffPorts } from "./deps.ts";
+import type { HandoffDeps } from "./deps.ts";
 import { type Proposal, proposed, type SettleTimes } from "./proposal.ts";
 
 interface Placed {
@@ -18,17 +18,17 @@ interface Placed {
 }
 
 /** What placements are computed from. */
-export interface PlacementPorts extends Pick<HandoffPorts, "membership" | "ownership" | "clock"> {
+export interface PlacementDeps extends Pick<HandoffDeps, "membership" | "ownership" | "clock"> {
   readonly settings: SettleTimes;
 }
 
 /** See the module's text. Computed anew when other nodes can take the kind, and not for each view. */
-export class Placements {
-  readonly #ports: PlacementPorts;
+export class PlacementCache {
+  readonly #deps: PlacementDeps;
   readonly #byKind = new Map<string, Placed>();
 
-  constructor(ports: PlacementPorts) {
-    this.#ports = ports;
+  constructor(deps: PlacementDeps) {
+    this.#deps = deps;
   }
 
   /**
@@ -38,7 +38,7 @@ export class Placements {
    */
   of(contract: Contract): readonly Proposal[] {
     const { kind, shards } = contract;
-    const { membership, ownership } = this.#ports;
+    const { membership, ownership } = this.#deps;
     const { view } = membership;
     const { version } = view;
     const durability = ownership.durability(kind) ?? contract.durability;
@@ -62,7 +62,7 @@ export class Placements {
     candidates: readonly Candidate[],
     former: readonly Proposal[] | undefined,
   ): readonly Proposal[] {
-    const { clock, settings } = this.#ports;
+    const { clock, settings } = this.#deps;
     const now = clock.now();
     return place(kind, shards, candidates).map((owner, shard) =>
       proposed(owner, former?.[shard], now, settings),

@@ -9,13 +9,13 @@ import type { Ownership } from "../cluster/ownership.ts";
 import { raised } from "../cluster/records/shard_changes.ts";
 import { pause } from "../platform/pause.ts";
 import type { ShardTable } from "../delivery/receiving/shard_table.ts";
-import type { HandoffPorts } from "./deps.ts";
+import type { HandoffDeps } from "./deps.ts";
 
 /** Before a shard is raised again whose record was another than is known, in milliseconds. */
 const RAISE_PAUSE_MS = 100;
 
 /** What raising a shard takes. */
-export interface RaisePorts extends Pick<HandoffPorts, "self" | "clock" | "hasEnded"> {
+export interface RaiseDeps extends Pick<HandoffDeps, "self" | "clock" | "hasEnded"> {
   readonly ownership: Ownership;
   readonly table: ShardTable;
 }
@@ -28,13 +28,13 @@ export interface RaisePorts extends Pick<HandoffPorts, "self" | "clock" | "hasEn
  * @throws {FencedError} if the shard is not served here any more
  */
 export async function raiseShard(
-  ports: RaisePorts,
+  deps: RaiseDeps,
   kind: string,
   number: number,
   above: number,
   own: () => number,
 ): Promise<void> {
-  const { ownership, table, self, clock, hasEnded } = ports;
+  const { ownership, table, self, clock, hasEnded } = deps;
   for (;;) {
     const shard = table.get(kind, number);
     const entry = ownership.entry(kind, number) ?? (await ownership.refresh(kind, number));

@@ -12,7 +12,7 @@ import { type Pauses, pause, pauseAfter } from "../platform/pause.ts";
 import type { Shard } from "../delivery/receiving/shard.ts";
 import type { Timer } from "../platform/clock.ts";
 import type { StoreKey } from "../storage/store.ts";
-import type { HandoffPorts } from "./deps.ts";
+import type { HandoffDeps } from "./deps.ts";
 
 /** Actors that are loaded at once, over all shards of a node. */
 const STARTS_AT_ONCE = 64;
@@ -29,8 +29,8 @@ const WRITES_PAUSE_MS = 10;
 const PAUSES: Pauses = { firstMs: 250, longestMs: 5_000 };
 
 /** What it works with. */
-export interface RecoveryPorts
-  extends Pick<HandoffPorts, "stored" | "clock" | "random" | "events" | "log" | "hasEnded"> {
+export interface RecoveryDeps
+  extends Pick<HandoffDeps, "stored" | "clock" | "random" | "events" | "log" | "hasEnded"> {
   /** Whether claims of that kind are under way here. */
   isClaiming(kind: string): boolean;
   /** All actors of a shard have begun: it may be given away. */
@@ -45,8 +45,8 @@ interface Wave {
 }
 
 /** See the module's text. */
-export class Recovery {
-  readonly #ports: RecoveryPorts;
+export class TimerRecovery {
+  readonly #deps: RecoveryDeps;
   readonly #waves = new Map<string, Wave>();
   /** Actors that must begin, in order; those before `#next` have had their turn. */
   #waiting: (readonly [Shard, string])[] = [];
@@ -57,14 +57,14 @@ export class Recovery {
   /** How many of a shard have not begun. */
   readonly #left = new Map<Shard, number>();
 
-  constructor(ports: RecoveryPorts) {
-    this.#ports = ports;
+  constructor(deps: RecoveryDeps) {
+    this.#deps = deps;
   }
 
   /** Looks for the actors of a shard that was claimed, and begins them. */
   add(shard: Shard): void {
-    if (shard.vault === undefined) return;
-    const { clock } = this.#ports;
+    if (shard.stateStore === undefined) return;
+    const { clock } = this.#deps;
     shard.isRecovering = true;
     const wave = this.#waves.get(shard.kind) ?? { shards: new Set(), since: clock.now(), timer: undefined };
     this.#waves.set(shard.kind, wave);
@@ -73,7 +73,7 @@ export class Recovery {
   }
 
   #gather(kind: string, wave: Wave): void {
-    const { clock, isClaiming } = this.#ports;
+    const { clock, isClaiming } = this.#deps;
     const leftMs = wave.since + GATHER_MAX_MS - clock.now();
     wave.timer?.cancel();
     wave.timer = clock.after(this.#hasty ? 0 : Math.min(GATHER_MS, Math.max(0, leftMs)), () => {
@@ -99,7 +99,7 @@ export class Recovery {
 
   async #recover(kind: string, shards: ReadonlySet<Shard>): Promise<void> {
     const names = await this.#listed(kind, new Map([...shards].map((shard) => [shard.shard, shard])));
-    if (names === undefined || this.#ports.hasEnded()) return;
+    if (names === undefined || this.#deps.hasEnded()) return;
     for (const [shard] of names) this.#left.set(shard, (this.#left.get(shard) ?? 0) + 1);
     for (const each of names) this.#waiting.push(each);
     for (const shard of shards) if (!this.#left.has(shard)) this.#recovered(shard);
@@ -111,7 +111,7 @@ export class Recovery {
     kind: string,
     shards: ReadonlyMap<number, Shard>,
   ): Promise<(readonly [Shard, string])[] | undefined> {
-    const { stored, clock, random, events, log, hasEnded } = this.#ports;
+    const { stored, clock, random, events, log, hasEnded } = this.#deps;
     const numbers = new Set(shards.keys());
     for (let failures = 1; ; failures++) {
       for (const [number, { phase }] of shards) if (phase === "closed") numbers.delete(number);
@@ -128,7 +128,7 @@ export class Recovery {
   }
 
   #proceed(): void {
-    const { stored, clock } = this.#ports;
+    const { stored, clock } = this.#deps;
     while (this.#underWay < STARTS_AT_ONCE && this.#next < this.#waiting.length) {
       if (this.#underWay > 0 && stored.writesUnderWay >= WRITES_MAX) {
         this.#later ??= clock.after(WRITES_PAUSE_MS, () => {
@@ -151,7 +151,7 @@ export class Recovery {
     try {
       await (shard.phase === "closed" ? undefined : shard.catalog.ensure(name)?.loading.tried);
     } catch (error) {
-      this.#ports.log.error("An actor with stored timers did not begin", { kind: shard.kind, name, error });
+      this.#deps.log.error("An actor with stored timers did not begin", { kind: shard.kind, name, error });
     } finally {
       this.#underWay--;
       this.#begun(shard);
@@ -168,7 +168,7 @@ export class Recovery {
 
   #recovered(shard: Shard): void {
     shard.isRecovering = false;
-    this.#ports.onRecovered();
+    this.#deps.onRecovered();
   }
 }
 

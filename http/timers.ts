@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Alarm } from "../platform/coalesced_timer.ts";
+import { CoalescedTimer } from "../platform/coalesced_timer.ts";
 import type { Clock } from "../platform/clock.ts";
 
 /** From one look at what waits to the next, at least; a wait may end so much late. */
@@ -13,11 +13,11 @@ const REST_MS = 50;
 export class SharedTimers {
   readonly #clock: Clock;
   readonly #waits = new Set<{ readonly dueAt: number; run(): void }>();
-  readonly #alarm: Alarm;
+  readonly #alarm: CoalescedTimer;
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.#alarm = new Alarm(
+    this.#alarm = new CoalescedTimer(
       clock,
       (now) => this.#look(now),
       () => REST_MS,

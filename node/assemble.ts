@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { Budget } from "../actors/node_limits.ts";
+import { NodeLimits } from "../actors/node_limits.ts";
 import type { Registration } from "../actors/host.ts";
 import type { RefFactory } from "../actors/ref.ts";
 import type { RefusedTells } from "../actors/tell_promise.ts";
-import { Room } from "../actors/quota.ts";
+import { Quota } from "../actors/quota.ts";
 import { Scheduler } from "../actors/activation/scheduler.ts";
 import { TrialLane } from "../actors/activation/trials.ts";
 import type { Gate } from "../cluster/gate.ts";
@@ -26,7 +26,7 @@ import { WaitingMail } from "../delivery/receiving/waiting_mail.ts";
 import { ShardTable } from "../delivery/receiving/shard_table.ts";
 import type { EventBus } from "../events.ts";
 import { Coordinator } from "../handoff/coordinator.ts";
-import { Talk } from "../handoff/wire/move_channel.ts";
+import { MoveChannel } from "../handoff/wire/move_channel.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Log } from "../platform/log.ts";
 import type { Random } from "../platform/random.ts";
@@ -44,7 +44,7 @@ import type { StoreTroubles } from "./store_troubles.ts";
 import { StoredParts } from "./stored_actors.ts";
 
 /** What the parts are made from. */
-export interface Ground {
+export interface NodeContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly settings: Settings;
@@ -70,18 +70,18 @@ export interface Ground {
 
 /** The parts of a running node. */
 export interface Parts
-  extends Pick<Ground, "membership" | "ownership" | "permissions" | "troubles" | "events" | "settings"> {
+  extends Pick<NodeContext, "membership" | "ownership" | "permissions" | "troubles" | "events" | "settings"> {
   readonly gate: Gate;
   readonly pulse: Pulse;
   readonly namesakes: Namesakes;
-  readonly talk: Talk;
+  readonly talk: MoveChannel;
   readonly peers: Peers;
-  readonly budget: Budget;
+  readonly budget: NodeLimits;
   readonly outbox: Outbox;
   readonly keeper: ReplyKeeper;
   readonly table: ShardTable;
   readonly router: Router;
-  readonly gaps: Room;
+  readonly gaps: Quota;
   readonly waitingMail: WaitingMail;
   readonly inbound: Inbound;
   readonly coordinator: Coordinator;
@@ -90,7 +90,7 @@ export interface Parts
   readonly door: Door | undefined;
 }
 
-export function assemble(ground: Ground): Parts {
+export function assemble(ground: NodeContext): Parts {
   const {
     clock,
     random,
@@ -112,7 +112,7 @@ export function assemble(ground: Ground): Parts {
   const names = subjects(cluster);
   const peers = new Peers((id) => membership.protocolOf(id));
   const scale = scaleOf(codec, transport);
-  const budget = new Budget(settings);
+  const budget = new NodeLimits(settings);
   const outbox = new Outbox({
     self,
     of,
@@ -159,7 +159,7 @@ export function assemble(ground: Ground): Parts {
     },
   });
   const onOther = (who: Namesake) => connection.mayHearOthers && namesakes.heard(who);
-  const talk = new Talk({ of, self, codec, gate, membership, transport, subjects: names, onOther });
+  const talk = new MoveChannel({ of, self, codec, gate, membership, transport, subjects: names, onOther });
   const onMove = (moveId: string, payload: Uint8Array) => talk.incoming(moveId, payload);
   const onSuspect = ({ node, incarnation }: NodeId) =>
     events.emit({ type: "node-suspect", node, incarnation });
@@ -196,7 +196,7 @@ export function assemble(ground: Ground): Parts {
     open: router.open.bind(router),
     awaits: router.awaits.bind(router),
   };
-  const gaps = new Room(settings.gapBytesMax);
+  const gaps = new Quota(settings.gapBytesMax);
   const waitingMail = new WaitingMail(clock);
   const receiver = { gaps, waitingMail, clock, codec, outbox, keeper, settings, scale };
   const { store, hasEnded } = ground;
@@ -205,8 +205,8 @@ export function assemble(ground: Ground): Parts {
   const { deathsMax, keepOverMs: keepMs } = settings;
   const common = { self, clock, clocks, random, hasEnded, onFailure };
   const stored = new StoredParts({ ...common, store, gate, ownership, table, deathsMax, keepMs });
-  const vault = stored.vault.bind(stored);
-  const shards = { self, peers, gate, runtime, budget, receiver, vault };
+  const stateStore = stored.stateStore.bind(stored);
+  const shards = { self, peers, gate, runtime, budget, receiver, stateStore };
   const coordinator = new Coordinator({
     self,
     clock,

@@ -20,7 +20,7 @@ export interface BucketSettings {
 export const BUCKET_DEFAULTS: BucketSettings = { bucketCheckMs: 30_000 };
 
 /** What they are made from. */
-export interface BucketsPorts extends BucketSettings {
+export interface BucketsDeps extends BucketSettings {
   readonly cluster: string;
   readonly connection: Connection;
   readonly clock: Clock;
@@ -36,17 +36,17 @@ const BUCKETS: Readonly<Record<StoreName, { readonly suffix: string; readonly ca
 
 /** See the module's text. */
 export class Buckets {
-  readonly #ports: BucketsPorts;
+  readonly #deps: BucketsDeps;
   readonly #open: KeptRecords[] = [];
   #timer: Timer | undefined;
 
-  constructor(ports: BucketsPorts) {
-    this.#ports = ports;
+  constructor(deps: BucketsDeps) {
+    this.#deps = deps;
   }
 
   /** Opens one, and makes it if it is missing. @throws as `Connection.records` does */
   async open(store: StoreName): Promise<KeptRecords> {
-    const { cluster, connection, clock, troubles } = this.#ports;
+    const { cluster, connection, clock, troubles } = this.#deps;
     const { suffix, care } = BUCKETS[store];
     const bucket = `${bucketOf(cluster)}${suffix}`;
     const records = await openKeptRecords({
@@ -64,7 +64,7 @@ export class Buckets {
 
   /** Begins to look at those that are open. */
   start(): void {
-    const { clock, bucketCheckMs } = this.#ports;
+    const { clock, bucketCheckMs } = this.#deps;
     this.#timer = clock.after(bucketCheckMs, () => {
       for (const records of this.#open) void records.look();
       this.start();

@@ -14,7 +14,7 @@ import type { Connection, CredentialsNotice } from "../transport/transport.ts";
 const TELL_EVERY_MS = 1_000;
 
 /** What it works with. */
-export interface CredentialsPorts {
+export interface CredentialsDeps {
   readonly connection: Connection;
   readonly clock: Clock;
   readonly events: EventBus;
@@ -28,7 +28,7 @@ export interface CredentialsPorts {
  * @returns a function that stops it
  */
 export function followCredentials(
-  { connection, clock, events, log }: CredentialsPorts,
+  { connection, clock, events, log }: CredentialsDeps,
   onOver: (error: CredentialsError) => void,
 ): () => void {
   let toldAt = Number.NEGATIVE_INFINITY;

@@ -15,7 +15,7 @@ import { hearUnhandled } from "../platform/process/unhandled.ts";
 const RUNNING_MAX = 16;
 
 /** What it works with. */
-export interface FloatingPorts {
+export interface FloatingDeps {
   readonly node: string;
   readonly table: ShardTable;
   readonly events: EventBus;
@@ -23,7 +23,7 @@ export interface FloatingPorts {
 }
 
 /** Tells each by an event and in the log. @returns a function that stops it */
-export function tellFloating({ node, table, events, log }: FloatingPorts): () => void {
+export function tellFloating({ node, table, events, log }: FloatingDeps): () => void {
   return hearUnhandled((reason) => {
     const running = handling(table);
     // the log has the error itself, with its stack; and first, for the process may end before anybody has his turn

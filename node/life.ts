@@ -15,7 +15,7 @@ import { givenUp } from "../actors/actor_errors.ts";
 import type { Contract } from "../actors/contract.ts";
 import { agreeOnKind } from "../cluster/records/join_agreement.ts";
 import { Cleaner } from "../cluster/records/cleaner.ts";
-import { ClusterBucket } from "../cluster/records/cluster_records.ts";
+import { ClusterRecords } from "../cluster/records/cluster_records.ts";
 import type { OfferedKind } from "../cluster/kind_agreement.ts";
 import { Membership } from "../cluster/membership.ts";
 import type { NodeId } from "../cluster/records/schemas.ts";
@@ -37,9 +37,9 @@ import { DocumentedStore } from "../storage/documented_store.ts";
 import { NO_STORE } from "../storage/no_store.ts";
 import { RECORD_BYTES_MAX, recordsStore } from "../storage/records/store.ts";
 import type { Store } from "../storage/store.ts";
-import { assemble, type Ground, type Parts } from "./assemble.ts";
+import { assemble, type NodeContext, type Parts } from "./assemble.ts";
 import { Buckets } from "./buckets.ts";
-import { LostPeers } from "./peer_cleanup.ts";
+import { PeerCleanup } from "./peer_cleanup.ts";
 import { tellFloating } from "./floating_rejections.ts";
 import { Permissions } from "./permissions.ts";
 import { subjects } from "../transport/subjects.ts";
@@ -48,9 +48,9 @@ import type { Settings } from "./settings.ts";
 import { StoreTroubles } from "./store_troubles.ts";
 
 /** What every life of a node is made from. */
-export interface LifePorts
+export interface LifeDeps
   extends Pick<
-    Ground,
+    NodeContext,
     | "clock"
     | "random"
     | "settings"
@@ -78,7 +78,7 @@ const OUTDATED_AFTER_MS = 1_000;
 
 /** See the module's text. */
 export class Life {
-  readonly #ports: LifePorts;
+  readonly #deps: LifeDeps;
   /** Told once, when the others have declared this incarnation dead. It is not over before `end`. */
   readonly #onFenced: (reason: string) => void;
   /** What is told after the end comes from what is left of this life, and interests nobody. */
@@ -91,10 +91,10 @@ export class Life {
   #unwanted = false;
   #over = false;
 
-  constructor(ports: LifePorts, onFenced: (reason: string) => void) {
-    this.#ports = ports;
+  constructor(deps: LifeDeps, onFenced: (reason: string) => void) {
+    this.#deps = deps;
     this.#onFenced = onFenced;
-    this.#events = new EventBus(() => ports.clock.wall(), ports.events);
+    this.#events = new EventBus(() => deps.clock.wall(), deps.events);
   }
 
   /** Whether it has ended. */
@@ -116,7 +116,7 @@ export class Life {
    * @throws {NodeStoppedError} if it is ended meanwhile
    */
   async start(former?: NodeId): Promise<Parts> {
-    const { connection, settings, clock, random, log, cluster, name, door, system } = this.#ports;
+    const { connection, settings, clock, random, log, cluster, name, door, system } = this.#deps;
     const permissions = new Permissions({ connection, clock, log, events: this.#events });
     this.#stops.push(() => permissions.stop());
     await permissions.check(cluster, name, door !== false);
@@ -131,7 +131,7 @@ export class Life {
     const labels = new StoreLabels(store);
     const identity = await answered(this.#identify(labels));
     if (this.#over || this.#unwanted) throw overError();
-    const bucket = new ClusterBucket({ records, clock, random, log });
+    const bucket = new ClusterRecords({ records, clock, random, log });
     const ownership = new Ownership(bucket, clock);
     const membership = new Membership({
       bucket,
@@ -155,7 +155,7 @@ export class Life {
     if (membership.fencedFor !== undefined)
       throw new FencedError(`Cannot join the cluster: this node is fenced, ${membership.fencedFor}`);
     this.#parts = assemble({
-      ...this.#ports,
+      ...this.#deps,
       events: this.#events,
       parking,
       permissions,
@@ -163,7 +163,7 @@ export class Life {
       store: new WatchedStore(store, {
         admit: () => this.#admit(labels, bucket),
         identity: admitted,
-        looksAgain: this.#ports.store !== undefined, // buckets are looked after by themselves
+        looksAgain: this.#deps.store !== undefined, // buckets are looked after by themselves
       }),
       membership,
       ownership,
@@ -175,7 +175,7 @@ export class Life {
     cleaner.start();
     buckets.start();
     this.#tellOutdated();
-    this.#begin(this.#parts, new LostPeers(this.#parts, bucket, log));
+    this.#begin(this.#parts, new PeerCleanup(this.#parts, bucket, log));
     return this.#parts;
   }
 
@@ -187,7 +187,7 @@ export class Life {
 
   /** A bucket of its own, which is made only where something is stored. */
   async #store(buckets: Buckets): Promise<Store> {
-    const { store, hosts, connection } = this.#ports;
+    const { store, hosts, connection } = this.#deps;
     if (store) return new DocumentedStore(store);
     const stores = [...hosts.values()].some(({ contract }) => contract.durability === "stored");
     if (!stores) return NO_STORE;
@@ -201,11 +201,11 @@ export class Life {
   // ---- who the store is
 
   get #contracts(): Contract[] {
-    return [...this.#ports.hosts.values()].map(({ contract }) => contract);
+    return [...this.#deps.hosts.values()].map(({ contract }) => contract);
   }
 
   #identify(labels: StoreLabels): Promise<StoreIdentity> {
-    const { cluster, random } = this.#ports;
+    const { cluster, random } = this.#deps;
     return identifyStore(labels, cluster, this.#contracts, () => random.id());
   }
 
@@ -215,7 +215,7 @@ export class Life {
   }
 
   /** What is otherwise done before joining, for a store that did not answer then. */
-  async #admit(labels: StoreLabels, bucket: ClusterBucket): Promise<StoreIdentity> {
+  async #admit(labels: StoreLabels, bucket: ClusterRecords): Promise<StoreIdentity> {
     const identity = await this.#identify(labels);
     for (const offer of this.#offers(identity))
       await agreeOnKind(bucket, offer, { giveUp: () => this.#over });
@@ -235,7 +235,7 @@ export class Life {
     former: NodeId | undefined,
     identity: StoreIdentity | undefined,
   ): Promise<void> {
-    const { name, weight, tag, system } = this.#ports;
+    const { name, weight, tag, system } = this.#deps;
     const kinds = this.#offers(identity);
     const process = system?.own();
     await membership.start({
@@ -249,9 +249,9 @@ export class Life {
     });
   }
 
-  #begin(parts: Parts, lost: LostPeers): void {
+  #begin(parts: Parts, lost: PeerCleanup): void {
     const { membership, gate, pulse, namesakes, coordinator, door, table } = parts;
-    const { name: node, log } = this.#ports;
+    const { name: node, log } = this.#deps;
     this.#stops.push(
       () => pulse.stop(),
       () => namesakes.stop(),
@@ -264,7 +264,7 @@ export class Life {
       gate.onChange((open, reason) => this.#gateChanged(parts, open, reason)),
     );
     pulse.start();
-    if (this.#ports.connection.mayHearOthers) namesakes.start();
+    if (this.#deps.connection.mayHearOthers) namesakes.start();
     coordinator.start();
     door?.open();
     if (door) this.#watchRecorders();
@@ -272,7 +272,7 @@ export class Life {
   }
 
   #watchRecorders(): void {
-    const { connection, clock, log, cluster } = this.#ports;
+    const { connection, clock, log, cluster } = this.#deps;
     const subject = subjects(cluster).doorAll();
     const watch = new RecordedDoor({ connection, subject, clock, events: this.#events, log });
     this.#stops.push(() => watch.stop());
@@ -280,7 +280,7 @@ export class Life {
 
   /** In the log at once; by an event when whoever has started the node can listen. */
   #tellOutdated(): void {
-    const { connection, clock, log } = this.#ports;
+    const { connection, clock, log } = this.#deps;
     const outdated = connection.outdated?.();
     if (outdated === undefined) return;
     log.error("The nats-server is too old for buckets of several copies: it may lose acknowledged writes", {
@@ -298,8 +298,8 @@ export class Life {
     if (open) for (const shard of table) shard.catalog.wake();
   }
 
-  #armSweep(parts: Parts, lost: LostPeers): void {
-    const { clock, settings } = this.#ports;
+  #armSweep(parts: Parts, lost: PeerCleanup): void {
+    const { clock, settings } = this.#deps;
     this.#sweep = clock.after(settings.sweepMs, () => {
       this.#armSweep(parts, lost);
       for (const shard of parts.table) if (shard.phase === "serving") shard.catalog.sweep(clock.now());

@@ -8,20 +8,20 @@
  * @module
  */
 import { RecordsUnavailableError } from "../errors.ts";
-import type { ClusterBucket } from "../cluster/records/cluster_records.ts";
+import type { ClusterRecords } from "../cluster/records/cluster_records.ts";
 import { wasRemoved } from "../cluster/records/cleaner.ts";
 import type { Peer } from "../delivery/wire/peer.ts";
 import type { Log } from "../platform/log.ts";
 import type { Parts } from "./assemble.ts";
 
 /** See the module's text. */
-export class LostPeers {
+export class PeerCleanup {
   readonly #parts: Parts;
-  readonly #bucket: ClusterBucket;
+  readonly #bucket: ClusterRecords;
   readonly #log: Log;
   #asking = false;
 
-  constructor(parts: Parts, bucket: ClusterBucket, log: Log) {
+  constructor(parts: Parts, bucket: ClusterRecords, log: Log) {
     this.#parts = parts;
     this.#bucket = bucket;
     this.#log = log;

@@ -15,7 +15,7 @@ import type { Connection } from "../transport/transport.ts";
 const TELL_EVERY_MS = 1_000;
 
 /** What it works with. */
-export interface PermissionsPorts {
+export interface PermissionsDeps {
   readonly connection: Connection;
   readonly clock: Clock;
   readonly events: EventBus;
@@ -26,14 +26,14 @@ export interface PermissionsPorts {
 export class Permissions {
   /** Messages and subscriptions that the server has refused. */
   refused = 0;
-  readonly #ports: PermissionsPorts;
+  readonly #deps: PermissionsDeps;
   readonly #stop: () => void;
   readonly #seen: PermissionError[] = [];
   #toldAt = Number.NEGATIVE_INFINITY;
 
-  constructor(ports: PermissionsPorts) {
-    this.#ports = ports;
-    this.#stop = ports.connection.onRefused?.((error) => this.#onRefused(error)) ?? (() => {});
+  constructor(deps: PermissionsDeps) {
+    this.#deps = deps;
+    this.#stop = deps.connection.onRefused?.((error) => this.#onRefused(error)) ?? (() => {});
   }
 
   /**
@@ -42,7 +42,7 @@ export class Permissions {
    * @throws {PermissionError} that names the first subject it may not use
    */
   async check(cluster: string, name: string, door: boolean): Promise<void> {
-    const { connection } = this.#ports;
+    const { connection } = this.#deps;
     if (connection.onRefused === undefined) return;
     const { transport } = connection;
     const names = subjects(cluster);
@@ -64,7 +64,7 @@ export class Permissions {
   }
 
   #onRefused(error: PermissionError): void {
-    const { clock, events, log } = this.#ports;
+    const { clock, events, log } = this.#deps;
     this.refused++;
     if (this.#seen.length === 0) this.#seen.push(error);
     if (clock.now() - this.#toldAt < TELL_EVERY_MS) return;

@@ -11,7 +11,7 @@ import type { Log } from "../platform/log.ts";
 import type { Random } from "../platform/random.ts";
 
 /** What a rejoin works with. */
-export interface RejoinPorts {
+export interface RejoinDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -28,11 +28,11 @@ const PAUSES: Pauses = { firstMs: 250, longestMs: 5_000 };
 export class Rejoin {
   /** Never rejects. */
   readonly ended: Promise<RejoinEnd>;
-  readonly #ports: RejoinPorts;
+  readonly #deps: RejoinDeps;
   readonly #stop = new AbortController();
 
-  constructor(ports: RejoinPorts) {
-    this.#ports = ports;
+  constructor(deps: RejoinDeps) {
+    this.#deps = deps;
     this.ended = this.#run();
   }
 
@@ -42,7 +42,7 @@ export class Rejoin {
   }
 
   async #run(): Promise<RejoinEnd> {
-    const { clock, random, log, attempt } = this.#ports;
+    const { clock, random, log, attempt } = this.#deps;
     const { signal } = this.#stop;
     for (let failures = 1; !signal.aborted; failures++) {
       try {

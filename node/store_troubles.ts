@@ -17,7 +17,7 @@ export type StoreName = "records" | "parked" | "stored";
 const TELL_EVERY_MS = 10_000;
 
 /** What it works with. */
-export interface StoreTroublesPorts {
+export interface StoreTroublesDeps {
   readonly clock: Clock;
   readonly events: EventBus;
   readonly log: Log;
@@ -27,18 +27,18 @@ export interface StoreTroublesPorts {
 export class StoreTroubles {
   /** What was refused. */
   refused = 0;
-  readonly #ports: StoreTroublesPorts;
+  readonly #deps: StoreTroublesDeps;
   readonly #toldAt = new Map<StoreName, number>();
 
-  constructor(ports: StoreTroublesPorts) {
-    this.#ports = ports;
+  constructor(deps: StoreTroublesDeps) {
+    this.#deps = deps;
   }
 
   /** A request to the store has failed. A silence is no refusal, unless the store has said what it comes from, as by "disk full". */
   failed(store: StoreName, error: unknown): void {
     if (!(error instanceof ActorError)) return;
     if (!isRefusal(error) && !(error instanceof DecodeError) && error.causeCode === undefined) return;
-    const { clock, events, log } = this.#ports;
+    const { clock, events, log } = this.#deps;
     this.refused++;
     if (clock.now() - (this.#toldAt.get(store) ?? Number.NEGATIVE_INFINITY) < TELL_EVERY_MS) return;
     this.#toldAt.set(store, clock.now());
@@ -48,7 +48,7 @@ export class StoreTroubles {
 
   /** Something is wrong with a bucket; `undefined`: nothing any more. */
   bucket(bucket: string, reason: string | undefined): void {
-    const { events, log } = this.#ports;
+    const { events, log } = this.#deps;
     if (reason === undefined) {
       log.info("A bucket is in order again", { bucket });
       return events.emit({ type: "bucket-mended", bucket });

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Vault } from "../actors/durable/state_store.ts";
+import type { StateStore } from "../actors/durable/state_store.ts";
 import type { Gate } from "../cluster/gate.ts";
 import type { Ownership } from "../cluster/ownership.ts";
 import type { ShardTable } from "../delivery/receiving/shard_table.ts";
@@ -13,7 +13,7 @@ import { Committer } from "../storage/committer.ts";
 import { Graves } from "../storage/graves.ts";
 import type { StoreKey } from "../storage/store.ts";
 import { Turns } from "../storage/request_turns.ts";
-import { ShardVault, type VaultPorts } from "../storage/shard_state_store.ts";
+import { ShardStateStore, type ShardStateStoreDeps } from "../storage/shard_state_store.ts";
 
 /** Stored actors that are read at once; the others wait for their turn. */
 const READS_AT_ONCE = 256;
@@ -21,7 +21,7 @@ const READS_AT_ONCE = 256;
 /** What they are made from. */
 export interface StoredGround
   extends Pick<
-    VaultPorts,
+    ShardStateStoreDeps,
     "self" | "store" | "clock" | "clocks" | "random" | "hasEnded" | "onFailure" | "deathsMax"
   > {
   readonly gate: Gate;
@@ -35,7 +35,7 @@ export interface StoredGround
 export class StoredParts implements StoredShards {
   readonly committer: Committer;
   readonly graves: Graves;
-  readonly #ports: VaultPorts;
+  readonly #deps: ShardStateStoreDeps;
 
   constructor(ground: StoredGround) {
     const { store, clock, random, gate, ownership, table, hasEnded, onFailure, keepMs } = ground;
@@ -53,7 +53,7 @@ export class StoredParts implements StoredShards {
       return served.catalog.residents.active.has(name) ? "lives" : "empty";
     };
     this.graves = new Graves({ store, clock, keepMs, onFailure, mayWrite: () => gate.isOpen, lookAt });
-    this.#ports = {
+    this.#deps = {
       ...ground,
       graves: this.graves,
       committer: this.committer,
@@ -68,23 +68,23 @@ export class StoredParts implements StoredShards {
     return this.committer.outstanding;
   }
 
-  vault(kind: string, shard: number, epoch: () => number): Vault {
-    return new ShardVault(this.#ports, kind, shard, epoch);
+  stateStore(kind: string, shard: number, epoch: () => number): StateStore {
+    return new ShardStateStore(this.#deps, kind, shard, epoch);
   }
 
   highestEpoch(kind: string, shard: number): Promise<number> {
-    return this.#told(this.#ports.store.highestEpoch(kind, shard));
+    return this.#told(this.#deps.store.highestEpoch(kind, shard));
   }
 
   timed(kind: string, shards: ReadonlySet<number>): Promise<StoreKey[]> {
-    return this.#told(this.#ports.store.timed(kind, shards));
+    return this.#told(this.#deps.store.timed(kind, shards));
   }
 
   async #told<T>(asking: Promise<T>): Promise<T> {
     try {
       return await asking;
     } catch (error) {
-      this.#ports.onFailure(error);
+      this.#deps.onFailure(error);
       throw error;
     }
   }

@@ -15,7 +15,7 @@ export function restFor(things: number): number {
 }
 
 /** See the module's text. */
-export class Alarm {
+export class CoalescedTimer {
   readonly #clock: Clock;
   readonly #ring: (now: number) => void;
   readonly #restMs: () => number;

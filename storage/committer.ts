@@ -18,7 +18,7 @@ import { isRefusal } from "../transport/records.ts";
 import type { Store, StoreOutcome, StoreWrite } from "./store.ts";
 
 /** What a committer works with. */
-export interface CommitterPorts {
+export interface CommitterDeps {
   readonly store: Store;
   readonly clock: Clock;
   readonly random: Random;
@@ -44,7 +44,7 @@ interface Waiting {
 
 /** See the module's text. */
 export class Committer {
-  readonly #ports: CommitterPorts;
+  readonly #deps: CommitterDeps;
   #group: Waiting[] = [];
   #underWay = 0;
   #willFlush = false;
@@ -52,8 +52,8 @@ export class Committer {
   #committed = 0;
   #refused = 0;
 
-  constructor(ports: CommitterPorts) {
-    this.#ports = ports;
+  constructor(deps: CommitterDeps) {
+    this.#deps = deps;
   }
 
   /** Writes without a known outcome. */
@@ -93,12 +93,12 @@ export class Committer {
   async #settled(write: StoreWrite): Promise<StoreOutcome> {
     let inDoubt = false;
     for (let tries = 0; ; tries++) {
-      if (this.#ports.hasEnded()) throw stopped();
+      if (this.#deps.hasEnded()) throw stopped();
       try {
-        const outcome = this.#ports.mayWrite() ? await this.#once(write) : undefined;
+        const outcome = this.#deps.mayWrite() ? await this.#once(write) : undefined;
         if (outcome) return outcome;
       } catch (error) {
-        this.#ports.onFailure(error);
+        this.#deps.onFailure(error);
         const isNo = !isSilence(error); // to this try
         if (isNo && (!inDoubt || isGone(error))) throw error;
         const outcome = isNo ? await this.#seen(write) : undefined;
@@ -112,7 +112,7 @@ export class Committer {
   /** What has become of a write, as far as it can be seen. @returns `undefined` if it may still be applied */
   async #seen(write: StoreWrite): Promise<StoreOutcome | undefined> {
     try {
-      const head = await this.#ports.store.head(write);
+      const head = await this.#deps.store.head(write);
       // a store may have laid it out anew, under its nonce with a number behind
       const isOwn = head && (head.nonce === write.nonce || head.nonce.startsWith(`${write.nonce}-`));
       if (isOwn) return { ok: true, revision: head.revision };
@@ -126,7 +126,7 @@ export class Committer {
   async #once(write: StoreWrite): Promise<StoreOutcome | undefined> {
     const outcome = await this.#grouped(write);
     if (outcome.ok) return outcome;
-    const head = await this.#ports.store.head(write);
+    const head = await this.#deps.store.head(write);
     if (head?.nonce === write.nonce) return { ok: true, revision: head.revision };
     return (head?.revision ?? 0) === write.revision ? undefined : outcome;
   }
@@ -161,7 +161,7 @@ export class Committer {
   /** A store may be anybody's: one that throws at once, or gives no list, is as one whose promises reject. */
   #outcomesOf(group: readonly Waiting[]): readonly Promise<StoreOutcome>[] {
     try {
-      return [...this.#ports.store.commit(group.map(({ write }) => write))];
+      return [...this.#deps.store.commit(group.map(({ write }) => write))];
     } catch (error) {
       return group.map(() => Promise.reject(error));
     }
@@ -174,7 +174,7 @@ export class Committer {
   };
 
   #pause(tries: number): Promise<void> {
-    const { clock, random } = this.#ports;
+    const { clock, random } = this.#deps;
     return pause(clock, pauseAfter(tries + 1, BACKOFF, random));
   }
 }

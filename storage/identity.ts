@@ -135,7 +135,7 @@ function checkKind({ kind, shards, durability }: KindOfStore, found: string): vo
 }
 
 /** What a watched store is made from. */
-export interface WatchedStorePorts {
+export interface WatchedStoreDeps {
   /** Finds out who it is, and whether the cluster takes it; asked again as long as there is no answer. */
   readonly admit: () => Promise<StoreIdentity>;
   /** If that is known already. */
@@ -150,15 +150,15 @@ export interface WatchedStorePorts {
  */
 export class WatchedStore implements Store {
   readonly #store: Store;
-  readonly #ports: WatchedStorePorts;
+  readonly #deps: WatchedStoreDeps;
   #identity: StoreIdentity | undefined;
   #admitting: Promise<StoreIdentity> | undefined;
   readonly #look: SharedLook = new SharedLook(() => this.#compare());
 
-  constructor(store: Store, ports: WatchedStorePorts) {
+  constructor(store: Store, deps: WatchedStoreDeps) {
     this.#store = store;
-    this.#ports = ports;
-    this.#identity = ports.identity;
+    this.#deps = deps;
+    this.#identity = deps.identity;
   }
 
   get bytesMax(): number {
@@ -203,7 +203,7 @@ export class WatchedStore implements Store {
 
   /** @throws {RecordsRefusedError} if it is not the store that it should be */
   async #admitted(): Promise<Store> {
-    this.#admitting ??= this.#identity ? Promise.resolve(this.#identity) : this.#ports.admit();
+    this.#admitting ??= this.#identity ? Promise.resolve(this.#identity) : this.#deps.admit();
     try {
       this.#identity = await this.#admitting;
       return this.#store;
@@ -217,7 +217,7 @@ export class WatchedStore implements Store {
   /** @throws {RecordsRefusedError} if it is another store by now */
   async #compare(): Promise<void> {
     const id = this.#identity?.id;
-    if (!this.#ports.looksAgain || id === undefined) return;
+    if (!this.#deps.looksAgain || id === undefined) return;
     const now = await this.#store.label?.(ID);
     if (now === id) return;
     const found = now === undefined ? "none" : `"${now}"`;

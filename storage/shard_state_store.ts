@@ -20,7 +20,7 @@ import type { Turns } from "./request_turns.ts";
 import { afterLoss, type Suspicion } from "./suspicion.ts";
 
 /** What the vaults of a node work with. */
-export interface VaultPorts {
+export interface ShardStateStoreDeps {
   readonly self: { readonly node: string; readonly incarnation: string };
   readonly store: Store;
   readonly committer: Committer;
@@ -98,14 +98,14 @@ const RECORD_ROOM_BYTES = 65_536;
 const PAUSE_MS = 200;
 
 /** The stored actors of one shard. */
-export class ShardVault {
-  readonly #ports: VaultPorts;
+export class ShardStateStore {
+  readonly #deps: ShardStateStoreDeps;
   readonly #kind: string;
   readonly #shard: number;
   readonly #epoch: () => number;
 
-  constructor(ports: VaultPorts, kind: string, shard: number, epoch: () => number) {
-    this.#ports = ports;
+  constructor(deps: ShardStateStoreDeps, kind: string, shard: number, epoch: () => number) {
+    this.#deps = deps;
     this.#kind = kind;
     this.#shard = shard;
     this.#epoch = epoch;
@@ -113,7 +113,7 @@ export class ShardVault {
 
   /** Longest state in bytes. */
   get bytesMax(): number {
-    return Math.max(1, this.#ports.store.bytesMax - RECORD_ROOM_BYTES);
+    return Math.max(1, this.#deps.store.bytesMax - RECORD_ROOM_BYTES);
   }
 
   /**
@@ -129,7 +129,7 @@ export class ShardVault {
       const entry = await this.#read(name);
       const record = entry && decodeRecord(entry.bytes, name);
       if (record && this.#isAbove(record)) {
-        await this.#ports.raise(this.#kind, this.#shard, record.epoch, this.#epoch);
+        await this.#deps.raise(this.#kind, this.#shard, record.epoch, this.#epoch);
         raised = true;
         continue;
       }
@@ -143,8 +143,8 @@ export class ShardVault {
   }
 
   #read(name: string): Promise<StoreEntry | undefined> {
-    const { reads, store } = this.#ports;
-    return patiently(this.#ports, () => reads.run(() => store.load(this.#key(name))));
+    const { reads, store } = this.#deps;
+    return patiently(this.#deps, () => reads.run(() => store.load(this.#key(name))));
   }
 
   /** By an epoch that this node's does not follow: records of the ownership have been lost. */
@@ -154,19 +154,19 @@ export class ShardVault {
   }
 
   #isOwn({ writer: { node, incarnation } }: StoredRecord): boolean {
-    const { self } = this.#ports;
+    const { self } = this.#deps;
     return node === self.node && incarnation === self.incarnation;
   }
 
   /** What an owner before the last claim has written, or may still be about to write. */
   #isOfLostOwner(record: StoredRecord | undefined): boolean {
-    const floor = this.#ports.floor(this.#kind, this.#shard);
+    const floor = this.#deps.floor(this.#kind, this.#shard);
     return record ? record.epoch < floor : floor > 1;
   }
 
   /** What this owner has written itself has been judged already: one loss counts once. */
   #suspected(record: StoredRecord, timers: StoredTimer[]): StoredTimer[] {
-    const { clock, deathsMax } = this.#ports;
+    const { clock, deathsMax } = this.#deps;
     const isJudged = this.#isOwn(record) && record.epoch === this.#epoch();
     if (isJudged) return timers.map(unmarked);
     return afterLoss(timers, clock.wall(), Math.max(2, deathsMax));
@@ -185,7 +185,7 @@ export class ShardVault {
   /** Its timers, due by the clock here instead of by the writer's. */
   #byOwnClock(record: StoredRecord | undefined): StoredTimer[] {
     if (record === undefined) return [];
-    const { clock, clocks } = this.#ports;
+    const { clock, clocks } = this.#deps;
     const { writer, writtenWallMs: notedWallMs } = record;
     const aheadMs = this.#isOwn(record) ? 0 : clocks.aheadOf(writer);
     const now = clock.wall();
@@ -202,7 +202,7 @@ export class ShardVault {
     noted: readonly StoredTimer[],
     lost: boolean,
   ): FoundActor {
-    const wall = this.#ports.clock.wall();
+    const wall = this.#deps.clock.wall();
     const timers = noted.map(({ dueWallMs, ...timer }) => {
       return { ...timer, remainingMs: dueWallMs - wall };
     });
@@ -217,19 +217,19 @@ export class ShardVault {
    * @throws as {@link Committer.commit} does
    */
   async commit({ name, state, timers }: Image, over: Mark): Promise<Mark | undefined> {
-    const { clock } = this.#ports;
+    const { clock } = this.#deps;
     const aheadMs = clock.wall() - clock.now();
     const stored = timers.map(({ dueAt, everyMs, ...timer }) => {
       return { ...timer, everyMs, dueWallMs: dueAt + aheadMs };
     });
     const mark = await this.#write({ name, state, timers: stored }, over);
-    if (mark === undefined) this.#ports.look(this.#kind, this.#shard);
+    if (mark === undefined) this.#deps.look(this.#kind, this.#shard);
     return mark;
   }
 
   /** That entry is empty for good: see {@link Graves}. */
   bury(name: string, { revision }: Mark): void {
-    if (revision > 0) this.#ports.graves.add(this.#key(name), revision);
+    if (revision > 0) this.#deps.graves.add(this.#key(name), revision);
   }
 
   async #write(
@@ -237,7 +237,7 @@ export class ShardVault {
     over: Mark,
     afterLoss = false,
   ): Promise<Mark | undefined> {
-    const { self, committer, random, clock } = this.#ports;
+    const { self, committer, random, clock } = this.#deps;
     const epoch = this.#epoch();
     const bytes = encodeRecord({ ...given, epoch, writer: self, writtenWallMs: clock.wall() });
     const outcome = await committer.commit({
@@ -279,7 +279,12 @@ function markOf(entry: StoreEntry | undefined, record: StoredRecord | undefined)
  * @throws {RecordsRefusedError | PermissionError | TooLargeError} if it says no; whatever else the store throws
  */
 async function patiently<T>(
-  { clock, random, hasEnded, onFailure }: Pick<VaultPorts, "clock" | "random" | "hasEnded" | "onFailure">,
+  {
+    clock,
+    random,
+    hasEnded,
+    onFailure,
+  }: Pick<ShardStateStoreDeps, "clock" | "random" | "hasEnded" | "onFailure">,
   ask: () => Promise<T>,
 ): Promise<T> {
   for (;;) {

@@ -7,7 +7,7 @@
  * @module
  */
 import { ConfigurationError } from "../errors.ts";
-import { ClusterBucket } from "../cluster/records/cluster_records.ts";
+import { ClusterRecords } from "../cluster/records/cluster_records.ts";
 import { startChild } from "../platform/process/child.ts";
 import { type Clock, systemClock } from "../platform/clock.ts";
 import { systemRandom } from "../platform/random.ts";
@@ -53,7 +53,7 @@ export async function superviseNode(options: SupervisorOptions): Promise<NodeSup
       name,
       child: { command, args, env },
       tagVariable: TAG_VARIABLE,
-      bucket: () => new ClusterBucket({ records, clock, random }),
+      bucket: () => new ClusterRecords({ records, clock, random }),
       clock,
       random,
       restart,

@@ -15,7 +15,7 @@
  * @module
  */
 import { ConfigurationError } from "../errors.ts";
-import type { ClusterBucket } from "../cluster/records/cluster_records.ts";
+import type { ClusterRecords } from "../cluster/records/cluster_records.ts";
 import { fenceExited } from "../cluster/lease/process_fence.ts";
 import { pause } from "../platform/pause.ts";
 import type { Child, ChildCommand, ChildExit } from "../platform/process/child.ts";
@@ -26,13 +26,13 @@ import type { NodeSupervisor, SupervisorEvent } from "./options.ts";
 import { restartDelayMs, type RestartTimes } from "./restarts.ts";
 
 /** What a supervisor works with. */
-export interface SupervisorPorts {
+export interface SupervisorDeps {
   readonly name: string;
   readonly child: ChildCommand;
   /** The environment variable that carries the tag. */
   readonly tagVariable: string;
   /** Makes one for each end: what was known of a bucket is worth nothing when that is made anew. */
-  readonly bucket: () => ClusterBucket;
+  readonly bucket: () => ClusterRecords;
   readonly clock: Clock;
   readonly random: Random;
   readonly restart: RestartTimes;
@@ -54,7 +54,7 @@ interface Running {
 /** See the module's text. */
 export class Supervisor implements NodeSupervisor {
   readonly whenStopped: Promise<number>;
-  readonly #ports: SupervisorPorts;
+  readonly #deps: SupervisorDeps;
   readonly #ended = Promise.withResolvers<number>();
   /** Told to stop: no further child. */
   readonly #stop = new AbortController();
@@ -65,8 +65,8 @@ export class Supervisor implements NodeSupervisor {
   /** Has got a signal to end. */
   #told: Running | undefined;
 
-  constructor(ports: SupervisorPorts) {
-    this.#ports = ports;
+  constructor(deps: SupervisorDeps) {
+    this.#deps = deps;
     this.whenStopped = this.#ended.promise;
   }
 
@@ -79,9 +79,9 @@ export class Supervisor implements NodeSupervisor {
     try {
       this.#running = await this.#startChild();
     } catch (cause) {
-      await this.#ports.close();
+      await this.#deps.close();
       throw new ConfigurationError(
-        `Cannot start "${this.#ports.child.command}": ${(cause as Error).message ?? String(cause)}`,
+        `Cannot start "${this.#deps.child.command}": ${(cause as Error).message ?? String(cause)}`,
         { cause },
       );
     }
@@ -117,12 +117,12 @@ export class Supervisor implements NodeSupervisor {
   async #killIfItStays({ child }: Running): Promise<void> {
     const over = new AbortController();
     void child.exit.then(() => over.abort());
-    await pause(this.#ports.clock, this.#ports.killAfterMs, over.signal);
+    await pause(this.#deps.clock, this.#deps.killAfterMs, over.signal);
     child.signal("SIGKILL");
   }
 
   async #startChild(): Promise<Running> {
-    const { child: command, tagVariable, random, clock, start, tell } = this.#ports;
+    const { child: command, tagVariable, random, clock, start, tell } = this.#deps;
     const tag = random.id();
     const child = await start({ ...command, env: { ...command.env, [tagVariable]: tag } });
     tell({ type: "started", pid: child.pid });
@@ -137,18 +137,18 @@ export class Supervisor implements NodeSupervisor {
       if (this.#stop.signal.aborted) this.signal("SIGTERM"); // it came while the child was being started
       const exit = await running.child.exit;
       this.#running = undefined;
-      const livedMs = this.#ports.clock.now() - running.startedAt;
+      const livedMs = this.#deps.clock.now() - running.startedAt;
       const fence = this.#exited(running, exit, livedMs);
       status = statusOf(exit);
       if (exit.status === 0 || this.#stop.signal.aborted) break;
-      [running, delayMs] = await this.#next(fence, restartDelayMs(delayMs, livedMs, this.#ports.restart));
+      [running, delayMs] = await this.#next(fence, restartDelayMs(delayMs, livedMs, this.#deps.restart));
     }
     await this.#end(status);
   }
 
   /** The next child, as soon as one can be started; none once it was told to stop. */
   async #next(fence: Promise<void>, firstDelayMs: number): Promise<[Running | undefined, number]> {
-    const { clock, tell, restart } = this.#ports;
+    const { clock, tell, restart } = this.#deps;
     const { signal } = this.#stop;
     for (let delayMs = firstDelayMs; ; delayMs = restartDelayMs(delayMs, 0, restart)) {
       tell({ type: "restarting", inMs: delayMs });
@@ -164,14 +164,14 @@ export class Supervisor implements NodeSupervisor {
   }
 
   #exited({ child, tag }: Running, exit: ChildExit, livedMs: number): Promise<void> {
-    this.#ports.tell({ type: "exited", pid: child.pid, ...exit, livedMs });
+    this.#deps.tell({ type: "exited", pid: child.pid, ...exit, livedMs });
     const fence = this.#fence(tag).finally(() => this.#fences.delete(fence));
     this.#fences.add(fence);
     return fence;
   }
 
   async #fence(tag: string): Promise<void> {
-    const { name, bucket, clock, tell } = this.#ports;
+    const { name, bucket, clock, tell } = this.#deps;
     const exitedAt = clock.now();
     try {
       const patience = { signal: this.#giveUp.signal };
@@ -190,7 +190,7 @@ export class Supervisor implements NodeSupervisor {
   }
 
   async #end(status: number): Promise<void> {
-    const { clock, tell, close } = this.#ports;
+    const { clock, tell, close } = this.#deps;
     const over = new AbortController();
     const fences = Promise.all(this.#fences).then(() => over.abort());
     await pause(clock, FENCE_WAIT_MS, over.signal);

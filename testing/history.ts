@@ -6,7 +6,7 @@
  * @module
  */
 import { hash32 } from "../platform/hash.ts";
-import { Allowances } from "./tolerances.ts";
+import { Tolerances } from "./tolerances.ts";
 import type {
   Activated,
   Call,
@@ -22,7 +22,7 @@ import type {
   Witness,
 } from "./history_records.ts";
 import type { Fold } from "./digest.ts";
-import { Lineage, nextState } from "./state_tree.ts";
+import { StateTree, nextState } from "./state_tree.ts";
 
 export { type Fold, fold, NOTHING } from "./digest.ts";
 export type * from "./history_records.ts";
@@ -67,9 +67,9 @@ export class History {
   readonly generations: number[] = [];
   /** How long a node may go on after the records it knows are gone, in milliseconds. */
   outlivesMs = 0;
-  readonly allowances: Allowances = new Allowances();
+  readonly allowances: Tolerances = new Tolerances();
   /** States of stored actors, by actor. */
-  readonly lineages: Map<string, Lineage> = new Map();
+  readonly lineages: Map<string, StateTree> = new Map();
   /** What is known of stored actors, oldest first. */
   readonly witnesses: Witness[] = [];
   /** The newest state under the highest epoch, by stored actor. */
@@ -158,7 +158,7 @@ export class History {
   }
 
   #step({ actor, before, sender, n, epoch }: Omit<Handled, "at">): void {
-    const lineage = this.lineages.get(actor) ?? new Lineage();
+    const lineage = this.lineages.get(actor) ?? new StateTree();
     this.lineages.set(actor, lineage);
     this.kept(actor, before, epoch);
     const state = nextState(before, sender, n, epoch);

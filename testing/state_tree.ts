@@ -18,7 +18,7 @@ export function nextState(before: Fold, sender: string, n: number, epoch: number
 }
 
 /** See the module's text. */
-export class Lineage {
+export class StateTree {
   readonly #steps = new Map<string, Step>();
 
   /** A state was followed by another. */

@@ -8,7 +8,7 @@
 const UNHEARD_MS = 200;
 
 /** See the module's text. */
-export class Allowances {
+export class Tolerances {
   /** How late nodes hear of what others have written, in milliseconds, at most. */
   hearsLateMs = 0;
   /** By actor: next owners while the one before lived and had not heard of them, for its record had been removed. */

@@ -23,7 +23,7 @@ import type { BucketCondition, CasResult, RecordEntry, Records, Watch, WatchOpti
 export type BucketCare = "make-again" | "refuse" | "tell";
 
 /** What it works with. */
-export interface KeptRecordsPorts {
+export interface KeptRecordsDeps {
   readonly bucket: string;
   readonly care: BucketCare;
   readonly clock: Clock;
@@ -43,14 +43,14 @@ const GONE_MS = 2_000;
 /** From one look to the next that a failure causes, in milliseconds. */
 const LOOK_EVERY_MS = 250;
 
-/** Opens a bucket to look after. @throws as {@link KeptRecordsPorts.open} does */
-export async function openKeptRecords(ports: KeptRecordsPorts): Promise<KeptRecords> {
-  return new KeptRecords(await ports.open(), ports);
+/** Opens a bucket to look after. @throws as {@link KeptRecordsDeps.open} does */
+export async function openKeptRecords(deps: KeptRecordsDeps): Promise<KeptRecords> {
+  return new KeptRecords(await deps.open(), deps);
 }
 
 /** See the module's text. */
 export class KeptRecords implements Records {
-  readonly #ports: KeptRecordsPorts;
+  readonly #deps: KeptRecordsDeps;
   #records: Records;
   #trouble: string | undefined;
   /** Whether there is a bucket, and it is the one that was opened. */
@@ -62,9 +62,9 @@ export class KeptRecords implements Records {
   #lookedAt = Number.NEGATIVE_INFINITY;
   readonly #look: SharedLook = new SharedLook(() => this.#lookNow());
 
-  constructor(records: Records, ports: KeptRecordsPorts) {
+  constructor(records: Records, deps: KeptRecordsDeps) {
     this.#records = records;
-    this.#ports = ports;
+    this.#deps = deps;
   }
 
   create(key: string, value: Uint8Array): Promise<CasResult> {
@@ -108,7 +108,7 @@ export class KeptRecords implements Records {
     this.#assertUsable("get", key, false);
     if (this.#goneSince === undefined) return;
     throw new RecordsUnavailableError(
-      `Cannot get "${key}": the server does not show the bucket "${this.#ports.bucket}"`,
+      `Cannot get "${key}": the server does not show the bucket "${this.#deps.bucket}"`,
     );
   }
 
@@ -123,8 +123,8 @@ export class KeptRecords implements Records {
     try {
       return await work(records);
     } catch (error) {
-      this.#ports.onFailure(error);
-      if (!(error instanceof RecordsUnavailableError) || this.#ports.care === "tell") throw error;
+      this.#deps.onFailure(error);
+      if (!(error instanceof RecordsUnavailableError) || this.#deps.care === "tell") throw error;
       await this.#lookSoon();
       this.#assertUsable(what, key, writes);
       if (this.#records === records) throw this.#closed ?? error;
@@ -134,20 +134,20 @@ export class KeptRecords implements Records {
 
   /** @throws {RecordsRefusedError} if what was acknowledged could be missing, or get lost */
   #assertUsable(what: string, key: string, writes: boolean): void {
-    if (this.#ports.care !== "refuse" || this.#trouble === undefined || (this.#isOurs && !writes)) return;
+    if (this.#deps.care !== "refuse" || this.#trouble === undefined || (this.#isOurs && !writes)) return;
     void this.#lookSoon();
     const detail = this.#isOurs ? {} : { causeCode: BUCKET_GONE };
     const error = new RecordsRefusedError(`Cannot ${what} "${key}": ${this.#trouble}`, detail);
-    this.#ports.onFailure(error);
+    this.#deps.onFailure(error);
     throw error;
   }
 
   async #lookSoon(): Promise<void> {
-    if (this.#look.isUnderWay || this.#ports.clock.now() - this.#lookedAt >= LOOK_EVERY_MS) await this.look();
+    if (this.#look.isUnderWay || this.#deps.clock.now() - this.#lookedAt >= LOOK_EVERY_MS) await this.look();
   }
 
   async #lookNow(): Promise<void> {
-    const { care, bucket } = this.#ports;
+    const { care, bucket } = this.#deps;
     const { is, unfit } = await this.#condition();
     if (is === "same") this.#closed = undefined;
     if (is === "gone" && care !== "tell" && !this.#isMissingForLong) return;
@@ -158,7 +158,7 @@ export class KeptRecords implements Records {
   }
 
   async #condition(): Promise<BucketCondition> {
-    const { clock } = this.#ports;
+    const { clock } = this.#deps;
     this.#lookedAt = clock.now();
     try {
       const condition = await this.#records.condition();
@@ -171,13 +171,13 @@ export class KeptRecords implements Records {
   }
 
   get #isMissingForLong(): boolean {
-    return this.#goneSince !== undefined && this.#ports.clock.now() - this.#goneSince >= GONE_MS;
+    return this.#goneSince !== undefined && this.#deps.clock.now() - this.#goneSince >= GONE_MS;
   }
 
   async #openAgain(was: "gone" | "another"): Promise<void> {
-    const { bucket } = this.#ports;
+    const { bucket } = this.#deps;
     try {
-      this.#records = await this.#ports.open();
+      this.#records = await this.#deps.open();
       this.#goneSince = undefined;
       this.#closed = undefined;
       this.#say(`the bucket "${bucket}" ${WORDS[was]}; it is used again, without what was in it`);
@@ -192,7 +192,7 @@ export class KeptRecords implements Records {
   #say(trouble: string | undefined): void {
     if (trouble === this.#trouble) return;
     this.#trouble = trouble;
-    this.#ports.onTrouble(trouble);
+    this.#deps.onTrouble(trouble);
   }
 }
 

@@ -8,19 +8,19 @@
  */
 import { ConfigurationError, toErrorData } from "../../errors.ts";
 import type { ActivationHost, Beginning } from "./activation_host.ts";
-import { Conversation } from "./outstanding_sends.ts";
+import { OutstandingSends } from "./outstanding_sends.ts";
 import {
   type ActivationReason,
   type ActivationStatus,
   type DeactivationReason,
   mayBecome,
 } from "../lifecycle.ts";
-import { Ending, type EndingOwner } from "./deactivation.ts";
-import { Loading, type LoadingOwner } from "../durable/state_load.ts";
+import { Deactivation, type DeactivationOwner } from "./deactivation.ts";
+import { StateLoad, type StateLoadOwner } from "../durable/state_load.ts";
 import type { Mail } from "./mail.ts";
 import { Mailbox } from "./mailbox.ts";
 import { type GateOwner, OutputGate } from "../durable/output_gate.ts";
-import { DIRECT, type Outputs } from "../durable/output_sink.ts";
+import { DIRECT, type OutputSink } from "../durable/output_sink.ts";
 import { fenced } from "../actor_errors.ts";
 import type { Runnable } from "./scheduler.ts";
 import { type Snapshot, unpackState } from "../state/snapshot.ts";
@@ -34,13 +34,13 @@ import { type Kept, NOTHING_STORED, type StoredActor } from "../durable/state_st
 
 /** See the module's text. */
 export class Activation
-  implements StartOwner, EndingOwner, TurnOwner, Runnable, LoadingOwner, GateOwner, TrialOwner
+  implements StartOwner, DeactivationOwner, TurnOwner, Runnable, StateLoadOwner, GateOwner, TrialOwner
 {
   readonly name: string;
   readonly mailbox: Mailbox<Mail>;
   readonly timers: ActorTimers;
-  readonly outputs: Outputs;
-  readonly loading: Loading = new Loading();
+  readonly outputs: OutputSink;
+  readonly loading: StateLoad = new StateLoad();
   lastActiveAt: number;
   readonly #host: ActivationHost<Activation>;
   #why: ActivationReason;
@@ -58,14 +58,14 @@ export class Activation
   /** It has a state of its own that was never stored, and is newer than whatever is. */
   readonly #isNewer: boolean;
   readonly #start: Start;
-  readonly #conversation: Conversation;
+  readonly #conversation: OutstandingSends;
   readonly #turn: Turn;
-  readonly #ending: Ending<Activation>;
+  readonly #ending: Deactivation<Activation>;
   /** Made when a timer is first suspected of having ended its owners. */
   #trials: Trials | undefined;
 
   constructor(host: ActivationHost<Activation>, beginning: Beginning) {
-    const { hosted, runtime, vault } = host;
+    const { hosted, runtime, stateStore } = host;
     const { clock, codec, events, refusedTells } = runtime;
     this.#host = host;
     this.name = beginning.name;
@@ -75,26 +75,26 @@ export class Activation
     this.#fence = beginning.fence ?? false;
     this.#isNewer = beginning.state !== undefined && beginning.stored === undefined;
     this.mailbox = new Mailbox(hosted.contract.mailboxMax, host.mailScales);
-    const handled = vault && ((timer: ActorTimer) => this.#trials?.handled(timer));
+    const handled = stateStore && ((timer: ActorTimer) => this.#trials?.handled(timer));
     this.timers = new ActorTimers(clock, (timer) => {
       this.mailbox.push(new TimerMail(timer, codec, handled));
       this.wake();
     });
     this.lastActiveAt = clock.now();
-    const packing = vault && { codec, bytesMax: vault.bytesMax };
+    const packing = stateStore && { codec, bytesMax: stateStore.bytesMax };
     this.#state = new StateCell(hosted, this.name, beginning.state, packing);
-    this.#conversation = new Conversation(() => this.#tellRest());
+    this.#conversation = new OutstandingSends(() => this.#tellRest());
     this.#code = new UserCode(() => this.onProgress(), runtime.onThrow);
     const [timers, state, code, conversation] = [this.timers, this.#state, this.#code, this.#conversation];
     const { onThrow } = runtime;
-    const ports = { state, timers, events, refusedTells, onThrow, scales: host.outputScales };
-    this.outputs = vault ? new OutputGate(this, { ...ports, vault }) : DIRECT;
-    this.#ending = new Ending(this, { host, state, code, conversation });
+    const deps = { state, timers, events, refusedTells, onThrow, scales: host.outputScales };
+    this.outputs = stateStore ? new OutputGate(this, { ...deps, stateStore }) : DIRECT;
+    this.#ending = new Deactivation(this, { host, state, code, conversation });
     this.#start = new Start(this, { hosted, runtime, state, code });
     this.#turn = new Turn(this, { hosted, clock, events, code, state });
     for (const timer of beginning.timers ?? []) timers.set(timer);
     if (beginning.stored) this.outputs.know(beginning.stored);
-    else if (vault) {
+    else if (stateStore) {
       if (this.#isNewer) this.outputs.know(NOTHING_STORED, true);
       this.#load();
     }
@@ -102,8 +102,8 @@ export class Activation
   }
 
   #load(): void {
-    const { vault, runtime } = this.#host;
-    if (vault) this.loading.start(this, vault, runtime, this.#fence);
+    const { stateStore, runtime } = this.#host;
+    if (stateStore) this.loading.start(this, stateStore, runtime, this.#fence);
   }
 
   /** Of a stored actor it is known when it has been loaded. */
@@ -289,7 +289,7 @@ export class Activation
 
   /** What is stored of it knows more than what travels: whoever has it next must look there. */
   get mustReload(): boolean {
-    return this.#host.vault !== undefined && this.timers.areSuspect;
+    return this.#host.stateStore !== undefined && this.timers.areSuspect;
   }
 
   onUnreadable(error: unknown, snapshot?: Snapshot): void {
@@ -402,7 +402,7 @@ export class Activation
 
   /** Whether its state must not be forgotten. */
   get mustKeep(): boolean {
-    return this.#state.mustKeep || this.#host.vault !== undefined;
+    return this.#state.mustKeep || this.#host.stateStore !== undefined;
   }
 
   /** The checked state as bytes; `undefined` if it has not begun. @throws {InvalidStateError} */

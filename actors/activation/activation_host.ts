@@ -8,19 +8,19 @@ import type { EventBus } from "../../events.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Random } from "../../platform/random.ts";
 import type { Codec } from "../../codec/codec.ts";
-import type { OutputScales } from "../node_limits.ts";
+import type { OutputQuota } from "../node_limits.ts";
 import type { Contract } from "../contract.ts";
 import type { Registration } from "../host.ts";
 import type { ActivationReason } from "../lifecycle.ts";
 import type { Mail } from "./mail.ts";
-import type { Scales } from "./mailbox.ts";
+import type { MailboxQuota } from "./mailbox.ts";
 import type { Channel, RefFactory } from "../ref.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { Snapshot, StoredMark } from "../state/snapshot.ts";
 import type { RefusedTells } from "../tell_promise.ts";
 import type { TimerData } from "../state/timers.ts";
 import type { TrialLane } from "./trials.ts";
-import type { Kept, Vault } from "../durable/state_store.ts";
+import type { Kept, StateStore } from "../durable/state_store.ts";
 
 /** On whose behalf a message is sent: what a call chain and a drain need to know. */
 export interface Caller {
@@ -58,11 +58,11 @@ export interface ActivationHost<A> {
   readonly runtime: ActorRuntime;
   readonly epoch: number;
   /** What all mailboxes of the node weigh. */
-  readonly mailScales: Scales<Mail>;
+  readonly mailScales: MailboxQuota<Mail>;
   /** What waits behind all output gates of the node. */
-  readonly outputScales: OutputScales;
+  readonly outputScales: OutputQuota;
   /** Where its actors are stored; `undefined` if they live in memory. */
-  readonly vault: Vault | undefined;
+  readonly stateStore: StateStore | undefined;
   /** Whether its shard is not being drained, sealed or closed. */
   readonly serving: boolean;
   /** Whether handlers may start, at a time just read from the clock. */

@@ -12,7 +12,7 @@ import type { Contract } from "../contract.ts";
 import { fenced } from "../actor_errors.ts";
 import { validArgument } from "./validation.ts";
 import type { Registration } from "../host.ts";
-import type { Outputs } from "../durable/output_sink.ts";
+import type { OutputSink } from "../durable/output_sink.ts";
 import type { Address, Ref } from "../ref.ts";
 import type { StateCell } from "../state/state_cell.ts";
 import type { ActorTimers } from "../state/timers.ts";
@@ -25,7 +25,7 @@ export interface ContextSource extends Caller {
   /** The signal of what is handled now. */
   readonly signal: AbortSignal;
   readonly timers: ActorTimers;
-  readonly outputs: Outputs;
+  readonly outputs: OutputSink;
   /** Whether it has ended and its last hook runs: it may read its state, and nothing else. */
   readonly isClosing: boolean;
   /** @throws {FencedError} once it is sealed, given up or fenced */

@@ -5,9 +5,9 @@
  */
 import { toErrorData } from "../../errors.ts";
 import type { ActivationHost } from "./activation_host.ts";
-import type { Conversation } from "./outstanding_sends.ts";
+import type { OutstandingSends } from "./outstanding_sends.ts";
 import type { ActivationStatus, DeactivationReason } from "../lifecycle.ts";
-import type { Outputs } from "../durable/output_sink.ts";
+import type { OutputSink } from "../durable/output_sink.ts";
 import { reportFailure } from "../actor_events.ts";
 import type { Snapshot } from "../state/snapshot.ts";
 import type { StateCell } from "../state/state_cell.ts";
@@ -15,44 +15,44 @@ import type { ActorTimers } from "../state/timers.ts";
 import type { UserCode } from "./user_code.ts";
 
 /** Who ends. */
-export interface EndingOwner {
+export interface DeactivationOwner {
   readonly kind: string;
   readonly name: string;
   readonly status: ActivationStatus;
   readonly timers: ActorTimers;
-  readonly outputs: Outputs;
+  readonly outputs: OutputSink;
   readonly mustKeep: boolean;
   /** What the hook has asked for takes effect. */
   carryOut(): void;
   /** @throws {InvalidStateError} */
   snapshot(): Snapshot | undefined;
   end(): void;
-  /** The hook has ended: see {@link Ending.proceed}. */
+  /** The hook has ended: see {@link Deactivation.proceed}. */
   onProgress(): void;
 }
 
 /** What an ending works with. */
-export interface EndingPorts<A> {
+export interface DeactivationDeps<A> {
   readonly host: ActivationHost<A>;
   readonly state: StateCell;
   readonly code: UserCode;
-  readonly conversation: Conversation;
+  readonly conversation: OutstandingSends;
 }
 
 /** See the module's text. */
-export class Ending<A extends EndingOwner> {
+export class Deactivation<A extends DeactivationOwner> {
   readonly #owner: A;
   readonly #host: ActivationHost<A>;
   readonly #state: StateCell;
   readonly #code: UserCode;
-  readonly #conversation: Conversation;
+  readonly #conversation: OutstandingSends;
   /** Of a `retire` that has not led to the end yet. */
   #hook: "none" | "running" | "ended" = "none";
   #closing = false;
   /** The hook has ended; what is left is to store what it changed. */
   #last: (() => void) | undefined;
 
-  constructor(owner: A, { host, state, code, conversation }: EndingPorts<A>) {
+  constructor(owner: A, { host, state, code, conversation }: DeactivationDeps<A>) {
     this.#owner = owner;
     this.#host = host;
     this.#state = state;
@@ -85,7 +85,7 @@ export class Ending<A extends EndingOwner> {
       // what it has told last must be there before its successor, here or elsewhere, says anything
       this.#last = () => this.#conversation.whenQuiet(() => this.#retire(again));
       this.#owner.carryOut();
-      if (this.#host.vault) this.#settle();
+      if (this.#host.stateStore) this.#settle();
       this.#owner.onProgress();
     };
     this.#code.onDeactivate(why, done, (error) => {

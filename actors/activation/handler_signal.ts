@@ -9,7 +9,7 @@ import { inCleanContext } from "../../platform/async_context.ts";
 import type { Clock, Timer } from "../../platform/clock.ts";
 
 /** See the module's text. */
-export class RunningSignal {
+export class HandlerSignal {
   readonly #clock: Pick<Clock, "now" | "after">;
   #controller: AbortController | undefined;
   #alarm: Timer | undefined;

@@ -10,7 +10,7 @@
  */
 
 /** Weighs what lies in all mailboxes of a node together, and in the lines behind them. */
-export interface Scales<T> {
+export interface MailboxQuota<T> {
   readonly isFull: boolean;
   /** How many may stand in one line. */
   readonly lineMax: number;
@@ -54,14 +54,14 @@ export interface Patient {
  */
 export class Mailbox<T> implements Seeker, Place<T> {
   readonly #capacity: number;
-  readonly #scales: Scales<T> | undefined;
+  readonly #scales: MailboxQuota<T> | undefined;
   #ring: (T | undefined)[] = [];
   #head = 0;
   #size = 0;
   /** In their order; `undefined` as long as nothing waits there. */
   #line: Set<T & Patient> | undefined;
 
-  constructor(capacity: number, scales?: Scales<T>) {
+  constructor(capacity: number, scales?: MailboxQuota<T>) {
     this.#capacity = capacity;
     this.#scales = scales;
   }

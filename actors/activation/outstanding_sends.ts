@@ -6,7 +6,7 @@
  */
 
 /** See the module's text. */
-export class Conversation {
+export class OutstandingSends {
   readonly #onQuiet: () => void;
   #underWay = 0;
   #last: (() => void) | undefined;

@@ -24,7 +24,7 @@ export interface StartOwner extends ContextSource {
 }
 
 /** What a start works with. */
-export interface StartPorts {
+export interface StartDeps {
   readonly hosted: Registration;
   readonly runtime: ActorRuntime;
   readonly state: StateCell;
@@ -34,13 +34,13 @@ export interface StartPorts {
 /** See the module's text. */
 export class Start {
   readonly #owner: StartOwner;
-  readonly #ports: StartPorts;
+  readonly #deps: StartDeps;
   #timersBefore: readonly ActorTimer[] | undefined;
   #isDone = false;
 
-  constructor(owner: StartOwner, ports: StartPorts) {
+  constructor(owner: StartOwner, deps: StartDeps) {
     this.#owner = owner;
-    this.#ports = ports;
+    this.#deps = deps;
   }
 
   /** Whether `onActivate` has ended well. */
@@ -49,7 +49,7 @@ export class Start {
   }
 
   run(): void {
-    const { hosted, runtime, state, code } = this.#ports;
+    const { hosted, runtime, state, code } = this.#deps;
     const { kind, name, why, timers, outputs } = this.#owner;
     const failed = (error: unknown) => this.#failed(error);
     try {
@@ -66,7 +66,7 @@ export class Start {
 
   #ended(): void {
     try {
-      this.#ports.state.settle();
+      this.#deps.state.settle();
       this.#owner.carryOut();
       this.#owner.outputs.hookEnded();
     } catch (error) {
@@ -79,7 +79,7 @@ export class Start {
 
   /** Back to the state that it was to begin with. */
   #failed(error: unknown): void {
-    const { state, code, runtime } = this.#ports;
+    const { state, code, runtime } = this.#deps;
     this.#owner.giveUpWish();
     state.undo();
     if (this.#timersBefore) this.#owner.timers.undo(this.#timersBefore);

@@ -8,7 +8,7 @@
  * @module
  */
 import type { Clock, Timer } from "../../platform/clock.ts";
-import type { Outputs } from "../durable/output_sink.ts";
+import type { OutputSink } from "../durable/output_sink.ts";
 import type { ActorTimer, ActorTimers, TimerMail } from "../state/timers.ts";
 
 /** Bounds and times of it, with the defaults of the node's settings. */
@@ -63,7 +63,7 @@ export class TrialLane {
 /** Whose timers they are. */
 export interface TrialOwner {
   readonly timers: ActorTimers;
-  readonly outputs: Outputs;
+  readonly outputs: OutputSink;
   /** It may have its turn now. */
   comeAgain(mail: TimerMail): void;
   /** A trial has ended well. @param changed whether timers are free of suspicion by it, which must be stored */

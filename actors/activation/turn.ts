@@ -11,10 +11,10 @@ import { declaredErrorData, expired, handledErrorData, validArgument, validResul
 import type { Registration, HostedMessage } from "../host.ts";
 import type { ActivationStatus } from "../lifecycle.ts";
 import type { Mail } from "./mail.ts";
-import type { Outputs } from "../durable/output_sink.ts";
+import type { OutputSink } from "../durable/output_sink.ts";
 import { outcomeLost } from "../actor_errors.ts";
 import { reportFailure, reportIfTell } from "../actor_events.ts";
-import { RunningSignal } from "./handler_signal.ts";
+import { HandlerSignal } from "./handler_signal.ts";
 import type { StateCell } from "../state/state_cell.ts";
 import { type ActorTimers, TimerMail } from "../state/timers.ts";
 import { isThenable, type UserCode } from "./user_code.ts";
@@ -26,7 +26,7 @@ export interface TurnOwner {
   readonly address: string;
   readonly status: ActivationStatus;
   readonly timers: ActorTimers;
-  readonly outputs: Outputs;
+  readonly outputs: OutputSink;
   /** A due timer's message has its turn. @returns whether it is to be handled now */
   beginTimer(mail: TimerMail): boolean;
   /** A handler ended well: what it has asked for takes effect. */
@@ -38,7 +38,7 @@ export interface TurnOwner {
 }
 
 /** What a turn works with. */
-export interface TurnPorts {
+export interface TurnDeps {
   readonly hosted: Registration;
   readonly clock: Clock;
   readonly events: EventBus;
@@ -53,17 +53,17 @@ export class Turn {
   readonly #events: EventBus;
   readonly #code: UserCode;
   readonly #state: StateCell;
-  readonly #signal: RunningSignal;
+  readonly #signal: HandlerSignal;
   #running: Mail | undefined;
   #chain: readonly string[] | undefined;
 
-  constructor(owner: TurnOwner, { hosted, clock, events, code, state }: TurnPorts) {
+  constructor(owner: TurnOwner, { hosted, clock, events, code, state }: TurnDeps) {
     this.#owner = owner;
     this.#hosted = hosted;
     this.#events = events;
     this.#code = code;
     this.#state = state;
-    this.#signal = new RunningSignal(clock);
+    this.#signal = new HandlerSignal(clock);
   }
 
   /** The actors that wait for the running message, and its own. */

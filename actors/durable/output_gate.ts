@@ -12,22 +12,22 @@
  */
 import { BusyError, type ErrorData } from "../../errors.ts";
 import type { EventBus } from "../../events.ts";
-import type { OutputScales, RoomSeeker } from "../node_limits.ts";
+import type { OutputQuota, QuotaSeeker } from "../node_limits.ts";
 import type { Contract } from "../contract.ts";
 import { validTell } from "../argument.ts";
 import type { Mail } from "../activation/mail.ts";
 import { HeldEnd, HeldTell, type Output } from "./held_output.ts";
-import type { Outputs } from "./output_sink.ts";
+import type { OutputSink } from "./output_sink.ts";
 import type { CallOptions, Channel } from "../ref.ts";
 import { notStored } from "../actor_errors.ts";
 import type { Snapshot, StoredMark } from "../state/snapshot.ts";
 import type { StateCell } from "../state/state_cell.ts";
 import type { ActorTimers, SettledTimer } from "../state/timers.ts";
 import type { RefusedTells } from "../tell_promise.ts";
-import { type Kept, NOTHING_STORED, type Vault } from "./state_store.ts";
+import { type Kept, NOTHING_STORED, type StateStore } from "./state_store.ts";
 
 /** Whose gate it is. */
-export interface GateOwner extends RoomSeeker {
+export interface GateOwner extends QuotaSeeker {
   readonly kind: string;
   readonly name: string;
   /** Whether a handler or hook of it is running, whose end will be heard. */
@@ -43,14 +43,14 @@ export interface GateOwner extends RoomSeeker {
 }
 
 /** What a gate works with. */
-export interface GatePorts {
-  readonly vault: Vault;
+export interface GateDeps {
+  readonly stateStore: StateStore;
   readonly state: StateCell;
   readonly timers: ActorTimers;
   readonly events: EventBus;
   readonly refusedTells: RefusedTells;
   /** What waits behind all gates of the node. */
-  readonly scales: OutputScales;
+  readonly scales: OutputQuota;
   /** Told what an output threw on its way out, which none should. */
   readonly onThrow: (error: unknown) => void;
 }
@@ -61,9 +61,9 @@ const OUTPUTS_MAX = 1_024;
 const TELLS_MAX = 65_536;
 
 /** See the module's text. */
-export class OutputGate implements Outputs {
+export class OutputGate implements OutputSink {
   readonly #owner: GateOwner;
-  readonly #ports: GatePorts;
+  readonly #deps: GateDeps;
   /** Of handlers that have ended, in order. The first `#covered` go out with the commit under way. */
   #queue: Output[] = [];
   #covered = 0;
@@ -83,9 +83,9 @@ export class OutputGate implements Outputs {
   #closed = false;
   #refusal: ErrorData | undefined;
 
-  constructor(owner: GateOwner, ports: GatePorts) {
+  constructor(owner: GateOwner, deps: GateDeps) {
     this.#owner = owner;
-    this.#ports = ports;
+    this.#deps = deps;
   }
 
   get isQuiet(): boolean {
@@ -93,7 +93,7 @@ export class OutputGate implements Outputs {
   }
 
   hasRoom(): boolean {
-    return this.#queue.length < OUTPUTS_MAX && this.#ports.scales.hasRoom(this.#owner);
+    return this.#queue.length < OUTPUTS_MAX && this.#deps.scales.hasRoom(this.#owner);
   }
 
   get mark(): StoredMark | undefined {
@@ -146,7 +146,7 @@ export class OutputGate implements Outputs {
   }
 
   #ended(mail: Mail, value: unknown, error: ErrorData | undefined): void {
-    const end = new HeldEnd(this.#ports.events, this.#owner, mail, value, error);
+    const end = new HeldEnd(this.#deps.events, this.#owner, mail, value, error);
     if (this.#closed) return end.drop(this.#refusal);
     this.#settle();
     this.#queue.push(...this.#tells.splice(0));
@@ -155,7 +155,7 @@ export class OutputGate implements Outputs {
   }
 
   #settle(): void {
-    const { state, timers } = this.#ports;
+    const { state, timers } = this.#deps;
     this.#state = state.settled;
     if (timers.changes === this.#timersSeen) return;
     this.#timersSeen = timers.changes;
@@ -167,7 +167,7 @@ export class OutputGate implements Outputs {
   }
 
   #weighed(output: Output): Output {
-    this.#ports.scales.take(output.weight);
+    this.#deps.scales.take(output.weight);
     return output;
   }
 
@@ -177,7 +177,7 @@ export class OutputGate implements Outputs {
 
   /** One that cannot go must not keep the others. */
   #letGo({ weight }: Output, go: () => void): void {
-    const { scales, onThrow } = this.#ports;
+    const { scales, onThrow } = this.#deps;
     try {
       go();
     } catch (error) {
@@ -194,13 +194,13 @@ export class OutputGate implements Outputs {
     const [state, timers] = [this.#state, this.#timers];
     this.#committing = true;
     this.#covered = this.#queue.length;
-    this.#ports.vault
+    this.#deps.stateStore
       .commit({ name: this.#owner.name, state, timers }, this.#mark)
       .then(
         (mark) => this.#settled(mark, state, timers),
         (error: unknown) => this.#denied(error),
       )
-      .catch(this.#ports.onThrow);
+      .catch(this.#deps.onThrow);
   }
 
   #settled(mark: StoredMark | undefined, state: Snapshot | undefined, timers: readonly SettledTimer[]): void {
@@ -239,7 +239,7 @@ export class OutputGate implements Outputs {
   drop(error?: ErrorData): void {
     this.#closed = true;
     this.#committing = false;
-    const { scales } = this.#ports;
+    const { scales } = this.#deps;
     scales.forget(this.#owner);
     for (const output of [...this.#queue.splice(0), ...this.#tells.splice(0)])
       this.#letGo(output, () => output.drop(error));
@@ -270,16 +270,16 @@ export class OutputGate implements Outputs {
     try {
       this.#owner.assertLive();
       const copy = validTell(contract, message, argument);
-      if (this.#tells.length >= TELLS_MAX || this.#ports.scales.isFull) throw this.#full(message);
-      this.#took(new HeldTell(this.#ports.events, to, channel, message, copy, options));
+      if (this.#tells.length >= TELLS_MAX || this.#deps.scales.isFull) throw this.#full(message);
+      this.#took(new HeldTell(this.#deps.events, to, channel, message, copy, options));
     } catch (error) {
-      return this.#ports.refusedTells.rejected({ ...to, message }, error);
+      return this.#deps.refusedTells.rejected({ ...to, message }, error);
     }
     return Promise.resolve();
   }
 
   #full(message: string): BusyError {
-    const now = `${this.#tells.length} tells of this handler and ${this.#ports.scales.bytes} bytes of the node`;
+    const now = `${this.#tells.length} tells of this handler and ${this.#deps.scales.bytes} bytes of the node`;
     return new BusyError(`Cannot send "${message}": ${now} wait to be stored`);
   }
 

@@ -11,7 +11,7 @@ import type { Channel } from "../ref.ts";
 import type { StoredMark } from "../state/snapshot.ts";
 
 /** See the module's text. */
-export interface Outputs {
+export interface OutputSink {
   /** Whether nothing waits to be stored or to go out. */
   readonly isQuiet: boolean;
   /** What the store has said no with; what is still handled has no effect, and ends with that. */
@@ -41,7 +41,7 @@ export interface Outputs {
 }
 
 /** Everything at once: of actors that live in memory. */
-export const DIRECT: Outputs = Object.freeze<Outputs>({
+export const DIRECT: OutputSink = Object.freeze<OutputSink>({
   isQuiet: true,
   refusal: undefined,
   hasRoom: () => true,

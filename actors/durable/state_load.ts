@@ -10,10 +10,10 @@ import { isActorError } from "../../errors.ts";
 import type { Clock, Timer } from "../../platform/clock.ts";
 import { type Pauses, pauseAfter } from "../../platform/pause.ts";
 import type { Random } from "../../platform/random.ts";
-import type { StoredActor, Vault } from "./state_store.ts";
+import type { StoredActor, StateStore } from "./state_store.ts";
 
 /** Whom it is for. */
-export interface LoadingOwner {
+export interface StateLoadOwner {
   readonly name: string;
   /** Whether it must begin, also if nobody has sent it anything. */
   readonly mustBegin: boolean;
@@ -31,13 +31,13 @@ const DAMAGED: ReadonlySet<string> = new Set(["decode-failed", "invalid-state"])
 const PAUSES: Pauses = { firstMs: 500, longestMs: 10_000 };
 
 /** What a loading works with. */
-export interface LoadingDeps {
+export interface StateLoadDeps {
   readonly clock: Clock;
   readonly random: Random;
 }
 
 /** See the module's text. */
-export class Loading {
+export class StateLoad {
   #isPending = false;
   #tried: Promise<void> = Promise.resolve();
   #again: Timer | undefined;
@@ -52,9 +52,9 @@ export class Loading {
   }
 
   start(
-    owner: LoadingOwner,
-    vault: Vault,
-    { clock, random }: LoadingDeps,
+    owner: StateLoadOwner,
+    stateStore: StateStore,
+    { clock, random }: StateLoadDeps,
     fence: boolean,
     failures = 1,
   ): void {
@@ -66,11 +66,11 @@ export class Loading {
     const failed = (error: unknown) => {
       if (isActorError(error) && DAMAGED.has(error.code)) return end(() => owner.onUnreadable(error));
       if (!owner.mustBegin) return end(() => owner.onNotLoaded(error, false));
-      const again = () => this.start(owner, vault, { clock, random }, fence, failures + 1);
+      const again = () => this.start(owner, stateStore, { clock, random }, fence, failures + 1);
       this.#again = clock.after(pauseAfter(failures, PAUSES, random), again);
       owner.onNotLoaded(error, true);
     };
-    this.#tried = vault
+    this.#tried = stateStore
       .load(owner.name, fence)
       .then((stored) => end(() => owner.onLoaded(stored)))
       .catch(failed)

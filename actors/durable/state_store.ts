@@ -39,7 +39,7 @@ export interface Kept {
 }
 
 /** See the module's text. */
-export interface Vault {
+export interface StateStore {
   /** Longest state in bytes; what is longer is refused to the handler that wrote it. */
   readonly bytesMax: number;
   /**

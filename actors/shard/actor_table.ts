@@ -4,7 +4,7 @@
  * @module
  */
 import type { Activation } from "../activation/activation.ts";
-import type { Budget } from "../node_limits.ts";
+import type { NodeLimits } from "../node_limits.ts";
 import type { Mail } from "../activation/mail.ts";
 import type { Mailbox } from "../activation/mailbox.ts";
 import type { Place, SealedActor } from "./sealed.ts";
@@ -20,14 +20,14 @@ export interface AwaitedActor {
 }
 
 /** See the module's text. */
-export class Residents {
+export class ActorTable {
   readonly active: Map<string, Activation> = new Map();
   readonly passive: Map<string, Snapshot> = new Map();
   readonly awaited: Map<string, AwaitedActor> = new Map();
   readonly quarantined: Map<string, SealedActor> = new Map();
-  readonly #budget: Budget;
+  readonly #budget: NodeLimits;
 
-  constructor(budget: Budget) {
+  constructor(budget: NodeLimits) {
     this.#budget = budget;
   }
 

@@ -10,27 +10,27 @@ import { type ErrorData, toErrorData, wordsOf } from "../../errors.ts";
 import { inCleanContext } from "../../platform/async_context.ts";
 import { Activation } from "../activation/activation.ts";
 import type { ActivationHost, ActorRuntime, Beginning } from "../activation/activation_host.ts";
-import type { Budget, MailScales, OutputScales } from "../node_limits.ts";
+import type { NodeLimits, MailQuota, OutputQuota } from "../node_limits.ts";
 import type { Registration } from "../host.ts";
 import type { ActivationReason } from "../lifecycle.ts";
 import type { Mail } from "../activation/mail.ts";
 import { cycle, mailboxFull, noRoom, outcomeLost, unreadable } from "../actor_errors.ts";
 import { reportDeadLetter } from "../actor_events.ts";
-import { Residents } from "./actor_table.ts";
+import { ActorTable } from "./actor_table.ts";
 import { bare, type SealedActor } from "./sealed.ts";
 import { type Snapshot, unpackState } from "../state/snapshot.ts";
 import type { Mailbox } from "../activation/mailbox.ts";
 import { type TimerData, TimerMail } from "../state/timers.ts";
-import type { Kept, Vault } from "../durable/state_store.ts";
+import type { Kept, StateStore } from "../durable/state_store.ts";
 
 /** What a catalog needs of the shard around it. */
 export interface CatalogHost {
   readonly hosted: Registration;
   readonly runtime: ActorRuntime;
-  readonly budget: Budget;
+  readonly budget: NodeLimits;
   readonly epoch: number;
   /** Where its actors are stored; `undefined` if they live in memory. */
-  readonly vault: Vault | undefined;
+  readonly stateStore: StateStore | undefined;
   /** Whether it is not being drained, sealed or closed. */
   readonly serving: boolean;
   /** Whether handlers may start: it is serving, and the gate is open. */
@@ -44,11 +44,11 @@ export interface CatalogHost {
 /** See the module's text. */
 export class Catalog implements ActivationHost<Activation> {
   readonly #host: CatalogHost;
-  readonly residents: Residents;
+  readonly residents: ActorTable;
 
   constructor(host: CatalogHost) {
     this.#host = host;
-    this.residents = new Residents(host.budget);
+    this.residents = new ActorTable(host.budget);
   }
 
   get hosted(): Registration {
@@ -60,17 +60,17 @@ export class Catalog implements ActivationHost<Activation> {
   get epoch(): number {
     return this.#host.epoch;
   }
-  get mailScales(): MailScales {
+  get mailScales(): MailQuota {
     return this.#host.budget.mail;
   }
-  get outputScales(): OutputScales {
+  get outputScales(): OutputQuota {
     return this.#host.budget.outputs;
   }
   get serving(): boolean {
     return this.#host.serving;
   }
-  get vault(): Vault | undefined {
-    return this.#host.vault;
+  get stateStore(): StateStore | undefined {
+    return this.#host.stateStore;
   }
   runsAt(now: number): boolean {
     return this.#host.runsAt(now);
@@ -202,12 +202,12 @@ export class Catalog implements ActivationHost<Activation> {
     const { mark } = activation.outputs;
     const [waiting, line] = this.#remove(activation);
     if (activation.isErased) {
-      if (mark) this.vault?.bury(name, mark);
+      if (mark) this.stateStore?.bury(name, mark);
       this.runtime.events.emit({ type: "actor-destroyed", kind: this.kind, name });
     } else if (timers)
       this.#beginWith(snapshot, { name, why: "restarted", timers, stored: snapshot?.stored });
     else {
-      if (snapshot && !this.vault) this.residents.sleep(name, snapshot);
+      if (snapshot && !this.stateStore) this.residents.sleep(name, snapshot);
       this.runtime.events.emit({ type: "actor-passivated", kind: this.kind, name });
     }
     this.#readmit(name, waiting, line);
@@ -311,7 +311,7 @@ export class Catalog implements ActivationHost<Activation> {
     const [waiting, line] = this.#remove(activation);
     activation.end();
     if (timers.length > 0) this.#rest(activation, kept, timers);
-    else if (kept && !this.vault) this.residents.sleep(name, kept);
+    else if (kept && !this.stateStore) this.residents.sleep(name, kept);
     for (const mail of waiting) this.#deadLetter(name, mail, error);
     for (const mail of line) mail.refuse(error);
     this.onRest(activation);
@@ -343,7 +343,7 @@ export class Catalog implements ActivationHost<Activation> {
 
   maySleep(activation: Activation): boolean {
     if (activation.timers.size > 0) return false;
-    return this.vault !== undefined || !activation.mustKeep || this.#host.budget.maySleep();
+    return this.stateStore !== undefined || !activation.mustKeep || this.#host.budget.maySleep();
   }
 
   /** Lets handlers start again after a pause or a reclaim. */

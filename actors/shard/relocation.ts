@@ -9,7 +9,7 @@ import type { Activation } from "../activation/activation.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Mail } from "../activation/mail.ts";
 import { Mailbox } from "../activation/mailbox.ts";
-import type { Residents } from "./actor_table.ts";
+import type { ActorTable } from "./actor_table.ts";
 import { bare, type Place, type SealedActor } from "./sealed.ts";
 import { unpackState } from "../state/snapshot.ts";
 import { type TimerData, TimerMail } from "../state/timers.ts";
@@ -23,7 +23,7 @@ export interface StagedActor {
 /** See the module's text. */
 export class Relocation {
   readonly #catalog: Catalog;
-  readonly #residents: Residents;
+  readonly #residents: ActorTable;
 
   constructor(catalog: Catalog) {
     this.#catalog = catalog;
@@ -57,7 +57,9 @@ export class Relocation {
 
   /** What was never stored came from where the kind lived in memory: nobody else has it. */
   #isStored({ snapshot }: SealedActor): boolean {
-    return this.#catalog.vault !== undefined && (snapshot === undefined || snapshot.stored !== undefined);
+    return (
+      this.#catalog.stateStore !== undefined && (snapshot === undefined || snapshot.stored !== undefined)
+    );
   }
 
   #sealOne(activation: Activation, here: Place, bytesMax: number): SealedActor {
@@ -136,7 +138,7 @@ export class Relocation {
    */
   stage(sealed: SealedActor): StagedActor {
     const { status, snapshot } = sealed;
-    const sleepsOn = status === "passive" && this.#catalog.vault === undefined;
+    const sleepsOn = status === "passive" && this.#catalog.stateStore === undefined;
     if (sleepsOn || status === "late" || snapshot === undefined) return { sealed, state: undefined };
     try {
       const state = unpackState(this.#catalog.hosted, snapshot, this.#catalog.runtime.codec);
@@ -161,7 +163,7 @@ export class Relocation {
     else {
       const why = snapshot ? "handed-off" : this.#catalog.freshReason;
       // without a state of its own a stored actor is loaded, and its timers with it
-      const set = this.#catalog.vault && !snapshot ? [] : timers;
+      const set = this.#catalog.stateStore && !snapshot ? [] : timers;
       const stored = snapshot?.stored;
       const activation = this.#catalog.begin({ name, why, state, timers: set, stored, due: true });
       for (const mail of backlog) activation.mailbox.push(mail); // before anything that comes from outside
@@ -193,8 +195,8 @@ export class Relocation {
     const awaited = this.#residents.awaited.get(name);
     if (awaited === undefined) return;
     this.#residents.awaited.delete(name);
-    const { vault, runtime, kind } = this.#catalog;
-    if (!vault) runtime.events.emit({ type: "actor-recovered", kind, name, reason });
+    const { stateStore, runtime, kind } = this.#catalog;
+    if (!stateStore) runtime.events.emit({ type: "actor-recovered", kind, name, reason });
     // its timers were as much of its memory as its state, or are stored with it
     const activation = this.#catalog.begin({ name, why: "recovered", fence: true, due: true });
     awaited.mailbox.admitAll();

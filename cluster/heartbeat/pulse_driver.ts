@@ -34,7 +34,7 @@ import {
 import type { View } from "../view.ts";
 
 /** What a pulse works with. */
-export interface PulsePorts {
+export interface PulseDeps {
   readonly membership: Membership;
   readonly clock: Clock;
   readonly transport: Pick<Transport, "publish" | "onStatus">;
@@ -65,7 +65,7 @@ interface Question {
 
 /** The pulse of one node, from `start` to `stop`. */
 export class Pulse {
-  readonly #ports: PulsePorts;
+  readonly #deps: PulseDeps;
   readonly #suspicions = new Map<string, Suspicion>();
   readonly #questions = new Map<string, Question>();
   #favours: Favour[] = [];
@@ -76,13 +76,13 @@ export class Pulse {
   #stopListening: (() => void)[] = [];
   #stopped = false;
 
-  constructor(ports: PulsePorts) {
-    this.#ports = ports;
+  constructor(deps: PulseDeps) {
+    this.#deps = deps;
   }
 
   /** Begins to beat; from now on the gate needs it. */
   start(): void {
-    const { membership, transport } = this.#ports;
+    const { membership, transport } = this.#deps;
     membership.gate.expectPulse();
     this.#stopListening = [
       transport.onStatus(({ connected }) => this.#disturbed(connected)),
@@ -100,7 +100,7 @@ export class Pulse {
 
   /** The neighbours that have not answered for a while. */
   get suspects(): NodeId[] {
-    return suspects(this.#state).filter((id) => this.#ports.membership.isMember(id));
+    return suspects(this.#state).filter((id) => this.#deps.membership.isMember(id));
   }
 
   /** Takes what came to the channels "probe" and "pulse" of this node. */
@@ -115,7 +115,7 @@ export class Pulse {
   // ---- the beat
 
   #beat(): void {
-    const { membership, clock } = this.#ports;
+    const { membership, clock } = this.#deps;
     const { freshMs, pulseMs, suspectMs } = membership.times;
     const now = clock.now();
     this.#beatAt = now + pulseMs;
@@ -137,7 +137,7 @@ export class Pulse {
    * could stand between two nodes, and none of them stays for a grace.
    */
   #neighbours(now: number): NodeId[] {
-    const { membership } = this.#ports;
+    const { membership } = this.#deps;
     const { self, living, times } = membership;
     const lasting = living.filter((one) => now - membership.knownSince(one) >= times.graceMs);
     const next = neighboursOf(self, living, NEIGHBOURS_MAX);
@@ -148,7 +148,7 @@ export class Pulse {
   #arm(): void {
     this.#timer?.cancel();
     if (this.#stopped) return;
-    const { membership, clock } = this.#ports;
+    const { membership, clock } = this.#deps;
     const now = clock.now();
     const ends = [...this.#suspicions.values()].map((one) => graceEndsAt(one, membership.times));
     const dueAt = Math.min(this.#beatAt, ...ends.filter((at) => at > now));
@@ -156,7 +156,7 @@ export class Pulse {
   }
 
   #due(): void {
-    const { membership, clock } = this.#ports;
+    const { membership, clock } = this.#deps;
     const now = clock.now();
     if (now >= this.#beatAt) return this.#beat();
     for (const { suspect, ...one } of this.#suspicions.values())
@@ -165,7 +165,7 @@ export class Pulse {
   }
 
   #probe(to: NodeId): void {
-    this.#handle({ type: "probe", now: this.#ports.clock.now(), to });
+    this.#handle({ type: "probe", now: this.#deps.clock.now(), to });
   }
 
   #disturbed(connected: boolean): void {
@@ -185,7 +185,7 @@ export class Pulse {
 
   /** When one who has left heard the suspect last, on the own clock: at the latest. Who did not say it may have done so now. */
   #heardAtLast(view: View, who: NodeId, suspect: NodeId): number | undefined {
-    const now = this.#ports.clock.now();
+    const now = this.#deps.clock.now();
     const record = view.get(who.node);
     if (record?.incarnation !== who.incarnation || record.heard === undefined) return now;
     const heard = record.heard.find((one) => sameNode(one, suspect));
@@ -193,7 +193,7 @@ export class Pulse {
   }
 
   #handle(event: PulseEvent): void {
-    const [state, ...effects] = stepPulse(this.#state, event, this.#ports.membership.times);
+    const [state, ...effects] = stepPulse(this.#state, event, this.#deps.membership.times);
     this.#state = state;
     for (const effect of effects) this.#run(effect);
   }
@@ -203,9 +203,9 @@ export class Pulse {
       case "send":
         return this.#send(effect.number, effect.to);
       case "fresh":
-        return this.#ports.membership.gate.fresh(this.#keepsOpenFrom(effect.sentAt));
+        return this.#deps.membership.gate.fresh(this.#keepsOpenFrom(effect.sentAt));
       case "suspect":
-        return this.#ports.onSuspect(effect.peer);
+        return this.#deps.onSuspect(effect.peer);
       case "answered":
         this.#suspicions.delete(nodeKey(effect.peer));
         return this.#favoursOf(effect.peer, "answered", Number.POSITIVE_INFINITY);
@@ -217,12 +217,12 @@ export class Pulse {
 
   #keepsOpenFrom(sentAt: number): number {
     if (this.#state.accompanied) return sentAt;
-    const { membership } = this.#ports;
+    const { membership } = this.#deps;
     return Math.min(sentAt, echoesUntil(membership.lastAckedSentAt, membership.times));
   }
 
   #send(number: number, to: NodeId | undefined): void {
-    const { membership, transport, subjects } = this.#ports;
+    const { membership, transport, subjects } = this.#deps;
     const { node, incarnation } = membership.self;
     const back = subjects.pulse(node, incarnation, number);
     if (to) transport.publish(subjects.probe(to.node, to.incarnation), NOTHING, { reply: back });
@@ -233,7 +233,7 @@ export class Pulse {
 
   /** `rest` names a third node if another wants to know whether that one answers us. */
   #probed(rest: string, reply: string | undefined): void {
-    const { subjects, transport, membership, clock } = this.#ports;
+    const { subjects, transport, membership, clock } = this.#deps;
     if (reply === undefined || !isPublishable(reply)) return;
     const from = subjects.parseNode(reply);
     if (from?.channel !== "pulse") return;
@@ -251,7 +251,7 @@ export class Pulse {
   }
 
   get #mayVouch(): boolean {
-    const { membership, clock } = this.#ports;
+    const { membership, clock } = this.#deps;
     const sinceMs = clock.now() - membership.lastAckedSentAt;
     if (membership.witness.isClosed) return false;
     return sinceMs < vouchesForMs(membership.times);
@@ -259,7 +259,7 @@ export class Pulse {
 
   /** What we answer may reach it, though nothing that we send first does. @returns whether it may be answered */
   #heard(from: NodeId): boolean {
-    const { membership, clock } = this.#ports;
+    const { membership, clock } = this.#deps;
     if (!membership.isMember(from)) return membership.witness.heardStranger(from, clock.now());
     membership.witness.heard(from, clock.now());
     this.#suspicions.delete(nodeKey(from));
@@ -272,15 +272,15 @@ export class Pulse {
       (one) => nodeKey(one.about) === nodeKey(about) && one.askedAt <= sentAt,
     );
     this.#favours = this.#favours.filter((one) => !ripe.includes(one));
-    const { membership, clock } = this.#ports;
+    const { membership, clock } = this.#deps;
     if (word === "refused" && membership.witness.mayKeepOpen(about, clock.now())) return; // silence is a veto: we are asked again
-    for (const { answerTo } of ripe) this.#ports.transport.publish(`${answerTo}.${word}`, NOTHING);
+    for (const { answerTo } of ripe) this.#deps.transport.publish(`${answerTo}.${word}`, NOTHING);
   }
 
   // ---- suspecting
 
   #refused(suspect: NodeId, sentAt: number): void {
-    const { membership, clock } = this.#ports;
+    const { membership, clock } = this.#deps;
     if (!membership.isMember(suspect)) return;
     const others = membership.living.map(nodeId).filter((one) => nodeKey(one) !== nodeKey(suspect));
     const revision = membership.revisionOf(suspect);
@@ -298,7 +298,7 @@ export class Pulse {
 
   #suspect(suspect: NodeId, event: SuspicionEvent): void {
     const key = nodeKey(suspect);
-    const { membership } = this.#ports;
+    const { membership } = this.#deps;
     const before = this.#suspicions.get(key);
     const [after, ...effects] = stepSuspicion(before, event, membership.times);
     if (after) this.#suspicions.set(key, after);
@@ -308,7 +308,7 @@ export class Pulse {
   }
 
   #pursue(suspect: NodeId, effect: SuspicionEffect): void {
-    const { membership, transport, subjects, clock } = this.#ports;
+    const { membership, transport, subjects, clock } = this.#deps;
     if (effect.type === "fence") {
       const { revision } = effect;
       const holds = () => this.#suspicions.get(nodeKey(suspect))?.revision === revision;

@@ -10,7 +10,7 @@ import type { Random } from "../../platform/random.ts";
 import { isRecordsError, isRefusal } from "../../transport/records.ts";
 import { keys } from "../../transport/subjects.ts";
 import { endGeneration } from "../records/join_agreement.ts";
-import type { ClusterBucket } from "../records/cluster_records.ts";
+import type { ClusterRecords } from "../records/cluster_records.ts";
 import type { Gate } from "../gate.ts";
 import {
   attemptNonce,
@@ -26,8 +26,8 @@ import { type Heard, incarnationCount, type NodeRecord } from "../records/schema
 import type { Entry } from "../records/table.ts";
 
 /** What a lease needs around it. */
-export interface LeasePorts {
-  readonly bucket: ClusterBucket;
+export interface LeaseDeps {
+  readonly bucket: ClusterRecords;
   readonly clock: Clock;
   readonly random: Random;
   readonly gate: Gate;
@@ -64,7 +64,7 @@ interface Waiter {
 
 /** Keeps one lease until it is given back, lost, or stopped. */
 export class LeaseDriver {
-  readonly #ports: LeasePorts;
+  readonly #deps: LeaseDeps;
   readonly #record: NodeRecord;
   #state: LeaseState;
   #timer: Timer | undefined;
@@ -75,11 +75,11 @@ export class LeaseDriver {
   #stopped = false;
 
   /** Starts renewing the record as it was written, by a write that was sent at `sentAt`. */
-  constructor(ports: LeasePorts, { record, revision }: Entry<NodeRecord>, sentAt: number) {
-    this.#ports = ports;
+  constructor(deps: LeaseDeps, { record, revision }: Entry<NodeRecord>, sentAt: number) {
+    this.#deps = deps;
     this.#record = record;
-    const now = ports.clock.now();
-    this.#state = heldLease(record.incarnation, revision, sentAt, now, ports.times);
+    const now = deps.clock.now();
+    this.#state = heldLease(record.incarnation, revision, sentAt, now, deps.times);
     this.#arm(now);
   }
 
@@ -140,7 +140,7 @@ export class LeaseDriver {
   }
 
   #handle(happened: Happened): void {
-    const { bucket, clock, gate, times } = this.#ports;
+    const { bucket, clock, gate, times } = this.#deps;
     const known = bucket.nodes.known(keys.node(this.#record.node));
     const event = { ...happened, now: clock.now(), mark: gate.mark, known } as LeaseEvent;
     const [state, ...effects] = stepLease(this.#state, event, times);
@@ -154,7 +154,7 @@ export class LeaseDriver {
     this.#timer?.cancel();
     this.#timer = undefined;
     if (this.#state.at === "ended") return;
-    this.#timer = this.#ports.clock.after(Math.max(0, this.#state.dueAt - now), () => {
+    this.#timer = this.#deps.clock.after(Math.max(0, this.#state.dueAt - now), () => {
       this.#timer = undefined;
       this.#handle({ type: "due" });
     });
@@ -171,12 +171,12 @@ export class LeaseDriver {
 
   async #write({ number, state, revision }: Extract<LeaseEffect, { type: "write" }>): Promise<void> {
     const nonce = attemptNonce(this.#record.incarnation, number);
-    const heard = state === "gone" ? this.#ports.heard() : undefined;
-    const wallMs = this.#ports.clock.wall();
+    const heard = state === "gone" ? this.#deps.heard() : undefined;
+    const wallMs = this.#deps.clock.wall();
     const record = { ...this.#record, state, renewal: number, wallMs, nonce, ...(heard && { heard }) };
     const key = keys.node(record.node);
     try {
-      const writing = this.#ports.bucket.nodes.write(key, revision || undefined, record);
+      const writing = this.#deps.bucket.nodes.write(key, revision || undefined, record);
       const [result, checked] = await Promise.all([writing, this.#checkGeneration()]);
       if (result.ok) this.#handle({ type: "written", number, revision: result.revision, checked });
       else this.#handle({ type: "conflict", number });
@@ -194,7 +194,7 @@ export class LeaseDriver {
    * @returns whether they were found to be; if not, that is not known
    */
   async #checkGeneration(): Promise<boolean> {
-    const { bucket, generation } = this.#ports;
+    const { bucket, generation } = this.#deps;
     try {
       const now = await bucket.generation.refresh(keys.generation);
       if (now && now.record.generation !== generation) this.fence(OTHER_GENERATION);
@@ -211,7 +211,7 @@ export class LeaseDriver {
    * its next life makes another bucket, and with that another generation.
    */
   async #lookForBucket(): Promise<void> {
-    const { clock, times } = this.#ports;
+    const { clock, times } = this.#deps;
     // who is leaving can do nothing without it, and has little time
     const patienceMs = this.#state.wanted === "up" ? times.leaseMs : 0;
     const isMissing = clock.now() - this.lastAckedSentAt >= patienceMs && !(await this.#bucketExists());
@@ -223,7 +223,7 @@ export class LeaseDriver {
   /** No answer is none: only the store itself can tell that it has no such bucket. */
   async #bucketExists(): Promise<boolean> {
     try {
-      return await this.#ports.bucket.exists();
+      return await this.#deps.bucket.exists();
     } catch (error) {
       this.#note(error);
       return true;
@@ -232,7 +232,7 @@ export class LeaseDriver {
 
   async #read(): Promise<void> {
     try {
-      const reading = this.#ports.bucket.nodes.refresh(keys.node(this.#record.node));
+      const reading = this.#deps.bucket.nodes.refresh(keys.node(this.#record.node));
       const [entry, checked] = await Promise.all([reading, this.#checkGeneration()]);
       const reason = entry ? undefined : await this.#lossWithoutRecord();
       const seen = entry && { ...entry.record, revision: entry.revision };
@@ -249,7 +249,7 @@ export class LeaseDriver {
    * removed because this incarnation is over: see `cluster/records/cleaner.ts`.
    */
   async #lossWithoutRecord(): Promise<string | undefined> {
-    const { bucket, generation } = this.#ports;
+    const { bucket, generation } = this.#deps;
     const now = await bucket.generation.refresh(keys.generation);
     if (now?.record.generation !== generation) return OTHER_GENERATION;
     const retired = (await bucket.retired.refresh(keys.retired))?.record.count ?? 0;
@@ -258,8 +258,8 @@ export class LeaseDriver {
 
   #acked({ attempt }: Extract<LeaseEffect, { type: "acked" }>): void {
     this.#refusal = undefined;
-    this.#ports.gate.acked(attempt.sentAt, attempt.mark);
-    this.#ports.onAcked();
+    this.#deps.gate.acked(attempt.sentAt, attempt.mark);
+    this.#deps.onAcked();
     this.#settle(attempt.state);
   }
 
@@ -275,7 +275,7 @@ export class LeaseDriver {
    * noticed, and for the next life to begin in: without a store that answers it could not begin anyway.
    */
   async #wentBack(): Promise<void> {
-    const { bucket, gate, generation, log, random } = this.#ports;
+    const { bucket, gate, generation, log, random } = this.#deps;
     const reason = "the records went back to an older copy";
     try {
       gate.end(reason);
@@ -287,14 +287,14 @@ export class LeaseDriver {
   }
 
   #left(): void {
-    this.#ports.gate.end("the node has left");
+    this.#deps.gate.end("the node has left");
     this.#settle("gone");
   }
 
   #fenced(reason: string): void {
-    this.#ports.log.error("The lease is lost", { node: this.#record.node, reason });
+    this.#deps.log.error("The lease is lost", { node: this.#record.node, reason });
     this.#rejectWaiters(() => new FencedError(`Cannot go on as a node: its lease is lost, ${reason}`));
-    this.#ports.onFenced(reason);
+    this.#deps.onFenced(reason);
   }
 
   #rejectWaiters(error: (state: OwnState) => Error): void {
@@ -309,9 +309,9 @@ export class LeaseDriver {
    */
   #note(error: unknown): void {
     const reason = error instanceof Error ? error.message : "A renewal failed";
-    this.#ports.gate.renewalFailed(reason);
-    if (isRefusal(error)) this.#refusal = { since: this.#refusal?.since ?? this.#ports.clock.now(), reason };
-    if (!isRecordsError(error)) this.#ports.log.error("A renewal failed", { error });
+    this.#deps.gate.renewalFailed(reason);
+    if (isRefusal(error)) this.#refusal = { since: this.#refusal?.since ?? this.#deps.clock.now(), reason };
+    if (!isRecordsError(error)) this.#deps.log.error("A renewal failed", { error });
   }
 }
 

@@ -9,7 +9,7 @@ import { RecordsUnavailableError } from "../../errors.ts";
 import type { Clock, Timer } from "../../platform/clock.ts";
 import type { Log } from "../../platform/log.ts";
 import { keys } from "../../transport/subjects.ts";
-import type { ClusterBucket } from "../records/cluster_records.ts";
+import type { ClusterRecords } from "../records/cluster_records.ts";
 import { Detector } from "./detector.ts";
 import type { Gate } from "../gate.ts";
 import type { LeaseTimes } from "./lease_times.ts";
@@ -26,8 +26,8 @@ import type { Entry } from "../records/table.ts";
 import { isFinal } from "../view.ts";
 
 /** What a death watch needs. */
-export interface DeathWatchPorts {
-  readonly bucket: ClusterBucket;
+export interface DeathWatchDeps {
+  readonly bucket: ClusterRecords;
   readonly clock: Clock;
   readonly log: Log;
   readonly times: LeaseTimes;
@@ -36,17 +36,17 @@ export interface DeathWatchPorts {
 }
 
 /** The watch of one node over all others. */
-export class DeathWatch {
-  readonly #ports: DeathWatchPorts;
+export class LeaseMonitor {
+  readonly #deps: DeathWatchDeps;
   readonly #detector: Detector;
   readonly #dying = new Set<string>();
   #selfName: string | undefined;
   #timer: Timer | undefined;
   #stopped = false;
 
-  constructor(ports: DeathWatchPorts) {
-    this.#ports = ports;
-    this.#detector = new Detector(ports.times);
+  constructor(deps: DeathWatchDeps) {
+    this.#deps = deps;
+    this.#detector = new Detector(deps.times);
   }
 
   /** Starts looking, several times per renewal. `selfName` is never judged. */
@@ -64,12 +64,12 @@ export class DeathWatch {
   /** A node's record has changed. */
   saw({ record, revision }: Entry<NodeRecord>): void {
     if (isFinal(record)) this.#detector.forget(record);
-    else this.#detector.saw(record, revision, this.#ports.clock.now());
+    else this.#detector.saw(record, revision, this.#deps.clock.now());
   }
 
   /** A renewal of the own lease is acknowledged. */
   renewed(): void {
-    this.#detector.renewed(this.#ports.clock.now());
+    this.#detector.renewed(this.#deps.clock.now());
   }
 
   /**
@@ -78,7 +78,7 @@ export class DeathWatch {
    */
   declare(id: NodeId, revision: number, holds: () => boolean): void {
     const mayGoOn = () => !this.#stopped && this.mayJudge && holds();
-    if (this.#ports.bucket.nodes.get(keys.node(id.node))?.revision !== revision || !mayGoOn()) return;
+    if (this.#deps.bucket.nodes.get(keys.node(id.node))?.revision !== revision || !mayGoOn()) return;
     void this.#declareDead(
       id,
       () => !mayGoOn(),
@@ -88,7 +88,7 @@ export class DeathWatch {
 
   /** Whether this node may judge by the silence of others: see {@link Detector.mayJudge}. */
   get mayJudge(): boolean {
-    return this.#ports.gate.isOpen && this.#detector.mayJudge(this.#ports.clock.now());
+    return this.#deps.gate.isOpen && this.#detector.mayJudge(this.#deps.clock.now());
   }
 
   #look(): void {
@@ -98,12 +98,12 @@ export class DeathWatch {
       const giveUp = () => !this.#expired().some((one) => sameNode(one, id));
       void this.#declareDead(id, giveUp, "A node's lease has run out");
     }
-    this.#timer = this.#ports.clock.after(this.#ports.times.renewMs / 3, () => this.#look());
+    this.#timer = this.#deps.clock.after(this.#deps.times.renewMs / 3, () => this.#look());
   }
 
   #expired(): NodeId[] {
-    if (this.#stopped || !this.#ports.gate.isOpen) return [];
-    return this.#detector.expired(this.#ports.clock.now()).filter((id) => id.node !== this.#selfName);
+    if (this.#stopped || !this.#deps.gate.isOpen) return [];
+    return this.#detector.expired(this.#deps.clock.now()).filter((id) => id.node !== this.#selfName);
   }
 
   /**
@@ -111,8 +111,8 @@ export class DeathWatch {
    * the store has lost writes. It gets a lease's time to show itself.
    */
   #watchNamed(): void {
-    const now = this.#ports.clock.now();
-    for (const [, { record }] of this.#ports.bucket.shards.entries()) {
+    const now = this.#deps.clock.now();
+    for (const [, { record }] of this.#deps.bucket.shards.entries()) {
       if (this.#isUnlisted(record.owner)) this.#detector.saw(record.owner, 0, now);
       const { to } = record;
       if (to !== undefined && to !== "bucket" && this.#isUnlisted(to)) this.#detector.saw(to, 0, now);
@@ -120,12 +120,12 @@ export class DeathWatch {
   }
 
   #isUnlisted(id: NodeId): boolean {
-    const entry = this.#ports.bucket.nodes.get(keys.node(id.node));
+    const entry = this.#deps.bucket.nodes.get(keys.node(id.node));
     return !entry || incarnationCount(entry.record.incarnation) < incarnationCount(id.incarnation);
   }
 
   async #declareDead(id: NodeId, giveUp: () => boolean, why: string): Promise<void> {
-    const { bucket, log } = this.#ports;
+    const { bucket, log } = this.#deps;
     const node = nodeKey(id);
     if (this.#dying.has(node)) return;
     this.#dying.add(node);

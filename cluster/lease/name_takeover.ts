@@ -8,7 +8,7 @@
 import { ConfigurationError, RecordsUnavailableError } from "../../errors.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { keys } from "../../transport/subjects.ts";
-import type { ClusterBucket } from "../records/cluster_records.ts";
+import type { ClusterRecords } from "../records/cluster_records.ts";
 import { type LeaseTimes, outageMs } from "./lease_times.ts";
 import type { NodeRecord } from "../records/schemas.ts";
 import type { Entry } from "../records/table.ts";
@@ -55,8 +55,8 @@ export function judge(
 }
 
 /** What the waiting needs. */
-export interface SuccessionPorts {
-  readonly bucket: ClusterBucket;
+export interface SuccessionDeps {
+  readonly bucket: ClusterRecords;
   readonly clock: Clock;
   readonly times: LeaseTimes;
   /** When to stop waiting although the store does not answer. */
@@ -77,11 +77,11 @@ export interface SuccessionPorts {
 export async function takeName(
   name: string,
   former: string | undefined,
-  ports: SuccessionPorts,
+  deps: SuccessionDeps,
   write: (replaced: Entry<NodeRecord> | undefined) => Promise<boolean>,
 ): Promise<void> {
-  while (!(await write(await whenFree(name, former, ports)))) {
-    if (ports.patience.giveUp?.()) throw holderUnknown(name);
+  while (!(await write(await whenFree(name, former, deps)))) {
+    if (deps.patience.giveUp?.()) throw holderUnknown(name);
   }
 }
 
@@ -89,14 +89,14 @@ export async function takeName(
 async function whenFree(
   name: string,
   former: string | undefined,
-  ports: SuccessionPorts,
+  deps: SuccessionDeps,
 ): Promise<Entry<NodeRecord> | undefined> {
-  const { bucket, clock, times, patience } = ports;
+  const { bucket, clock, times, patience } = deps;
   for (let watched: Watched | undefined; ; ) {
-    const entry = await look(name, ports);
+    const entry = await look(name, deps);
     if (entry !== "unknown") {
       if (entry && entry.record.incarnation === former) return entry;
-      if (entry && ports.hasEnded(entry.record)) return entry;
+      if (entry && deps.hasEnded(entry.record)) return entry;
       const [verdict, next] = judge(watched, entry, clock.now(), times);
       watched = next;
       if (verdict === "free") return entry;
@@ -125,7 +125,7 @@ function nameInUse(name: string, entry: Entry<NodeRecord> | undefined): Configur
 
 async function look(
   name: string,
-  { bucket }: SuccessionPorts,
+  { bucket }: SuccessionDeps,
 ): Promise<Entry<NodeRecord> | undefined | "unknown"> {
   try {
     return await bucket.nodes.refresh(keys.node(name));

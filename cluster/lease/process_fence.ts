@@ -9,14 +9,14 @@
 import { RecordsUnavailableError } from "../../errors.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { keys } from "../../transport/subjects.ts";
-import type { ClusterBucket } from "../records/cluster_records.ts";
+import type { ClusterRecords } from "../records/cluster_records.ts";
 import { type NodeId, nodeId } from "../records/schemas.ts";
 import { pause } from "../../platform/pause.ts";
 import type { Patience } from "../records/compare_and_set.ts";
 import { isFinal } from "../view.ts";
 
 /** How it ended: fenced now, over before (it had left, or others were faster), or nothing of it is there. */
-export type ExitFence =
+export type ProcessFence =
   | { readonly end: "fenced"; readonly id: NodeId }
   | { readonly end: "over"; readonly id: NodeId }
   | { readonly end: "not-there" };
@@ -32,8 +32,8 @@ const RETRY_MS = 100;
 export async function fenceExited(
   name: string,
   tag: string,
-  { bucket, clock, patience }: { bucket: ClusterBucket; clock: Clock; patience: Patience },
-): Promise<ExitFence> {
+  { bucket, clock, patience }: { bucket: ClusterRecords; clock: Clock; patience: Patience },
+): Promise<ProcessFence> {
   const key = keys.node(name);
   for (;;) {
     try {

@@ -14,7 +14,7 @@ import { nodeKey, type NodeRecord } from "../records/schemas.ts";
 import type { Entry } from "../records/table.ts";
 import { commonProtocol, PROTOCOL_VERSIONS, protocolWords } from "../protocol.ts";
 import { isFinal } from "../view.ts";
-import { judge, type SuccessionPorts, type Watched } from "./name_takeover.ts";
+import { judge, type SuccessionDeps, type Watched } from "./name_takeover.ts";
 
 /** Whether a node lives, as far as its record says, with whom this release shares no version. */
 export function isStranger(record: NodeRecord): boolean {
@@ -36,10 +36,10 @@ export function givesWayTo(record: NodeRecord, ours: readonly number[] = PROTOCO
  */
 export async function agreeOnProtocol(
   self: string,
-  ports: Pick<SuccessionPorts, "bucket" | "clock" | "times" | "patience">,
+  deps: Pick<SuccessionDeps, "bucket" | "clock" | "times" | "patience">,
   lapsed: Set<string>,
 ): Promise<void> {
-  const { bucket, clock, times, patience } = ports;
+  const { bucket, clock, times, patience } = deps;
   const watched = new Map<string, Watched | undefined>();
   for (;;) {
     const strangers = [...bucket.nodes.entries()]
@@ -47,7 +47,7 @@ export async function agreeOnProtocol(
       .filter((record) => record.node !== self && isStranger(record) && !lapsed.has(nodeKey(record)));
     if (strangers.length === 0) return;
     for (const { node } of strangers) {
-      const entry = await look(node, ports);
+      const entry = await look(node, deps);
       if (entry === "unknown") continue;
       const [verdict, next] = judge(watched.get(node), entry, clock.now(), times);
       watched.set(node, next);
@@ -77,7 +77,7 @@ function refusal(record: NodeRecord): ConfigurationError {
 
 async function look(
   node: string,
-  { bucket }: Pick<SuccessionPorts, "bucket">,
+  { bucket }: Pick<SuccessionDeps, "bucket">,
 ): Promise<Entry<NodeRecord> | undefined | "unknown"> {
   try {
     return await bucket.nodes.refresh(keys.node(node));

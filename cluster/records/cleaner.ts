@@ -14,7 +14,7 @@ import { RecordsUnavailableError } from "../../errors.ts";
 import type { Clock, Timer } from "../../platform/clock.ts";
 import type { Log } from "../../platform/log.ts";
 import { keys } from "../../transport/subjects.ts";
-import type { ClusterBucket } from "./cluster_records.ts";
+import type { ClusterRecords } from "./cluster_records.ts";
 import type { Membership } from "../membership.ts";
 import { incarnationCount, nodeKey, type NodeId, type NodeRecord, type ShardRecord } from "./schemas.ts";
 import type { Entry } from "./table.ts";
@@ -30,8 +30,8 @@ export interface CleanerSettings {
 export const CLEANER_DEFAULTS: CleanerSettings = { keepOverMs: 3_600_000 };
 
 /** What a cleaner works with. */
-export interface CleanerPorts extends CleanerSettings {
-  readonly bucket: ClusterBucket;
+export interface CleanerDeps extends CleanerSettings {
+  readonly bucket: ClusterRecords;
   readonly membership: Membership;
   readonly clock: Clock;
   readonly log: Log;
@@ -52,7 +52,7 @@ export function namedBy({ owner, to, late }: ShardRecord): NodeId[] {
  *
  * @throws {RecordsUnavailableError} if no answer comes
  */
-export async function wasRemoved(bucket: ClusterBucket, { node, incarnation }: NodeId): Promise<boolean> {
+export async function wasRemoved(bucket: ClusterRecords, { node, incarnation }: NodeId): Promise<boolean> {
   if (await bucket.nodes.refresh(keys.node(node))) return false;
   const retired = await bucket.retired.refresh(keys.retired);
   return incarnationCount(incarnation) <= (retired?.record.count ?? 0);
@@ -60,18 +60,18 @@ export async function wasRemoved(bucket: ClusterBucket, { node, incarnation }: N
 
 /** The cleaner of one node. Of all nodes that are up, the first by name does the work. */
 export class Cleaner {
-  readonly #ports: CleanerPorts;
+  readonly #deps: CleanerDeps;
   /** Since when a record has been seen over and unchanged, by its revision. */
   readonly #overSince = new Map<number, number>();
   #timer: Timer | undefined;
   #stopped = false;
 
-  constructor(ports: CleanerPorts) {
-    this.#ports = ports;
+  constructor(deps: CleanerDeps) {
+    this.#deps = deps;
   }
 
   start(): void {
-    this.#timer = this.#ports.clock.after(this.#ports.keepOverMs / LOOKS, () => void this.#look());
+    this.#timer = this.#deps.clock.after(this.#deps.keepOverMs / LOOKS, () => void this.#look());
   }
 
   stop(): void {
@@ -84,7 +84,7 @@ export class Cleaner {
       for (const entry of this.#due()) await this.#remove(entry);
     } catch (error) {
       if (!(error instanceof RecordsUnavailableError))
-        this.#ports.log.error("A record cannot be removed", { error });
+        this.#deps.log.error("A record cannot be removed", { error });
     } finally {
       if (!this.#stopped) this.start();
     }
@@ -92,7 +92,7 @@ export class Cleaner {
 
   /** All are counted from when they were seen first, also by a node that does not remove them now. */
   #due(): Entry<NodeRecord>[] {
-    const { bucket, membership, clock, keepOverMs } = this.#ports;
+    const { bucket, membership, clock, keepOverMs } = this.#deps;
     const now = clock.now();
     const over = [...bucket.nodes.entries()]
       .map(([, entry]) => entry)
@@ -111,7 +111,7 @@ export class Cleaner {
   }
 
   async #remove({ record, revision }: Entry<NodeRecord>): Promise<void> {
-    const { bucket, log } = this.#ports;
+    const { bucket, log } = this.#deps;
     const count = incarnationCount(record.incarnation);
     const patience = { giveUp: () => this.#stopped };
     for (;;) {

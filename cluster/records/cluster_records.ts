@@ -21,12 +21,12 @@ import {
   recordCodec,
   type ShardRecord,
 } from "./schemas.ts";
-import { type Entry, RecordTable, type TableListener, type TablePorts } from "./table.ts";
+import { type Entry, RecordTable, type TableListener, type TableDeps } from "./table.ts";
 import { NewestRevision } from "./rollback.ts";
-import { Settler } from "./compare_and_set.ts";
+import { CompareAndSet } from "./compare_and_set.ts";
 
 /** What a bucket is made of. */
-export interface BucketPorts {
+export interface BucketDeps {
   readonly records: Records;
   readonly clock: Clock;
   readonly random: Random;
@@ -44,7 +44,7 @@ export type ShardListener = (
 ) => void;
 
 /** The records of one cluster: one table for each sort, all fed by one watch. Keys are those of `transport/subjects.ts`. */
-export class ClusterBucket {
+export class ClusterRecords {
   readonly nodes: RecordTable<NodeRecord>;
   readonly kinds: RecordTable<KindRecord>;
   readonly shards: RecordTable<ShardRecord>;
@@ -58,17 +58,17 @@ export class ClusterBucket {
   #watch: Watch | undefined;
   #stopped = false;
 
-  constructor({ records, clock, random, log = silentLog, codec = recordCodec() }: BucketPorts) {
+  constructor({ records, clock, random, log = silentLog, codec = recordCodec() }: BucketDeps) {
     const own = (this.#records = new GenerationRecords(records));
     this.#codec = codec;
     this.#log = log;
-    const settler = new Settler(own, clock, random);
+    const settler = new CompareAndSet(own, clock, random);
     const newest = new NewestRevision();
     const common = { records: own, settler, log, newest, nonce: () => random.id() };
     const onWentBack = () => [...this.#onWentBack].forEach((listener) => void listener());
     const table = <T extends { readonly nonce: string }>(
-      encode: TablePorts<T>["encode"],
-      decode: TablePorts<T>["decode"],
+      encode: TableDeps<T>["encode"],
+      decode: TableDeps<T>["decode"],
     ) => new RecordTable<T>({ ...common, encode, decode, onWentBack });
     this.nodes = table(codec.encodeNode, codec.decodeNode);
     this.kinds = table(codec.encodeKind, codec.decodeKind);

@@ -37,7 +37,7 @@ export interface Cas {
 const BACKOFF: Pauses = { firstMs: 50, longestMs: 1_000 };
 
 /** Carries changes through to a known outcome. */
-export class Settler {
+export class CompareAndSet {
   readonly #records: Records;
   readonly #clock: Clock;
   readonly #random: Random;

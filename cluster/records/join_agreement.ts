@@ -6,7 +6,7 @@
 import { ConfigurationError, FencedError } from "../../errors.ts";
 import type { Random } from "../../platform/random.ts";
 import { keys } from "../../transport/subjects.ts";
-import type { ClusterBucket } from "./cluster_records.ts";
+import type { ClusterRecords } from "./cluster_records.ts";
 import { agreeing, type OfferedKind } from "../kind_agreement.ts";
 import { type GenerationRecord, isShardCount, SHARDS_MAX } from "./schemas.ts";
 import type { Entry } from "./table.ts";
@@ -17,7 +17,7 @@ import type { Patience } from "./compare_and_set.ts";
  * so even the question is one that is repeated.
  */
 export async function agreeOnGeneration(
-  bucket: ClusterBucket,
+  bucket: ClusterRecords,
   random: Random,
   patience: Patience,
 ): Promise<string> {
@@ -35,7 +35,7 @@ export async function agreeOnGeneration(
  */
 export async function endGeneration(
   generation: string,
-  bucket: ClusterBucket,
+  bucket: ClusterRecords,
   random: Random,
   patience: Patience,
 ): Promise<void> {
@@ -54,7 +54,7 @@ export async function endGeneration(
  */
 export async function confirmGeneration(
   generation: string,
-  bucket: ClusterBucket,
+  bucket: ClusterRecords,
   random: Random,
   patience: Patience,
 ): Promise<void> {
@@ -67,7 +67,7 @@ export async function confirmGeneration(
  * The counter that a new incarnation must be above; see `cleaner.ts`. Ask after the name's own record was looked at: one
  * that was missing may have been removed just before.
  */
-export async function retiredCount(bucket: ClusterBucket, patience: Patience): Promise<number> {
+export async function retiredCount(bucket: ClusterRecords, patience: Patience): Promise<number> {
   const change = await bucket.retired.change(keys.retired, undefined, { count: 0 }, patience);
   return change.entry?.record.count ?? 0;
 }
@@ -78,7 +78,7 @@ export async function retiredCount(bucket: ClusterBucket, patience: Patience): P
  * @throws {ConfigurationError} with both values if they differ, or for a number of shards that cannot be
  */
 export async function agreeOnKind(
-  bucket: ClusterBucket,
+  bucket: ClusterRecords,
   offer: OfferedKind,
   patience: Patience,
 ): Promise<void> {

@@ -7,7 +7,7 @@ import { type ActorError, DecodeError, RecordsUnavailableError } from "../../err
 import type { Log } from "../../platform/log.ts";
 import type { CasResult, RecordEntry, Records } from "../../transport/records.ts";
 import { type KnownRevisions, type NewestRevision, NOTHING_KNOWN, wentBack } from "./rollback.ts";
-import type { Patience, Settler } from "./compare_and_set.ts";
+import type { Patience, CompareAndSet } from "./compare_and_set.ts";
 
 /** A record and the revision at which it was seen. */
 export interface Entry<T> {
@@ -32,9 +32,9 @@ export type TableListener<T> = (
 ) => void;
 
 /** What a table needs of its bucket. */
-export interface TablePorts<T> {
+export interface TableDeps<T> {
   readonly records: Records;
-  readonly settler: Settler;
+  readonly settler: CompareAndSet;
   readonly log: Log;
   readonly encode: (record: T) => Uint8Array;
   readonly decode: (bytes: Uint8Array) => T;
@@ -52,14 +52,14 @@ export interface TablePorts<T> {
  * tells. Listeners run synchronously; one that throws is logged and disturbs nothing else.
  */
 export class RecordTable<T extends { readonly nonce: string }> {
-  readonly #ports: TablePorts<T>;
+  readonly #deps: TableDeps<T>;
   readonly #entries = new Map<string, Entry<T>>();
   /** Also of removed records, so that a late old value does not bring one back. */
   readonly #revisions = new Map<string, number>();
   readonly #listeners = new Set<TableListener<T>>();
 
-  constructor(ports: TablePorts<T>) {
-    this.#ports = ports;
+  constructor(deps: TableDeps<T>) {
+    this.#deps = deps;
   }
 
   /** The newest known record. */
@@ -85,7 +85,7 @@ export class RecordTable<T extends { readonly nonce: string }> {
    * @throws {DecodeError} if what is there is not such a record
    */
   async refresh(key: string): Promise<Entry<T> | undefined> {
-    return this.#learn(await this.#ports.records.get(key));
+    return this.#learn(await this.#deps.records.get(key));
   }
 
   /**
@@ -103,15 +103,15 @@ export class RecordTable<T extends { readonly nonce: string }> {
     patience?: Patience,
   ): Promise<Change<T>> {
     const known = this.known(key);
-    const nonce = this.#ports.nonce();
+    const nonce = this.#deps.nonce();
     const record = { ...next, nonce } as T;
     const cas = {
       key,
-      value: this.#ports.encode(record),
+      value: this.#deps.encode(record),
       revision: from?.revision,
-      isOwn: (value: Uint8Array) => this.#ports.decode(value).nonce === nonce,
+      isOwn: (value: Uint8Array) => this.#deps.decode(value).nonce === nonce,
     };
-    const settled = await this.#ports.settler.settle(cas, patience);
+    const settled = await this.#deps.settler.settle(cas, patience);
     if (!settled.won) return { won: false, entry: this.#learn(settled.entry) };
     this.#checkStore(key, known, from?.revision ?? 0, settled.revision);
     const entry = { record, revision: settled.revision };
@@ -121,13 +121,13 @@ export class RecordTable<T extends { readonly nonce: string }> {
 
   /** What the store has told of so far; nothing, if this table's changes are not looked at for that. */
   known(key: string): KnownRevisions {
-    if (!this.#ports.onWentBack) return NOTHING_KNOWN;
-    return { own: this.#revisions.get(key) ?? 0, any: this.#ports.newest.value };
+    if (!this.#deps.onWentBack) return NOTHING_KNOWN;
+    return { own: this.#revisions.get(key) ?? 0, any: this.#deps.newest.value };
   }
 
   #checkStore(key: string, known: KnownRevisions, from: number, revision: number): void {
     if (!wentBack(known, from, revision)) return;
-    this.#ports.onWentBack?.();
+    this.#deps.onWentBack?.();
     throw new RecordsUnavailableError(`Cannot change "${key}": the records went back to an older copy`);
   }
 
@@ -137,7 +137,7 @@ export class RecordTable<T extends { readonly nonce: string }> {
    * @throws {RecordsUnavailableError} if no answer comes; it may have been applied
    */
   async write(key: string, revision: number | undefined, record: T): Promise<CasResult> {
-    const result = await this.#ports.settler.attempt({ key, value: this.#ports.encode(record), revision });
+    const result = await this.#deps.settler.attempt({ key, value: this.#deps.encode(record), revision });
     if (result.ok) this.#accept(key, { record, revision: result.revision }, result.revision);
     return result;
   }
@@ -148,7 +148,7 @@ export class RecordTable<T extends { readonly nonce: string }> {
    * @throws {RecordsUnavailableError} if no answer comes; it may have been removed
    */
   async remove(key: string, revision: number): Promise<boolean> {
-    const result = await this.#ports.records.remove(key, revision);
+    const result = await this.#deps.records.remove(key, revision);
     if (result.ok) this.#accept(key, undefined, result.revision);
     return result.ok;
   }
@@ -161,7 +161,7 @@ export class RecordTable<T extends { readonly nonce: string }> {
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
       const { message } = error as ActorError;
-      this.#ports.log.error("A record cannot be read", { key: entry.key, revision: entry.revision, message });
+      this.#deps.log.error("A record cannot be read", { key: entry.key, revision: entry.revision, message });
     }
   }
 
@@ -169,13 +169,13 @@ export class RecordTable<T extends { readonly nonce: string }> {
     if (!seen) return undefined;
     const { key, value, revision } = seen;
     // always what is there: in a bucket that was made anew, another record may have the revision of the known one
-    const entry = value === undefined ? undefined : { record: this.#ports.decode(value), revision };
+    const entry = value === undefined ? undefined : { record: this.#deps.decode(value), revision };
     this.#accept(key, entry, revision);
     return entry;
   }
 
   #accept(key: string, entry: Entry<T> | undefined, revision: number): void {
-    this.#ports.newest.note(revision);
+    this.#deps.newest.note(revision);
     if (revision <= (this.#revisions.get(key) ?? 0)) return;
     const previous = this.#entries.get(key);
     this.#revisions.set(key, revision);
@@ -194,7 +194,7 @@ export class RecordTable<T extends { readonly nonce: string }> {
     try {
       listener(key, entry, previous, revision);
     } catch (error) {
-      this.#ports.log.error("A listener to records threw", { key, error });
+      this.#deps.log.error("A listener to records threw", { key, error });
     }
   }
 }

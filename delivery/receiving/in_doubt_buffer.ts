@@ -6,7 +6,7 @@
  * @module
  */
 import type { Clock } from "../../platform/clock.ts";
-import { Alarm } from "../../platform/coalesced_timer.ts";
+import { CoalescedTimer } from "../../platform/coalesced_timer.ts";
 import { type Envelope, keptBytes } from "../wire/frame_items.ts";
 import type { Peer } from "../wire/peer.ts";
 import type { DeliverySettings } from "../settings.ts";
@@ -23,20 +23,20 @@ export interface Held {
 const OVERHEAD_BYTES = 256;
 
 /** See the module's text. */
-export class HeldEnvelopes {
+export class InDoubtBuffer {
   readonly #clock: Clock;
   readonly #settings: Pick<DeliverySettings, "heldMax" | "heldBytesMax">;
   /** By kind and shard, each in order of arrival. */
   readonly #byShard = new Map<string, Held[]>();
   /** All, in order of arrival, with the shard's key. */
   readonly #all = new Map<Held, string>();
-  readonly #alarm: Alarm;
+  readonly #alarm: CoalescedTimer;
   #bytes = 0;
 
   constructor(clock: Clock, settings: Pick<DeliverySettings, "heldMax" | "heldBytesMax">) {
     this.#clock = clock;
     this.#settings = settings;
-    this.#alarm = new Alarm(clock, (now) => this.#purge(now));
+    this.#alarm = new CoalescedTimer(clock, (now) => this.#purge(now));
   }
 
   get size(): number {

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Mail } from "../../actors/activation/mail.ts";
-import type { Room } from "../../actors/quota.ts";
+import type { Quota } from "../../actors/quota.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Codec } from "../../codec/codec.ts";
 import type { Scale } from "../../codec/weight.ts";
@@ -14,7 +14,7 @@ import type { DeliverySettings } from "../settings.ts";
 import type { WaitingMail } from "./waiting_mail.ts";
 
 /** What the receiving end of every link works with. */
-export interface ReceiverPorts {
+export interface ReceiverDeps {
   readonly clock: Clock;
   readonly codec: Codec;
   readonly outbox: Outbox;
@@ -22,7 +22,7 @@ export interface ReceiverPorts {
   readonly settings: DeliverySettings;
   readonly waitingMail: WaitingMail;
   /** Bytes that may be held on the node for gaps before them. */
-  readonly gaps: Room;
+  readonly gaps: Quota;
   /** How large the body of a reply may be. */
   readonly scale: Scale;
 }

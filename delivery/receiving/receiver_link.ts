@@ -8,7 +8,7 @@ import { tooLarge } from "../sending/call_errors.ts";
 import { numbers } from "../wire/frame.ts";
 import { type Envelope, type FrameItem, keptBytes } from "../wire/frame_items.ts";
 import type { AckSource, Peer } from "../wire/peer.ts";
-import type { ReceiverPorts, ReceiverShard } from "./receiver_deps.ts";
+import type { ReceiverDeps, ReceiverShard } from "./receiver_deps.ts";
 import { type PackableMail, RemoteMail } from "./remote_mail.ts";
 
 /** Refused tells that one acknowledgement covers. */
@@ -20,11 +20,11 @@ function tooManyReplies(): ErrorData {
 }
 
 /** The receiving end of one link. */
-export class LinkReceiver implements AckSource {
+export class ReceiverLink implements AckSource {
   readonly peer: Peer;
   /** The next number to admit. */
   expected: number;
-  readonly #ports: ReceiverPorts;
+  readonly #deps: ReceiverDeps;
   readonly #shard: ReceiverShard;
   readonly #held = new Map<number, Envelope>();
   /** Tells that were admitted as far as the link is concerned, and wait for room; perhaps some that do no more. */
@@ -34,8 +34,8 @@ export class LinkReceiver implements AckSource {
   #owed = 0;
   #gapAskedAt = -Infinity;
 
-  constructor(ports: ReceiverPorts, shard: ReceiverShard, peer: Peer, expected: number) {
-    this.#ports = ports;
+  constructor(deps: ReceiverDeps, shard: ReceiverShard, peer: Peer, expected: number) {
+    this.#deps = deps;
     this.#shard = shard;
     this.peer = peer;
     this.expected = expected;
@@ -64,8 +64,8 @@ export class LinkReceiver implements AckSource {
   /** It was admitted under a former owner; or refused there, which its sender may not have heard. */
   #knownLocal(seq: number, mail: PackableMail | undefined): void {
     const { kind, shard } = this.#shard;
-    const kept = this.#ports.keeper.refusal(this.peer, kind, shard, seq);
-    if (kept && mail) mail.refuse(this.#ports.codec.decode(kept.reply.body) as ErrorData);
+    const kept = this.#deps.keeper.refusal(this.peer, kind, shard, seq);
+    if (kept && mail) mail.refuse(this.#deps.codec.decode(kept.reply.body) as ErrorData);
   }
 
   /** The shard is not served here any more: its next owner acknowledges. */
@@ -78,7 +78,7 @@ export class LinkReceiver implements AckSource {
     this.#owed = 0;
     const { kind, shard, epoch } = this.#shard;
     const last = this.expected - 1;
-    const refusals = this.#ports.keeper.refusals(this.peer, kind, shard, last);
+    const refusals = this.#deps.keeper.refusals(this.peer, kind, shard, last);
     if (refusals.length === 0 && this.#waiting.length === 0)
       return numbers({ item: "ack", kind, shard, epoch, upTo: last }); // nearly always
     refusals.sort((a, b) => a.reply.seq - b.reply.seq);
@@ -110,7 +110,7 @@ export class LinkReceiver implements AckSource {
     if (envelope.type === "skip") return;
     const { type, seq, name, message, chain, headers, remainingMs } = envelope;
     const argument = envelope.argument.slice(); // the frame's bytes are only lent
-    const mail = new RemoteMail(this.#ports, this.#shard, this.peer, {
+    const mail = new RemoteMail(this.#deps, this.#shard, this.peer, {
       seq,
       type,
       name,
@@ -129,7 +129,7 @@ export class LinkReceiver implements AckSource {
 
   /** Replies are never dropped before they are confirmed: so no more may come to be. */
   get #hasTooManyReplies(): boolean {
-    const { keeper, settings } = this.#ports;
+    const { keeper, settings } = this.#deps;
     const { kind, shard } = this.#shard;
     return keeper.isFull || keeper.count(this.peer, kind, shard) >= settings.repliesMax;
   }
@@ -146,12 +146,12 @@ export class LinkReceiver implements AckSource {
   /** A repetition: its end is kept, or still to come; the acknowledgement was lost or is on its way. */
   #again(envelope: Envelope): void {
     const { kind, shard } = this.#shard;
-    this.#ports.keeper.repeat(this.peer, kind, shard, envelope.seq);
+    this.#deps.keeper.repeat(this.peer, kind, shard, envelope.seq);
     this.#owe(true);
   }
 
   #hold(envelope: Envelope): void {
-    const { clock, settings, outbox, gaps } = this.#ports;
+    const { clock, settings, outbox, gaps } = this.#deps;
     const { kind, shard, epoch } = this.#shard;
     const bytes = keptBytes(envelope);
     if (this.#held.size < settings.gapMax && gaps.fits(bytes) && !this.#held.has(envelope.seq)) {
@@ -171,12 +171,12 @@ export class LinkReceiver implements AckSource {
     const held = this.#held.get(seq);
     if (held === undefined) return undefined;
     this.#held.delete(seq);
-    this.#ports.gaps.give(keptBytes(held));
+    this.#deps.gaps.give(keptBytes(held));
     return held;
   }
 
   #owe(urgent: boolean): void {
     this.#owed++;
-    this.#ports.outbox.owe(this.peer, this, urgent || this.#owed >= this.#ports.settings.ackEvery);
+    this.#deps.outbox.owe(this.peer, this, urgent || this.#owed >= this.#deps.settings.ackEvery);
   }
 }

@@ -10,7 +10,7 @@ import type { NodeId } from "../../cluster/records/schemas.ts";
 import type { HeaderMap } from "../../codec/header_map.ts";
 import { noRoomInTime } from "../sending/call_errors.ts";
 import type { Peer } from "../wire/peer.ts";
-import type { ReceiverPorts, ReceiverShard } from "./receiver_deps.ts";
+import type { ReceiverDeps, ReceiverShard } from "./receiver_deps.ts";
 import { KeptReply } from "./reply_keeper.ts";
 import { deadlineOf, timeLeft } from "../deadline.ts";
 
@@ -42,7 +42,7 @@ export class RemoteMail implements PackableMail {
   readonly chain: readonly string[];
   readonly headers: HeaderMap | undefined;
   readonly deadlineAt: number;
-  readonly #ports: ReceiverPorts;
+  readonly #deps: ReceiverDeps;
   readonly #shard: ReceiverShard;
   readonly #peer: Peer;
   readonly seq: number;
@@ -51,8 +51,8 @@ export class RemoteMail implements PackableMail {
   #place: Place<RemoteMail> | undefined;
   readonly #argument: Uint8Array;
 
-  constructor(ports: ReceiverPorts, shard: ReceiverShard, peer: Peer, mail: Omit<PackedMail, "from">) {
-    this.#ports = ports;
+  constructor(deps: ReceiverDeps, shard: ReceiverShard, peer: Peer, mail: Omit<PackedMail, "from">) {
+    this.#deps = deps;
     this.#shard = shard;
     this.#peer = peer;
     this.seq = mail.seq;
@@ -63,7 +63,7 @@ export class RemoteMail implements PackableMail {
     this.chain = mail.chain;
     this.headers = mail.headers;
     // a tell, once admitted, is handled however late
-    this.admitBy = deadlineOf(mail.remainingMs, ports.clock.now());
+    this.admitBy = deadlineOf(mail.remainingMs, deps.clock.now());
     this.deadlineAt = mail.type === "ask" ? this.admitBy : Infinity;
   }
 
@@ -72,7 +72,7 @@ export class RemoteMail implements PackableMail {
   }
 
   argument(): unknown {
-    return this.#ports.codec.decode(this.#argument);
+    return this.#deps.codec.decode(this.#argument);
   }
 
   /** Of a sender on another node it is not known here. */
@@ -87,13 +87,13 @@ export class RemoteMail implements PackableMail {
 
   waits(place: Place<RemoteMail>): void {
     this.#place = place;
-    this.#ports.waitingMail.add(this);
+    this.#deps.waitingMail.add(this);
   }
 
   /** Its sender has been told that it waits, and is told that it does no more: with a reply, kept as every other. */
   admitted(): void {
     this.#forgetPlace();
-    this.#reply(true, this.#ports.codec.encode(undefined));
+    this.#reply(true, this.#deps.codec.encode(undefined));
   }
 
   /** Its time is over, and there has been no room: it was certainly not handled. */
@@ -104,19 +104,19 @@ export class RemoteMail implements PackableMail {
 
   #forgetPlace(): void {
     this.#place = undefined;
-    this.#ports.waitingMail.delete(this);
+    this.#deps.waitingMail.delete(this);
   }
 
   succeed(value: unknown): ErrorData | undefined {
     if (this.type === "tell") return undefined;
     let body: Uint8Array;
     try {
-      body = this.#ports.codec.encode(value);
+      body = this.#deps.codec.encode(value);
     } catch (cause) {
       const words = wordsOf(cause, "it cannot travel");
       return this.#failed(new InvalidResultError(`Cannot answer "${this.message}": ${words}`));
     }
-    const { bytesMax } = this.#ports.scale;
+    const { bytesMax } = this.#deps.scale;
     if (body.byteLength > bytesMax) {
       const words = `its result has ${body.byteLength} bytes, and ${bytesMax} at most fit into a message`;
       return this.#failed(new TooLargeError(`Cannot answer "${this.message}": ${words}`));
@@ -135,17 +135,17 @@ export class RemoteMail implements PackableMail {
   refuse(error: ErrorData): void {
     this.#place?.leave(this);
     if (this.#place) this.#forgetPlace();
-    this.#reply(false, this.#ports.codec.encode(error));
+    this.#reply(false, this.#deps.codec.encode(error));
   }
 
   fail(error: ErrorData): void {
-    if (this.type === "ask") this.#reply(false, this.#ports.codec.encode(error));
+    if (this.type === "ask") this.#reply(false, this.#deps.codec.encode(error));
   }
 
   #reply(ok: boolean, body: Uint8Array): void {
     const { kind, shard, epoch } = this.#shard;
     const reply = { kind, shard, epoch, seq: this.seq, ok, body };
-    const { keeper, codec } = this.#ports;
+    const { keeper, codec } = this.#deps;
     keeper.keep(new KeptReply(codec, this.#peer, reply, this.type === "tell" && !ok));
   }
 

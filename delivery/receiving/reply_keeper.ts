@@ -9,7 +9,7 @@ import { TooLargeError, toErrorData } from "../../errors.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Random } from "../../platform/random.ts";
 import type { Codec } from "../../codec/codec.ts";
-import { Alarm, restFor } from "../../platform/coalesced_timer.ts";
+import { CoalescedTimer, restFor } from "../../platform/coalesced_timer.ts";
 import { writeReply } from "../wire/frame.ts";
 import type { FrameWriter } from "../wire/frame_writer.ts";
 import type { FrameItem, Reply } from "../wire/frame_items.ts";
@@ -78,7 +78,7 @@ class Replies {
 }
 
 /** What a keeper works with. */
-export interface KeeperPorts {
+export interface KeeperDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly outbox: Outbox;
@@ -87,16 +87,16 @@ export interface KeeperPorts {
 
 /** See the module's text. */
 export class ReplyKeeper {
-  readonly #ports: KeeperPorts;
+  readonly #deps: KeeperDeps;
   readonly #byPeer = new Map<Peer, ShardMap<Replies>>();
-  readonly #alarm: Alarm;
+  readonly #alarm: CoalescedTimer;
   #size = 0;
   #bytes = 0;
 
-  constructor(ports: KeeperPorts) {
-    this.#ports = ports;
-    this.#alarm = new Alarm(
-      ports.clock,
+  constructor(deps: KeeperDeps) {
+    this.#deps = deps;
+    this.#alarm = new CoalescedTimer(
+      deps.clock,
       (now) => this.#repeat(now),
       () => restFor(this.#size),
     );
@@ -108,7 +108,7 @@ export class ReplyKeeper {
 
   /** Whether no further ask of another node should be admitted. */
   get isFull(): boolean {
-    return this.#bytes >= this.#ports.settings.repliesBytesMax;
+    return this.#bytes >= this.#deps.settings.repliesBytesMax;
   }
 
   /** Bytes of all that is kept. */
@@ -197,7 +197,7 @@ export class ReplyKeeper {
   }
 
   #send(kept: KeptReply): void {
-    const { clock, random, outbox, settings } = this.#ports;
+    const { clock, random, outbox, settings } = this.#deps;
     const delayMs = Math.min(settings.resendMaxMs, 4 * settings.resendMinMs * 2 ** kept.attempts++);
     kept.dueAt = clock.now() + delayMs * (0.75 + random.next() / 2);
     if (!kept.queued) outbox.add(kept.peer, kept);

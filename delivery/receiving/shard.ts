@@ -13,32 +13,32 @@
  */
 import type { Activation } from "../../actors/activation/activation.ts";
 import type { ActorRuntime } from "../../actors/activation/activation_host.ts";
-import type { Budget } from "../../actors/node_limits.ts";
+import type { NodeLimits } from "../../actors/node_limits.ts";
 import { Catalog, type CatalogHost } from "../../actors/shard/catalog.ts";
 import type { Registration } from "../../actors/host.ts";
 import { Relocation } from "../../actors/shard/relocation.ts";
 import type { ActivationReason } from "../../actors/lifecycle.ts";
 import type { Mail } from "../../actors/activation/mail.ts";
-import type { Vault } from "../../actors/durable/state_store.ts";
+import type { StateStore } from "../../actors/durable/state_store.ts";
 import type { Gate } from "../../cluster/gate.ts";
 import type { NodeId } from "../../cluster/records/schemas.ts";
 import type { Envelope } from "../wire/frame_items.ts";
-import { LinkReceiver } from "./receiver_link.ts";
-import type { ReceiverPorts, ReceiverShard } from "./receiver_deps.ts";
+import { ReceiverLink } from "./receiver_link.ts";
+import type { ReceiverDeps, ReceiverShard } from "./receiver_deps.ts";
 import type { LocalShard } from "../sending/route.ts";
 import type { Outgoing } from "../sending/outgoing.ts";
 import type { Peer, Peers } from "../wire/peer.ts";
 
 /** What every shard of a node works with. */
-export interface ShardPorts {
+export interface ShardDeps {
   readonly self: NodeId;
   readonly peers: Peers;
   readonly gate: Gate;
   readonly runtime: ActorRuntime;
-  readonly budget: Budget;
-  readonly receiver: ReceiverPorts;
+  readonly budget: NodeLimits;
+  readonly receiver: ReceiverDeps;
   /** Where the actors of a shard are stored, by the epoch under which they are. */
-  vault(kind: string, shard: number, epoch: () => number): Vault;
+  stateStore(kind: string, shard: number, epoch: () => number): StateStore;
 }
 
 /** Where a shard stands. */
@@ -57,7 +57,7 @@ export class Shard implements CatalogHost, ReceiverShard, LocalShard {
   readonly hosted: Registration;
   readonly catalog: Catalog;
   readonly relocation: Relocation;
-  readonly vault: Vault | undefined;
+  readonly stateStore: StateStore | undefined;
   /** A handler ended, or something sent was acknowledged, while somebody waits for that. */
   onProgress: ((activation: Activation) => void) | undefined;
   /** Whether its actors with stored timers are still being looked for: it must not be given away. */
@@ -67,21 +67,21 @@ export class Shard implements CatalogHost, ReceiverShard, LocalShard {
   #epoch: number;
   #phase: ShardPhase = "serving";
   #lost: boolean;
-  readonly #ports: ShardPorts;
-  readonly #links = new Map<Peer, LinkReceiver>();
+  readonly #deps: ShardDeps;
+  readonly #links = new Map<Peer, ReceiverLink>();
   /** The link of this very node. */
-  #own: LinkReceiver | undefined;
+  #own: ReceiverLink | undefined;
 
   /** @param lost whether its former owner's memory was lost: actors without a state are then "recovered" */
-  constructor(ports: ShardPorts, hosted: Registration, shard: number, epoch: number, lost: boolean) {
-    this.#ports = ports;
+  constructor(deps: ShardDeps, hosted: Registration, shard: number, epoch: number, lost: boolean) {
+    this.#deps = deps;
     this.hosted = hosted;
     this.kind = hosted.contract.kind;
     this.shard = shard;
     this.#epoch = epoch;
     this.#lost = lost;
     const stored = hosted.contract.durability === "stored";
-    this.vault = stored ? ports.vault(this.kind, shard, () => this.#epoch) : undefined;
+    this.stateStore = stored ? deps.stateStore(this.kind, shard, () => this.#epoch) : undefined;
     this.catalog = new Catalog(this);
     this.relocation = new Relocation(this.catalog);
   }
@@ -93,10 +93,10 @@ export class Shard implements CatalogHost, ReceiverShard, LocalShard {
     return this.#phase;
   }
   get runtime(): ActorRuntime {
-    return this.#ports.runtime;
+    return this.#deps.runtime;
   }
-  get budget(): Budget {
-    return this.#ports.budget;
+  get budget(): NodeLimits {
+    return this.#deps.budget;
   }
   get serving(): boolean {
     return this.#phase === "serving";
@@ -105,11 +105,11 @@ export class Shard implements CatalogHost, ReceiverShard, LocalShard {
   /** Whether messages are admitted, at a time just read from the clock. */
   admitsAt(now: number): boolean {
     const open = this.#phase === "serving" || this.#phase === "draining";
-    return open && this.#ports.gate.isOpenAt(now);
+    return open && this.#deps.gate.isOpenAt(now);
   }
 
   runsAt(now: number): boolean {
-    return this.#phase === "serving" && this.#ports.gate.isOpenAt(now);
+    return this.#phase === "serving" && this.#deps.gate.isOpenAt(now);
   }
   get freshReason(): ActivationReason {
     return this.#lost ? "recovered" : "first";
@@ -123,7 +123,7 @@ export class Shard implements CatalogHost, ReceiverShard, LocalShard {
   }
 
   admitLocal(seq: number, outgoing: Outgoing | undefined): void {
-    this.#own ??= this.#link(this.#ports.peers.of(this.#ports.self.node, this.#ports.self.incarnation), seq);
+    this.#own ??= this.#link(this.#deps.peers.of(this.#deps.self.node, this.#deps.self.incarnation), seq);
     this.#own.admitLocal(seq, outgoing);
   }
 
@@ -135,10 +135,10 @@ export class Shard implements CatalogHost, ReceiverShard, LocalShard {
     this.onProgress?.(activation);
   }
 
-  #link(peer: Peer, first: number): LinkReceiver {
+  #link(peer: Peer, first: number): ReceiverLink {
     let link = this.#links.get(peer);
     if (link === undefined) {
-      link = new LinkReceiver(this.#ports.receiver, this, peer, first);
+      link = new ReceiverLink(this.#deps.receiver, this, peer, first);
       this.#links.set(peer, link);
     }
     return link;
@@ -192,8 +192,8 @@ export class Shard implements CatalogHost, ReceiverShard, LocalShard {
   /** Sets the link table that came with the shard. */
   installLinks(rows: readonly LinkRow[]): void {
     for (const { from, expected } of rows) {
-      const peer = this.#ports.peers.of(from.node, from.incarnation);
-      this.#links.set(peer, new LinkReceiver(this.#ports.receiver, this, peer, expected));
+      const peer = this.#deps.peers.of(from.node, from.incarnation);
+      this.#links.set(peer, new ReceiverLink(this.#deps.receiver, this, peer, expected));
     }
   }
 }

@@ -10,14 +10,14 @@ import { type NodeId, sameNode } from "../../cluster/records/schemas.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { numbers } from "../wire/frame.ts";
 import type { Envelope } from "../wire/frame_items.ts";
-import { HeldEnvelopes } from "./in_doubt_buffer.ts";
+import { InDoubtBuffer } from "./in_doubt_buffer.ts";
 import type { Outbox } from "../wire/outbox.ts";
 import type { Peer } from "../wire/peer.ts";
 import type { DeliverySettings } from "../settings.ts";
 import type { Shard } from "./shard.ts";
 
 /** What a table works with. */
-export interface ShardTablePorts {
+export interface ShardTableDeps {
   readonly self: NodeId;
   readonly clock: Clock;
   readonly ownership: Ownership;
@@ -27,15 +27,15 @@ export interface ShardTablePorts {
 
 /** See the module's text. */
 export class ShardTable {
-  readonly #ports: ShardTablePorts;
+  readonly #deps: ShardTableDeps;
   readonly #shards = new ShardMap<Shard>();
-  readonly #held: HeldEnvelopes;
+  readonly #held: InDoubtBuffer;
   readonly #refreshing = new Set<string>();
   readonly #listeners = new Set<(kind: string, shard: number) => void>();
 
-  constructor(ports: ShardTablePorts) {
-    this.#ports = ports;
-    this.#held = new HeldEnvelopes(ports.clock, ports.settings);
+  constructor(deps: ShardTableDeps) {
+    this.#deps = deps;
+    this.#held = new InDoubtBuffer(deps.clock, deps.settings);
   }
 
   get(kind: string, shard: number): Shard | undefined {
@@ -70,7 +70,7 @@ export class ShardTable {
     if (this.#held.size === 0) return;
     for (const { peer, envelope, until } of this.#held.take(kind, shard)) {
       // of a sender whose life has ended nothing is known any more: its copies must not be admitted as new
-      if (!peer.over) this.#receive(peer, envelope, until, this.#ports.clock.now());
+      if (!peer.over) this.#receive(peer, envelope, until, this.#deps.clock.now());
     }
   }
 
@@ -85,7 +85,7 @@ export class ShardTable {
 
   /** Takes an envelope off the wire, at a time just read from the clock; the bytes of its argument are only lent. */
   receive(peer: Peer, envelope: Envelope, now: number): void {
-    this.#receive(peer, envelope, now + this.#ports.settings.heldMs, now);
+    this.#receive(peer, envelope, now + this.#deps.settings.heldMs, now);
   }
 
   #receive(peer: Peer, envelope: Envelope, until: number, now: number): void {
@@ -98,19 +98,19 @@ export class ShardTable {
       if (envelope.epoch > served.epoch) this.look(kind, shard);
       return;
     }
-    const known = this.#ports.ownership.entry(kind, shard)?.record;
+    const known = this.#deps.ownership.entry(kind, shard)?.record;
     if (known === undefined || known.epoch < envelope.epoch) {
       this.#held.hold(peer, envelope, until);
       return this.look(kind, shard);
     }
-    const becomesMine = known.state === "owned" && sameNode(known.owner, this.#ports.self);
+    const becomesMine = known.state === "owned" && sameNode(known.owner, this.#deps.self);
     if (becomesMine && known.epoch === envelope.epoch) return this.#held.hold(peer, envelope, until);
     this.#moved(peer, envelope, known.epoch);
   }
 
   /** The copy is not admitted here, now or later: its sender may count on that. */
   #moved(peer: Peer, { kind, shard, seq, copy }: Envelope, epoch: number): void {
-    this.#ports.outbox.add(peer, numbers({ item: "moved", kind, shard, seq, copy, epoch }));
+    this.#deps.outbox.add(peer, numbers({ item: "moved", kind, shard, seq, copy, epoch }));
   }
 
   /** A hint, from whomever, only makes this node look at the record. */
@@ -118,7 +118,7 @@ export class ShardTable {
     const key = `${kind}/${shard}`;
     if (this.#refreshing.has(key)) return;
     this.#refreshing.add(key);
-    this.#ports.ownership
+    this.#deps.ownership
       .refresh(kind, shard)
       .catch(() => undefined) // the watch will tell
       .finally(() => this.#refreshing.delete(key));

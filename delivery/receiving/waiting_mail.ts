@@ -5,7 +5,7 @@
  * @module
  */
 import type { Clock } from "../../platform/clock.ts";
-import { Alarm, restFor } from "../../platform/coalesced_timer.ts";
+import { CoalescedTimer, restFor } from "../../platform/coalesced_timer.ts";
 
 /** One of them. */
 export interface ExpiringMail {
@@ -17,10 +17,10 @@ export interface ExpiringMail {
 /** See the module's text. */
 export class WaitingMail {
   readonly #mail = new Set<ExpiringMail>();
-  readonly #alarm: Alarm;
+  readonly #alarm: CoalescedTimer;
 
   constructor(clock: Clock) {
-    this.#alarm = new Alarm(
+    this.#alarm = new CoalescedTimer(
       clock,
       (now) => this.#expire(now),
       () => restFor(this.#mail.size),

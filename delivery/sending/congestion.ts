@@ -7,7 +7,7 @@ import type { Random } from "../../platform/random.ts";
 import type { DeliverySettings } from "../settings.ts";
 
 /** See the module's text. */
-export class Pace {
+export class Congestion {
   readonly #settings: DeliverySettings;
   readonly #random: Random;
   #limit: number;

@@ -11,13 +11,13 @@ import type { Clock, Timer } from "../../platform/clock.ts";
 import { deadlineFor } from "./checks.ts";
 import { aborted, kindNotKnown, nodeIsBusy } from "./call_errors.ts";
 import type { Request } from "./outgoing.ts";
-import type { SendingRooms } from "./sender_deps.ts";
+import type { SendingQuotas } from "./sender_deps.ts";
 import type { DeliverySettings } from "../settings.ts";
 
 /** What it works with. */
-export interface NewKindsPorts {
+export interface NewKindsDeps {
   readonly clock: Clock;
-  readonly rooms: SendingRooms;
+  readonly rooms: SendingQuotas;
   readonly settings: DeliverySettings;
   /** How many shards the kind has, from the leader; `undefined` if nobody has ever hosted it. */
   ask(kind: string): Promise<number | undefined>;
@@ -38,12 +38,12 @@ interface Waiting {
 }
 
 /** See the module's text. */
-export class NewKinds {
-  readonly #ports: NewKindsPorts;
+export class KindLookup {
+  readonly #deps: NewKindsDeps;
   readonly #lines = new Map<string, Set<Waiting>>();
 
-  constructor(ports: NewKindsPorts) {
-    this.#ports = ports;
+  constructor(deps: NewKindsDeps) {
+    this.#deps = deps;
   }
 
   /** Whether the leader is being asked about it. */
@@ -61,11 +61,11 @@ export class NewKinds {
   /** Sends one as soon as its kind is known. Whatever it ends by comes through the promise. */
   async send(given: Request): Promise<unknown> {
     const { message, options, caller } = given;
-    const { clock, rooms, settings } = this.#ports;
+    const { clock, rooms, settings } = this.#deps;
     const now = clock.now();
     const timeoutMs = deadlineFor(given, now, settings.callTimeoutMs) - now;
     const request = { ...given, argument: copyArgument(message, given.argument) };
-    const weight = this.#ports.weigh(request);
+    const weight = this.#deps.weigh(request);
     if (options?.signal?.aborted) throw aborted(request);
     if (rooms.areFull) throw nodeIsBusy(request, "messages waiting");
     caller?.sent();
@@ -75,7 +75,7 @@ export class NewKinds {
   }
 
   #wait(given: Pick<Waiting, "request" | "weight" | "resolve" | "reject">, timeoutMs: number): void {
-    const { clock, rooms } = this.#ports;
+    const { clock, rooms } = this.#deps;
     const { request } = given;
     const line = this.#lineOf(request.kind);
     const waiting: Waiting = {
@@ -98,7 +98,7 @@ export class NewKinds {
       this.#lines.delete(kind); // in one go: whoever sends next finds all of these before it
       for (const waiting of line) end(waiting);
     };
-    this.#ports.ask(kind).then(
+    this.#deps.ask(kind).then(
       (shards) => finish((waiting) => this.#known(line, waiting, shards)),
       (error) => finish((waiting) => this.#refuse(line, waiting, error)),
     );
@@ -111,11 +111,11 @@ export class NewKinds {
       const words = `Cannot send to an actor of kind "${request.kind}": no node of this cluster has ever hosted it`;
       return this.#refuse(line, waiting, new UnknownKindError(words));
     }
-    const timeoutMs = deadlineAt - this.#ports.clock.now();
+    const timeoutMs = deadlineAt - this.#deps.clock.now();
     if (timeoutMs <= 0) return this.#refuse(line, waiting, kindNotKnown(request));
     // its caller may handle another message by now: the time was set when it was sent
     const options = { ...request.options, timeoutMs, detached: true };
-    waiting.resolve(this.#ports.submit({ ...request, options }, shards));
+    waiting.resolve(this.#deps.submit({ ...request, options }, shards));
     this.#left(line, waiting);
   }
 
@@ -129,7 +129,7 @@ export class NewKinds {
     line.delete(waiting);
     timer.cancel();
     request.options?.signal?.removeEventListener("abort", abandon);
-    this.#ports.rooms.give(weight);
+    this.#deps.rooms.give(weight);
     request.caller?.settled();
   }
 

@@ -25,7 +25,7 @@ interface Skipped {
 }
 
 /** See the module's text. This node itself may be among them: what it admitted before the shard moved is answered by frames. */
-export class Owners {
+export class KnownOwners {
   #owners: NodeId[] = [];
   #late: readonly { readonly at: NodeId }[] = [];
   #epoch = 0;

@@ -15,7 +15,7 @@ export interface Answer {
 }
 
 /** See the module's text. It holds one answer at most for each call that is pending. */
-export class Exit {
+export class LocalReplyGate {
   readonly #gate: Gate;
   #answers: Answer[] = [];
   /** Whether what is there is looked at when this turn ends. */

@@ -16,8 +16,8 @@ import { endAfterLoss, tooLarge } from "./call_errors.ts";
 import type { PackableMail, PackedMail } from "../receiving/remote_mail.ts";
 import type { Peer } from "../wire/peer.ts";
 import { Copies } from "./copies.ts";
-import type { Answer, Exit } from "./local_reply_gate.ts";
-import type { SendingRooms } from "./sender_deps.ts";
+import type { Answer, LocalReplyGate } from "./local_reply_gate.ts";
+import type { SendingQuotas } from "./sender_deps.ts";
 import { admitBy, timeLeft } from "../deadline.ts";
 import { excess, type Scale } from "../../codec/weight.ts";
 import type { Clock } from "../../platform/clock.ts";
@@ -38,12 +38,12 @@ export interface Request {
 }
 
 /** What every message of a node works with. */
-export interface OutgoingPorts {
+export interface OutgoingDeps {
   readonly clock: Clock;
   readonly scale: Scale;
   readonly refusedTells: RefusedTells;
-  readonly exit: Exit;
-  readonly rooms: SendingRooms;
+  readonly exit: LocalReplyGate;
+  readonly rooms: SendingQuotas;
 }
 
 /** Who is told when a message has ended. */
@@ -62,7 +62,7 @@ export class Outgoing implements PackableMail, ToldOf, Answer {
   readonly headers: HeaderMap | undefined;
   readonly callDeadlineAt: number;
   readonly #caller: Caller | undefined;
-  readonly #ports: OutgoingPorts;
+  readonly #deps: OutgoingDeps;
   readonly #value: unknown;
   #bytes: Uint8Array | undefined;
   #resolve: ((value: unknown) => void) | undefined;
@@ -106,7 +106,7 @@ export class Outgoing implements PackableMail, ToldOf, Answer {
    * @param argument a copy that nobody else holds; a tell's was validated, for nobody answers it
    * @throws {FencedError} if the caller may not speak any more
    */
-  constructor(request: Request, argument: unknown, deadlineAt: number, ports: OutgoingPorts) {
+  constructor(request: Request, argument: unknown, deadlineAt: number, deps: OutgoingDeps) {
     const { kind, type, caller, declared } = request;
     this.kind = kind;
     this.type = type;
@@ -117,7 +117,7 @@ export class Outgoing implements PackableMail, ToldOf, Answer {
     this.#caller = caller;
     this.chain = type === "ask" && caller ? caller.chain : NO_CHAIN;
     this.headers = request.headers;
-    this.#ports = ports;
+    this.#deps = deps;
     this.#value = argument;
     caller?.sent();
   }
@@ -126,7 +126,7 @@ export class Outgoing implements PackableMail, ToldOf, Answer {
   promise(): Promise<unknown> {
     const isTell = this.type === "tell";
     if (this.ended && this.#error === undefined) return Promise.resolve(this.#result);
-    if (this.ended && isTell) return this.#ports.refusedTells.rejected(this, this.#error);
+    if (this.ended && isTell) return this.#deps.refusedTells.rejected(this, this.#error);
     if (this.ended) return Promise.reject(this.#error);
     const follow = (resolve: (value: unknown) => void, reject: (error: unknown) => void) => {
       this.#resolve = resolve;
@@ -213,7 +213,7 @@ export class Outgoing implements PackableMail, ToldOf, Answer {
   }
 
   get bytes(): Uint8Array {
-    this.#bytes ??= this.#ports.scale.codec.encode(this.#value);
+    this.#bytes ??= this.#deps.scale.codec.encode(this.#value);
     return this.#bytes;
   }
 
@@ -248,7 +248,7 @@ export class Outgoing implements PackableMail, ToldOf, Answer {
       options: undefined,
       caller: undefined,
     };
-    const place = new Outgoing(request, undefined, callDeadlineAt, this.#ports);
+    const place = new Outgoing(request, undefined, callDeadlineAt, this.#deps);
     place.ended = true;
     place.seq = seq;
     this.losses++;
@@ -274,14 +274,14 @@ export class Outgoing implements PackableMail, ToldOf, Answer {
     const error = this.losses > 0 ? endAfterLoss(this, given) : given;
     if (this.#reject === undefined) this.#error = error;
     else this.#reject(error);
-    if (this.#told) this.#ports.refusedTells.add(this.#told, this, error);
+    if (this.#told) this.#deps.refusedTells.add(this.#told, this, error);
   }
 
   #finish(): boolean {
     if (this.ended) return false;
     this.ended = true;
     this.#place?.leave(this);
-    if (this.counted) this.#ports.rooms.pending.give(1);
+    if (this.counted) this.#deps.rooms.pending.give(1);
     this.keeper?.ended(this);
     this.whenEnded?.();
     this.#owed = true;
@@ -311,7 +311,7 @@ export class Outgoing implements PackableMail, ToldOf, Answer {
   /** It has been answered: nothing else becomes of it here. */
   #give(): void {
     this.#isAnswered = true;
-    this.#ports.exit.give(this);
+    this.#deps.exit.give(this);
   }
 
   goOut(): void {
@@ -332,7 +332,7 @@ export class Outgoing implements PackableMail, ToldOf, Answer {
       const words = wordsOf(cause, "it cannot travel");
       return this.#fail(new InvalidResultError(`Cannot answer "${this.message}": ${words}`, { cause }));
     }
-    const { scale } = this.#ports;
+    const { scale } = this.#deps;
     const bytes = excess(copy, scale);
     if (bytes !== undefined) return this.#fail(tooLarge("answer", this.message, bytes, scale.bytesMax));
     this.#result = copy;

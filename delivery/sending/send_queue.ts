@@ -5,16 +5,16 @@
  */
 import { nodeIsBusy, tooManyWaiting } from "./call_errors.ts";
 import type { Outgoing } from "./outgoing.ts";
-import type { SendingRooms } from "./sender_deps.ts";
+import type { SendingQuotas } from "./sender_deps.ts";
 
 /** See the module's text. */
-export class Line implements Iterable<Outgoing> {
-  readonly #rooms: SendingRooms;
+export class SendQueue implements Iterable<Outgoing> {
+  readonly #rooms: SendingQuotas;
   readonly #max: number;
   #messages: Outgoing[] = [];
 
   /** @param max messages that may wait here */
-  constructor(rooms: SendingRooms, max: number) {
+  constructor(rooms: SendingQuotas, max: number) {
     this.#rooms = rooms;
     this.#max = max;
   }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { TrialSettings } from "../../actors/activation/trials.ts";
-import { Room } from "../../actors/quota.ts";
+import { Quota } from "../../actors/quota.ts";
 import type { Gate } from "../../cluster/gate.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Random } from "../../platform/random.ts";
@@ -12,20 +12,20 @@ import type { Outbox } from "../wire/outbox.ts";
 import type { DeliverySettings } from "../settings.ts";
 
 /** What the links of a node share. */
-export class SendingRooms {
+export class SendingQuotas {
   /** Messages that wait for a place in their window. */
-  readonly waiting: Room;
-  readonly waitingBytes: Room;
+  readonly waiting: Quota;
+  readonly waitingBytes: Quota;
   /** Asks that have not ended. */
-  readonly pending: Room;
+  readonly pending: Quota;
   /** Tells that wait for room in their actors' mailboxes. */
-  readonly unadmitted: Room;
+  readonly unadmitted: Quota;
 
   constructor({ waitingNodeMax, waitingBytesMax, pendingMax }: DeliverySettings) {
-    this.waiting = new Room(waitingNodeMax);
-    this.waitingBytes = new Room(waitingBytesMax);
-    this.pending = new Room(pendingMax);
-    this.unadmitted = new Room(pendingMax);
+    this.waiting = new Quota(waitingNodeMax);
+    this.waitingBytes = new Quota(waitingBytesMax);
+    this.pending = new Quota(pendingMax);
+    this.unadmitted = new Quota(pendingMax);
   }
 
   /** Whether no further message may wait. */
@@ -53,12 +53,12 @@ export interface Quarantined {
 }
 
 /** What every link of a node works with. */
-export interface SenderPorts {
+export interface SenderDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly gate: Gate;
   readonly outbox: Outbox;
-  readonly rooms: SendingRooms;
+  readonly rooms: SendingQuotas;
   readonly settings: DeliverySettings & Pick<TrialSettings, "deathsMax">;
   /** A message was sent to so many owners that were lost, and is not sent to another. */
   readonly onQuarantined: (about: Quarantined) => void;

@@ -13,39 +13,39 @@
 import type { OwnedEntry } from "../../cluster/ownership.ts";
 import { aborted, outcomeUnknown, pastDeadline } from "./call_errors.ts";
 import { NumberRing } from "../number_ring.ts";
-import { Line } from "./send_queue.ts";
+import { SendQueue } from "./send_queue.ts";
 import type { Outgoing } from "./outgoing.ts";
-import { Owners } from "./known_owners.ts";
-import { Pace } from "./congestion.ts";
+import { KnownOwners } from "./known_owners.ts";
+import { Congestion } from "./congestion.ts";
 import type { Peer, Starved } from "../wire/peer.ts";
 import { NOBODY, peerOf, type LocalShard, type Route } from "./route.ts";
-import type { SenderPorts } from "./sender_deps.ts";
-import { Transmission } from "../wire/envelope_copy.ts";
+import type { SenderDeps } from "./sender_deps.ts";
+import { EnvelopeCopy } from "../wire/envelope_copy.ts";
 import { Window } from "./window.ts";
 
 /** See the module's text. */
 export class SenderLink implements Starved {
   readonly kind: string;
   readonly shard: number;
-  readonly owners: Owners = new Owners();
-  readonly #ports: SenderPorts;
+  readonly owners: KnownOwners = new KnownOwners();
+  readonly #deps: SenderDeps;
   #route: Route = NOBODY;
   #epoch = 0;
   #floor = 0;
-  readonly #waiting: Line;
+  readonly #waiting: SendQueue;
   /** Sent and not acknowledged, by number, without holes. */
   readonly #window = new Window();
-  readonly #pace: Pace;
+  readonly #pace: Congestion;
   #nextSeq = 1;
   /** Asks that were sent and have not ended, and tells that wait for room, by number. */
   readonly #pending = new NumberRing<Outgoing>();
 
-  constructor(ports: SenderPorts, kind: string, shard: number) {
-    this.#ports = ports;
+  constructor(deps: SenderDeps, kind: string, shard: number) {
+    this.#deps = deps;
     this.kind = kind;
     this.shard = shard;
-    this.#waiting = new Line(ports.rooms, ports.settings.waitingMax);
-    this.#pace = new Pace(ports.settings, ports.random);
+    this.#waiting = new SendQueue(deps.rooms, deps.settings.waitingMax);
+    this.#pace = new Congestion(deps.settings, deps.random);
   }
 
   get epoch(): number {
@@ -66,7 +66,7 @@ export class SenderLink implements Starved {
   submit(outgoing: Outgoing, now: number): void {
     const refusal = this.#waiting.refusal(outgoing);
     if (refusal) return outgoing.endBadly(refusal);
-    this.#ports.wakeBy(outgoing.callDeadlineAt);
+    this.#deps.wakeBy(outgoing.callDeadlineAt);
     if (this.#admitAtOnce(outgoing, now) || this.#transmitAtOnce(outgoing, now)) return;
     this.#waiting.push(outgoing);
     this.pump(now);
@@ -85,7 +85,7 @@ export class SenderLink implements Starved {
   /** The same to a peer: into the window, when it has room and nothing is before it. */
   #transmitAtOnce(outgoing: Outgoing, now: number): boolean {
     const peer = peerOf(this.#route);
-    if (!peer || this.#hasMore || !this.#ports.gate.isOpenAt(now) || !this.#mayTransmit(peer)) return false;
+    if (!peer || this.#hasMore || !this.#deps.gate.isOpenAt(now) || !this.#mayTransmit(peer)) return false;
     this.#number(outgoing);
     this.#window.push(outgoing);
     this.#transmit(outgoing, peer, now);
@@ -93,8 +93,8 @@ export class SenderLink implements Starved {
   }
 
   /** Sends what may be sent. */
-  pump(now: number = this.#ports.clock.now()): void {
-    if (this.#route.to === "nobody" || !this.#ports.gate.isOpenAt(now)) return;
+  pump(now: number = this.#deps.clock.now()): void {
+    if (this.#route.to === "nobody" || !this.#deps.gate.isOpenAt(now)) return;
     if (this.#route.to === "here") return this.#pumpLocal(this.#route.shard, now);
     const { peer } = this.#route;
     while (this.#hasMore && this.#mayTransmit(peer)) this.#transmit(this.#next() as Outgoing, peer, now);
@@ -106,7 +106,7 @@ export class SenderLink implements Starved {
 
   #mayTransmit(peer: Peer): boolean {
     const { sent, sentBytes } = this.#window;
-    const { outbox, settings } = this.#ports;
+    const { outbox, settings } = this.#deps;
     return sent < this.#pace.limit && sentBytes < settings.windowBytesMax && outbox.hasRoom(peer, this);
   }
 
@@ -135,7 +135,7 @@ export class SenderLink implements Starved {
     if (outgoing.ended || this.#pending.get(outgoing.seq)) return;
     this.#pending.set(outgoing.seq, outgoing);
     outgoing.keeper = this;
-    this.#ports.rooms.unadmitted.take(1);
+    this.#deps.rooms.unadmitted.take(1);
   }
 
   /** The next of the window to be sent on this route, or the next that waits. */
@@ -158,12 +158,12 @@ export class SenderLink implements Starved {
 
   /** An ask has ended, or a tell that waited for room: nothing needs to be kept for it. */
   ended(outgoing: Outgoing): void {
-    if (this.#pending.delete(outgoing.seq) && outgoing.type === "tell") this.#ports.rooms.unadmitted.give(1);
+    if (this.#pending.delete(outgoing.seq) && outgoing.type === "tell") this.#deps.rooms.unadmitted.give(1);
   }
 
   #transmit(outgoing: Outgoing, peer: Peer, now: number): void {
     outgoing.sentTo(peer, this.#epoch, now);
-    this.#ports.outbox.add(peer, new Transmission(this, outgoing, this.#epoch, this.#ports.clock));
+    this.#deps.outbox.add(peer, new EnvelopeCopy(this, outgoing, this.#epoch, this.#deps.clock));
     if (this.#pace.resendAt === Infinity) this.#scheduleResend(now);
   }
 
@@ -178,7 +178,7 @@ export class SenderLink implements Starved {
 
   onAck(epoch: number, upTo: number): void {
     if (epoch < this.#floor) return;
-    const now = this.#ports.clock.now();
+    const now = this.#deps.clock.now();
     let progress = 0;
     for (let seq = this.first; seq <= upTo; seq++) {
       const outgoing = this.#window.at(seq);
@@ -214,15 +214,15 @@ export class SenderLink implements Starved {
     const first = !outgoing.acked;
     outgoing.acknowledge();
     if (!outgoing.ended) end(outgoing);
-    if (first) this.#progressed(this.#ports.clock.now());
+    if (first) this.#progressed(this.#deps.clock.now());
   }
 
   /** The owner misses some: send them again now. */
   onGap(peer: Peer, epoch: number, from: number, to: number): void {
     if (epoch !== this.#epoch || peer !== peerOf(this.#route)) return;
-    const now = this.#ports.clock.now();
+    const now = this.#deps.clock.now();
     for (const outgoing of this.#window.sentBetween(from, to)) {
-      if (!this.#ports.outbox.hasRoom(peer, this)) return; // they are repeated in time
+      if (!this.#deps.outbox.hasRoom(peer, this)) return; // they are repeated in time
       this.#transmit(outgoing, peer, now);
     }
   }
@@ -246,7 +246,7 @@ export class SenderLink implements Starved {
   }
 
   #scheduleResend(now: number): void {
-    this.#ports.wakeBy(this.#pace.schedule(now));
+    this.#deps.wakeBy(this.#pace.schedule(now));
   }
 
   /** Ends what is past its deadline, and repeats what was not acknowledged in time. */
@@ -255,7 +255,7 @@ export class SenderLink implements Starved {
     if (now >= this.#pace.resendAt) {
       this.#pace.timedOut();
       this.#restart(now);
-    } else if (this.#pace.resendAt !== Infinity) this.#ports.wakeBy(this.#pace.resendAt);
+    } else if (this.#pace.resendAt !== Infinity) this.#deps.wakeBy(this.#pace.resendAt);
   }
 
   #restart(now: number): void {
@@ -270,7 +270,7 @@ export class SenderLink implements Starved {
     for (const outgoing of late) outgoing.endBadly(this.#pastDeadline(outgoing));
     for (const outgoing of this.#sent())
       if (outgoing.callDeadlineAt <= now) outgoing.endBadly(this.#pastDeadline(outgoing));
-    for (const { callDeadlineAt } of [...this.#waiting, ...this.#sent()]) this.#ports.wakeBy(callDeadlineAt);
+    for (const { callDeadlineAt } of [...this.#waiting, ...this.#sent()]) this.#deps.wakeBy(callDeadlineAt);
   }
 
   /** Whether such an ask to the actor of that name has not ended. */
@@ -308,7 +308,7 @@ export class SenderLink implements Starved {
   }
 
   #pastDeadline(outgoing: Outgoing): Error {
-    return pastDeadline(outgoing, this.shard, () => this.#ports.whereIs(this.kind, this.shard));
+    return pastDeadline(outgoing, this.shard, () => this.#deps.whereIs(this.kind, this.shard));
   }
 
   /** The owner changed, or became known, or admits again. What is unacknowledged goes to it at once. */
@@ -325,7 +325,7 @@ export class SenderLink implements Starved {
     for (const outgoing of [...this.#window]) outgoing.closedBelow(this.#epoch + parked);
     if (same && route.to !== "here") return this.pump();
     this.#pace.restarted();
-    this.#restart(this.#ports.clock.now());
+    this.#restart(this.#deps.clock.now());
   }
 
   /** After a crash claim: what an earlier owner may have admitted has an unknown outcome, or is sent anew, in order. */
@@ -342,14 +342,14 @@ export class SenderLink implements Starved {
   }
 
   get #deathsMax(): number {
-    return Math.max(2, this.#ports.settings.deathsMax);
+    return Math.max(2, this.#deps.settings.deathsMax);
   }
 
   /** It may be what its owners were lost by: nobody shall be the next. */
   #setAside(outgoing: Outgoing): void {
     const deaths = outgoing.losses + 1;
     const { name, message } = outgoing;
-    this.#ports.onQuarantined({ kind: this.kind, name, message, deaths });
+    this.#deps.onQuarantined({ kind: this.kind, name, message, deaths });
     const state = `sent to ${deaths} owners one after the other, each of which was lost, and not sent again`;
     outgoing.endBadly(outcomeUnknown(outgoing, state));
   }

@@ -18,7 +18,7 @@ export interface Numbering extends ShardRef {
 }
 
 /** See the module's text. */
-export class Transmission implements FrameItem {
+export class EnvelopeCopy implements FrameItem {
   readonly #link: Numbering;
   readonly #outgoing: Outgoing;
   readonly #epoch: number;

@@ -14,7 +14,7 @@
 const MARKS = 8;
 
 /** See the module's text. */
-export class Credit {
+export class FlowCredit {
   #published = 0;
   #marked = 0;
   #seen = 0;

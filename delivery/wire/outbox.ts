@@ -11,7 +11,7 @@ import { inCleanContext } from "../../platform/async_context.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Subjects } from "../../transport/subjects.ts";
 import type { Transport } from "../../transport/transport.ts";
-import { Alarm } from "../../platform/coalesced_timer.ts";
+import { CoalescedTimer } from "../../platform/coalesced_timer.ts";
 import { numbers } from "./frame.ts";
 import { FrameWriter } from "./frame_writer.ts";
 import type { FrameItem } from "./frame_items.ts";
@@ -19,7 +19,7 @@ import type { AckSource, Peer, Starved } from "./peer.ts";
 import type { DeliverySettings } from "../settings.ts";
 
 /** What an outbox works with. */
-export interface OutboxPorts {
+export interface OutboxDeps {
   readonly self: NodeId;
   readonly of: ClusterId;
   readonly clock: Clock;
@@ -33,13 +33,13 @@ export interface OutboxPorts {
 
 /** See the module's text. */
 export class Outbox {
-  readonly #ports: OutboxPorts;
+  readonly #deps: OutboxDeps;
   readonly #writer = new FrameWriter();
   #queue: Peer[] = [];
   #armed = false;
   readonly #ackPeers = new Set<Peer>();
-  readonly #ackAlarm: Alarm;
-  readonly #creditAlarm: Alarm;
+  readonly #ackAlarm: CoalescedTimer;
+  readonly #creditAlarm: CoalescedTimer;
   /** Peers for which something waits, here or on a link, that their credit does not allow. */
   readonly #blocked = new Set<Peer>();
   readonly #stopListening: () => void;
@@ -47,11 +47,11 @@ export class Outbox {
   frames = 0;
   items = 0;
 
-  constructor(ports: OutboxPorts) {
-    this.#ports = ports;
-    this.#ackAlarm = new Alarm(ports.clock, () => this.#acksDue());
-    this.#creditAlarm = new Alarm(ports.clock, () => this.#askAgain());
-    this.#stopListening = ports.gate.onChange((open) => {
+  constructor(deps: OutboxDeps) {
+    this.#deps = deps;
+    this.#ackAlarm = new CoalescedTimer(deps.clock, () => this.#acksDue());
+    this.#creditAlarm = new CoalescedTimer(deps.clock, () => this.#askAgain());
+    this.#stopListening = deps.gate.onChange((open) => {
       if (open) this.#arm();
     });
   }
@@ -76,7 +76,7 @@ export class Outbox {
   }
 
   #isRoomFor({ credit, cargoBytes }: Peer): boolean {
-    return credit.underWay + cargoBytes < this.#ports.settings.peerBytesMax;
+    return credit.underWay + cargoBytes < this.#deps.settings.peerBytesMax;
   }
 
   /** A peer has seen a mark. Who was starved has a turn, the longest first; who wants more then stands behind. */
@@ -110,7 +110,7 @@ export class Outbox {
   }
 
   #askLater(): void {
-    this.#creditAlarm.by(this.#ports.clock.now() + this.#ports.settings.resendMaxMs);
+    this.#creditAlarm.by(this.#deps.clock.now() + this.#deps.settings.resendMaxMs);
   }
 
   /** Owes `peer` an acknowledgement: it rides on the next frame, or goes by itself soon; at once if `urgent`. */
@@ -120,7 +120,7 @@ export class Outbox {
     if (urgent) return this.#enqueue(peer);
     if (peer.queued || this.#ackPeers.has(peer)) return;
     this.#ackPeers.add(peer);
-    this.#ackAlarm.by(this.#ports.clock.now() + this.#ports.settings.ackDelayMs);
+    this.#ackAlarm.by(this.#deps.clock.now() + this.#deps.settings.ackDelayMs);
   }
 
   /** Whether something waits to leave. */
@@ -160,14 +160,14 @@ export class Outbox {
   /** Sends what waits, now. */
   flush(): void {
     this.#armed = false;
-    if (!this.#ports.gate.isOpen) return;
+    if (!this.#deps.gate.isOpen) return;
     const queue = this.#queue;
     this.#queue = [];
     for (const peer of queue) {
       try {
         this.#flushPeer(peer);
       } catch (error) {
-        this.#ports.onThrow(error); // what was lost of it is said again
+        this.#deps.onThrow(error); // what was lost of it is said again
       }
     }
   }
@@ -186,7 +186,7 @@ export class Outbox {
   /** Adds the cargo that the credit allows. */
   #load(peer: Peer, items: FrameItem[]): void {
     const { cargo, credit } = peer;
-    if (!credit.fits(peer.cargoBytes, this.#ports.settings.peerBytesMax)) return this.#loadSome(peer, items);
+    if (!credit.fits(peer.cargoBytes, this.#deps.settings.peerBytesMax)) return this.#loadSome(peer, items);
     for (const item of cargo) items.push(item);
     credit.take(peer.cargoBytes);
     cargo.length = 0;
@@ -198,7 +198,7 @@ export class Outbox {
     let loaded = 0;
     for (const item of cargo) {
       const bytes = cost(item);
-      if (!credit.allows(bytes, this.#ports.settings.peerBytesMax)) break;
+      if (!credit.allows(bytes, this.#deps.settings.peerBytesMax)) break;
       credit.take(bytes);
       items.push(item);
       loaded++;
@@ -216,7 +216,7 @@ export class Outbox {
       credit.owesSeen = 0;
     }
     const isStuck = cargo.length > 0 && credit.isUnmarked;
-    if (isStuck || credit.isAsking || credit.wantsMark(this.#ports.settings.peerBytesMax))
+    if (isStuck || credit.isAsking || credit.wantsMark(this.#deps.settings.peerBytesMax))
       items.push(numbers({ item: "mark", at: credit.mark() }));
   }
 
@@ -228,7 +228,7 @@ export class Outbox {
 
   /** The server's limit is asked for each time: it may have become smaller while the items waited. */
   #sendFrame(peer: Peer, items: readonly FrameItem[], from: number): number {
-    const { of, self, transport, subjects, settings } = this.#ports;
+    const { of, self, transport, subjects, settings } = this.#deps;
     const bytesMax = transport.maxPayloadBytes;
     const closeAt = Math.min(settings.frameBytes, bytesMax);
     const writer = this.#writer;

@@ -5,7 +5,7 @@
  */
 import { OLDEST_PROTOCOL } from "../../cluster/protocol.ts";
 import type { NodeId } from "../../cluster/records/schemas.ts";
-import { Credit } from "./flow_credit.ts";
+import { FlowCredit } from "./flow_credit.ts";
 import type { FrameItem } from "./frame_items.ts";
 
 /** One peer. There is one object for each (node, incarnation), so it can be compared by identity. */
@@ -16,7 +16,7 @@ export class Peer {
   /** Messages and replies that wait for the next frame, as far as the credit goes; and their bytes. */
   readonly cargo: FrameItem[] = [];
   cargoBytes = 0;
-  readonly credit: Credit = new Credit();
+  readonly credit: FlowCredit = new FlowCredit();
   /** Links that have more for it than its credit allows, in the order in which they asked. */
   readonly starved: Set<Starved> = new Set();
   /** Writers of acknowledgements that are due, asked when a frame is made. */

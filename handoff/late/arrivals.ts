@@ -4,30 +4,30 @@
  *
  * @module
  */
-import type { Room } from "../../actors/quota.ts";
+import type { Quota } from "../../actors/quota.ts";
 import { type NodeId, sameNode } from "../../cluster/records/schemas.ts";
 import { struckOff } from "../../cluster/records/shard_changes.ts";
 import type { Shard } from "../../delivery/receiving/shard.ts";
 import { type BatchActor, decodeActor } from "../wire/batch.ts";
-import type { LateLeavers } from "./departures.ts";
-import type { HandoffPorts } from "../deps.ts";
+import type { Departures } from "./departures.ts";
+import type { HandoffDeps } from "../deps.ts";
 import type { MoveMessageOf } from "../wire/messages.ts";
 import { type SealedAt, sealedAtOf } from "../move/sealed_at.ts";
 import { unpackActor } from "../move/staging.ts";
-import { Taking } from "../wire/transfer.ts";
+import { ChunkReceiver } from "../wire/transfer.ts";
 
 /** See the module's text. */
-export class LateArrivals {
-  readonly #ports: HandoffPorts;
-  readonly #leavers: LateLeavers;
-  readonly #incoming: Room;
+export class Arrivals {
+  readonly #deps: HandoffDeps;
+  readonly #leavers: Departures;
+  readonly #incoming: Quota;
   readonly #taking = new Map<string, { stop(): void }>();
   /** Shards whose record is being changed here, so that no move begins meanwhile. */
   readonly #striking = new Set<Shard>();
 
   /** @param incoming bytes of all that comes to this node */
-  constructor(ports: HandoffPorts, leavers: LateLeavers, incoming: Room) {
-    this.#ports = ports;
+  constructor(deps: HandoffDeps, leavers: Departures, incoming: Quota) {
+    this.#deps = deps;
     this.#leavers = leavers;
     this.#incoming = incoming;
     leavers.onHome = (left, name, moveId, bytes, wallMs) => this.#cameHome(left, name, moveId, bytes, wallMs);
@@ -44,7 +44,7 @@ export class LateArrivals {
     const shard = this.#awaiting(kind, number, name, from);
     if (shard === undefined || this.#taking.has(moveId)) return;
     if (this.#incoming.taken > 0 && !this.#incoming.fits(size)) return;
-    const { talk, clock, settings } = this.#ports;
+    const { talk, clock, settings } = this.#deps;
     const stop = () => {
       if (!this.#taking.delete(moveId)) return;
       taking.stop();
@@ -53,7 +53,7 @@ export class LateArrivals {
     };
     const sealedAt = sealedAtOf(message, clock);
     const done = (bytes: Uint8Array) => void this.#arrive(shard, name, bytes, sealedAt).finally(stop);
-    const taking = new Taking({ talk, clock, settings }, from, moveId, message, done, stop);
+    const taking = new ChunkReceiver({ talk, clock, settings }, from, moveId, message, done, stop);
     const unlisten = talk.listen(moveId, (heard) => heard.type === "chunk" && taking.take(heard));
     this.#taking.set(moveId, { stop });
     this.#incoming.take(size);
@@ -67,16 +67,16 @@ export class LateArrivals {
     bytes: Uint8Array,
     wallMs: number,
   ): void {
-    const shard = this.#awaiting(kind, number, name, this.#ports.self);
+    const shard = this.#awaiting(kind, number, name, this.#deps.self);
     if (shard === undefined || this.#taking.has(moveId)) return;
     this.#taking.set(moveId, { stop() {} });
-    const sealedAt = { node: this.#ports.self, wallMs, aheadMs: 0 };
+    const sealedAt = { node: this.#deps.self, wallMs, aheadMs: 0 };
     void this.#arrive(shard, name, bytes, sealedAt).finally(() => this.#taking.delete(moveId));
   }
 
   /** The shard that is served here and waits for that actor to come from there. */
   #awaiting(kind: string, number: number, name: string, from: NodeId): Shard | undefined {
-    const shard = this.#ports.table.get(kind, number);
+    const shard = this.#deps.table.get(kind, number);
     if (shard === undefined || shard.phase !== "serving") return undefined;
     const { awaited } = shard.catalog.residents;
     const at = awaited.get(name)?.at;
@@ -86,18 +86,18 @@ export class LateArrivals {
   async #arrive(shard: Shard, name: string, bytes: Uint8Array, sealedAt: SealedAt): Promise<void> {
     const actor = decoded(bytes);
     if (actor?.name !== name) return; // not what was announced: it goes on waiting
-    const staged = shard.relocation.stage(unpackActor(this.#ports, shard, actor, sealedAt));
+    const staged = shard.relocation.stage(unpackActor(this.#deps, shard, actor, sealedAt));
     if (await this.#strike(shard, [name])) shard.relocation.arrive(staged);
   }
 
   /** Gives up awaited actors that will never come to the shards served here. Safe to call at any time. */
   look(): void {
-    for (const shard of this.#ports.table) {
+    for (const shard of this.#deps.table) {
       if (shard.phase !== "serving" || this.#striking.has(shard)) continue;
       const lost: string[] = [];
       for (const [name, { at }] of shard.catalog.residents.awaited) {
-        const here = sameNode(at, this.#ports.self);
-        if (here ? !this.#leavers.has(shard, name) : this.#ports.membership.isOver(at)) lost.push(name);
+        const here = sameNode(at, this.#deps.self);
+        if (here ? !this.#leavers.has(shard, name) : this.#deps.membership.isOver(at)) lost.push(name);
       }
       if (lost.length > 0) void this.#recover(shard, lost);
     }
@@ -110,19 +110,19 @@ export class LateArrivals {
 
   /** Takes names off the record's list. Repeats until it is known; false if the shard is not served here any more. */
   async #strike(shard: Shard, names: readonly string[]): Promise<boolean> {
-    const { ownership, clock, settings, gate } = this.#ports;
+    const { ownership, clock, settings, gate } = this.#deps;
     while (this.#striking.has(shard)) await new Promise<void>((resolve) => clock.after(1, resolve));
     this.#striking.add(shard);
     try {
-      while (!this.#ports.hasEnded()) {
+      while (!this.#deps.hasEnded()) {
         const entry = ownership.entry(shard.kind, shard.shard);
         const mine =
-          entry && sameNode(entry.record.owner, this.#ports.self) && entry.record.epoch === shard.epoch;
+          entry && sameNode(entry.record.owner, this.#deps.self) && entry.record.epoch === shard.epoch;
         if (!mine || entry.record.state !== "owned" || shard.phase !== "serving") return false;
         if (gate.isOpen) {
           const change = await ownership
             .change(shard.kind, shard.shard, entry, struckOff(entry.record, ...names), {
-              giveUp: this.#ports.hasEnded,
+              giveUp: this.#deps.hasEnded,
             })
             .catch(() => undefined);
           if (change?.won) return true;

@@ -14,10 +14,10 @@ import { type NodeId, sameNode } from "../../cluster/records/schemas.ts";
 import type { Shard } from "../../delivery/receiving/shard.ts";
 import type { Timer } from "../../platform/clock.ts";
 import { type BatchActor, type BatchVersion, encodeActor, versionFor } from "../wire/batch.ts";
-import type { HandoffPorts } from "../deps.ts";
+import type { HandoffDeps } from "../deps.ts";
 import type { MoveMessage } from "../wire/messages.ts";
 import { packActor } from "../move/seal.ts";
-import { chunkBytesOf, Giving } from "../wire/transfer.ts";
+import { chunkBytesOf, ChunkSender } from "../wire/transfer.ts";
 
 /** One late actor at its old node. */
 interface Leaving {
@@ -31,13 +31,13 @@ interface Leaving {
   moveId: string;
   version: BatchVersion | undefined;
   bytes: Uint8Array;
-  giving: Giving | undefined;
+  giving: ChunkSender | undefined;
   unlisten: () => void;
 }
 
 /** Keeps late actors until they have come to rest and have arrived. */
-export class LateLeavers {
-  readonly #ports: HandoffPorts;
+export class Departures {
+  readonly #deps: HandoffDeps;
   readonly #leaving = new Map<string, Leaving>();
   /** Told of actors at rest whose shard has come back to this node, until they have been taken in. */
   onHome:
@@ -45,8 +45,8 @@ export class LateLeavers {
     | undefined;
   #timer: Timer | undefined;
 
-  constructor(ports: HandoffPorts) {
-    this.#ports = ports;
+  constructor(deps: HandoffDeps) {
+    this.#deps = deps;
   }
 
   get size(): number {
@@ -57,7 +57,7 @@ export class LateLeavers {
   add(shard: Shard, activations: readonly Activation[]): void {
     shard.onProgress = (activation) => this.#rested(shard, activation);
     for (const activation of activations) {
-      const moveId = this.#ports.random.id();
+      const moveId = this.#deps.random.id();
       const leaving: Leaving = {
         activation,
         shard,
@@ -84,10 +84,10 @@ export class LateLeavers {
   look(): void {
     for (const leaving of this.#leaving.values()) {
       const { activation, shard } = leaving;
-      const entry = this.#ports.ownership.entry(shard.kind, shard.shard);
+      const entry = this.#deps.ownership.entry(shard.kind, shard.shard);
       if (entry === undefined || entry.record.epoch <= shard.epoch) continue;
       const listed = entry.record.late.some(
-        ({ name, at }) => name === activation.name && sameNode(at, this.#ports.self),
+        ({ name, at }) => name === activation.name && sameNode(at, this.#deps.self),
       );
       if (listed) continue;
       this.#forget(leaving);
@@ -118,7 +118,7 @@ export class LateLeavers {
     const leaving = this.#leaving.get(keyOf(shard, activation.name));
     if (leaving?.activation !== activation || leaving.sealed !== undefined || !activation.atRest) return;
     leaving.sealed = this.#seal(leaving);
-    leaving.wallMs = this.#ports.clock.wall();
+    leaving.wallMs = this.#deps.clock.wall();
     this.#announce(leaving);
     this.#arm();
   }
@@ -126,28 +126,28 @@ export class LateLeavers {
   /** Cuts it for a transfer of its own. */
   #cut(leaving: Leaving, actor: BatchActor, version: BatchVersion): void {
     leaving.unlisten();
-    if (leaving.giving) leaving.moveId = this.#ports.random.id();
+    if (leaving.giving) leaving.moveId = this.#deps.random.id();
     leaving.version = version;
     leaving.bytes = encodeActor(actor, version);
-    leaving.giving = new Giving(leaving.bytes, chunkBytesOf(this.#ports));
-    leaving.unlisten = this.#ports.talk.listen(leaving.moveId, (message) => this.#hear(leaving, message));
+    leaving.giving = new ChunkSender(leaving.bytes, chunkBytesOf(this.#deps));
+    leaving.unlisten = this.#deps.talk.listen(leaving.moveId, (message) => this.#hear(leaving, message));
   }
 
   #seal({ activation, shard }: Leaving): BatchActor {
     const carries = shard.catalog.carries && !activation.mustReload;
     const base = { name: activation.name, timers: carries ? activation.timers.pause() : [] };
     const backlog = activation.mailbox.rest().filter((mail) => !(mail instanceof TimerMail));
-    const now = this.#ports.clock.now();
+    const now = this.#deps.clock.now();
     try {
       const snapshot = carries ? activation.snapshot() : undefined;
       const actor = { ...base, backlog, status: "active" as const, snapshot };
       activation.become("sealed");
-      return packActor(actor, this.#ports, now);
+      return packActor(actor, this.#deps, now);
     } catch (error) {
       const reason = wordsOf(error, "it cannot be sealed");
       const snapshot = activation.rawSnapshot();
       activation.become("sealed");
-      return packActor({ ...base, backlog, status: "quarantined", snapshot, reason }, this.#ports, now);
+      return packActor({ ...base, backlog, status: "quarantined", snapshot, reason }, this.#deps, now);
     }
   }
 
@@ -158,31 +158,30 @@ export class LateLeavers {
   /** To the owner of now. That may be this node again: then it goes home as any other arrives. */
   #announce(leaving: Leaving): void {
     const { shard, activation, sealed, wallMs } = leaving;
-    const entry = this.#ports.ownership.entry(shard.kind, shard.shard);
+    const entry = this.#deps.ownership.entry(shard.kind, shard.shard);
     if (entry === undefined || sealed === undefined) return;
     const { owner, epoch } = entry.record;
-    const version = versionFor(this.#ports.membership.protocolOf(owner));
+    const version = versionFor(this.#deps.membership.protocolOf(owner));
     if (leaving.version !== version) this.#cut(leaving, sealed, version);
     const { moveId, giving, bytes } = leaving;
     if (giving === undefined) return;
-    if (sameNode(owner, this.#ports.self))
-      return this.onHome?.(shard, activation.name, moveId, bytes, wallMs);
+    if (sameNode(owner, this.#deps.self)) return this.onHome?.(shard, activation.name, moveId, bytes, wallMs);
     const { kind, shard: number } = shard;
-    this.#ports.talk.say(owner, moveId, {
+    this.#deps.talk.say(owner, moveId, {
       type: "late",
       kind,
       shard: number,
       epoch,
       name: activation.name,
       sealedWallMs: wallMs,
-      wallMs: this.#ports.clock.wall(),
+      wallMs: this.#deps.clock.wall(),
       ...giving.size,
     });
   }
 
   #hear(leaving: Leaving, message: MoveMessage): void {
     if (message.type !== "pull" || !this.#isOwner(leaving, message.from)) return;
-    const fits = leaving.giving?.answer(this.#ports.talk, message.from, message);
+    const fits = leaving.giving?.answer(this.#deps.talk, message.from, message);
     if (fits === false) this.#cutAgain(leaving);
   }
 
@@ -195,13 +194,13 @@ export class LateLeavers {
 
   /** Nobody else gets a state. */
   #isOwner({ shard }: Leaving, node: NodeId): boolean {
-    const entry = this.#ports.ownership.entry(shard.kind, shard.shard);
+    const entry = this.#deps.ownership.entry(shard.kind, shard.shard);
     return entry !== undefined && sameNode(entry.record.owner, node);
   }
 
   #arm(): void {
     if (this.#timer !== undefined) return;
-    this.#timer = this.#ports.clock.after(this.#ports.settings.repeatMs, () => {
+    this.#timer = this.#deps.clock.after(this.#deps.settings.repeatMs, () => {
       this.#timer = undefined;
       this.#announceAll();
       if (this.#leaving.size > 0) this.#arm();

@@ -4,9 +4,9 @@
  * @module
  */
 import type { Contract } from "../../actors/contract.ts";
-import type { Room } from "../../actors/quota.ts";
+import type { Quota } from "../../actors/quota.ts";
 import { sameNode } from "../../cluster/records/schemas.ts";
-import type { HandoffPorts } from "../deps.ts";
+import type { HandoffDeps } from "../deps.ts";
 import type { MoveMessageOf } from "../wire/messages.ts";
 import { TargetMove } from "./target_driver.ts";
 
@@ -14,17 +14,17 @@ import { TargetMove } from "./target_driver.ts";
 const TAKEN_PER_GIVEN = 4;
 
 /** See the module's text. */
-export class Reception {
-  readonly #ports: HandoffPorts;
+export class IncomingMoves {
+  readonly #deps: HandoffDeps;
   readonly #onEnd: () => void;
   readonly #moves = new Map<string, TargetMove>();
   /** Bytes of the moves under way, once they are known. */
-  readonly #bytes: Room;
+  readonly #bytes: Quota;
   #closed = false;
 
   /** @param bytes of all that comes to this node */
-  constructor(ports: HandoffPorts, bytes: Room, onEnd: () => void) {
-    this.#ports = ports;
+  constructor(deps: HandoffDeps, bytes: Quota, onEnd: () => void) {
+    this.#deps = deps;
     this.#bytes = bytes;
     this.#onEnd = onEnd;
   }
@@ -50,7 +50,7 @@ export class Reception {
 
   offered(offer: MoveMessageOf<"offer">): void {
     const { kind, shard, epoch, from, moveId } = offer;
-    const { talk, hosts, table } = this.#ports;
+    const { talk, hosts, table } = this.#deps;
     const hosted = hosts.get(kind);
     if (hosted === undefined) return void talk.say(from, moveId, { type: "decline", reason: "unknown kind" });
     if (shard >= hosted.contract.shards) return;
@@ -58,15 +58,13 @@ export class Reception {
     const reason = this.#reasonAgainst(offer, hosted.contract);
     if (reason !== undefined) return void talk.say(from, moveId, { type: "decline", reason });
     const accepted = { moveId, from, hosted, shard, epoch };
-    const move = new TargetMove(this.#ports, accepted, this.#bytes, (served) =>
-      this.#ended(accepted, served),
-    );
+    const move = new TargetMove(this.#deps, accepted, this.#bytes, (served) => this.#ended(accepted, served));
     this.#moves.set(keyOf(kind, shard), move);
   }
 
   #reasonAgainst(offer: MoveMessageOf<"offer">, contract: Contract): string | undefined {
     const { kind, shard } = offer;
-    const { table, settings, ownership } = this.#ports;
+    const { table, settings, ownership } = this.#deps;
     const { stateVersion, durability } = contract;
     if (this.#closed) return "leaving";
     if (durability === "memory" && ownership.durability(kind) === "stored")
@@ -80,7 +78,7 @@ export class Reception {
 
   /** Only the owner can give a shard away. Whoever else offers it could hold up its claim, or a real move. */
   #isOwner({ kind, shard, epoch, from }: MoveMessageOf<"offer">): boolean {
-    const record = this.#ports.ownership.entry(kind, shard)?.record;
+    const record = this.#deps.ownership.entry(kind, shard)?.record;
     return record !== undefined && sameNode(record.owner, from) && record.epoch === epoch;
   }
 
@@ -88,7 +86,7 @@ export class Reception {
     const { kind } = hosted.contract;
     this.#moves.delete(keyOf(kind, shard));
     if (served)
-      this.#ports.events.emit({ type: "shard-owned", kind, shard, epoch: epoch + 1, how: "handed-off" });
+      this.#deps.events.emit({ type: "shard-owned", kind, shard, epoch: epoch + 1, how: "handed-off" });
     this.#onEnd();
   }
 

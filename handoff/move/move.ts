@@ -9,7 +9,7 @@ import { type NodeId, sameNode, type ShardRecord } from "../../cluster/records/s
 import type { Shard } from "../../delivery/receiving/shard.ts";
 import type { ShardMoved } from "../../events.ts";
 import type { SealedShard } from "./seal.ts";
-import type { Giving } from "../wire/transfer.ts";
+import type { ChunkSender } from "../wire/transfer.ts";
 
 /** What a move is to do. */
 export interface MovePlan {
@@ -46,7 +46,13 @@ export function verdict(
 
 /** What happens to the sealed bytes when there is no node to pull them. */
 export interface Parking {
-  park(kind: string, shard: number, moving: OwnedEntry, sealed: SealedShard, giving: Giving): Promise<void>;
+  park(
+    kind: string,
+    shard: number,
+    moving: OwnedEntry,
+    sealed: SealedShard,
+    giving: ChunkSender,
+  ): Promise<void>;
 }
 
 /** When a move began, when its last handler could start, and when it ended; on the source's clock. */

@@ -9,7 +9,7 @@ import type { PackableMail } from "../../delivery/receiving/remote_mail.ts";
 import type { KeptReply } from "../../delivery/receiving/reply_keeper.ts";
 import type { Shard } from "../../delivery/receiving/shard.ts";
 import { type Batch, type BatchActor, type BatchVersion, encodeBatch, leastVersion } from "../wire/batch.ts";
-import type { HandoffPorts } from "../deps.ts";
+import type { HandoffDeps } from "../deps.ts";
 
 /** A shard as it was sealed. */
 export interface SealedShard {
@@ -27,8 +27,8 @@ export interface SealedShard {
  *
  * @param version which form its next owner reads; "parked" where nobody knows him: then asks stay behind, for they are refused
  */
-export function sealShard(ports: HandoffPorts, shard: Shard, version: BatchVersion | "parked"): SealedShard {
-  const { self, clock, keeper, settings } = ports;
+export function sealShard(deps: HandoffDeps, shard: Shard, version: BatchVersion | "parked"): SealedShard {
+  const { self, clock, keeper, settings } = deps;
   const toPark = version === "parked";
   const links = shard.seal();
   // what is parked must not follow by itself: there is nobody to follow
@@ -39,14 +39,14 @@ export function sealShard(ports: HandoffPorts, shard: Shard, version: BatchVersi
     replies: replies.map(({ peer, reply: { epoch, seq, ok, body }, refusesTell }) => {
       return { to: peer.id, epoch, seq, ok, body, refusesTell };
     }),
-    actors: sealed.map((actor) => packActor(toPark ? withoutAsks(actor) : actor, ports, clock.now())),
+    actors: sealed.map((actor) => packActor(toPark ? withoutAsks(actor) : actor, deps, clock.now())),
   };
   const bytes = encodeBatch(batch, toPark ? leastVersion(batch) : version);
   return { bytes, actors: sealed.length, late: sealed.flatMap(lateEntry), replies, wallMs: clock.wall() };
 }
 
 /** An actor with its mail as data. */
-export function packActor(actor: SealedActor, { self }: Pick<HandoffPorts, "self">, now: number): BatchActor {
+export function packActor(actor: SealedActor, { self }: Pick<HandoffDeps, "self">, now: number): BatchActor {
   return { ...actor, backlog: actor.backlog.map((mail) => (mail as PackableMail).pack(self, now)) };
 }
 
@@ -62,7 +62,7 @@ function lateEntry({ status, name, at }: SealedActor): LateActor[] {
 const LATE_BYTES_MAX = 262_144;
 
 /** Bytes of names that may be late together, with the server as it is now. */
-export function lateBytesMax({ scale }: Pick<HandoffPorts, "scale">): number {
+export function lateBytesMax({ scale }: Pick<HandoffDeps, "scale">): number {
   return Math.min(LATE_BYTES_MAX, scale.bytesMax);
 }
 

@@ -14,17 +14,17 @@ import type { ShardMoved } from "../../events.ts";
 import type { Timer } from "../../platform/clock.ts";
 import { Drain } from "./drain.ts";
 import { type MoveEnd, type MovePlan, moveReport, type Parking, verdict } from "./move.ts";
-import type { HandoffPorts } from "../deps.ts";
+import type { HandoffDeps } from "../deps.ts";
 import { versionFor } from "../wire/batch.ts";
 import type { MoveMessage } from "../wire/messages.ts";
 import { lateBytes, lateBytesMax, type SealedShard, sealShard } from "./seal.ts";
 import { begin, isOver, type SourceEffect, type SourceEvent, type SourceState, step } from "./source.ts";
-import { chunkBytesOf, Giving } from "../wire/transfer.ts";
+import { chunkBytesOf, ChunkSender } from "../wire/transfer.ts";
 
 /** See the module's text. */
 export class SourceMove {
   readonly plan: MovePlan;
-  readonly #ports: HandoffPorts;
+  readonly #deps: HandoffDeps;
   readonly #parking: Parking;
   readonly #onEnd: (end: MoveEnd) => void;
   readonly #unlisten: () => void;
@@ -34,27 +34,27 @@ export class SourceMove {
   #entry: OwnedEntry;
   #drain: Drain | undefined;
   #sealed: SealedShard | undefined;
-  #giving: Giving | undefined;
+  #giving: ChunkSender | undefined;
   #hurried: Error | undefined;
   #heardAt: number;
   #isReclaiming = false;
   #timer: Timer | undefined;
 
   constructor(
-    ports: HandoffPorts,
+    deps: HandoffDeps,
     parking: Parking,
     plan: MovePlan,
     entry: OwnedEntry,
     onEnd: (end: MoveEnd) => void,
   ) {
-    this.#ports = ports;
+    this.#deps = deps;
     this.#parking = parking;
     this.plan = plan;
     this.#entry = entry;
     this.#onEnd = onEnd;
-    this.#startedAt = ports.clock.now();
+    this.#startedAt = deps.clock.now();
     this.#heardAt = this.#startedAt;
-    this.#unlisten = ports.talk.listen(plan.moveId, (message) => this.#hear(message));
+    this.#unlisten = deps.talk.listen(plan.moveId, (message) => this.#hear(message));
   }
 
   get state(): SourceState {
@@ -63,7 +63,7 @@ export class SourceMove {
 
   /** Whether the target was asked a while ago and has said nothing. Nothing has stopped for that. */
   get isUnanswered(): boolean {
-    const { clock, settings } = this.#ports;
+    const { clock, settings } = this.#deps;
     return this.#state.at === "offering" && clock.now() - this.#startedAt >= settings.repeatMs;
   }
 
@@ -76,22 +76,22 @@ export class SourceMove {
   look(): void {
     if (isOver(this.#state)) return;
     const { shard, to } = this.plan;
-    const entry = this.#ports.ownership.entry(shard.kind, shard.shard);
+    const entry = this.#deps.ownership.entry(shard.kind, shard.shard);
     if (entry && this.#isBack(entry)) return this.#tookBack(entry);
-    if (shard.isRaising && entry && sameNode(entry.record.owner, this.#ports.self)) return; // its own change
-    const said = verdict(this.#ports.self, shard.epoch, this.plan.moveId, entry?.record);
+    if (shard.isRaising && entry && sameNode(entry.record.owner, this.#deps.self)) return; // its own change
+    const said = verdict(this.#deps.self, shard.epoch, this.plan.moveId, entry?.record);
     if (said !== undefined) return this.dispatch({ type: said });
     const heirCame = to === "bucket" && this.#hasHeir();
     if (heirCame && this.#state.at === "draining")
       this.dispatch({ type: "failed", reason: "a node came that can take it" });
-    if (to !== "bucket" && this.#ports.membership.isOver(to)) this.dispatch({ type: "target-over" });
+    if (to !== "bucket" && this.#deps.membership.isOver(to)) this.dispatch({ type: "target-over" });
   }
 
   /** After `moving`, nobody but this node can have written that it owns the shard: a reclaim was applied. */
   #isBack({ record: { owner, state, epoch }, revision }: OwnedEntry): boolean {
     const { shard } = this.plan;
     const isNew = this.#state.at === "reclaiming" && state === "owned" && revision > this.#entry.revision;
-    return isNew && sameNode(owner, this.#ports.self) && (epoch === shard.epoch || shard.isRaising);
+    return isNew && sameNode(owner, this.#deps.self) && (epoch === shard.epoch || shard.isRaising);
   }
 
   #tookBack(entry: OwnedEntry): void {
@@ -103,7 +103,7 @@ export class SourceMove {
   /** The leave deadline is near: running handlers are told to give up. */
   hurry(reason: Error): void {
     this.#hurried = reason;
-    this.#drain?.hurry(reason, this.#ports.settings.drainMs);
+    this.#drain?.hurry(reason, this.#deps.settings.drainMs);
   }
 
   dispatch(event: SourceEvent): void {
@@ -148,7 +148,7 @@ export class SourceMove {
     if (to === "bucket") return;
     const { kind, shard: number, epoch, catalog, hosted } = shard;
     const { stateVersion } = hosted.contract;
-    this.#ports.talk.say(to, moveId, {
+    this.#deps.talk.say(to, moveId, {
       type: "offer",
       kind,
       shard: number,
@@ -160,7 +160,7 @@ export class SourceMove {
 
   async #prepare(): Promise<void> {
     const { shard, to, moveId } = this.plan;
-    const { ownership } = this.#ports;
+    const { ownership } = this.#deps;
     try {
       const next = prepared(this.#entry.record, to, moveId);
       const change = await ownership.change(shard.kind, shard.shard, this.#entry, next, this.#patience);
@@ -177,7 +177,7 @@ export class SourceMove {
 
   #startDrain(): void {
     const { shard } = this.plan;
-    const { clock, settings } = this.#ports;
+    const { clock, settings } = this.#deps;
     this.#drainedAt = clock.now();
     const done = () => this.dispatch({ type: "drained" });
     // nobody can be late for the bucket: handlers get all the time that the leave has
@@ -192,17 +192,17 @@ export class SourceMove {
   #seal(): void {
     const { shard, to } = this.plan;
     this.#drain?.stop();
-    if (lateBytes(shard) > lateBytesMax(this.#ports))
+    if (lateBytes(shard) > lateBytesMax(this.#deps))
       return this.dispatch({ type: "failed", reason: "too many of its actors have running handlers" });
     try {
-      const version = to === "bucket" ? "parked" : versionFor(this.#ports.membership.protocolOf(to));
-      this.#sealed = sealShard(this.#ports, shard, version);
+      const version = to === "bucket" ? "parked" : versionFor(this.#deps.membership.protocolOf(to));
+      this.#sealed = sealShard(this.#deps, shard, version);
     } catch (error) {
       const words = wordsOf(error, "no error");
       return this.dispatch({ type: "failed", reason: `it could not be sealed: ${words}` });
     }
-    this.#giving = new Giving(this.#sealed.bytes, chunkBytesOf(this.#ports));
-    this.#heardAt = this.#ports.clock.now();
+    this.#giving = new ChunkSender(this.#sealed.bytes, chunkBytesOf(this.#deps));
+    this.#heardAt = this.#deps.clock.now();
     if (to !== "bucket") return this.#announce();
     this.#parking
       .park(shard.kind, shard.shard, this.#entry, this.#sealed, this.#giving)
@@ -219,9 +219,9 @@ export class SourceMove {
     if (to === "bucket" || !this.#giving || !this.#sealed) return;
     const { kind, shard: number, epoch } = shard;
     const { revision } = this.#entry;
-    const time = { sealedWallMs: this.#sealed.wallMs, wallMs: this.#ports.clock.wall() };
+    const time = { sealedWallMs: this.#sealed.wallMs, wallMs: this.#deps.clock.wall() };
     const what = { kind, shard: number, epoch, revision, ...time, ...this.#giving.announcement() };
-    if (!this.#ports.talk.say(to, moveId, { type: "sealed", ...what })) this.#chunksTooLong();
+    if (!this.#deps.talk.say(to, moveId, { type: "sealed", ...what })) this.#chunksTooLong();
   }
 
   /** The server allows less than before: taken back, and sealed again later into shorter chunks. */
@@ -230,9 +230,9 @@ export class SourceMove {
   }
 
   async #reclaim(): Promise<void> {
-    const { ownership, gate } = this.#ports;
+    const { ownership, gate } = this.#deps;
     const { kind, shard } = this.plan.shard;
-    this.#heardAt = this.#ports.clock.now();
+    this.#heardAt = this.#deps.clock.now();
     if (!gate.isOpen || this.#isReclaiming) return; // the timer comes back to it
     this.#isReclaiming = true;
     try {
@@ -249,7 +249,7 @@ export class SourceMove {
   #takeBack(): Promise<Change<ShardRecord>> {
     const { kind, shard } = this.plan.shard;
     const next = reclaimed(this.#entry.record);
-    return this.#ports.ownership.change(kind, shard, this.#entry, next, this.#patience);
+    return this.#deps.ownership.change(kind, shard, this.#entry, next, this.#patience);
   }
 
   /**
@@ -260,7 +260,7 @@ export class SourceMove {
     const { kind, shard, epoch } = this.plan.shard;
     const next = reinstated(this.#entry.record, this.#sealed ? epoch + 1 : undefined);
     this.plan.shard.isRaising = this.#sealed !== undefined;
-    return this.#ports.ownership.change(kind, shard, undefined, next, this.#patience);
+    return this.#deps.ownership.change(kind, shard, undefined, next, this.#patience);
   }
 
   /** Somebody else has written the record: the next try begins from there, unless an earlier one was applied after all. */
@@ -275,7 +275,7 @@ export class SourceMove {
     const { shard, moveId } = this.plan;
     if (isOver(this.#state)) return;
     try {
-      const entry = await this.#ports.ownership.refresh(shard.kind, shard.shard);
+      const entry = await this.#deps.ownership.refresh(shard.kind, shard.shard);
       if (isOver(this.#state)) return;
       this.look();
       if (isOver(this.#state) || entry === undefined) return;
@@ -284,7 +284,7 @@ export class SourceMove {
       if (this.#state.at !== "preparing") return;
       this.dispatch(moving ? { type: "prepared" } : { type: "failed", reason: "it could not be prepared" });
     } catch {
-      this.#ports.clock.after(this.#ports.settings.repeatMs, () => void this.#learn());
+      this.#deps.clock.after(this.#deps.settings.repeatMs, () => void this.#learn());
     }
   }
 
@@ -292,7 +292,7 @@ export class SourceMove {
     const { shard } = this.plan;
     this.#drain?.stop();
     shard.resume();
-    this.#ports.table.attach(shard);
+    this.#deps.table.attach(shard);
   }
 
   /** The next owner has it: what was sealed ends here, what is late goes on. */
@@ -300,10 +300,10 @@ export class SourceMove {
     const { shard } = this.plan;
     this.#drain?.stop();
     if (this.plan.to === "bucket") shard.relocation.refuseAsks(parked(this.#howParked()));
-    else if (this.#sealed) this.#ports.keeper.handOver(this.#sealed.replies);
+    else if (this.#sealed) this.#deps.keeper.handOver(this.#sealed.replies);
     const late = shard.relocation.release();
     shard.close();
-    this.#ports.table.detach(shard);
+    this.#deps.table.detach(shard);
     this.#finish();
     this.#onEnd({ as: "committed", late, report: this.#report(late.length) });
   }
@@ -311,13 +311,13 @@ export class SourceMove {
   /** Whether a node is there that can read what would be parked. */
   #hasHeir(): boolean {
     const { kind, stateVersion } = this.plan.shard.hosted.contract;
-    const readable = readableHere(kind, this.#ports.membership.view.hosting(kind));
+    const readable = readableHere(kind, this.#deps.membership.view.hosting(kind));
     return readable !== undefined && readable >= stateVersion;
   }
 
   #howParked(): string {
     const { kind, stateVersion } = this.plan.shard.hosted.contract;
-    return howParked(kind, stateVersion, this.#ports.membership.view.hosting(kind));
+    return howParked(kind, stateVersion, this.#deps.membership.view.hosting(kind));
   }
 
   /** Somebody else has the shard, and nothing of what is here. */
@@ -327,7 +327,7 @@ export class SourceMove {
   }
 
   #report(lateActors: number): ShardMoved {
-    const { clock, self, ownership } = this.#ports;
+    const { clock, self, ownership } = this.#deps;
     const { shard } = this.plan;
     const epoch = ownership.entry(shard.kind, shard.shard)?.record.epoch ?? shard.epoch + 1;
     const times = { startedAt: this.#startedAt, drainedAt: this.#drainedAt, endedAt: clock.now() };
@@ -350,15 +350,15 @@ export class SourceMove {
   #hear(message: MoveMessage): void {
     const { to } = this.plan;
     if (to === "bucket" || !sameNode(message.from, to)) return;
-    this.#heardAt = this.#ports.clock.now();
+    this.#heardAt = this.#deps.clock.now();
     if (message.type === "accept") this.dispatch({ type: "accepted" });
     else if (message.type === "decline") this.dispatch({ type: "declined", reason: message.reason });
-    else if (message.type === "pull" && this.#giving?.answer(this.#ports.talk, to, message) === false)
+    else if (message.type === "pull" && this.#giving?.answer(this.#deps.talk, to, message) === false)
       this.#chunksTooLong();
   }
 
   #arm(): void {
-    const { clock, settings } = this.#ports;
+    const { clock, settings } = this.#deps;
     this.#timer = clock.after(settings.repeatMs, () => {
       this.#repeat();
       if (!isOver(this.#state)) this.#arm();
@@ -366,7 +366,7 @@ export class SourceMove {
   }
 
   #repeat(): void {
-    const { clock, settings } = this.#ports;
+    const { clock, settings } = this.#deps;
     const silent = clock.now() - this.#heardAt >= settings.silenceMs;
     if (silent && (this.plan.to !== "bucket" || this.#state.at === "reclaiming"))
       this.dispatch({ type: "silence" });
@@ -375,7 +375,7 @@ export class SourceMove {
   }
 
   get #patience(): { giveUp: () => boolean } {
-    const until = this.#ports.clock.now() + this.#ports.settings.silenceMs;
-    return { giveUp: () => this.#ports.clock.now() >= until || this.#ports.hasEnded() };
+    const until = this.#deps.clock.now() + this.#deps.settings.silenceMs;
+    return { giveUp: () => this.#deps.clock.now() >= until || this.#deps.hasEnded() };
   }
 }

@@ -11,7 +11,7 @@ import { RemoteMail } from "../../delivery/receiving/remote_mail.ts";
 import { KeptReply } from "../../delivery/receiving/reply_keeper.ts";
 import { Shard } from "../../delivery/receiving/shard.ts";
 import { type Batch, type BatchActor, decodeBatch } from "../wire/batch.ts";
-import type { HandoffPorts } from "../deps.ts";
+import type { HandoffDeps } from "../deps.ts";
 import { type SealedAt, timersSince } from "./sealed_at.ts";
 
 /** A shard with everything decoded, waiting for its commit. */
@@ -27,22 +27,22 @@ export interface StagedShard {
  * @throws {DecodeError} if the bytes are not a batch; a single actor that cannot be read is quarantined instead
  */
 export async function stageShard(
-  ports: HandoffPorts,
+  deps: HandoffDeps,
   hosted: Registration,
   number: number,
   epoch: number,
   bytes: Uint8Array,
   sealedAt: SealedAt,
 ): Promise<StagedShard> {
-  const { clock, settings } = ports;
+  const { clock, settings } = deps;
   const batch = decodeBatch(bytes);
   // a floor above the first epoch: some memory was lost once, and who has no state here may have been in it
-  const floor = ports.ownership.entry(hosted.contract.kind, number)?.record.floor ?? 1;
-  const shard = new Shard(ports.shards, hosted, number, epoch, floor > 1);
+  const floor = deps.ownership.entry(hosted.contract.kind, number)?.record.floor ?? 1;
+  const shard = new Shard(deps.shards, hosted, number, epoch, floor > 1);
   const actors: StagedActor[] = [];
   let sliceEndsAt = clock.now() + settings.stageSliceMs;
   for (const actor of batch.actors) {
-    actors.push(shard.relocation.stage(unpackActor(ports, shard, actor, sealedAt)));
+    actors.push(shard.relocation.stage(unpackActor(deps, shard, actor, sealedAt)));
     if (clock.now() < sliceEndsAt) continue;
     await new Promise<void>((resolve) => clock.soon(resolve));
     sliceEndsAt = clock.now() + settings.stageSliceMs;
@@ -52,24 +52,24 @@ export async function stageShard(
 
 /** An actor of a batch with its mail alive again: bound to the shard that will handle it. */
 export function unpackActor(
-  ports: HandoffPorts,
+  deps: HandoffDeps,
   shard: Shard,
   actor: BatchActor,
   sealedAt: SealedAt,
 ): SealedActor {
-  const { peers, receiver } = ports.shards;
+  const { peers, receiver } = deps.shards;
   const backlog = actor.backlog.map((mail) => {
     return new RemoteMail(receiver, shard, peers.of(mail.from.node, mail.from.incarnation), mail);
   });
-  if (shard.vault === undefined) return { ...actor, backlog };
-  const { clock, membership } = ports;
+  if (shard.stateStore === undefined) return { ...actor, backlog };
+  const { clock, membership } = deps;
   return { ...actor, backlog, timers: timersSince(sealedAt, actor.timers, clock, membership.clocks) };
 }
 
 /** The commit has won: the shard is served from now on. First the link table, then the actors, then the mail outside. */
-export function serveStaged(ports: HandoffPorts, { shard, batch, actors }: StagedShard): void {
-  const { membership, keeper, table } = ports;
-  const { peers } = ports.shards;
+export function serveStaged(deps: HandoffDeps, { shard, batch, actors }: StagedShard): void {
+  const { membership, keeper, table } = deps;
+  const { peers } = deps.shards;
   shard.installLinks(batch.links.filter(({ from }) => !membership.isOver(from)));
   shard.relocation.install(actors);
   for (const { to, refusesTell, ...reply } of batch.replies) {
@@ -77,7 +77,7 @@ export function serveStaged(ports: HandoffPorts, { shard, batch, actors }: Stage
     const { kind, shard: number } = shard;
     keeper.keep(
       new KeptReply(
-        ports.codec,
+        deps.codec,
         peers.of(to.node, to.incarnation),
         { ...reply, kind, shard: number },
         refusesTell,

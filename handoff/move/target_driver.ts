@@ -5,18 +5,18 @@
  */
 import { TooLargeError, wordsOf } from "../../errors.ts";
 import type { Registration } from "../../actors/host.ts";
-import type { Room } from "../../actors/quota.ts";
+import type { Quota } from "../../actors/quota.ts";
 import type { OwnedEntry } from "../../cluster/ownership.ts";
 import { type NodeId, sameNode } from "../../cluster/records/schemas.ts";
 import { committed } from "../../cluster/records/shard_changes.ts";
 import type { Timer } from "../../platform/clock.ts";
-import type { HandoffPorts } from "../deps.ts";
+import type { HandoffDeps } from "../deps.ts";
 import type { MoveMessage, MoveMessageOf } from "../wire/messages.ts";
 import { lateBytesMax, namesBytes } from "./seal.ts";
 import { type SealedAt, sealedAtOf } from "./sealed_at.ts";
 import { serveStaged, type StagedShard, stageShard } from "./staging.ts";
 import { isOver, step, type TargetEvent, type TargetEffect, type TargetState } from "./target.ts";
-import { Taking } from "../wire/transfer.ts";
+import { ChunkReceiver } from "../wire/transfer.ts";
 
 /** What was accepted. */
 export interface AcceptedMove {
@@ -31,15 +31,15 @@ export interface AcceptedMove {
 /** See the module's text. */
 export class TargetMove {
   readonly move: AcceptedMove;
-  readonly #ports: HandoffPorts;
-  readonly #incoming: Room;
+  readonly #deps: HandoffDeps;
+  readonly #incoming: Quota;
   #over = false;
   readonly #onEnd: (served: boolean, reason: string) => void;
   readonly #unlisten: () => void;
   #state: TargetState = { at: "accepted" };
   #size: MoveMessageOf<"sealed"> | undefined;
   #sealedAt: SealedAt | undefined;
-  #taking: Taking | undefined;
+  #taking: ChunkReceiver | undefined;
   #bytes: Uint8Array | undefined;
   #staged: StagedShard | undefined;
   #timer: Timer | undefined;
@@ -47,17 +47,17 @@ export class TargetMove {
 
   /** @param incoming bytes of all moves that come to this node */
   constructor(
-    ports: HandoffPorts,
+    deps: HandoffDeps,
     move: AcceptedMove,
-    incoming: Room,
+    incoming: Quota,
     onEnd: (served: boolean, reason: string) => void,
   ) {
-    this.#ports = ports;
+    this.#deps = deps;
     this.#incoming = incoming;
     this.move = move;
     this.#onEnd = onEnd;
-    this.#heardAt = ports.clock.now();
-    this.#unlisten = ports.talk.listen(move.moveId, (message) => this.#hear(message));
+    this.#heardAt = deps.clock.now();
+    this.#unlisten = deps.talk.listen(move.moveId, (message) => this.#hear(message));
     this.#say({ type: "accept" });
     this.#arm();
   }
@@ -71,10 +71,10 @@ export class TargetMove {
    * what is older than this move says nothing about it.
    */
   look(): void {
-    if (this.#ports.membership.isOver(this.move.from)) this.dispatch({ type: "silence" });
+    if (this.#deps.membership.isOver(this.move.from)) this.dispatch({ type: "silence" });
     if (isOver(this.#state) || this.#state.at === "committing" || !this.#size) return;
     const { hosted, shard, moveId } = this.move;
-    const entry = this.#ports.ownership.entry(hosted.contract.kind, shard);
+    const entry = this.#deps.ownership.entry(hosted.contract.kind, shard);
     if (entry && entry.revision >= this.#size.revision && !isOurs(entry, moveId))
       this.dispatch({ type: "lost" });
   }
@@ -110,7 +110,7 @@ export class TargetMove {
 
   #hear(message: MoveMessage): void {
     if (!sameNode(message.from, this.move.from)) return;
-    this.#heardAt = this.#ports.clock.now();
+    this.#heardAt = this.#deps.clock.now();
     if (message.type === "offer") this.#say({ type: "accept" });
     else if (message.type === "chunk") this.#taking?.take(message);
     else if (message.type === "sealed") this.#sealed(message);
@@ -125,20 +125,20 @@ export class TargetMove {
       }
       this.#incoming.take(message.bytes);
       this.#size = message;
-      this.#sealedAt = sealedAtOf(message, this.#ports.clock);
+      this.#sealedAt = sealedAtOf(message, this.#deps.clock);
     }
     this.dispatch({ type: "sealed" });
   }
 
   #pull(): void {
-    const { talk, clock, settings } = this.#ports;
+    const { talk, clock, settings } = this.#deps;
     if (!this.#size) return;
     const done = (bytes: Uint8Array) => {
       this.#bytes = bytes;
       this.dispatch({ type: "pulled" });
     };
     const failed = (error: Error) => this.dispatch({ type: "failed", reason: error.message });
-    this.#taking = new Taking(
+    this.#taking = new ChunkReceiver(
       { talk, clock, settings },
       this.move.from,
       this.move.moveId,
@@ -153,10 +153,10 @@ export class TargetMove {
     const { hosted, shard, epoch } = this.move;
     if (!this.#bytes || !this.#sealedAt) return;
     try {
-      this.#staged = await stageShard(this.#ports, hosted, shard, epoch + 1, this.#bytes, this.#sealedAt);
+      this.#staged = await stageShard(this.#deps, hosted, shard, epoch + 1, this.#bytes, this.#sealedAt);
       this.#bytes = undefined;
       const late = this.#lateActors().map(({ name }) => name);
-      if (namesBytes(late) > lateBytesMax(this.#ports))
+      if (namesBytes(late) > lateBytesMax(this.#deps))
         throw new TooLargeError("Cannot take a shard: the list of its late actors is too long for a record");
       this.dispatch({ type: "staged" });
     } catch (error) {
@@ -170,7 +170,7 @@ export class TargetMove {
   async #commit(): Promise<void> {
     const { hosted, shard, moveId } = this.move;
     const { kind } = hosted.contract;
-    const { ownership, gate, clock, settings } = this.#ports;
+    const { ownership, gate, clock, settings } = this.#deps;
     const entry = ownership.entry(kind, shard);
     const again = () =>
       clock.after(settings.repeatMs, () => this.#state.at === "committing" && void this.#commit());
@@ -179,7 +179,7 @@ export class TargetMove {
     try {
       const next = committed(entry.record, this.#lateActors());
       const change = await ownership.change(kind, shard, entry, next, {
-        giveUp: () => this.#ports.hasEnded(),
+        giveUp: () => this.#deps.hasEnded(),
       });
       this.dispatch(change.won || this.#isServedBy(change.entry) ? { type: "committed" } : { type: "lost" });
     } catch {
@@ -191,19 +191,19 @@ export class TargetMove {
   #isServedBy(entry: OwnedEntry | undefined): boolean {
     if (entry === undefined) return false;
     const { owner, epoch, floor } = entry.record;
-    return sameNode(owner, this.#ports.self) && epoch === this.move.epoch + 1 && floor < epoch;
+    return sameNode(owner, this.#deps.self) && epoch === this.move.epoch + 1 && floor < epoch;
   }
 
   /** The record seen here is not this move's: older, or newer. The leader knows. */
   async #learn(): Promise<void> {
     const { hosted, shard, moveId } = this.move;
     try {
-      const entry = await this.#ports.ownership.refresh(hosted.contract.kind, shard);
+      const entry = await this.#deps.ownership.refresh(hosted.contract.kind, shard);
       if (this.#state.at !== "committing") return;
       if (isOurs(entry, moveId)) await this.#commit();
       else this.dispatch(this.#isServedBy(entry) ? { type: "committed" } : { type: "lost" });
     } catch {
-      const { clock, settings } = this.#ports;
+      const { clock, settings } = this.#deps;
       clock.after(settings.repeatMs, () => this.#state.at === "committing" && void this.#learn());
     }
   }
@@ -215,7 +215,7 @@ export class TargetMove {
   }
 
   #serve(): void {
-    if (this.#staged) serveStaged(this.#ports, this.#staged);
+    if (this.#staged) serveStaged(this.#deps, this.#staged);
     this.#finish();
     this.#onEnd(true, "");
   }
@@ -228,12 +228,12 @@ export class TargetMove {
     this.#unlisten();
   }
 
-  #say(body: Parameters<HandoffPorts["talk"]["say"]>[2]): void {
-    this.#ports.talk.say(this.move.from, this.move.moveId, body);
+  #say(body: Parameters<HandoffDeps["talk"]["say"]>[2]): void {
+    this.#deps.talk.say(this.move.from, this.move.moveId, body);
   }
 
   #arm(): void {
-    const { clock, settings } = this.#ports;
+    const { clock, settings } = this.#deps;
     this.#timer = clock.after(settings.repeatMs, () => {
       const silent = clock.now() - this.#heardAt >= settings.silenceMs;
       if (silent) this.dispatch({ type: "silence" });

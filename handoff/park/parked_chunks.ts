@@ -10,7 +10,7 @@ import type { OwnedEntry } from "../../cluster/ownership.ts";
 import { sameNode } from "../../cluster/records/schemas.ts";
 import type { Timer } from "../../platform/clock.ts";
 import type { RecordEntry } from "../../transport/records.ts";
-import type { HandoffPorts } from "../deps.ts";
+import type { HandoffDeps } from "../deps.ts";
 
 /** Attempts at one write or read of a chunk. */
 const ATTEMPTS = 5;
@@ -23,22 +23,22 @@ export interface ParkedAs {
 }
 
 /** See the module's text. */
-export class Chunks {
-  readonly #ports: HandoffPorts;
+export class ParkedChunks {
+  readonly #deps: HandoffDeps;
   #timer: Timer | undefined;
   #sweeping = false;
 
-  constructor(ports: HandoffPorts) {
-    this.#ports = ports;
+  constructor(deps: HandoffDeps) {
+    this.#deps = deps;
   }
 
   /** The key holds the move's id, so whoever finds it written has written it himself. */
   async put(of: ParkedAs, index: number, data: Uint8Array): Promise<void> {
-    await again(() => this.#ports.parking.create(keyOf(of, index), data));
+    await again(() => this.#deps.parking.create(keyOf(of, index), data));
   }
 
   async get(of: ParkedAs, index: number): Promise<Uint8Array | undefined> {
-    return (await again(() => this.#ports.parking.get(keyOf(of, index))))?.value;
+    return (await again(() => this.#deps.parking.get(keyOf(of, index))))?.value;
   }
 
   /** Removes the chunks of one park; what does not get through costs room until the next sweep, and nothing else. */
@@ -48,7 +48,7 @@ export class Chunks {
 
   /** Begins to look for chunks that nobody needs. */
   start(): void {
-    const { clock, settings } = this.#ports;
+    const { clock, settings } = this.#deps;
     this.#timer = clock.after(settings.chunkSweepMs, () => {
       void this.#sweep();
       this.start();
@@ -60,7 +60,7 @@ export class Chunks {
   }
 
   async #sweep(): Promise<void> {
-    const { gate, hosts } = this.#ports;
+    const { gate, hosts } = this.#deps;
     if (this.#sweeping || !gate.isOpen) return;
     this.#sweeping = true;
     try {
@@ -75,7 +75,7 @@ export class Chunks {
   async #sweepKind(kind: string): Promise<void> {
     const keys: string[] = [];
     const onChunk = ({ key, value }: RecordEntry) => void (value && keys.push(key));
-    const watch = await this.#ports.parking.watch(`parked.${kind}`, onChunk, { once: true });
+    const watch = await this.#deps.parking.watch(`parked.${kind}`, onChunk, { once: true });
     watch.stop();
     for (const key of keys) if (await this.#isLeftOver(kind, key)) await this.#removeKey(key);
   }
@@ -87,19 +87,19 @@ export class Chunks {
    */
   async #isLeftOver(kind: string, key: string): Promise<boolean> {
     const [, , shard, moveId] = key.split(".");
-    const { ownership } = this.#ports;
+    const { ownership } = this.#deps;
     if (!this.#isUnneeded(ownership.entry(kind, Number(shard)), moveId)) return false;
     return this.#isUnneeded(await ownership.refresh(kind, Number(shard)), moveId);
   }
 
   /** Its shard is this node's, and not parked: only a park that this node is making needs chunks, under its own move. */
   #isUnneeded(entry: OwnedEntry | undefined, moveId: string | undefined): boolean {
-    if (entry === undefined || !sameNode(entry.record.owner, this.#ports.self)) return false;
+    if (entry === undefined || !sameNode(entry.record.owner, this.#deps.self)) return false;
     return entry.record.state !== "parked" && entry.record.moveId !== moveId;
   }
 
   async #removeKey(key: string): Promise<void> {
-    await this.#ports.parking.remove(key).catch(() => undefined);
+    await this.#deps.parking.remove(key).catch(() => undefined);
   }
 }
 

@@ -10,12 +10,12 @@ import type { ParkedManifest } from "../../cluster/records/schemas.ts";
 import { parkedRecord, restored } from "../../cluster/records/shard_changes.ts";
 import { sha256 } from "../../platform/hash.ts";
 import { isRefusal } from "../../transport/records.ts";
-import type { Chunks, ParkedAs } from "./parked_chunks.ts";
-import type { HandoffPorts } from "../deps.ts";
+import type { ParkedChunks, ParkedAs } from "./parked_chunks.ts";
+import type { HandoffDeps } from "../deps.ts";
 import type { SealedShard } from "../move/seal.ts";
 import type { Parking } from "../move/move.ts";
 import { serveStaged, stageShard } from "../move/staging.ts";
-import type { Giving } from "../wire/transfer.ts";
+import type { ChunkSender } from "../wire/transfer.ts";
 
 /** The bucket says no to a shard. */
 export interface ParkRefusal {
@@ -27,14 +27,14 @@ export interface ParkRefusal {
 
 /** See the module's text. */
 export class ParkingPlace implements Parking {
-  readonly #ports: HandoffPorts;
+  readonly #deps: HandoffDeps;
 
-  readonly #chunks: Chunks;
+  readonly #chunks: ParkedChunks;
   /** Shards to which the bucket has said no since it last took them. */
   readonly #refusals = new Map<string, ParkRefusal>();
 
-  constructor(ports: HandoffPorts, chunks: Chunks) {
-    this.#ports = ports;
+  constructor(deps: HandoffDeps, chunks: ParkedChunks) {
+    this.#deps = deps;
     this.#chunks = chunks;
   }
 
@@ -44,12 +44,12 @@ export class ParkingPlace implements Parking {
     shard: number,
     moving: OwnedEntry,
     sealed: SealedShard,
-    giving: Giving,
+    giving: ChunkSender,
   ): Promise<void> {
     const { moveId } = moving.record;
     if (moveId === undefined) throw new UnavailableError("Cannot park a shard: its record is not moving");
     const { chunks, bytes, hash } = giving.size;
-    const stateVersion = this.#ports.hosts.get(kind)?.contract.stateVersion ?? 0;
+    const stateVersion = this.#deps.hosts.get(kind)?.contract.stateVersion ?? 0;
     const parkedAs = { kind, shard, moveId };
     await this.#write(parkedAs, giving);
     const manifest: ParkedManifest = {
@@ -60,12 +60,12 @@ export class ParkingPlace implements Parking {
       stateVersion,
       wallMs: sealed.wallMs,
     };
-    const change = await this.#ports.ownership.change(
+    const change = await this.#deps.ownership.change(
       kind,
       shard,
       moving,
       parkedRecord(moving.record, manifest, sealed.late),
-      { giveUp: this.#ports.hasEnded },
+      { giveUp: this.#deps.hasEnded },
     );
     if (change.won) return;
     void this.#chunks.remove(parkedAs, chunks);
@@ -73,7 +73,7 @@ export class ParkingPlace implements Parking {
   }
 
   /** All chunks or none: nobody waits for those to be gone that were written when one could not be. */
-  async #write(parkedAs: ParkedAs, giving: Giving): Promise<void> {
+  async #write(parkedAs: ParkedAs, giving: ChunkSender): Promise<void> {
     const { chunks } = giving.size;
     try {
       for (let index = 0; index < chunks; index++)
@@ -82,7 +82,7 @@ export class ParkingPlace implements Parking {
     } catch (error) {
       void this.#chunks.remove(parkedAs, chunks);
       if (isRefusal(error)) {
-        const { since = this.#ports.clock.now() } = this.#refusals.get(keyOf(parkedAs)) ?? {};
+        const { since = this.#deps.clock.now() } = this.#refusals.get(keyOf(parkedAs)) ?? {};
         this.#refusals.set(keyOf(parkedAs), { since, reason: error.message });
       }
       throw error;
@@ -101,18 +101,18 @@ export class ParkingPlace implements Parking {
    * @throws {InvalidStateError} if what lies there is not what was put there: it stays parked, never started fresh
    */
   async restore(kind: string, shard: number, entry: OwnedEntry): Promise<boolean> {
-    const { hosts, ownership, self } = this.#ports;
+    const { hosts, ownership, self } = this.#deps;
     const hosted = hosts.get(kind);
     const { moveId, parked, epoch, owner } = entry.record;
     if (!hosted || !moveId || !parked) return false;
     const bytes = await this.#read(kind, shard, moveId, parked);
-    const aheadMs = this.#ports.membership.clocks.aheadOf(owner);
+    const aheadMs = this.#deps.membership.clocks.aheadOf(owner);
     const sealedAt = { node: owner, wallMs: parked.wallMs, aheadMs };
-    const staged = await stageShard(this.#ports, hosted, shard, epoch + 1, bytes, sealedAt);
+    const staged = await stageShard(this.#deps, hosted, shard, epoch + 1, bytes, sealedAt);
     const next = restored(entry.record, self);
-    const change = await ownership.change(kind, shard, entry, next, { giveUp: this.#ports.hasEnded });
+    const change = await ownership.change(kind, shard, entry, next, { giveUp: this.#deps.hasEnded });
     if (!change.won) return false;
-    serveStaged(this.#ports, staged);
+    serveStaged(this.#deps, staged);
     await this.#chunks.remove({ kind, shard, moveId }, parked.chunks);
     return true;
   }

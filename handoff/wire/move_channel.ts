@@ -13,7 +13,7 @@ import type { Transport } from "../../transport/transport.ts";
 import { decodeMove, encodeMove, type MoveBody, type MoveMessage } from "./messages.ts";
 
 /** What it works with. */
-export interface TalkPorts {
+export interface TalkDeps {
   readonly of: ClusterId;
   readonly self: NodeId;
   readonly codec: Codec;
@@ -26,16 +26,16 @@ export interface TalkPorts {
 }
 
 /** See the module's text. */
-export class Talk {
-  readonly #ports: TalkPorts;
+export class MoveChannel {
+  readonly #deps: TalkDeps;
   readonly #byMove = new Map<string, (message: MoveMessage) => void>();
   /** Hears what belongs to no move that is known here. */
   onNew: ((message: MoveMessage) => void) | undefined;
   /** Messages of a newer release that were passed over. */
   unknown = 0;
 
-  constructor(ports: TalkPorts) {
-    this.#ports = ports;
+  constructor(deps: TalkDeps) {
+    this.#deps = deps;
   }
 
   /**
@@ -44,7 +44,7 @@ export class Talk {
    * @returns false if it is longer than a message of the server may be by now, so that saying it again does not help
    */
   say(to: NodeId, moveId: string, body: MoveBody): boolean {
-    const { of, self, codec, gate, transport, subjects } = this.#ports;
+    const { of, self, codec, gate, transport, subjects } = this.#deps;
     if (!gate.isOpen) return true;
     const message = encodeMove(codec, of, self, moveId, body);
     if (message.byteLength > transport.maxPayloadBytes) return false;
@@ -70,7 +70,7 @@ export class Talk {
    * @throws {DecodeError | ProtocolError}
    */
   incoming(moveId: string, payload: Uint8Array): boolean {
-    const { codec, of, membership, gate, onOther } = this.#ports;
+    const { codec, of, membership, gate, onOther } = this.#deps;
     const message = decodeMove(codec, of.cluster, payload);
     if (message.generation !== of.generation) {
       onOther({ generation: message.generation, ...message.from });

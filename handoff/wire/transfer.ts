@@ -8,10 +8,10 @@ import { UnavailableError } from "../../errors.ts";
 import type { NodeId } from "../../cluster/records/schemas.ts";
 import type { Clock, Timer } from "../../platform/clock.ts";
 import { sha256 } from "../../platform/hash.ts";
-import type { HandoffPorts } from "../deps.ts";
+import type { HandoffDeps } from "../deps.ts";
 import type { MoveMessageOf } from "./messages.ts";
 import type { HandoffSettings } from "../settings.ts";
-import type { Talk } from "./move_channel.ts";
+import type { MoveChannel } from "./move_channel.ts";
 
 /** How much is to be transferred. */
 export interface TransferSize {
@@ -21,12 +21,12 @@ export interface TransferSize {
 }
 
 /** Length of the chunks that are cut now: within the setting, and within what the server allows. */
-export function chunkBytesOf({ settings, scale }: Pick<HandoffPorts, "settings" | "scale">): number {
+export function chunkBytesOf({ settings, scale }: Pick<HandoffDeps, "settings" | "scale">): number {
   return Math.min(settings.chunkBytes, scale.bytesMax);
 }
 
 /** The giving end. Its chunks keep the length with which they were announced. */
-export class Giving {
+export class ChunkSender {
   readonly size: TransferSize;
   readonly #bytes: Uint8Array;
   readonly #chunkBytes: number;
@@ -55,7 +55,7 @@ export class Giving {
   }
 
   /** Answers a request for chunks. @returns false if they are longer than a message may be by now */
-  answer(talk: Talk, to: NodeId, request: MoveMessageOf<"pull">): boolean {
+  answer(talk: MoveChannel, to: NodeId, request: MoveMessageOf<"pull">): boolean {
     return request.chunks.every((index) => {
       const data = this.chunk(index);
       return data === undefined || talk.say(to, request.moveId, { type: "chunk", index, data });
@@ -64,15 +64,15 @@ export class Giving {
 }
 
 /** What a taking end works with. */
-export interface TakingPorts {
-  readonly talk: Talk;
+export interface TakingDeps {
+  readonly talk: MoveChannel;
   readonly clock: Clock;
   readonly settings: HandoffSettings;
 }
 
 /** The taking end. It ends by `onDone` or `onFailed`, once, or by `stop`. */
-export class Taking {
-  readonly #ports: TakingPorts;
+export class ChunkReceiver {
+  readonly #deps: TakingDeps;
   readonly #from: NodeId;
   readonly #moveId: string;
   readonly #size: TransferSize;
@@ -88,21 +88,21 @@ export class Taking {
   #timer: Timer | undefined;
 
   constructor(
-    ports: TakingPorts,
+    deps: TakingDeps,
     from: NodeId,
     moveId: string,
     size: TransferSize,
     onDone: (bytes: Uint8Array) => void,
     onFailed: (error: Error) => void,
   ) {
-    this.#ports = ports;
+    this.#deps = deps;
     this.#from = from;
     this.#moveId = moveId;
     this.#size = size;
     this.#onDone = onDone;
     this.#onFailed = onFailed;
     this.#missing = size.chunks;
-    this.#heardAt = ports.clock.now();
+    this.#heardAt = deps.clock.now();
   }
 
   /** @param first the first chunk, if it came with the announcement */
@@ -127,7 +127,7 @@ export class Taking {
     this.#chunks.set(index, data);
     this.#received += data.byteLength;
     this.#asked.delete(index);
-    this.#heardAt = this.#ports.clock.now();
+    this.#heardAt = this.#deps.clock.now();
     this.#missing--;
   }
 
@@ -138,7 +138,7 @@ export class Taking {
 
   #ask(): void {
     const chunks: number[] = [];
-    while (this.#asked.size < this.#ports.settings.chunksAtOnce && this.#next < this.#size.chunks) {
+    while (this.#asked.size < this.#deps.settings.chunksAtOnce && this.#next < this.#size.chunks) {
       this.#asked.add(this.#next);
       chunks.push(this.#next++);
     }
@@ -146,11 +146,11 @@ export class Taking {
   }
 
   #say(chunks: number[]): void {
-    this.#ports.talk.say(this.#from, this.#moveId, { type: "pull", chunks });
+    this.#deps.talk.say(this.#from, this.#moveId, { type: "pull", chunks });
   }
 
   #arm(): void {
-    const { clock, settings } = this.#ports;
+    const { clock, settings } = this.#deps;
     this.#timer = clock.after(settings.repeatMs, () => {
       if (clock.now() - this.#heardAt >= settings.silenceMs) {
         return this.#fail(

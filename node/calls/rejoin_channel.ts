@@ -19,7 +19,7 @@ export interface Routing {
 }
 
 /** See the module's text. */
-export class LastingChannel implements Channel {
+export class RejoinChannel implements Channel {
   readonly #routing: Routing;
   readonly #contract: Contract;
   readonly #name: string;

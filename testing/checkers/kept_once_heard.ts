@@ -4,7 +4,7 @@
  * @module
  */
 import type { History, TimerSet, Witness } from "../history.ts";
-import { Lineage } from "../state_tree.ts";
+import { StateTree } from "../state_tree.ts";
 import { storedTimesLeft } from "../timers_left.ts";
 import { type Checker, checker } from "./checker.ts";
 
@@ -18,7 +18,7 @@ export const keptOnceHeard: Checker = checker(
   function* (history) {
     const told = new Map<string, Witness>();
     for (const each of history.witnesses) {
-      const lineage = history.lineages.get(each.actor) ?? new Lineage();
+      const lineage = history.lineages.get(each.actor) ?? new StateTree();
       const before = told.get(each.actor);
       if (!lineage.has(each.state)) yield `${inWords(each)}: a state that never was`;
       else if (each.heard) yield* faultsOfHeard(lineage, told, each);
@@ -28,7 +28,7 @@ export const keptOnceHeard: Checker = checker(
   },
 );
 
-function* faultsOfHeard(lineage: Lineage, told: Map<string, Witness>, heard: Witness): Iterable<string> {
+function* faultsOfHeard(lineage: StateTree, told: Map<string, Witness>, heard: Witness): Iterable<string> {
   const before = told.get(heard.actor);
   if (!before || lineage.includes(heard.state, before.state)) told.set(heard.actor, heard);
   else if (!lineage.includes(before.state, heard.state))

@@ -5,7 +5,7 @@
  */
 import { generationOf } from "../generations.ts";
 import type { History, Witness } from "../history.ts";
-import { Lineage } from "../state_tree.ts";
+import { StateTree } from "../state_tree.ts";
 import { type Checker, checker } from "./checker.ts";
 
 /**
@@ -31,6 +31,6 @@ export const nothingFromBelow: Checker = checker("I1", "nothing is added from be
   }
 });
 
-function lineageOf({ lineages }: History, actor: string): Lineage {
-  return lineages.get(actor) ?? new Lineage();
+function lineageOf({ lineages }: History, actor: string): StateTree {
+  return lineages.get(actor) ?? new StateTree();
 }

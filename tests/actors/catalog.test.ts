@@ -1,12 +1,12 @@
 // The actors of one shard, with a shard and a store that stand still until a test says so.
 import { describe, expect, test } from "bun:test";
 import type { ActorRuntime } from "../../actors/activation/activation_host.ts";
-import { Budget } from "../../actors/node_limits.ts";
+import { NodeLimits } from "../../actors/node_limits.ts";
 import { Catalog } from "../../actors/shard/catalog.ts";
 import type { Mail } from "../../actors/activation/mail.ts";
 import { Scheduler } from "../../actors/activation/scheduler.ts";
 import { TRIAL_DEFAULTS, TrialLane } from "../../actors/activation/trials.ts";
-import { NOTHING_STORED, type StoredActor, type Vault } from "../../actors/durable/state_store.ts";
+import { NOTHING_STORED, type StoredActor, type StateStore } from "../../actors/durable/state_store.ts";
 import { type ErrorData, RecordsRefusedError, toErrorData, UnavailableError } from "../../errors.ts";
 import { EventBus } from "../../events.ts";
 
@@ -73,7 +73,7 @@ function world({ mailboxMax = 2, lineMax = 3, bytesMax = 10, lineBytesMax = 10 }
     },
   } as typeof whole;
   let load: () => Promise<StoredActor> = () => new Promise(() => {});
-  const vault: Vault = {
+  const stateStore: StateStore = {
     bytesMax: 1_000,
     load: () => load(),
     commit: () => new Promise(() => {}),
@@ -85,7 +85,7 @@ function world({ mailboxMax = 2, lineMax = 3, bytesMax = 10, lineBytesMax = 10 }
   const runtime = { clock, random, codec, events, trials, onThrow, scheduler: new Scheduler(clock) };
   const shard = { serving: true, runs: false };
   const others = { activationsMax: 9, sleepingBytesMax: 9, outputBytesMax: 9 };
-  const budget = new Budget({
+  const budget = new NodeLimits({
     ...others,
     mailboxBytesMax: bytesMax,
     tellsWaitingMax: lineMax,
@@ -96,7 +96,7 @@ function world({ mailboxMax = 2, lineMax = 3, bytesMax = 10, lineBytesMax = 10 }
     runtime: runtime as Partial<ActorRuntime> as ActorRuntime,
     budget,
     epoch: 1,
-    vault,
+    stateStore,
     get serving() {
       return shard.serving;
     },

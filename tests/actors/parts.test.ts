@@ -2,13 +2,13 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { z } from "zod";
-import { Budget } from "../../actors/node_limits.ts";
+import { NodeLimits } from "../../actors/node_limits.ts";
 import { type ActivationStatus, mayBecome } from "../../actors/lifecycle.ts";
 import type { Mail } from "../../actors/activation/mail.ts";
 import { Mailbox } from "../../actors/activation/mailbox.ts";
 import { firstIssue, type Schema, validate } from "../../actors/schema.ts";
 import { type Runnable, Scheduler } from "../../actors/activation/scheduler.ts";
-import { RunningSignal } from "../../actors/activation/handler_signal.ts";
+import { HandlerSignal } from "../../actors/activation/handler_signal.ts";
 import { packState, unpackState } from "../../actors/state/snapshot.ts";
 import { StateCell } from "../../actors/state/state_cell.ts";
 import { ActorTimers, type TimerData, TimerMail, TIMERS_MAX } from "../../actors/state/timers.ts";
@@ -66,7 +66,7 @@ describe("the line behind a mailbox", () => {
   test("admits nothing while the mailbox is emptied, and leaves no weight", () => {
     const bounds = { mailboxBytesMax: 10, tellsWaitingMax: 9, tellsWaitingBytesMax: 99 };
     const rest = { activationsMax: 9, sleepingBytesMax: 9, outputBytesMax: 9 };
-    const { mail: scales } = new Budget({ ...bounds, ...rest });
+    const { mail: scales } = new NodeLimits({ ...bounds, ...rest });
     const mailbox = new Mailbox<Mail>(8, scales);
     const [first, second] = [tellOf(10), tellOf(1)];
     expect(mailbox.offer(first)).toBe(true); // all that the node may hold
@@ -122,7 +122,7 @@ describe("Scheduler", () => {
 describe("RunningSignal", () => {
   test("aborts at the deadline, anew for each message, and remembers an abort", async () => {
     const clock = new ManualClock();
-    const signal = new RunningSignal(clock);
+    const signal = new HandlerSignal(clock);
     const first = signal.get(100);
     expect(signal.get(100)).toBe(first);
     await clock.advance(99);
@@ -148,7 +148,7 @@ describe("RunningSignal", () => {
       timers.push(run);
       return { cancel: () => {} };
     };
-    const signal = new RunningSignal({ now: () => now, after });
+    const signal = new HandlerSignal({ now: () => now, after });
     const late = signal.get(200);
     expect(late.aborted).toBe(true);
     expect(late.reason).toMatchObject({ code: "deadline-exceeded" });
@@ -364,7 +364,7 @@ describe("validate() and firstIssue()", () => {
 describe("Budget", () => {
   test("counts both ways, and refuses at its bounds", () => {
     const bytes = { sleepingBytesMax: 10, mailboxBytesMax: 10, tellsWaitingBytesMax: 10, outputBytesMax: 10 };
-    const budget = new Budget({ activationsMax: 1, tellsWaitingMax: 1, ...bytes });
+    const budget = new NodeLimits({ activationsMax: 1, tellsWaitingMax: 1, ...bytes });
     expect([budget.mayActivate(), budget.maySleep()]).toEqual([true, true]);
     budget.activated();
     budget.slept(10);

@@ -1,5 +1,5 @@
 /** A cluster of memberships in one process: manual clock, memory network, one seed. */
-import { ClusterBucket } from "../../cluster/records/cluster_records.ts";
+import { ClusterRecords } from "../../cluster/records/cluster_records.ts";
 import { Membership, type MembershipEvent, type NodeInfo } from "../../cluster/membership.ts";
 import { Ownership } from "../../cluster/ownership.ts";
 import type { NodeId, NodeRecord, ShardRecord } from "../../cluster/records/schemas.ts";
@@ -36,11 +36,11 @@ export class TestCluster {
     const opened = connection.records(BUCKET);
     await this.clock.advance(5);
     const records = await opened;
-    const ports = { clock: this.clock, random: this.random };
-    const bucket = new ClusterBucket({ ...ports, records });
+    const deps = { clock: this.clock, random: this.random };
+    const bucket = new ClusterRecords({ ...deps, records });
     const events: MembershipEvent[] = [];
     const membership = new Membership({
-      ...ports,
+      ...deps,
       bucket,
       transport: connection.transport,
       hasEnded,
@@ -81,7 +81,7 @@ export class TestCluster {
 
 export interface TestNode {
   readonly name: string;
-  readonly bucket: ClusterBucket;
+  readonly bucket: ClusterRecords;
   readonly membership: Membership;
   readonly ownership: Ownership;
   readonly events: MembershipEvent[];

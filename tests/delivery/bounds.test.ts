@@ -276,7 +276,7 @@ describe("moves that come to a node", () => {
     const full = (reason: string) => reason === "reclaimed" || reason === "full";
     const b = await cluster.start("b", { hosts: [hostLedger(steering(), contract)], settings });
     expect(await cluster.ends(a.leave())).toMatchObject({ moved: 8, leftOver: 0, recovered: 0 });
-    expect(cluster.seen("move-kept").filter(({ reason }) => full(reason)).length).toBeGreaterThan(0);
+    expect(cluster.seen("move-aborted").filter(({ reason }) => full(reason)).length).toBeGreaterThan(0);
     for (const name of names) expect(await cluster.ends(b.ref(contract, name).add("after"))).toBe(2);
   });
 

@@ -2,8 +2,8 @@
 import { expect, test } from "bun:test";
 import type { OwnedEntry } from "../../cluster/ownership.ts";
 import type { ShardRecord } from "../../cluster/records/schemas.ts";
-import { Chunks } from "../../handoff/park/parked_chunks.ts";
-import type { HandoffPorts } from "../../handoff/deps.ts";
+import { ParkedChunks } from "../../handoff/park/parked_chunks.ts";
+import type { HandoffDeps } from "../../handoff/deps.ts";
 import { HANDOFF_DEFAULTS } from "../../handoff/settings.ts";
 import { ManualClock } from "../../testing/manual_clock.ts";
 
@@ -23,7 +23,7 @@ async function swept(known: OwnedEntry, leader: () => Promise<OwnedEntry | undef
   const clock = new ManualClock();
   const removed: string[] = [];
   let shown = known;
-  const ports = {
+  const deps = {
     self,
     clock,
     gate: { isOpen: true },
@@ -44,8 +44,8 @@ async function swept(known: OwnedEntry, leader: () => Promise<OwnedEntry | undef
       remove: async (key: string) => void removed.push(key),
     },
     settings: HANDOFF_DEFAULTS,
-  } as unknown as HandoffPorts;
-  const chunks = new Chunks(ports);
+  } as unknown as HandoffDeps;
+  const chunks = new ParkedChunks(deps);
   chunks.start();
   await clock.advance(HANDOFF_DEFAULTS.chunkSweepMs + 10);
   chunks.stop();

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import type { Shard } from "../../delivery/receiving/shard.ts";
 import { EventBus } from "../../events.ts";
-import { Recovery } from "../../handoff/timer_recovery.ts";
+import { TimerRecovery } from "../../handoff/timer_recovery.ts";
 import { silentLog } from "../../platform/log.ts";
 import type { StoreKey } from "../../storage/store.ts";
 import { ManualClock } from "../../testing/manual_clock.ts";
@@ -13,7 +13,7 @@ function recovering(writesUnderWay = 0, listings: unknown[] = []) {
   const clock = new ManualClock();
   const seen: string[] = [];
   const shard = {
-    ...{ kind: "cart", shard: 0, phase: "serving", isRecovering: false, vault: {} },
+    ...{ kind: "cart", shard: 0, phase: "serving", isRecovering: false, stateStore: {} },
     catalog: {
       ensure: (name: string) => {
         seen.push(`${name} at ${clock.now()}`);
@@ -26,7 +26,7 @@ function recovering(writesUnderWay = 0, listings: unknown[] = []) {
   events.listen(({ type }) => void told.push(type));
   const logged: string[] = [];
   const log = { ...silentLog, warn: (words: string) => void logged.push(words) };
-  const recovery = new Recovery({
+  const recovery = new TimerRecovery({
     stored: {
       writesUnderWay,
       highestEpoch: () => Promise.resolve(0),

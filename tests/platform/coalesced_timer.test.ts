@@ -1,12 +1,12 @@
 import { describe, expect, test } from "bun:test";
-import { Alarm, restFor } from "../../platform/coalesced_timer.ts";
+import { CoalescedTimer, restFor } from "../../platform/coalesced_timer.ts";
 import { ManualClock } from "../../testing/manual_clock.ts";
 
 describe("Alarm", () => {
   test("rings once for many deadlines, at the earliest, and again for what is left", async () => {
     const clock = new ManualClock();
     const rings: number[] = [];
-    const alarm = new Alarm(clock, (now) => {
+    const alarm = new CoalescedTimer(clock, (now) => {
       rings.push(now);
       if (now < 100) alarm.by(100);
     });
@@ -21,7 +21,7 @@ describe("Alarm", () => {
     const late: number[] = [];
     let looks = 0;
     let next = 0;
-    const alarm = new Alarm(
+    const alarm = new CoalescedTimer(
       clock,
       (now) => {
         looks++;
@@ -40,7 +40,7 @@ describe("Alarm", () => {
   test("rings no more after stop()", async () => {
     const clock = new ManualClock();
     let rings = 0;
-    const alarm = new Alarm(clock, () => void rings++);
+    const alarm = new CoalescedTimer(clock, () => void rings++);
     alarm.by(10);
     alarm.stop();
     await clock.advance(100);

@@ -250,7 +250,7 @@ describe("about moves, others cannot", () => {
     const report = await cluster.ends(leaving);
     expect(report).toMatchObject({ leftOver: 0, recovered: 0 });
     expect(await cluster.ends(set.caller.ref(Ledger, "x").add("two"))).toBe(2);
-    expect(cluster.seen("move-kept")).toEqual([]);
+    expect(cluster.seen("move-aborted")).toEqual([]);
   });
 
   test("get the state of a late actor, or bring another one in its place", async () => {

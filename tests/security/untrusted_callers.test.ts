@@ -59,7 +59,7 @@ async function doorAnswer(error: unknown, showHandlerErrors = false, contentType
     },
   } as unknown as Transport;
   const router = { call: () => Promise.reject(error) } as unknown as Router;
-  const ports = {
+  const deps = {
     of: { cluster: "test", generation: "3k9x02ab" },
     transport,
     router,
@@ -69,7 +69,7 @@ async function doorAnswer(error: unknown, showHandlerErrors = false, contentType
     events: new EventBus(() => 0),
     settings: DELIVERY_DEFAULTS,
   };
-  new Door(ports, { showHandlerErrors }).open();
+  new Door(deps, { showHandlerErrors }).open();
   call?.({
     subject: "test.call.ledger.x.read",
     payload: new Uint8Array(),

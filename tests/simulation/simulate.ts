@@ -287,7 +287,7 @@ class Simulation {
       this.#tally.late += event.lateActors;
       if (event.to === "parked") this.#tally.parked++;
     }
-    if (event.type === "move-kept") this.#tally.kept++;
+    if (event.type === "move-aborted") this.#tally.kept++;
     if (event.type === "actor-recovered") this.#history.lost(`${event.kind}/${event.name}`, 0);
     if (event.type === "fenced") this.#fenced(node);
     if (event.type === "shard-owned" && event.how === "claimed") this.#tally.claims++;

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import { ClusterBucket } from "../../cluster/records/cluster_records.ts";
+import { ClusterRecords } from "../../cluster/records/cluster_records.ts";
 import { recordCodec } from "../../cluster/records/schemas.ts";
 import { ConfigurationError } from "../../errors.ts";
 import { memoryTransport } from "../../mod.ts";
@@ -65,7 +65,7 @@ async function scene(fails = (_attempt: number): boolean => false): Promise<Scen
     name: "a",
     child: { command: "node", args: [], env: {} },
     tagVariable: "TAG",
-    bucket: () => new ClusterBucket({ records, clock, random }),
+    bucket: () => new ClusterRecords({ records, clock, random }),
     clock,
     random,
     restart: { minMs: 100, maxMs: 10_000 },

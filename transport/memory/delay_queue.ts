@@ -14,7 +14,7 @@ interface Entry {
  * of its own, with all that follows from it: else what two of them set off would be mixed by how many steps each runtime
  * takes to settle a promise, and a simulation would not be the same on every one.
  */
-export class Lane {
+export class DelayQueue {
   readonly #clock: Clock;
   #entries: Entry[] = [];
   #next = 0;

@@ -10,7 +10,7 @@ import { cleanClock } from "../../platform/async_context.ts";
 import { guarded } from "../../platform/guarded.ts";
 import { type Clock, systemClock } from "../../platform/clock.ts";
 import type { Random } from "../../platform/random.ts";
-import { Lane } from "./delay_queue.ts";
+import { DelayQueue } from "./delay_queue.ts";
 import {
   type Broker,
   type MemoryConnectOptions,
@@ -45,7 +45,7 @@ export class MemoryNetwork implements Broker {
   readonly options: MemoryNetworkOptions;
   readonly #connections: Set<MemoryConnection> = new Set();
   readonly #buckets: Map<string, MemoryBucket> = new Map();
-  readonly #lanes: Map<string, Lane> = new Map();
+  readonly #lanes: Map<string, DelayQueue> = new Map();
   readonly #walls: Set<string> = new Set();
   /** Ways on which a request finds nobody. */
   readonly #hidden: Set<string> = new Set();
@@ -229,11 +229,11 @@ export class MemoryNetwork implements Broker {
   }
 
   /** Without latency one lane serves all: it keeps every order and drains many messages in one turn. */
-  #lane(from: string, to: string): Lane {
+  #lane(from: string, to: string): DelayQueue {
     const key = this.options.latencyMs ? laneKey(from, to) : "";
     const known = this.#lanes.get(key);
     if (known) return known;
-    const lane = new Lane(this.clock);
+    const lane = new DelayQueue(this.clock);
     this.#lanes.set(key, lane);
     return lane;
   }

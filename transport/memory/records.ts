@@ -5,7 +5,7 @@
  */
 import { RecordsRefusedError, RecordsUnavailableError, TooLargeError } from "../../errors.ts";
 import type { Clock } from "../../platform/clock.ts";
-import { Lane } from "./delay_queue.ts";
+import { DelayQueue } from "./delay_queue.ts";
 import type { MemoryBucket } from "./bucket.ts";
 import type {
   BucketCondition,
@@ -73,8 +73,8 @@ export class MemoryRecords implements Records {
   readonly #faults: RecordFaults;
   /** Of the bucket when it was opened. */
   readonly #birth: number;
-  readonly #requests: Lane;
-  readonly #answers: Lane;
+  readonly #requests: DelayQueue;
+  readonly #answers: DelayQueue;
   readonly #watches: Set<MemoryWatch> = new Set();
 
   constructor(bucket: MemoryBucket, name: string, client: RecordsClient, clock: Clock, faults: RecordFaults) {
@@ -84,8 +84,8 @@ export class MemoryRecords implements Records {
     this.#client = client;
     this.#clock = clock;
     this.#faults = faults;
-    this.#requests = new Lane(clock);
-    this.#answers = new Lane(clock);
+    this.#requests = new DelayQueue(clock);
+    this.#answers = new DelayQueue(clock);
   }
 
   create(key: string, value: Uint8Array): Promise<CasResult> {
@@ -214,7 +214,7 @@ class MemoryWatch implements Watch {
   readonly #onEntry: (entry: RecordEntry) => void;
   readonly #client: RecordsClient;
   readonly #faults: RecordFaults;
-  readonly #lane: Lane;
+  readonly #lane: DelayQueue;
   readonly #onStop: () => void;
   #stopListening: () => void = () => {};
   #seen = 0;
@@ -234,7 +234,7 @@ class MemoryWatch implements Watch {
     this.#onEntry = onEntry;
     this.#client = client;
     this.#faults = faults;
-    this.#lane = new Lane(clock);
+    this.#lane = new DelayQueue(clock);
     this.#onStop = onStop;
   }
 

@@ -32,7 +32,7 @@ export class MoveJournal {
 
   note(node: string, event: NodeEvent): void {
     if (event.type === "shard-moved") this.moves.push(event);
-    else if (event.type === "move-kept") this.kept++;
+    else if (event.type === "move-aborted") this.kept++;
     else if (INCIDENTS.has(event.type)) {
       this.incidents.set(event.type, (this.incidents.get(event.type) ?? 0) + 1);
       if (this.examples.length < INCIDENTS_MAX) this.examples.push(`${node}: ${JSON.stringify(event)}`);

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import type { Envelope } from "../../../delivery/wire/frame_items.ts";
-import { HeldEnvelopes } from "../../../delivery/receiving/in_doubt_buffer.ts";
+import { InDoubtBuffer } from "../../../delivery/receiving/in_doubt_buffer.ts";
 import { Peer } from "../../../delivery/wire/peer.ts";
 import { ManualClock } from "../../../testing/manual_clock.ts";
 import { id } from "../../cluster/support.ts";
@@ -25,11 +25,11 @@ function envelope(shard: number, seq: number, bytes = 0): Envelope {
 
 function holder(limits: { heldMax?: number; heldBytesMax?: number } = {}): {
   clock: ManualClock;
-  held: HeldEnvelopes;
+  held: InDoubtBuffer;
   seqs: (shard: number) => number[];
 } {
   const clock = new ManualClock();
-  const held = new HeldEnvelopes(clock, { heldMax: 1_000, heldBytesMax: 1_000_000, ...limits });
+  const held = new InDoubtBuffer(clock, { heldMax: 1_000, heldBytesMax: 1_000_000, ...limits });
   return { clock, held, seqs: (shard) => held.take("cart", shard).map((each) => each.envelope.seq) };
 }
 

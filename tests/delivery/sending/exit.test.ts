@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { Gate, GateListener } from "../../../cluster/gate.ts";
-import { Exit } from "../../../delivery/sending/local_reply_gate.ts";
+import { LocalReplyGate } from "../../../delivery/sending/local_reply_gate.ts";
 
 /** A gate that a test opens and closes, and that counts how often it is looked at. */
 class Door {
@@ -30,7 +30,7 @@ function begin() {
   const door = new Door();
   const thrown: unknown[] = [];
   const out: string[] = [];
-  const exit = new Exit(door as unknown as Gate, (error) => thrown.push(error));
+  const exit = new LocalReplyGate(door as unknown as Gate, (error) => thrown.push(error));
   const give = (...words: string[]) => {
     for (const word of words) exit.give({ goOut: () => void out.push(word) });
   };

@@ -4,12 +4,12 @@ import type { Mail } from "../../../actors/activation/mail.ts";
 import type { OwnedEntry } from "../../../cluster/ownership.ts";
 import { createCodec } from "../../../codec/codec.ts";
 import { HeaderMap } from "../../../codec/header_map.ts";
-import { LinkReceiver } from "../../../delivery/receiving/receiver_link.ts";
-import type { ReceiverPorts } from "../../../delivery/receiving/receiver_deps.ts";
+import { ReceiverLink } from "../../../delivery/receiving/receiver_link.ts";
+import type { ReceiverDeps } from "../../../delivery/receiving/receiver_deps.ts";
 import type { PackableMail } from "../../../delivery/receiving/remote_mail.ts";
-import { Outgoing, type OutgoingPorts } from "../../../delivery/sending/outgoing.ts";
+import { Outgoing, type OutgoingDeps } from "../../../delivery/sending/outgoing.ts";
 import { SenderLink } from "../../../delivery/sending/sender_link.ts";
-import { type SenderPorts, SendingRooms } from "../../../delivery/sending/sender_deps.ts";
+import { type SenderDeps, SendingQuotas } from "../../../delivery/sending/sender_deps.ts";
 import { DELIVERY_DEFAULTS } from "../../../delivery/settings.ts";
 import { readFrame } from "../../../delivery/wire/frame.ts";
 import type { Envelope, FrameItem } from "../../../delivery/wire/frame_items.ts";
@@ -27,9 +27,9 @@ const headers = HeaderMap.of([["trace", "00-4bf9"]]);
 /** A link whose items are kept, and a message on it. */
 function sent(type: "ask" | "tell") {
   const clock = new ManualClock();
-  const rooms = new SendingRooms(DELIVERY_DEFAULTS);
+  const rooms = new SendingQuotas(DELIVERY_DEFAULTS);
   const items: FrameItem[] = [];
-  const ports = {
+  const deps = {
     clock,
     rooms,
     random: seededRandom(1),
@@ -37,15 +37,15 @@ function sent(type: "ask" | "tell") {
     outbox: { hasRoom: () => true, add: (_peer: unknown, item: FrameItem) => void items.push(item) },
     settings: DELIVERY_DEFAULTS,
     wakeBy: () => {},
-  } as unknown as SenderPorts;
-  const link = new SenderLink(ports, "ledger", 0);
+  } as unknown as SenderDeps;
+  const link = new SenderLink(deps, "ledger", 0);
   const what = { kind: "ledger", name: "x", type, message: "add", declared: { type } as never };
   const request = { ...what, argument: "word", options: undefined, caller: undefined, headers };
   const outgoing = new Outgoing(request, "word", Infinity, {
     clock,
     rooms,
     scale: { codec },
-  } as unknown as OutgoingPorts);
+  } as unknown as OutgoingDeps);
   return { clock, link, items, outgoing };
 }
 
@@ -86,20 +86,20 @@ test("every copy of a message has its headers: the first, one to another owner, 
 test("the mail that an owner admits has them, weighs them, and packs them, also after it was held for a gap", () => {
   const clock = new ManualClock();
   const taken: number[] = [];
-  const ports = {
+  const deps = {
     clock,
     codec,
     settings: DELIVERY_DEFAULTS,
     gaps: { fits: () => true, take: (bytes: number) => void taken.push(bytes), give: () => {} },
     outbox: { add: () => {}, owe: () => {} },
     keeper: { isFull: false, count: () => 0 },
-  } as unknown as ReceiverPorts;
+  } as unknown as ReceiverDeps;
   const admitted: Mail[] = [];
   const shard = {
     ...{ kind: "ledger", shard: 0, epoch: 1, isFull: () => false },
     admit: (_name: string, mail: Mail) => void admitted.push(mail),
   };
-  const link = new LinkReceiver(ports, shard, peers.of("b", "1"), 1);
+  const link = new ReceiverLink(deps, shard, peers.of("b", "1"), 1);
   const { link: from, items, outgoing } = sent("tell");
   from.reroute(owned("a", 1), { to: "peer", peer: peers.of("a", "1") });
   from.submit(outgoing, clock.now());

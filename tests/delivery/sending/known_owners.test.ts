@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import type { OwnedEntry } from "../../../cluster/ownership.ts";
 import type { NodeId } from "../../../cluster/records/schemas.ts";
-import { Owners } from "../../../delivery/sending/known_owners.ts";
+import { KnownOwners } from "../../../delivery/sending/known_owners.ts";
 import { Peer } from "../../../delivery/wire/peer.ts";
 import { hostLedger, Ledger, steering } from "../../support/ledger.ts";
 import { MemoryCluster, signalled } from "../../support/memory_cluster.ts";
@@ -24,7 +24,7 @@ describe("owners of a shard, as a sender knows them", () => {
   const peer = (node: string) => new Peer(id(node), () => 2);
 
   test("are those that were seen since the last claim, and those of late actors", () => {
-    const owners = new Owners();
+    const owners = new KnownOwners();
     owners.learn(record("a", 1));
     owners.learn(record("b", 2, 1, ["late"]));
     expect(["a", "b", "late", "c"].map((node) => owners.has(peer(node), 1))).toEqual([
@@ -45,7 +45,7 @@ describe("owners of a shard, as a sender knows them", () => {
   });
 
   test("may have been anybody in an epoch that was skipped, above the floor and in no other", () => {
-    const owners = new Owners();
+    const owners = new KnownOwners();
     owners.learn(record("a", 5, 2));
     expect(owners.has(peer("x"), 4)).toBe(false); // nothing was sent before
     owners.learn(record("d", 8, 2));

@@ -2,10 +2,10 @@
 import { expect, test } from "bun:test";
 import type { OwnedEntry } from "../../../cluster/ownership.ts";
 import { SenderLink } from "../../../delivery/sending/sender_link.ts";
-import { Outgoing, type OutgoingPorts } from "../../../delivery/sending/outgoing.ts";
+import { Outgoing, type OutgoingDeps } from "../../../delivery/sending/outgoing.ts";
 import { Peers } from "../../../delivery/wire/peer.ts";
 import type { LocalShard } from "../../../delivery/sending/route.ts";
-import { type SenderPorts, SendingRooms } from "../../../delivery/sending/sender_deps.ts";
+import { type SenderDeps, SendingQuotas } from "../../../delivery/sending/sender_deps.ts";
 import { DELIVERY_DEFAULTS } from "../../../delivery/settings.ts";
 import { seededRandom } from "../../../platform/random.ts";
 import { ManualClock } from "../../../testing/manual_clock.ts";
@@ -16,8 +16,8 @@ const here = { node: "here", incarnation: "1" };
 /** A link of "here", and messages for it that may be handled twice. */
 function linked() {
   const clock = new ManualClock();
-  const rooms = new SendingRooms(DELIVERY_DEFAULTS);
-  const ports = {
+  const rooms = new SendingQuotas(DELIVERY_DEFAULTS);
+  const deps = {
     clock,
     rooms,
     random: seededRandom(1),
@@ -25,14 +25,14 @@ function linked() {
     outbox: { hasRoom: () => true, add: () => {} },
     settings: { ...DELIVERY_DEFAULTS, deathsMax: 3 },
     wakeBy: () => {},
-  } as unknown as SenderPorts;
-  const link = new SenderLink(ports, "ledger", 0);
+  } as unknown as SenderDeps;
+  const link = new SenderLink(deps, "ledger", 0);
   const submit = (type: "ask" | "tell", message: string) => {
     const declared = { type, idempotent: true } as never;
     const what = { kind: "ledger", name: "x", type, message, declared };
     const request = { ...what, argument: undefined, options: undefined, caller: undefined };
     link.submit(
-      new Outgoing(request, undefined, Infinity, { clock, rooms } as unknown as OutgoingPorts),
+      new Outgoing(request, undefined, Infinity, { clock, rooms } as unknown as OutgoingDeps),
       clock.now(),
     );
   };

@@ -302,7 +302,7 @@ describe("a move of an actor behind whose mailbox tells wait", () => {
     const go = await busy(both.steered, here, "x");
     const ends = watched(words(4).map((word) => there.ref(Narrow, "x").note(word, { timeoutMs: 60_000 })));
     await cluster.start("next", { hosts: [hostLedger(steering(), Narrow)], weight: 1_000_000 });
-    await cluster.until("a move to be kept", () => cluster.seen("move-kept").length > 0);
+    await cluster.until("a move to be kept", () => cluster.seen("move-aborted").length > 0);
     expect(ends).toEqual(["taken", "taken", "taken", "taken"]);
     await cluster.ends(go());
     expect((await cluster.ends(there.ref(Narrow, "x").read())).filter((word) => word !== "held")).toEqual(

@@ -97,7 +97,7 @@ describe("a planned move", () => {
       const caller = await cluster.start("caller");
       await cluster.ends(caller.ref(Ledger, "x").add("one"));
       await cluster.start("b", { weight: 1_000, hosts: [hostLedger(steered)] });
-      await cluster.until(`a kept move (${how})`, () => cluster.seen("move-kept").length > 0);
+      await cluster.until(`a kept move (${how})`, () => cluster.seen("move-aborted").length > 0);
       expect(cluster.seen("shard-moved")).toEqual([]);
       expect(await cluster.ends(caller.ref(Ledger, "x").add("two"))).toBe(2);
       throws = false;
@@ -145,7 +145,7 @@ describe("a shard with more late actors than its record can name", () => {
     );
     await cluster.start("b", { hosts: [hostLedger(steered)] });
     const leaving = a.leave();
-    await cluster.until("a move that was kept", () => cluster.seen("move-kept").length > 0);
+    await cluster.until("a move that was kept", () => cluster.seen("move-aborted").length > 0);
     await cluster.clock.advance(10);
     expect(await cluster.ends(caller.ref(Ledger, "other").add("served"))).toBe(1);
     gate.resolve();
@@ -285,7 +285,7 @@ describe("a park that begins after the others were told to hurry", () => {
     const held = cluster.outcome(a.ref(Ledger, "slow").hold("never", { timeoutMs: 50_000 }));
     await cluster.clock.advance(20);
     const report = await cluster.ends(a.leave({ deadlineMs: 25_000 }));
-    expect(cluster.seen("move-kept").length).toBe(1);
+    expect(cluster.seen("move-aborted").length).toBe(1);
     expect(report).toMatchObject({ parked: 1, leftOver: 0 });
     expect((await held).error?.code).toBe("outcome-unknown");
     const b = await cluster.start("b", { hosts: [hostLedger()] });

@@ -106,8 +106,8 @@ describe("a shard whose record is removed stays with its owner, and its memory,"
     await cluster.clock.advance(1_500);
     expect(isMoving(a)).toBe(false);
     remove();
-    await cluster.until("a kept move", () => cluster.seen("move-kept").length > 0, 500);
-    expect(cluster.seen("move-kept")[0]?.reason).toBe("its record is missing");
+    await cluster.until("a kept move", () => cluster.seen("move-aborted").length > 0, 500);
+    expect(cluster.seen("move-aborted")[0]?.reason).toBe("its record is missing");
     await goesOn(a, x, ["one"]);
   });
 
@@ -119,7 +119,7 @@ describe("a shard whose record is removed stays with its owner, and its memory,"
     await cluster.until("a change by a", () => (changes.a ?? 0) > asked);
     remove();
     fates = {};
-    await cluster.until("a kept move", () => cluster.seen("move-kept").length > 0, 1_000);
+    await cluster.until("a kept move", () => cluster.seen("move-aborted").length > 0, 1_000);
     await goesOn(a, x, ["one"]);
   });
 
@@ -132,7 +132,7 @@ describe("a shard whose record is removed stays with its owner, and its memory,"
     await cluster.until("a move", () => isMoving(a));
     const waiting = x.add("two", { timeoutMs: 60_000 });
     remove();
-    await cluster.until("a kept move", () => cluster.seen("move-kept").length > 0, 1_000);
+    await cluster.until("a kept move", () => cluster.seen("move-aborted").length > 0, 1_000);
     gate.resolve();
     await cluster.ends(running);
     expect(await cluster.ends(waiting)).toBe(2);
@@ -144,7 +144,7 @@ describe("a shard whose record is removed stays with its owner, and its memory,"
     const ended = await sealedInVain(a, x);
     const before = a.inspect().shards[0];
     remove();
-    await cluster.until("a kept move", () => cluster.seen("move-kept").length > 0, 1_000);
+    await cluster.until("a kept move", () => cluster.seen("move-aborted").length > 0, 1_000);
     // nobody can tell any more whether the other has committed: this node goes on above that
     const epoch = (before?.epoch ?? 0) + 2;
     expect(a.inspect().shards[0]).toMatchObject({ owner: "a", epoch, floor: epoch });
@@ -162,9 +162,9 @@ describe("a shard whose record is removed stays with its owner, and its memory,"
       if (++tries === 1) bucket().write(key, value, () => true);
     };
     remove();
-    await cluster.until("a kept move", () => cluster.seen("move-kept").length > 0);
+    await cluster.until("a kept move", () => cluster.seen("move-aborted").length > 0);
     expect(tries).toBe(1);
-    expect(cluster.seen("move-kept")[0]?.reason).toBe("reclaimed");
+    expect(cluster.seen("move-aborted")[0]?.reason).toBe("reclaimed");
     await ended();
     await goesOn(a, x, ["one"]);
   });
@@ -176,7 +176,7 @@ describe("a shard whose record is removed stays with its owner, and its memory,"
     const ended = await sealedInVain(a, x);
     beforeCreate = () => bucket().write(key, value, () => true);
     remove();
-    await cluster.until("a kept move", () => cluster.seen("move-kept").length > 0);
+    await cluster.until("a kept move", () => cluster.seen("move-aborted").length > 0);
     beforeCreate = undefined;
     await ended();
     await goesOn(a, x, ["one"]);
@@ -190,7 +190,7 @@ describe("a shard whose record is removed stays with its owner, and its memory,"
       const ended = await sealedInVain(a, x);
       const value = copy === "of the move" ? bucket().entry(key)?.value : before;
       bucket().write(key, value, () => true);
-      await cluster.until("a kept move", () => cluster.seen("move-kept").length > 0);
+      await cluster.until("a kept move", () => cluster.seen("move-aborted").length > 0);
       await ended();
       await goesOn(a, x, ["one"]);
     });
@@ -202,7 +202,7 @@ describe("a shard whose record is removed stays with its owner, and its memory,"
     await cluster.until("a commit", () => (changes.b ?? 0) > 0);
     remove();
     fates = {};
-    await cluster.until("a kept move", () => cluster.seen("move-kept").length > 0, 1_000);
+    await cluster.until("a kept move", () => cluster.seen("move-aborted").length > 0, 1_000);
     await goesOn(a, x, ["one"]);
   });
 
@@ -215,7 +215,7 @@ describe("a shard whose record is removed stays with its owner, and its memory,"
     remove();
     await cluster.clock.advance(500);
     fates = {};
-    await cluster.until("a kept move", () => cluster.seen("move-kept").length > 0, 12_000);
+    await cluster.until("a kept move", () => cluster.seen("move-aborted").length > 0, 12_000);
     await ended();
     await goesOn(a, x, ["one"]);
   });

@@ -109,8 +109,8 @@ describe("an instance", () => {
     await cluster.ends(x.add("one"));
     expect(await cluster.ends(x.run(undefined))).toEqual([1]);
     await cluster.start("b", { weight: 1_000, hosts: [hostLedger(steered)] });
-    await cluster.until("a kept move", () => cluster.seen("move-kept").length > 0);
-    expect(cluster.seen("move-kept")[0]?.reason).toBe("reclaimed");
+    await cluster.until("a kept move", () => cluster.seen("move-aborted").length > 0);
+    expect(cluster.seen("move-aborted")[0]?.reason).toBe("reclaimed");
     expect(await cluster.ends(x.run(undefined, { timeoutMs: 20_000 }))).toEqual([2]);
     expect(await cluster.ends(x.read())).toEqual(["one"]);
     expect(steered.log.filter((line) => line.startsWith("activate"))).toEqual(["activate x first"]);

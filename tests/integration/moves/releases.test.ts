@@ -90,7 +90,7 @@ function expectNoRefusals(...nodes: readonly ActorNode[]): void {
   for (const node of nodes)
     expect([node.name, node.inspect().counters.rejectedInputs]).toEqual([node.name, 0]);
   expect(cluster.seen("rejected-input")).toEqual([]);
-  expect(cluster.seen("move-kept")).toEqual([]);
+  expect(cluster.seen("move-aborted")).toEqual([]);
 }
 
 describe("a rolling deploy under load", () => {

@@ -94,7 +94,7 @@ describe("shards that a newer release has parked", () => {
     expect((await running).value).toBe(2);
     const { error } = await waiting;
     expect([error?.code, error?.message.includes(WORDS)]).toEqual(["unavailable", true]);
-    expect(cluster.seen("move-kept")).toEqual([]);
+    expect(cluster.seen("move-aborted")).toEqual([]);
     expect(cluster.seen("shard-moved").filter(({ to }) => to === "parked").length).toBe(there.length);
   });
 

@@ -133,7 +133,7 @@ describe("chunks of parked shards", () => {
           state: "owned",
         }));
       }
-      await cluster.until(`a park that failed (${what})`, () => cluster.seen("move-kept").length > 0);
+      await cluster.until(`a park that failed (${what})`, () => cluster.seen("move-aborted").length > 0);
       expect(parking).toBe(true);
       await cluster.clock.advance(500);
       expect([what, chunks()]).toEqual([what, []]);

@@ -175,7 +175,7 @@ describe("a smaller limit while shards move", () => {
     const report = await cluster.ends(a.leave());
     expect(report).toMatchObject({ moved: 1, recovered: 0, leftOver: 0 });
     expect(report.durationMs).toBeLessThan(5_000);
-    expect(cluster.seen("move-kept").length).toBeGreaterThan(0);
+    expect(cluster.seen("move-aborted").length).toBeGreaterThan(0);
     cluster.network.limitPayload(MORE);
     await isAllThere(caller);
   });
@@ -228,7 +228,7 @@ describe("a smaller limit while shards move", () => {
     );
     cluster.network.limitPayload(LESS);
     await cluster.start("b", { weight: 1_000, hosts: [hostLedger(steered)] });
-    await cluster.until("a kept move", () => cluster.seen("move-kept").length > 0);
+    await cluster.until("a kept move", () => cluster.seen("move-aborted").length > 0);
     gate.resolve();
     expect((await Promise.all(held)).map(({ value }) => value)).toEqual(names.map(() => 1));
     await cluster.settled("ledger", "b");

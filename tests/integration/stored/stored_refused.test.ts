@@ -146,7 +146,7 @@ describe("a stored actor that is late when its store says no, and whose shard co
     world.fate = () => "answer";
     world.cluster.network.crash("b");
     await world.cluster.until("a reclaim", () =>
-      world.cluster.seen("move-kept").some(({ reason }) => reason === "reclaimed"),
+      world.cluster.seen("move-aborted").some(({ reason }) => reason === "reclaimed"),
     );
     world.answerAll();
   }

@@ -175,7 +175,7 @@ export const CLUSTER: readonly Rule[] = [
             file: "cluster/lease/lease_monitor.ts",
             find: "const dead = deadRecord(id, from?.record);",
             replace:
-              "const dead = deadRecord(id, from?.record); return this.#ports.assume({ record: { ...dead, nonce: '' } });",
+              "const dead = deadRecord(id, from?.record); return this.#deps.assume({ record: { ...dead, nonce: '' } });",
           },
         ],
         found: { profile: "crash", seed: 1 },

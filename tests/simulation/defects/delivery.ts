@@ -23,7 +23,7 @@ export const DELIVERY: readonly Rule[] = [
         changes: [
           {
             file: "handoff/move/source_driver.ts",
-            find: "versionFor(this.#ports.membership.protocolOf(to))",
+            find: "versionFor(this.#deps.membership.protocolOf(to))",
             replace: "versionFor(2)",
           },
         ],
@@ -40,9 +40,9 @@ export const DELIVERY: readonly Rule[] = [
         changes: [
           {
             file: "delivery/receiving/shard.ts",
-            find: "link = new LinkReceiver(this.#ports.receiver, this, peer, first);",
+            find: "link = new ReceiverLink(this.#deps.receiver, this, peer, first);",
             replace:
-              "const former = [...this.#links.values()].filter((one) => one.peer.id.node === peer.id.node).at(-1); link = new LinkReceiver(this.#ports.receiver, this, peer, former?.expected ?? first);",
+              "const former = [...this.#links.values()].filter((one) => one.peer.id.node === peer.id.node).at(-1); link = new ReceiverLink(this.#deps.receiver, this, peer, former?.expected ?? first);",
           },
           { file: "delivery/receiving/shard.ts", find: "this.#links.delete(peer);", replace: "" },
         ],
@@ -59,7 +59,7 @@ export const DELIVERY: readonly Rule[] = [
         changes: [
           {
             file: "delivery/receiving/shard.ts",
-            find: 'return this.#phase === "serving" && this.#ports.gate.isOpenAt(now);',
+            find: 'return this.#phase === "serving" && this.#deps.gate.isOpenAt(now);',
             replace: 'return this.#phase === "serving";',
           },
         ],
@@ -74,7 +74,7 @@ export const DELIVERY: readonly Rule[] = [
             find: "if (this.#gate.isOpen) this.#release();",
             replace: "this.#release();",
           },
-          { file: "delivery/wire/outbox.ts", find: "if (!this.#ports.gate.isOpen) return;", replace: "" },
+          { file: "delivery/wire/outbox.ts", find: "if (!this.#deps.gate.isOpen) return;", replace: "" },
         ],
         found: { profile: "verge", seed: 58 },
       },
@@ -114,8 +114,8 @@ export const DELIVERY: readonly Rule[] = [
         changes: [
           {
             file: "delivery/receiving/shard.ts",
-            find: "this.#ports.receiver, this, peer, first);",
-            replace: "this.#ports.receiver, this, peer, 1);",
+            find: "this.#deps.receiver, this, peer, first);",
+            replace: "this.#deps.receiver, this, peer, 1);",
           },
           {
             file: "delivery/receiving/receiver_link.ts",
@@ -142,9 +142,9 @@ export const DELIVERY: readonly Rule[] = [
           },
           {
             file: "delivery/receiving/receiver_link.ts",
-            find: "this.#ports.keeper.repeat(this.peer, kind, shard, envelope.seq);",
+            find: "this.#deps.keeper.repeat(this.peer, kind, shard, envelope.seq);",
             replace:
-              "if (this.#ports.keeper.isRefused(this.peer, kind, shard, envelope.seq)) { const { expected } = this; this.#admit(envelope); this.expected = expected; } this.#ports.keeper.repeat(this.peer, kind, shard, envelope.seq);",
+              "if (this.#deps.keeper.isRefused(this.peer, kind, shard, envelope.seq)) { const { expected } = this; this.#admit(envelope); this.expected = expected; } this.#deps.keeper.repeat(this.peer, kind, shard, envelope.seq);",
           },
         ],
         found: { profile: "planned", seed: 1 },
@@ -265,17 +265,17 @@ export const DELIVERY: readonly Rule[] = [
           {
             file: "delivery/sending/outgoing.ts",
             find: "timeLeft(deadlineAt, now)",
-            replace: "timeLeft(deadlineAt, now - this.#ports.clock.wall())",
+            replace: "timeLeft(deadlineAt, now - this.#deps.clock.wall())",
           },
           {
             file: "delivery/receiving/remote_mail.ts",
             find: "timeLeft(deadlineAt, now)",
-            replace: "timeLeft(deadlineAt, now - this.#ports.clock.wall())",
+            replace: "timeLeft(deadlineAt, now - this.#deps.clock.wall())",
           },
           {
             file: "delivery/receiving/remote_mail.ts",
-            find: "deadlineOf(mail.remainingMs, ports.clock.now())",
-            replace: "deadlineOf(mail.remainingMs, ports.clock.now() - ports.clock.wall())",
+            find: "deadlineOf(mail.remainingMs, deps.clock.now())",
+            replace: "deadlineOf(mail.remainingMs, deps.clock.now() - deps.clock.wall())",
           },
         ],
         found: { profile: "clocks", seed: 1 },
@@ -309,7 +309,7 @@ export const DELIVERY: readonly Rule[] = [
         changes: [
           {
             file: "delivery/sending/sender_link.ts",
-            find: "return Math.max(2, this.#ports.settings.deathsMax);",
+            find: "return Math.max(2, this.#deps.settings.deathsMax);",
             replace: "return Infinity;",
           },
           {

@@ -26,7 +26,7 @@ export const HANDOFF: readonly Rule[] = [
             file: "handoff/move/target_driver.ts",
             find: "this.#taking.start(this.#size.data);",
             replace:
-              "this.#taking.start(this.#size.data); const early = async () => { while (!this.#bytes && !isOver(this.#state)) await new Promise<void>((resolve) => this.#ports.clock.after(1, resolve)); if (!this.#bytes || !this.#sealedAt) return; const { hosted, shard, epoch } = this.move; serveStaged(this.#ports, await stageShard(this.#ports, hosted, shard, epoch + 1, this.#bytes, this.#sealedAt)); }; void early();",
+              "this.#taking.start(this.#size.data); const early = async () => { while (!this.#bytes && !isOver(this.#state)) await new Promise<void>((resolve) => this.#deps.clock.after(1, resolve)); if (!this.#bytes || !this.#sealedAt) return; const { hosted, shard, epoch } = this.move; serveStaged(this.#deps, await stageShard(this.#deps, hosted, shard, epoch + 1, this.#bytes, this.#sealedAt)); }; void early();",
           },
         ],
         found: { profile: "planned", seed: 1 },
@@ -127,9 +127,9 @@ export const HANDOFF: readonly Rule[] = [
         changes: [
           {
             file: "handoff/move/source_driver.ts",
-            find: "this.#giving = new Giving(this.#sealed.bytes, chunkBytesOf(this.#ports));",
+            find: "this.#giving = new ChunkSender(this.#sealed.bytes, chunkBytesOf(this.#deps));",
             replace:
-              "this.#giving = new Giving(this.#sealed.bytes, chunkBytesOf(this.#ports)); this.released = shard.relocation.release();",
+              "this.#giving = new ChunkSender(this.#sealed.bytes, chunkBytesOf(this.#deps)); this.released = shard.relocation.release();",
           },
           {
             file: "handoff/move/source_driver.ts",
@@ -351,7 +351,7 @@ export const HANDOFF: readonly Rule[] = [
             file: "handoff/move/target_driver.ts",
             find: "if (!gate.isOpen) return void again();",
             replace:
-              "const { membership } = this.#ports; const { upNodes } = membership.view; this.revisions ??= new Map(upNodes.map((id) => [id.node, membership.revisionOf(id)])); const silent = upNodes.some((id) => this.revisions.get(id.node) === membership.revisionOf(id)); if (!gate.isOpen || silent) return void again();",
+              "const { membership } = this.#deps; const { upNodes } = membership.view; this.revisions ??= new Map(upNodes.map((id) => [id.node, membership.revisionOf(id)])); const silent = upNodes.some((id) => this.revisions.get(id.node) === membership.revisionOf(id)); if (!gate.isOpen || silent) return void again();",
           },
         ],
         found: { profile: "slow", seed: 3 },

@@ -276,7 +276,7 @@ export const PROFILES = {
       lease: { ...SHORT_LEASE, deathsMax: 3, trialHoldMs: 400, trialMs: 200 },
     },
   ),
-  ports: troubled(
+  deps: troubled(
     "any request for records may get no answer, be applied or answered late, or be refused for now, while nodes are killed",
     ["crash"],
     { ...ANY_CALL, lease: LONG_LEASE, faultyMs: 12_000 },

@@ -196,8 +196,8 @@ class Server implements NatsServer {
     if (this.#port === undefined) {
       const name = readdirSync(this.#directory).find((each) => each.endsWith(`_${this.pid}.ports`));
       if (name === undefined) return false;
-      const ports = JSON.parse(readFileSync(join(this.#directory, name), "utf8")) as { nats?: string[] };
-      const url = ports.nats?.[0];
+      const deps = JSON.parse(readFileSync(join(this.#directory, name), "utf8")) as { nats?: string[] };
+      const url = deps.nats?.[0];
       if (url === undefined) return false;
       this.#port = Number(new URL(url).port);
     }

@@ -5,7 +5,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 /** A relay to one of the given ports of this machine: the one it used last, or the next that lets it in. */
 export class TcpProxy {
   readonly #server: Server;
-  readonly #targetPorts: readonly number[];
+  readonly #targetDeps: readonly number[];
   readonly #sockets: Set<Socket> = new Set();
   #preferred = 0;
   #refusing = false;
@@ -13,13 +13,13 @@ export class TcpProxy {
   #delayMs = 0;
   #swallowedBytes = 0;
 
-  constructor(...targetPorts: readonly number[]) {
-    this.#targetPorts = targetPorts;
+  constructor(...targetDeps: readonly number[]) {
+    this.#targetDeps = targetDeps;
     this.#server = createServer((inner) => this.#accept(inner));
   }
 
-  static async start(...targetPorts: readonly number[]): Promise<TcpProxy> {
-    const proxy = new TcpProxy(...targetPorts);
+  static async start(...targetDeps: readonly number[]): Promise<TcpProxy> {
+    const proxy = new TcpProxy(...targetDeps);
     proxy.#server.listen(0, "127.0.0.1");
     await once(proxy.#server, "listening");
     return proxy;
@@ -52,7 +52,7 @@ export class TcpProxy {
 
   /** The next connections go to the target behind the one in use. */
   turn(): void {
-    this.#preferred = (this.#preferred + 1) % this.#targetPorts.length;
+    this.#preferred = (this.#preferred + 1) % this.#targetDeps.length;
   }
 
   mend(): void {
@@ -70,12 +70,12 @@ export class TcpProxy {
   #accept(inner: Socket): void {
     inner.on("error", () => {}); // a reset by either side is what a bad network does, also to those not let in
     if (this.#refusing) inner.destroy();
-    else this.#reach(inner, this.#targetPorts.length);
+    else this.#reach(inner, this.#targetDeps.length);
   }
 
   /** The server speaks first in NATS, so nothing is lost while a target is looked for. */
   #reach(inner: Socket, attempts: number): void {
-    const outer = connect(this.#targetPorts[this.#preferred] ?? 0, "127.0.0.1");
+    const outer = connect(this.#targetDeps[this.#preferred] ?? 0, "127.0.0.1");
     let reached = false;
     outer.once("connect", () => {
       reached = true;

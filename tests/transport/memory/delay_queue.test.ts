@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { ManualClock } from "../../../testing/manual_clock.ts";
-import { Lane } from "../../../transport/memory/delay_queue.ts";
+import { DelayQueue } from "../../../transport/memory/delay_queue.ts";
 
 /** More steps than any chain of promises has that one entry sets off. */
 const STEPS = 50;
@@ -12,7 +12,7 @@ async function later(log: string[], word: string): Promise<void> {
 
 async function logOf(delaysMs: readonly number[]): Promise<string[]> {
   const clock = new ManualClock();
-  const lane = new Lane(clock);
+  const lane = new DelayQueue(clock);
   const log: string[] = [];
   for (const [i, delayMs] of delaysMs.entries()) {
     lane.push(delayMs, () => {
