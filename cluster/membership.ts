@@ -27,7 +27,14 @@ import { type NodeInfo, ownRecord } from "./node_info.ts";
 import { takeName } from "./lease/name_takeover.ts";
 import { agreeOnProtocol, givesWayTo, protocolMismatch } from "./lease/protocol_agreement.ts";
 import { type ClusterTimes, clusterTimes } from "./heartbeat/pulse_times.ts";
-import { incarnationAfter, type NodeId, nodeId, nodeKey, type NodeRecord } from "./records/schemas.ts";
+import {
+  incarnationCount,
+  incarnationAfter,
+  type NodeId,
+  nodeId,
+  nodeKey,
+  type NodeRecord,
+} from "./records/schemas.ts";
 import { PeerClocks } from "./peer_clocks.ts";
 import { commonProtocol } from "./protocol.ts";
 import type { Entry } from "./records/table.ts";
@@ -229,7 +236,18 @@ export class Membership {
 
   /** See {@link View.isOver}. */
   isOver(id: NodeId): boolean {
-    return this.#view.isOver(id);
+    return this.#view.isOver(id) || this.#wasReplaced(id);
+  }
+
+  /**
+   * Two lives of one name have the same count only if the records went back between them. The one whose record is there has the
+   * name, and the other can renew nothing: when the first has been known for a lease, the other's is over.
+   */
+  #wasReplaced({ node, incarnation }: NodeId): boolean {
+    const known = this.#knownSince.get(node);
+    if (known === undefined || known.incarnation === incarnation) return false;
+    if (incarnationCount(known.incarnation) !== incarnationCount(incarnation)) return false;
+    return this.#deps.clock.now() - known.at >= this.#times.leaseMs;
   }
 
   /** Whether that incarnation is known and not over: its words count. */

@@ -54,6 +54,12 @@ const REMEMBERED: readonly (readonly [Profile, number, string])[] = [
     "an actor that was loading for a superseded shard raised its successor on the same node, again and again",
   ],
   [
+    "restored",
+    311,
+    "records went back between two lives of a name, which then had the same count: the shard of the first was nobody's to claim",
+  ],
+  ["unwitnessed", 372, "a witness without the records, whose gate is closed, was taken for one that answers"],
+  [
     "forgotten-moving",
     328,
     "one who came after a record was removed took its shard for one that nobody had had, while its owner was cut off",

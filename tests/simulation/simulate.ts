@@ -163,7 +163,13 @@ class Simulation {
     const actorsOf = (kind: string, shard: number) =>
       kind === Account.kind ? accountsOf(shard) : workload.ofShard(kind, shard);
     const bucket = cluster.network.bucket(bucketOf(CLUSTER));
-    const observer = new RecordObserver(bucket, history, actorsOf, (moment) => this.#moment(moment, aim));
+    const observer = new RecordObserver(
+      bucket,
+      history,
+      actorsOf,
+      (moment) => this.#moment(moment, aim),
+      lease.leaseMs,
+    );
     const lost = (this.#lost = new LostRecords({
       ...{ name: CLUSTER, network: cluster.network, clock: cluster.clock },
       ...{ lives, observer, history, random, leaseMs: lease.leaseMs },

@@ -41,6 +41,9 @@ export class RecordObserver {
   #prefix: string | undefined;
   readonly #codec = recordCodec();
   readonly #nodes = new Map<string, NodeRecord>();
+  readonly #leaseMs: number;
+  /** When the record of an incarnation was first written. */
+  readonly #since = new Map<string, number>();
   readonly #shards = new Map<string, ShardRecord>();
   /** Shards whose record was removed, and has not been made anew. */
   readonly #removed = new Set<string>();
@@ -56,8 +59,10 @@ export class RecordObserver {
     bucket: MemoryBucket,
     history: History,
     actorsOf: (kind: string, shard: number) => readonly string[],
-    onMoment: (moment: Moment) => void = () => {},
+    onMoment: (moment: Moment) => void,
+    leaseMs: number,
   ) {
+    this.#leaseMs = leaseMs;
     this.#history = history;
     this.#onMoment = onMoment;
     this.#actorsOf = actorsOf;
@@ -180,6 +185,7 @@ export class RecordObserver {
     const isBack = this.#ended.has(next.incarnation); // a copy, or a late write, of one that was over has to be found dead
     if (isOver(next)) this.#ended.add(next.incarnation);
     this.#latest.set(next.node, next.incarnation);
+    if (!this.#since.has(next.incarnation)) this.#since.set(next.incarnation, this.#history.now);
     if (!this.#began.has(next.incarnation)) this.#began.set(next.incarnation, this.generation);
     this.#places.sawNode(next);
     if (next.state === before?.state && next.incarnation === before.incarnation)
@@ -299,9 +305,11 @@ export class RecordObserver {
     if (this.#ended.has(id.incarnation)) return true;
     const record = this.#nodes.get(id.node);
     if (record === undefined) return false;
-    return record.incarnation === id.incarnation
-      ? isOver(record)
-      : incarnationCount(record.incarnation) > incarnationCount(id.incarnation);
+    if (record.incarnation === id.incarnation) return isOver(record);
+    const ahead = incarnationCount(record.incarnation) - incarnationCount(id.incarnation);
+    if (ahead !== 0) return ahead > 0;
+    // records went back between the two: the one whose record is there has the name, and the other renews nothing
+    return this.#history.now - (this.#since.get(record.incarnation) ?? Infinity) >= this.#leaseMs;
   }
 }
 

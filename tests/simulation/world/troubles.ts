@@ -187,11 +187,15 @@ export class Troubles {
     const { random } = this.#options;
     const others = up.filter((each) => each !== life);
     const some = others.filter(() => random.next() < 0.5).map(({ process }) => process);
-    // from whom it was hidden before it still is
-    const before = this.#reaching.get(life.name) ?? others;
-    const reaching = others.filter((each) => before.includes(each) && !some.includes(each.process));
+    const reaching = this.#stillReaching(life, others).filter((each) => !some.includes(each.process));
     // else its renewals show that it lives
     this.#hideFrom(some, life, reaching, random.next() < 0.5);
+  }
+
+  /** From whom it was hidden before it still is. */
+  #stillReaching(life: Life, some: readonly Life[]): Life[] {
+    const before = this.#reaching.get(life.name);
+    return some.filter((each) => before === undefined || before.includes(each));
   }
 
   /** All others leave, and a while later somebody comes. */
@@ -221,7 +225,7 @@ export class Troubles {
     this.#later(LEAVING_MS, () => {
       if (this.#over) return;
       cluster.network.partition(rest, [life.process]); // or what it asks them would be heard, and told when it is asked about
-      this.#hideFrom(rest, life, [witness]);
+      this.#hideFrom(rest, life, this.#stillReaching(life, [witness]));
       this.#later(random.next() * WITNESS_MS, () => {
         if (!this.#over) lives.leave(witness);
       });
@@ -239,7 +243,7 @@ export class Troubles {
     });
   }
 
-  /** Whether one who is hidden from some is well, and reached by others who are. */
+  /** Whether one who is hidden from some is well, and reached by others who are: one whose gate is closed answers for nobody. */
   isReached(name: string): boolean {
     const now = this.#options.cluster.clock.now();
     const isWell = (node: string) =>
@@ -250,7 +254,8 @@ export class Troubles {
           each.to + WELL_AFTER_MS >= now,
       );
     const reaching = this.#reaching.get(name) ?? [];
-    return isWell(name) && reaching.some((life) => life.sending && isWell(life.name));
+    const answers = (life: Life) => life.sending && isWell(life.name) && life.node?.inspect().gateOpen;
+    return isWell(name) && reaching.some(answers);
   }
 
   /** One begins to join, and something happens to it before it has, or just after that. */
