@@ -35,10 +35,16 @@ export class SharedLook {
   }
 
   #begin(): Promise<void> {
-    const look = this.#look().finally(() => {
+    this.#underWay = this.#run();
+    return this.#underWay;
+  }
+
+  /** By `await`: with `finally()` the runtimes take another number of turns, and a simulation would not repeat on the other. */
+  async #run(): Promise<void> {
+    try {
+      await this.#look();
+    } finally {
       this.#underWay = undefined;
-    });
-    this.#underWay = look;
-    return look;
+    }
   }
 }

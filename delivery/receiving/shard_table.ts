@@ -121,6 +121,6 @@ export class ShardTable {
     this.#deps.ownership
       .refresh(kind, shard)
       .catch(() => undefined) // the watch will tell
-      .finally(() => this.#refreshing.delete(key));
+      .then(() => this.#refreshing.delete(key));
   }
 }

@@ -52,7 +52,7 @@ export class Arrivals {
       this.#incoming.give(size);
     };
     const sealedAt = sealedAtOf(message, clock);
-    const done = (bytes: Uint8Array) => void this.#arrive(shard, name, bytes, sealedAt).finally(stop);
+    const done = (bytes: Uint8Array) => void this.#arrive(shard, name, bytes, sealedAt).then(stop, stop);
     const taking = new ChunkReceiver({ talk, clock, settings }, from, moveId, message, done, stop);
     const unlisten = talk.listen(moveId, (heard) => heard.type === "chunk" && taking.take(heard));
     this.#taking.set(moveId, { stop });
@@ -71,7 +71,8 @@ export class Arrivals {
     if (shard === undefined || this.#taking.has(moveId)) return;
     this.#taking.set(moveId, { stop() {} });
     const sealedAt = { node: this.#deps.self, wallMs, aheadMs: 0 };
-    void this.#arrive(shard, name, bytes, sealedAt).finally(() => this.#taking.delete(moveId));
+    const taken = () => void this.#taking.delete(moveId);
+    void this.#arrive(shard, name, bytes, sealedAt).then(taken, taken);
   }
 
   /** The shard that is served here and waits for that actor to come from there. */

@@ -30,14 +30,21 @@ export class EpochStamps {
   async raise({ kind, shard, epoch }: Pick<StoreWrite, "kind" | "shard" | "epoch">): Promise<void> {
     const key = storeKeys.epoch(kind, shard);
     while ((this.#known.get(key) ?? 0) < epoch) {
-      const raising =
-        this.#raising.get(key) ?? this.#raise(key, epoch).finally(() => this.#raising.delete(key));
-      this.#raising.set(key, raising);
+      let raising = this.#raising.get(key);
+      if (raising === undefined) this.#raising.set(key, (raising = this.#raise(key, epoch)));
       await raising;
     }
   }
 
   async #raise(key: string, epoch: number): Promise<void> {
+    try {
+      await this.#raised(key, epoch);
+    } finally {
+      this.#raising.delete(key);
+    }
+  }
+
+  async #raised(key: string, epoch: number): Promise<void> {
     for (;;) {
       const { epoch: now, revision } = await this.#get(key);
       if (now < epoch) {

@@ -186,8 +186,9 @@ export const CLUSTER: readonly Rule[] = [
         changes: [
           {
             file: "cluster/membership.ts",
-            find: "return this.#view.isOver(id); }",
-            replace: "return this.#view.get(id.node) === undefined || this.#view.isOver(id); }",
+            find: "return this.#view.isOver(id) || this.#wasReplaced(id); }",
+            replace:
+              "return this.#view.get(id.node) === undefined || this.#view.isOver(id) || this.#wasReplaced(id); }",
           },
         ],
         found: { profile: "half", seed: 4 },

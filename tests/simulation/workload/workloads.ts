@@ -96,7 +96,7 @@ const LEDGERS = [
   ledger("fickle", "restart", 4),
   ledger("sleepy", "stop", 4),
   ledger("brittle", "keep", 2),
-  ledger("stateStore", "keep", 4, true),
+  ledger("vault", "keep", 4, true),
   ledger("safe", "restart", 4, true),
   ledger("chest", "stop", 2, true),
 ] as unknown as readonly AnyLedger[];
@@ -161,7 +161,7 @@ export const WORKLOADS: Readonly<Record<WorkloadName, Workload>> = {
   memory: new Workload({ ledger: 12, fickle: 5, sleepy: 5, brittle: 3 }, false),
   /** Several to each shard. */
   crowded: new Workload({ ledger: 24, sleepy: 12, brittle: 8 }, false),
-  stored: new Workload({ ledger: 3, fickle: 2, stateStore: 6, safe: 6, chest: 3 }, true),
+  stored: new Workload({ ledger: 3, fickle: 2, vault: 6, safe: 6, chest: 3 }, true),
 };
 
 function probesOf(kind: string, shards: number): string[] {

@@ -103,9 +103,9 @@ describe("a secret as a function", () => {
     const given: (() => unknown)[] = [
       () => "first",
       () => {
-        throw new Error("the stateStore is away");
+        throw new Error("the vault is away");
       },
-      () => Promise.reject(new Error("the stateStore is still away")),
+      () => Promise.reject(new Error("the vault is still away")),
       () => undefined,
       () => Promise.resolve(7),
       () => "wrong",
@@ -160,7 +160,7 @@ describe("a secret as a function", () => {
       user: "u",
       password: () => {
         asked++;
-        if (isAway) throw new Error("the stateStore is away");
+        if (isAway) throw new Error("the vault is away");
         return "first";
       },
     });
@@ -185,7 +185,7 @@ describe("a secret as a function", () => {
   test("that fails at the start ends the start, with its words, and without what it gave", async () => {
     const server = await serve(withUser("u", "first"));
     for (const [give, words] of [
-      [() => Promise.reject(new Error("no stateStore")), /"token": its function threw "no stateStore"/],
+      [() => Promise.reject(new Error("no vault")), /"token": its function threw "no vault"/],
       [() => undefined, /"token": its function gave nothing/],
       [() => "", /"token": its function gave an empty text/],
     ] as const) {

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "bun:test";
-import { ManualClock } from "../../testing/manual_clock.ts";
-import { Secrets } from "../../transport/nats/secrets.ts";
+import { ManualClock } from "../../../testing/manual_clock.ts";
+import { Secrets } from "../../../transport/nats/secrets.ts";
 
 let clock: ManualClock;
 let asked: number[];
@@ -47,7 +47,7 @@ describe("a function that gives a secret", () => {
 
   test("that fails is asked after pauses that grow up to ten seconds, and meets each dial between them with one error", async () => {
     give = () => {
-      throw new Error("the stateStore is away");
+      throw new Error("the vault is away");
     };
     const errors = await dialsFor(60_000);
     expect(errors.length).toBe(asked.length);
@@ -61,7 +61,7 @@ describe("a function that gives a secret", () => {
 
   test("that has failed is asked soon again when it fails after it was good", async () => {
     let isAway = true;
-    give = () => (isAway ? Promise.reject(new Error("the stateStore is away")) : "good");
+    give = () => (isAway ? Promise.reject(new Error("the vault is away")) : "good");
     await dialsFor(20_000);
     isAway = false;
     expect((await dialsFor(20_000)).length).toBeLessThan(2);
