@@ -30,14 +30,14 @@ function begin() {
   const door = new Door();
   const thrown: unknown[] = [];
   const out: string[] = [];
-  const exit = new LocalReplyGate(door as unknown as Gate, (error) => thrown.push(error));
+  const gate = new LocalReplyGate(door as unknown as Gate, (error) => thrown.push(error));
   const give = (...words: string[]) => {
-    for (const word of words) exit.give({ goOut: () => void out.push(word) });
+    for (const word of words) gate.give({ goOut: () => void out.push(word) });
   };
-  return { door, exit, out, thrown, give };
+  return { door, gate, out, thrown, give };
 }
 
-describe("Exit", () => {
+describe("LocalReplyGate", () => {
   test("gives the answers of a turn together when it ends, in order, after one look at the gate", async () => {
     const { door, out, give } = begin();
     give("a", "b");
@@ -63,9 +63,9 @@ describe("Exit", () => {
   });
 
   test("gives all others if one throws, and what is given meanwhile", async () => {
-    const { exit, out, thrown, give } = begin();
+    const { gate, out, thrown, give } = begin();
     const error = new Error("nobody expects it");
-    exit.give({
+    gate.give({
       goOut: () => {
         give("later");
         throw error;
@@ -79,9 +79,9 @@ describe("Exit", () => {
   });
 
   test("gives nothing once it is stopped", async () => {
-    const { door, exit, out, give } = begin();
+    const { door, gate, out, give } = begin();
     give("a");
-    exit.stop();
+    gate.stop();
     await Promise.resolve();
     door.set(true);
     expect(out).toEqual([]);
