@@ -143,6 +143,19 @@ describe("blocksOf()", () => {
 });
 
 describe("checkLinks()", () => {
+  test("finds a merge that was left undone", () => {
+    const text = ["one", `${"<".repeat(7)} HEAD`, "two", "=======", "three", `${">".repeat(7)} other`].join(
+      "\n",
+    );
+    expect(checkLinks(new Map([["a.md", text]]), () => true)).toEqual([
+      `a.md holds "${"<".repeat(7)} HEAD": a merge was left undone`,
+    ]);
+  });
+
+  test("takes the underline of a heading for what it is", () => {
+    expect(checkLinks(new Map([["a.md", "Words\n=======\n"]]), () => true)).toEqual([]);
+  });
+
   test("reports links and names that lead nowhere", () => {
     const text =
       "# One two\n[a](docs/a.md) [b](docs/b.md) [c](#one-two) [d](#none) [e](https://x.y)\n`actors/gone.ts` `x.y`\n```text\na ─► actors/drawn.ts\n```\n";

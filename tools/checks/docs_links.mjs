@@ -1,5 +1,6 @@
 // Checks that what documents point at is there: relative links of every .md file, and in those that describe the code each
-// name that looks like a file or folder of the project, in backticks or in a drawing.
+// name that looks like a file or folder of the project, in backticks or in a drawing. Also that no merge was left undone in one:
+// the compiler sees that in code, and nobody in prose.
 // Usage: node tools/checks/docs_links.mjs
 import * as fs from "node:fs";
 import path from "node:path";
@@ -9,6 +10,7 @@ import { projectFiles } from "./layers.mjs";
 
 const NAMED_FILES =
   /^(ARCHITECTURE|CONTRIBUTING)\.md$|^(handoff|cluster)\/README\.md$|^docs\/(where|wire)\.md$/;
+const CONFLICT = /^(?:<{7}|>{7}|\|{7}) .*$/m;
 const LOOKS_LIKE_FILE = /^(?:[\w.-]+\/)*[\w.-]+\.(?:ts|mjs|md|json|toml)$|^(?:[\w.-]+\/)+$/;
 
 /**
@@ -21,6 +23,8 @@ export function checkLinks(documents, exists, baseNames = new Set()) {
   const problems = [];
   for (const [document, text] of documents) {
     const folder = path.posix.dirname(document);
+    const conflict = CONFLICT.exec(text);
+    if (conflict) problems.push(`${document} holds "${conflict[0]}": a merge was left undone`);
     const prose = text.replace(/^[ \t]*```[\s\S]*?^[ \t]*```/gm, "");
     for (const [, target] of prose.matchAll(/\]\(<?([^)\s>]+)>?(?:\s+"[^"]*")?\)/g)) {
       const problem = linkProblem(document, folder, target, documents, exists);
