@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 
 interface Tools {
   checkFiles(files: Map<string, string>): string[];
+  mergeMarks(files: Map<string, string>): string[];
   codeOf(text: string): string;
   importsOf(text: string): { specifier: string; typeOnly: boolean; line: number }[];
   blocksOf(
@@ -11,7 +12,7 @@ interface Tools {
   checkLinks(documents: Map<string, string>, exists: (path: string) => boolean): string[];
 }
 
-const { checkFiles } = await load("layers.mjs");
+const { checkFiles, mergeMarks } = await load("layers.mjs");
 const { codeOf, importsOf } = await load("source_text.mjs");
 const { blocksOf } = await load("docs_examples.mjs");
 const { checkLinks } = await load("docs_links.mjs");
@@ -88,6 +89,20 @@ describe("checkFiles()", () => {
       ],
     ]);
     expect(checkFiles(files)).toEqual([]);
+  });
+});
+
+describe("mergeMarks()", () => {
+  test("tells where a merge is unresolved, in any sort of file", () => {
+    const [ours, theirs] = ["<".repeat(7), ">".repeat(7)];
+    const files = new Map([
+      ["README.md", `# T\n${ours} HEAD\na\n=======\nb\n${theirs} other\n`],
+      ["actors/a.ts", `// a << b, and in the middle of a line ${ours} HEAD\n`],
+    ]);
+    expect(mergeMarks(files)).toEqual([
+      "README.md:2 holds a mark of an unresolved merge",
+      "README.md:6 holds a mark of an unresolved merge",
+    ]);
   });
 });
 

@@ -1,4 +1,5 @@
-// Checks what no compiler does: which folder may import which, what only platform/ may use, and a few habits.
+// Checks what no compiler does: which folder may import which, what only platform/ may use, and a few habits; and that no
+// merge was left half done, in any sort of file.
 // Usage: node tools/checks/layers.mjs
 import * as fs from "node:fs";
 import path from "node:path";
@@ -72,6 +73,7 @@ const MUTABLE = [
 ];
 
 const UNFINISHED = /\b(TODO|FIXME|XXX)\b/g;
+const MERGE_MARK = /^(?:<{7}|>{7}) /gm;
 const PARTIAL_TEST =
   /\b(test|it|describe)(\s*\.\s*\w+)*\s*\.\s*(only|skip|skipIf|todo|todoIf|if|failing)\b\s*\(/g;
 
@@ -102,6 +104,15 @@ export function checkFiles(files) {
     }
   }
   return [...problems, ...cycles(graph), ...crowds(files)].sort();
+}
+
+/** @returns {string[]} where a merge was taken in before it was resolved; `files` may be of any sort */
+export function mergeMarks(files) {
+  const problems = [];
+  for (const [file, text] of files)
+    for (const { index } of text.matchAll(MERGE_MARK))
+      problems.push(`${file}:${lineOf(text, index)} holds a mark of an unresolved merge`);
+  return problems;
 }
 
 /** More than one look takes in: a folder of so many files hides what belongs together. */
@@ -221,7 +232,8 @@ export function projectFiles(root, endings) {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
   const files = projectFiles(root, [".ts", ".mjs"]);
-  const problems = checkFiles(files);
+  const texts = projectFiles(root, [".ts", ".mjs", ".md", ".json", ".toml", ".sh"]);
+  const problems = [...checkFiles(files), ...mergeMarks(texts)];
   for (const problem of problems) console.error(problem);
   console.log(`layers: ${files.size} files, ${problems.length} problems`);
   process.exitCode = problems.length === 0 ? 0 : 1;
