@@ -24,7 +24,7 @@ import { generationName } from "./records/generation.ts";
 import { LeaseDriver, type RenewalRefusal, OTHER_GENERATION } from "./lease/lease_driver.ts";
 import { type MembershipEvent, membershipEvents } from "./membership_events.ts";
 import { type NodeInfo, ownRecord } from "./node_info.ts";
-import { takeName } from "./lease/name_takeover.ts";
+import { type Former, takeName } from "./lease/name_takeover.ts";
 import { agreeOnProtocol, givesWayTo, protocolMismatch } from "./lease/protocol_agreement.ts";
 import { type ClusterTimes, clusterTimes } from "./heartbeat/pulse_times.ts";
 import {
@@ -325,13 +325,13 @@ export class Membership {
   }
 
   /** @returns whether its record is written; if not, another write was faster */
-  async #join(info: NodeInfo, former: Entry<NodeRecord> | undefined, patience: Patience): Promise<boolean> {
+  async #join(info: NodeInfo, former: Former, patience: Patience): Promise<boolean> {
     const { bucket, clock, random } = this.#deps;
     const retired = await retiredCount(bucket, patience);
     const sentAt = clock.now();
     const mark = this.gate.mark;
     const id = `${info.tag ?? ""}${random.id()}`;
-    const own = ownRecord(info, incarnationAfter([former?.record.incarnation, info.former], id, retired));
+    const own = ownRecord(info, incarnationAfter([former?.record?.incarnation, info.former], id, retired));
     // Before the write, so that the watch cannot show a node to itself that it takes for another.
     this.#self = nodeId(own);
     const change = await bucket.nodes.change(keys.node(info.name), former, own, patience);

@@ -9,7 +9,7 @@ import { keys } from "../transport/subjects.ts";
 import { ShardMap } from "./shard_map.ts";
 import type { ClusterRecords, ShardListener } from "./records/cluster_records.ts";
 import type { KindDurability, ShardRecord } from "./records/schemas.ts";
-import type { Change, Entry } from "./records/table.ts";
+import type { Change, Entry, Mark } from "./records/table.ts";
 import type { Patience } from "./records/compare_and_set.ts";
 import type { NextShard } from "./records/shard_changes.ts";
 
@@ -84,16 +84,21 @@ export class Ownership {
     return this.#bucket.onShard(listener);
   }
 
+  /** The mark of a record that was removed, to make it anew from; `undefined` if it is there, or there was none. */
+  mark(kind: string, shard: number): Mark | undefined {
+    return this.#bucket.shards.mark(keys.shard(kind, shard));
+  }
+
   /**
-   * Changes a shard's record that is still as `from` (`undefined`: that must not exist), and settles the outcome. When
-   * it resolves, listeners have been told.
+   * Changes a shard's record that is still as `from`, and settles the outcome. `from` is all that is known of it: the record,
+   * or the mark of its removal; `undefined` if it has never been. When it resolves, listeners have been told.
    *
    * @throws {RecordsUnavailableError} if `patience` ends before the outcome is known: read the record before anything
    */
   change(
     kind: string,
     shard: number,
-    from: OwnedEntry | undefined,
+    from: OwnedEntry | Mark | undefined,
     next: NextShard,
     patience?: Patience,
   ): Promise<Change<ShardRecord>> {

@@ -6,7 +6,6 @@
  */
 import type { Registration } from "../actors/host.ts";
 import { givenUp } from "../actors/actor_errors.ts";
-import type { OwnedEntry } from "../cluster/ownership.ts";
 import { sameNode } from "../cluster/records/schemas.ts";
 import { claimed, reclaimed, reinstated } from "../cluster/records/shard_changes.ts";
 import { Shard } from "../delivery/receiving/shard.ts";
@@ -34,11 +33,10 @@ export class Claims {
     if (!hosted) return false;
     const entry = ownership.entry(kind, shard);
     const removal = ownership.removal(kind, shard);
+    const from = entry ?? ownership.mark(kind, shard);
     const above = Math.max(removal?.revision ?? 0, await this.#storedEpoch(hosted, shard));
     const next = claimed(entry?.record, self, (id) => membership.isOver(id), above);
-    // not repeated once somebody else has it: if that record is removed, this claim must not take its place
-    const giveUp = () => hasEnded() || this.#isElsewhere(kind, shard, entry);
-    const change = await ownership.change(kind, shard, entry, next, { giveUp });
+    const change = await ownership.change(kind, shard, from, next, { giveUp: hasEnded });
     if (!change.won || hasEnded()) return change.won;
     const { epoch, late } = change.entry.record;
     const isFirst = entry === undefined && removal === undefined;
@@ -55,13 +53,6 @@ export class Claims {
     table.attach(served);
     events.emit({ type: "shard-owned", kind, shard, epoch, how: isFirst ? "first" : "claimed" });
     return true;
-  }
-
-  /** Whether the record has changed since, and names another. */
-  #isElsewhere(kind: string, shard: number, since: OwnedEntry | undefined): boolean {
-    const { self, ownership } = this.#deps;
-    const now = ownership.entry(kind, shard);
-    return now !== undefined && now.revision !== since?.revision && !sameNode(now.record.owner, self);
   }
 
   /** Whatever is stored of the shard's actors is of an epoch before the one that begins. */
@@ -96,8 +87,8 @@ export class Claims {
     const { ownership, hasEnded } = this.#deps;
     const removed = ownership.removal(kind, shard)?.record;
     if (removed === undefined) return true;
-    const next = reinstated(removed);
-    return (await ownership.change(kind, shard, undefined, next, { giveUp: hasEnded })).won;
+    const from = ownership.mark(kind, shard);
+    return (await ownership.change(kind, shard, from, reinstated(removed), { giveUp: hasEnded })).won;
   }
 
   /** Stops serving a shard that its record gives to somebody else. What waits here is refused, what runs speaks no more. */

@@ -7,10 +7,10 @@
 
 import { PermissionError, RecordsRefusedError, RecordsUnavailableError, TooLargeError } from "../errors.ts";
 
-/** A record as it was at one revision. */
+/** A record as it was at one revision, or the mark that its removal has left. */
 export interface RecordEntry {
   readonly key: string;
-  /** `undefined` when the record was removed. */
+  /** `undefined` of a mark: the record was removed at that revision. */
   readonly value: Uint8Array | undefined;
   readonly revision: number;
 }
@@ -42,6 +42,10 @@ export interface Watch {
 /**
  * One bucket of records. Keys are made of `[A-Za-z0-9_=-]` tokens joined by dots.
  *
+ * A record that is removed leaves a mark with a revision of its own. To make the record anew is to `update` the mark: who
+ * has not heard of it, nor of what was there before, is told so by a refusal. {@link createAbsent} is for those to whom it
+ * makes no difference.
+ *
  * Every method rejects with one of these, and with nothing else; {@link isRecordsError} tells them from the rest:
  *
  * - `RecordsUnavailableError`: no answer came in time, or the server cannot serve for now. A change may have been applied
@@ -53,13 +57,13 @@ export interface Watch {
  * - `TooLargeError`: the value is longer than a record may be. Nothing was applied.
  */
 export interface Records {
-  /** Writes a record that must not exist (or was removed). */
+  /** Writes a record that must never have been: there is no record, and no mark of one. */
   create(key: string, value: Uint8Array): Promise<CasResult>;
-  /** Writes a record that must still be at `revision`. */
+  /** Writes a record that must still be at `revision`, or be removed by a mark that is still at it. */
   update(key: string, value: Uint8Array, revision: number): Promise<CasResult>;
   /** Removes a record; with `revision`, only if it is still at that. */
   remove(key: string, revision?: number): Promise<CasResult>;
-  /** Reads the newest value, from the leader: no acknowledged change is missed. */
+  /** Reads the newest value or mark, from the leader: no acknowledged change is missed. `undefined`: there is neither. */
   get(key: string): Promise<RecordEntry | undefined>;
   /** What has become of the bucket since it was opened. */
   condition(): Promise<BucketCondition>;
@@ -69,6 +73,14 @@ export interface Records {
    * disconnections: after one, at least the newest value of every changed record is delivered.
    */
   watch(prefix: string, onEntry: (entry: RecordEntry) => void, options?: WatchOptions): Promise<Watch>;
+}
+
+/** Writes a record that is not there, whether it never was or was removed. Rejects as the methods of {@link Records} do. */
+export async function createAbsent(records: Records, key: string, value: Uint8Array): Promise<CasResult> {
+  const first = await records.create(key, value);
+  if (first.ok) return first;
+  const now = await records.get(key);
+  return now === undefined || now.value !== undefined ? first : records.update(key, value, now.revision);
 }
 
 /** What the methods of {@link Records} may reject with. */

@@ -41,7 +41,7 @@ export interface Attempt {
 export interface LeaseState {
   readonly at: "waiting" | "writing" | "reading" | "ended";
   readonly incarnation: string;
-  /** Revision that the next write builds upon; 0: the record does not exist. */
+  /** Revision that the next write builds upon, of the record or of its removal; 0: there is neither. */
   readonly revision: number;
   /** What the record is to say. */
   readonly wanted: OwnState;
@@ -83,7 +83,13 @@ export type LeaseEvent = Now &
       }
     | { readonly type: "conflict"; readonly number: number }
     | { readonly type: "doubt"; readonly number: number } // no answer; or none at all could be sent
-    | { readonly type: "read"; readonly seen: SeenLease | undefined; readonly checked: boolean } // from the leader
+    | {
+        readonly type: "read"; // from the leader
+        readonly seen: SeenLease | undefined;
+        /** Revision at which the record was removed; 0 if it was not. */
+        readonly removedAt: number;
+        readonly checked: boolean;
+      }
     | { readonly type: "unread" } //  the read got no answer
     | { readonly type: "seen"; readonly seen: SeenLease } // by the watch
     | { readonly type: "went-back" } // another write has shown it
@@ -259,11 +265,11 @@ function onConflict(state: LeaseState, event: Now & { readonly number: number },
 
 function onRead(
   state: LeaseState,
-  event: Checked & { readonly seen: SeenLease | undefined },
+  event: Checked & { readonly seen: SeenLease | undefined; readonly removedAt: number },
   times: LeaseTimes,
 ): Step {
   const { seen } = event;
-  if (!seen) return send({ ...state, revision: 0 }, event, times);
+  if (!seen) return send({ ...state, revision: event.removedAt }, event, times);
   const reason = lossIn(state, seen);
   if (reason !== undefined) return end(state, reason, seen);
   const attempt = state.attempts.find(({ number }) => attemptNonce(state.incarnation, number) === seen.nonce);

@@ -23,7 +23,7 @@ import {
 } from "./lease.ts";
 import { type LeaseTimes, missingMs } from "./lease_times.ts";
 import { type Heard, incarnationCount, type NodeRecord } from "../records/schemas.ts";
-import type { Entry } from "../records/table.ts";
+import type { Entry, Mark } from "../records/table.ts";
 
 /** What a lease needs around it. */
 export interface LeaseDeps {
@@ -176,7 +176,7 @@ export class LeaseDriver {
     const record = { ...this.#record, state, renewal: number, wallMs, nonce, ...(heard && { heard }) };
     const key = keys.node(record.node);
     try {
-      const writing = this.#deps.bucket.nodes.write(key, revision || undefined, record);
+      const writing = this.#deps.bucket.nodes.write(key, revision, record);
       const [result, checked] = await Promise.all([writing, this.#checkGeneration()]);
       if (result.ok) this.#handle({ type: "written", number, revision: result.revision, checked });
       else this.#handle({ type: "conflict", number });
@@ -232,16 +232,23 @@ export class LeaseDriver {
 
   async #read(): Promise<void> {
     try {
-      const reading = this.#deps.bucket.nodes.refresh(keys.node(this.#record.node));
-      const [entry, checked] = await Promise.all([reading, this.#checkGeneration()]);
+      const [{ entry, mark }, checked] = await Promise.all([this.#readRecord(), this.#checkGeneration()]);
       const reason = entry ? undefined : await this.#lossWithoutRecord();
       const seen = entry && { ...entry.record, revision: entry.revision };
       if (reason !== undefined) this.fence(reason);
-      else this.#handle({ type: "read", seen, checked });
+      else this.#handle({ type: "read", seen, removedAt: mark?.revision ?? 0, checked });
     } catch (error) {
       this.#note(error);
       this.#handle({ type: "unread" });
     }
+  }
+
+  /** With the mark of that moment: a removal that comes later must not be taken for the one that was judged. */
+  async #readRecord(): Promise<{ entry: Entry<NodeRecord> | undefined; mark: Mark | undefined }> {
+    const { nodes } = this.#deps.bucket;
+    const key = keys.node(this.#record.node);
+    const entry = await nodes.refresh(key);
+    return { entry, mark: nodes.mark(key) };
   }
 
   /**

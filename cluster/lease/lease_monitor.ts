@@ -131,9 +131,9 @@ export class LeaseMonitor {
     this.#dying.add(node);
     try {
       const key = keys.node(id.node);
-      const from = bucket.nodes.get(key);
-      const dead = deadRecord(id, from?.record);
-      const change = await bucket.nodes.change(key, from, dead, { giveUp });
+      const known = bucket.nodes.get(key);
+      const dead = deadRecord(id, known?.record);
+      const change = await bucket.nodes.change(key, known ?? bucket.nodes.mark(key), dead, { giveUp });
       if (change.won) log.warn(`${why}; it is declared dead`, { node });
     } catch (error) {
       if (!(error instanceof RecordsUnavailableError))

@@ -11,7 +11,7 @@ import { keys } from "../../transport/subjects.ts";
 import type { ClusterRecords } from "../records/cluster_records.ts";
 import { type LeaseTimes, outageMs } from "./lease_times.ts";
 import type { NodeRecord } from "../records/schemas.ts";
-import type { Entry } from "../records/table.ts";
+import type { Entry, Mark } from "../records/table.ts";
 import { pause } from "../../platform/pause.ts";
 import type { Patience } from "../records/compare_and_set.ts";
 import { isFinal } from "../view.ts";
@@ -65,12 +65,15 @@ export interface SuccessionDeps {
   readonly hasEnded: (record: NodeRecord) => boolean;
 }
 
+/** What a node that takes a name has found under it: the record of one that is over, or the mark of its removal, or nothing. */
+export type Former = Entry<NodeRecord> | (Mark & { readonly record?: undefined }) | undefined;
+
 /**
  * Waits until the name is free, and lets `write` take it; `former` is known to be over, whatever the record says. If another
  * write was faster, it waits again: that may be a living node's, or a late one of a life that nobody waits for any more,
  * such as the attempt before this. Only time tells them apart.
  *
- * @param write replaces the given record (`undefined`: none) by the new incarnation's; false if it has changed meanwhile
+ * @param write replaces what was found by the new incarnation's; false if it has changed meanwhile
  * @throws {ConfigurationError} if a living node has the name
  * @throws {RecordsUnavailableError} if `patience` ends before
  */
@@ -78,7 +81,7 @@ export async function takeName(
   name: string,
   former: string | undefined,
   deps: SuccessionDeps,
-  write: (replaced: Entry<NodeRecord> | undefined) => Promise<boolean>,
+  write: (replaced: Former) => Promise<boolean>,
 ): Promise<void> {
   while (!(await write(await whenFree(name, former, deps)))) {
     if (deps.patience.giveUp?.()) throw holderUnknown(name);
@@ -86,11 +89,7 @@ export async function takeName(
 }
 
 /** The record that may be replaced, once its holder is over. One whose lease runs out is declared dead. */
-async function whenFree(
-  name: string,
-  former: string | undefined,
-  deps: SuccessionDeps,
-): Promise<Entry<NodeRecord> | undefined> {
+async function whenFree(name: string, former: string | undefined, deps: SuccessionDeps): Promise<Former> {
   const { bucket, clock, times, patience } = deps;
   for (let watched: Watched | undefined; ; ) {
     const entry = await look(name, deps);
@@ -99,7 +98,7 @@ async function whenFree(
       if (entry && deps.hasEnded(entry.record)) return entry;
       const [verdict, next] = judge(watched, entry, clock.now(), times);
       watched = next;
-      if (verdict === "free") return entry;
+      if (verdict === "free") return entry ?? bucket.nodes.mark(keys.node(name));
       if (verdict === "in-use") throw nameInUse(name, entry);
       if (verdict === "expired" && entry) {
         const dead = { ...entry.record, state: "dead" as const };

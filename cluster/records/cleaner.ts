@@ -117,7 +117,9 @@ export class Cleaner {
     for (;;) {
       const known = await bucket.retired.refresh(keys.retired);
       if (known && known.record.count >= count) break;
-      const raised = await bucket.retired.change(keys.retired, known, { count }, patience);
+      const raised = known
+        ? await bucket.retired.change(keys.retired, known, { count }, patience)
+        : await bucket.retired.make(keys.retired, { count }, patience);
       if (raised.won) break;
     }
     if (this.#stopped) return;

@@ -19,16 +19,16 @@ export interface Patience {
   readonly signal?: AbortSignal;
 }
 
-/** How a settled change ended. `entry` of a lost one is what the leader had, `undefined` if nothing. */
+/** How a settled change ended. `entry` of a lost one is what the leader had: a record or a mark; `undefined` if neither. */
 export type Settled =
   | { readonly won: true; readonly revision: number }
   | { readonly won: false; readonly entry: RecordEntry | undefined };
 
-/** One change: `revision` is what the record must still be at, `undefined` if it must not exist. */
+/** One change: `revision` is what the record, or the mark of its removal, must still be at; 0 if it must never have been. */
 export interface Cas {
   readonly key: string;
   readonly value: Uint8Array;
-  readonly revision: number | undefined;
+  readonly revision: number;
   /** Tells by its nonce whether a value is that of this change. */
   isOwn(value: Uint8Array): boolean;
 }
@@ -50,7 +50,7 @@ export class CompareAndSet {
 
   /** One try, without settling. */
   attempt({ key, value, revision }: Omit<Cas, "isOwn">): Promise<CasResult> {
-    if (revision === undefined) return this.#records.create(key, value);
+    if (revision === 0) return this.#records.create(key, value);
     return this.#records.update(key, value, revision);
   }
 
@@ -79,9 +79,8 @@ export class CompareAndSet {
     const result = await this.attempt(cas);
     if (result.ok) return { won: true, revision: result.revision };
     const seen = await this.#records.get(cas.key);
-    const there = seen?.value === undefined ? undefined : seen;
-    if (there?.value && cas.isOwn(there.value)) return { won: true, revision: there.revision };
-    return there?.revision === cas.revision ? undefined : { won: false, entry: seen };
+    if (seen?.value && cas.isOwn(seen.value)) return { won: true, revision: seen.revision };
+    return (seen?.revision ?? 0) === cas.revision ? undefined : { won: false, entry: seen };
   }
 
   async #pause(tries: number, key: string, patience: Patience, last: Error | undefined): Promise<void> {

@@ -8,8 +8,8 @@ import type { Random } from "../../platform/random.ts";
 import { keys } from "../../transport/subjects.ts";
 import type { ClusterRecords } from "./cluster_records.ts";
 import { agreeing, type OfferedKind } from "../kind_agreement.ts";
-import { type GenerationRecord, isShardCount, SHARDS_MAX } from "./schemas.ts";
-import type { Entry } from "./table.ts";
+import { type GenerationRecord, isShardCount, type KindRecord, SHARDS_MAX } from "./schemas.ts";
+import type { Change } from "./table.ts";
 import type { Patience } from "./compare_and_set.ts";
 
 /**
@@ -22,9 +22,8 @@ export async function agreeOnGeneration(
   patience: Patience,
 ): Promise<string> {
   const chosen = { generation: random.id() };
-  const change = await bucket.generation.change(keys.generation, undefined, chosen, patience);
-  if (change.entry) return change.entry.record.generation;
-  throw new ConfigurationError("Cannot join the cluster: somebody is removing its records");
+  const { entry } = await bucket.generation.make(keys.generation, chosen, patience);
+  return entry.record.generation;
 }
 
 /**
@@ -40,10 +39,9 @@ export async function endGeneration(
   patience: Patience,
 ): Promise<void> {
   const next = { generation: random.id() };
-  const changed = (from?: Entry<GenerationRecord>) =>
-    bucket.generation.change(keys.generation, from, next, patience);
-  let change = await changed();
-  while (!change.won && change.entry?.record.generation === generation) change = await changed(change.entry);
+  let change: Change<GenerationRecord> = await bucket.generation.make(keys.generation, next, patience);
+  while (!change.won && change.entry?.record.generation === generation)
+    change = await bucket.generation.change(keys.generation, change.entry, next, patience);
 }
 
 /**
@@ -68,8 +66,7 @@ export async function confirmGeneration(
  * that was missing may have been removed just before.
  */
 export async function retiredCount(bucket: ClusterRecords, patience: Patience): Promise<number> {
-  const change = await bucket.retired.change(keys.retired, undefined, { count: 0 }, patience);
-  return change.entry?.record.count ?? 0;
+  return (await bucket.retired.make(keys.retired, { count: 0 }, patience)).entry.record.count;
 }
 
 /**
@@ -88,12 +85,14 @@ export async function agreeOnKind(
     throw new ConfigurationError(`Cannot host kind "${kind}" with ${shards} shards: it must have ${rule}`);
   }
   const key = keys.kind(kind);
-  let change = await bucket.kinds.change(key, undefined, agreeing(offer, undefined), patience);
+  let change: Change<KindRecord> = await bucket.kinds.make(key, agreeing(offer, undefined), patience);
   while (!change.won) {
     const { entry } = change;
     const next = agreeing(offer, entry?.record);
     const { durability, store } = entry?.record ?? {};
     if (entry && durability === next.durability && store === next.store) return;
-    change = await bucket.kinds.change(key, entry, next, patience);
+    change = entry
+      ? await bucket.kinds.change(key, entry, next, patience)
+      : await bucket.kinds.make(key, next, patience);
   }
 }

@@ -15,10 +15,23 @@ export interface Entry<T> {
   readonly revision: number;
 }
 
+/** What is left of a record that was removed. Whoever makes it anew has to know of that. */
+export interface Mark {
+  /** Of the removal. */
+  readonly revision: number;
+}
+
 /** How a change of a record ended. `entry` of a lost one is what the leader has, `undefined` if there is none. */
 export type Change<T> =
   | { readonly won: true; readonly entry: Entry<T> }
   | { readonly won: false; readonly entry: Entry<T> | undefined };
+
+/** What a record that was to be made is now. */
+export interface Made<T> {
+  /** Whether it was made by this call; it was there if not. */
+  readonly won: boolean;
+  readonly entry: Entry<T>;
+}
 
 /**
  * Called with what is known now (`undefined`: removed), what was known before (`undefined` also of a record that was
@@ -56,6 +69,8 @@ export class RecordTable<T extends { readonly nonce: string }> {
   readonly #entries = new Map<string, Entry<T>>();
   /** Also of removed records, so that a late old value does not bring one back. */
   readonly #revisions = new Map<string, number>();
+  /** Of records that are not there: what the leader has said last, for a mark may be removed as well. */
+  readonly #marks = new Map<string, Mark>();
   readonly #listeners = new Set<TableListener<T>>();
 
   constructor(deps: TableDeps<T>) {
@@ -65,6 +80,11 @@ export class RecordTable<T extends { readonly nonce: string }> {
   /** The newest known record. */
   get(key: string): Entry<T> | undefined {
     return this.#entries.get(key);
+  }
+
+  /** The mark of a record that is known to be removed; `undefined` if it is there, or never was. */
+  mark(key: string): Mark | undefined {
+    return this.#marks.get(key);
   }
 
   /** All known records by key. Do not keep the iterator over an `await`. */
@@ -85,12 +105,13 @@ export class RecordTable<T extends { readonly nonce: string }> {
    * @throws {DecodeError} if what is there is not such a record
    */
   async refresh(key: string): Promise<Entry<T> | undefined> {
-    return this.#learn(await this.#deps.records.get(key));
+    return this.#hear(key, await this.#deps.records.get(key));
   }
 
   /**
-   * Changes a record that is still as `from` (`undefined`: that must not exist), with a fresh nonce, and settles the
-   * outcome.
+   * Changes a record that is still as `from`, with a fresh nonce, and settles the outcome. `from` is all that is known of
+   * it: the record, or the mark of its removal; `undefined` if it has never been. Take it when you decide what
+   * to write, not when you write it.
    *
    * @throws {RecordsUnavailableError} if `patience` ends before the outcome is known, or if the store has gone back: what
    *   it says is worth nothing then
@@ -98,7 +119,7 @@ export class RecordTable<T extends { readonly nonce: string }> {
    */
   async change(
     key: string,
-    from: { readonly revision: number } | undefined,
+    from: Entry<T> | Mark | undefined,
     next: Omit<T, "nonce">,
     patience?: Patience,
   ): Promise<Change<T>> {
@@ -108,15 +129,28 @@ export class RecordTable<T extends { readonly nonce: string }> {
     const cas = {
       key,
       value: this.#deps.encode(record),
-      revision: from?.revision,
+      revision: from?.revision ?? 0,
       isOwn: (value: Uint8Array) => this.#deps.decode(value).nonce === nonce,
     };
     const settled = await this.#deps.settler.settle(cas, patience);
-    if (!settled.won) return { won: false, entry: this.#learn(settled.entry) };
+    if (!settled.won) return { won: false, entry: this.#hear(key, settled.entry) };
     this.#checkStore(key, known, from?.revision ?? 0, settled.revision);
     const entry = { record, revision: settled.revision };
     this.#accept(key, entry, entry.revision);
     return { won: true, entry };
+  }
+
+  /**
+   * Makes a record that is not there, whether it never was or was removed: for one that says the same in both cases.
+   * Otherwise as {@link change}.
+   *
+   * @returns the record that is there now, and whether it was made
+   */
+  async make(key: string, next: Omit<T, "nonce">, patience?: Patience): Promise<Made<T>> {
+    for (;;) {
+      const { won, entry } = await this.change(key, this.mark(key), next, patience);
+      if (entry) return { won, entry };
+    } // a mark that was not known is known now
   }
 
   /** What the store has told of so far; nothing, if this table's changes are not looked at for that. */
@@ -136,7 +170,7 @@ export class RecordTable<T extends { readonly nonce: string }> {
    *
    * @throws {RecordsUnavailableError} if no answer comes; it may have been applied
    */
-  async write(key: string, revision: number | undefined, record: T): Promise<CasResult> {
+  async write(key: string, revision: number, record: T): Promise<CasResult> {
     const result = await this.#deps.settler.attempt({ key, value: this.#deps.encode(record), revision });
     if (result.ok) this.#accept(key, { record, revision: result.revision }, result.revision);
     return result;
@@ -165,9 +199,16 @@ export class RecordTable<T extends { readonly nonce: string }> {
     }
   }
 
-  #learn(seen: RecordEntry | undefined): Entry<T> | undefined {
-    if (!seen) return undefined;
-    const { key, value, revision } = seen;
+  /** Takes what the leader has answered. */
+  #hear(key: string, seen: RecordEntry | undefined): Entry<T> | undefined {
+    const entry = seen && this.#learn(seen);
+    if (entry || this.#entries.has(key)) return entry;
+    if (seen) this.#marks.set(key, { revision: seen.revision });
+    else this.#marks.delete(key);
+    return undefined;
+  }
+
+  #learn({ key, value, revision }: RecordEntry): Entry<T> | undefined {
     // always what is there: in a bucket that was made anew, another record may have the revision of the known one
     const entry = value === undefined ? undefined : { record: this.#deps.decode(value), revision };
     this.#accept(key, entry, revision);
@@ -179,8 +220,13 @@ export class RecordTable<T extends { readonly nonce: string }> {
     if (revision <= (this.#revisions.get(key) ?? 0)) return;
     const previous = this.#entries.get(key);
     this.#revisions.set(key, revision);
-    if (entry) this.#entries.set(key, entry);
-    else this.#entries.delete(key);
+    if (entry) {
+      this.#entries.set(key, entry);
+      this.#marks.delete(key);
+    } else {
+      this.#entries.delete(key);
+      this.#marks.set(key, { revision });
+    }
     for (const listener of [...this.#listeners]) this.#call(listener, key, entry, previous, revision);
   }
 

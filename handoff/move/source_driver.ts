@@ -257,10 +257,11 @@ export class SourceMove {
    * next epoch, and this node goes on above that.
    */
   #reinstate(): Promise<Change<ShardRecord>> {
+    const { ownership } = this.#deps;
     const { kind, shard, epoch } = this.plan.shard;
     const next = reinstated(this.#entry.record, this.#sealed ? epoch + 1 : undefined);
     this.plan.shard.isRaising = this.#sealed !== undefined;
-    return this.#deps.ownership.change(kind, shard, undefined, next, this.#patience);
+    return ownership.change(kind, shard, ownership.mark(kind, shard), next, this.#patience);
   }
 
   /** Somebody else has written the record: the next try begins from there, unless an earlier one was applied after all. */

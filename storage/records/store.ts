@@ -8,7 +8,7 @@
  * @module
  */
 import { ConfigurationError, DecodeError, TooLargeError } from "../../errors.ts";
-import type { CasResult, Records } from "../../transport/records.ts";
+import { type CasResult, createAbsent, type Records } from "../../transport/records.ts";
 import { chunkCount, Chunks, chunkSum } from "./chunks.ts";
 import { type ChunkSet, type ChunkSum, decodeHead, encodeHead, type Head, storeKeys } from "./heads.ts";
 import {
@@ -235,7 +235,8 @@ class RecordsStore implements Store {
     const key = storeKeys.head(write);
     const value = encodeHead({ name, nonce, inline: chunks ? undefined : bytes, chunks });
     const { revision } = write;
-    return revision === 0 ? this.#records.create(key, value) : this.#records.update(key, value, revision);
+    if (revision !== 0) return this.#records.update(key, value, revision);
+    return createAbsent(this.#records, key, value); // what may still come late finds the entry of a grave
   }
 
   async remove(key: StoreKey, revision: number): Promise<StoreOutcome> {
@@ -258,7 +259,9 @@ class RecordsStore implements Store {
   /** Whoever is not the first to write it finds what the first has written. */
   async label(name: string, text?: string): Promise<string | undefined> {
     const key = storeKeys.label(name);
-    if (text !== undefined && (await this.#records.create(key, this.#encoder.encode(text))).ok) return text;
+    const isFirst =
+      text !== undefined && (await createAbsent(this.#records, key, this.#encoder.encode(text))).ok;
+    if (isFirst) return text;
     const found = await this.#records.get(key);
     return found?.value && this.#decoder.decode(found.value);
   }

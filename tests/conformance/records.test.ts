@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "bun:test";
-import type { CasResult, RecordEntry, Records } from "../../transport/records.ts";
+import { type CasResult, createAbsent, type RecordEntry, type Records } from "../../transport/records.ts";
 import { type Bench, backends } from "./backends.ts";
 
 function bytes(text: string): Uint8Array {
@@ -71,10 +71,10 @@ for (const backend of backends()) {
       expect((await bench.done(records.get("k.a")))?.revision).toBe(revisions[3] as number);
     });
 
-    test("get() is undefined when a record never was, or was removed", async () => {
+    test("get() is undefined when a record never was, and the mark of its removal when it was removed", async () => {
       await create("k.a", "1");
-      expect((await bench.done(others.remove("k.a"))).ok).toBe(true);
-      expect(await bench.done(records.get("k.a"))).toBeUndefined();
+      const revision = revisionOf(await bench.done(others.remove("k.a")));
+      expect(await bench.done(records.get("k.a"))).toEqual({ key: "k.a", value: undefined, revision });
       expect(await bench.done(records.get("k.b"))).toBeUndefined();
     });
 
@@ -84,13 +84,39 @@ for (const backend of backends()) {
       expect((await bench.done(others.condition())).is).toBe("same");
     });
 
-    test("create() writes again when the record was removed", async () => {
+    test("create() is refused by the mark of a removal, also when it was removed again and again", async () => {
+      await create("k.a", "1");
+      for (let times = 0; times < 2; times++) {
+        const revision = revisionOf(await bench.done(others.remove("k.a")));
+        expect(await bench.done(records.create("k.a", bytes("2")))).toEqual({ ok: false });
+        expect(await bench.done(records.get("k.a"))).toEqual({ key: "k.a", value: undefined, revision });
+      }
+    });
+
+    test("update() makes a removed record anew for one who knows its mark, and for nobody else", async () => {
       const first = await create("k.a", "1");
+      const early = revisionOf(await bench.done(others.remove("k.a")));
+      const removed = revisionOf(await bench.done(others.remove("k.a", early)));
+      for (const revision of [first, early])
+        expect(await bench.done(records.update("k.a", bytes("2"), revision))).toEqual({ ok: false });
+      const writers = [records, others].map((by) => by.update("k.a", bytes("3"), removed));
+      const results = await bench.done(Promise.all(writers));
+      expect(results.filter(({ ok }) => ok).length).toBe(1);
+      expect(await bench.done(records.update("k.a", bytes("4"), removed))).toEqual({ ok: false });
+      expect(shown(await bench.done(records.get("k.a")))).toBe("k.a=3");
+    });
+
+    test("createAbsent() writes what never was and what was removed, once, and over nothing that is there", async () => {
+      const made = (key: string, value: string) =>
+        bench.done(
+          Promise.all([records, others].map((by, i) => createAbsent(by, key, bytes(`${value}${i}`)))),
+        );
+      expect((await made("k.a", "1")).filter(({ ok }) => ok).length).toBe(1);
+      expect((await made("k.a", "2")).filter(({ ok }) => ok).length).toBe(0);
       const removed = revisionOf(await bench.done(others.remove("k.a")));
-      expect(await create("k.a", "2")).toBeGreaterThan(removed);
-      expect(await bench.done(records.update("k.a", bytes("3"), first))).toEqual({ ok: false });
-      expect(await bench.done(records.create("k.a", bytes("4")))).toEqual({ ok: false });
-      expect(shown(await bench.done(records.get("k.a")))).toBe("k.a=2");
+      const [result] = (await made("k.a", "3")).filter(({ ok }) => ok);
+      expect(result && revisionOf(result)).toBeGreaterThan(removed);
+      expect(shown(await bench.done(records.get("k.a")))).toMatch(/^k.a=3/);
     });
 
     test("remove() is refused when the revision is not the newest", async () => {
@@ -124,7 +150,7 @@ for (const backend of backends()) {
       await create("nodes.c", "1", others);
       await create("shards.b", "1", others);
       revisionOf(await bench.done(others.remove("nodes.b")));
-      await create("nodes.gone", "2", others);
+      revisionOf(await bench.done(createAbsent(others, "nodes.gone", bytes("2"))));
       await bench.eventually("three changes", () => heard.length === 5);
       expect(heard.slice(2).map(shown)).toEqual(["nodes.c=1", "nodes.b=(removed)", "nodes.gone=2"]);
       const revisions = heard.map(({ revision }) => revision);

@@ -89,7 +89,7 @@ export class MemoryRecords implements Records {
   }
 
   create(key: string, value: Uint8Array): Promise<CasResult> {
-    return this.#write("create", key, value, (now) => now?.value === undefined);
+    return this.#write("create", key, value, (now) => now === undefined);
   }
 
   update(key: string, value: Uint8Array, revision: number): Promise<CasResult> {
@@ -117,7 +117,7 @@ export class MemoryRecords implements Records {
   get(key: string): Promise<RecordEntry | undefined> {
     return this.#ask("get", key, () => {
       const entry = this.#bucket.entry(key);
-      return entry?.value === undefined ? undefined : copyOf(entry);
+      return entry && copyOf(entry);
     });
   }
 

@@ -102,13 +102,8 @@ class NatsRecords implements Records {
     this.#options = options;
   }
 
-  async create(key: string, value: Uint8Array): Promise<CasResult> {
-    const first = await this.#write("create", key, value, 0);
-    if (first.ok) return first;
-    const now = await this.#read("create", key);
-    // A mark of removal is all that is left of a record: writing over it is making it anew.
-    if (now === undefined || now.value !== undefined) return first;
-    return this.#write("create", key, value, now.revision);
+  create(key: string, value: Uint8Array): Promise<CasResult> {
+    return this.#write("create", key, value, 0);
   }
 
   update(key: string, value: Uint8Array, revision: number): Promise<CasResult> {
@@ -119,9 +114,8 @@ class NatsRecords implements Records {
     return this.#write("remove", key, undefined, revision);
   }
 
-  async get(key: string): Promise<RecordEntry | undefined> {
-    const entry = await this.#read("get", key);
-    return entry?.value === undefined ? undefined : entry;
+  get(key: string): Promise<RecordEntry | undefined> {
+    return this.#read("get", key);
   }
 
   async condition(): Promise<BucketCondition> {

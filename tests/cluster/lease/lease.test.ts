@@ -14,7 +14,8 @@ import { ConfigurationError } from "../../../errors.ts";
 
 const OWN = "2-own";
 type Input<E = LeaseEvent> = E extends LeaseEvent
-  ? Omit<E, "now" | "mark" | "known" | "checked"> & {
+  ? Omit<E, "now" | "mark" | "known" | "checked" | "removedAt"> & {
+      removedAt?: number;
       now?: number;
       mark?: number;
       known?: KnownRevisions;
@@ -29,7 +30,7 @@ function after(...events: Input[]): { state: LeaseState; effects: LeaseEffect[] 
   for (const event of events)
     [state, ...effects] = stepLease(
       state,
-      { now: 0, mark: 1, known: { own: 0, any: 0 }, checked: true, ...event } as LeaseEvent,
+      { now: 0, mark: 1, known: { own: 0, any: 0 }, checked: true, removedAt: 0, ...event } as LeaseEvent,
       LEASE_TIMES,
     );
   return { state, effects };
@@ -121,9 +122,12 @@ describe("stepLease()", () => {
     expect(after({ type: "seen", seen: seen(0, 11, "up", "3-other") }).state.at).toBe("ended");
   });
 
-  test("writes its record anew when it is missing from the same bucket", () => {
-    const { effects } = after(due(1_500), { type: "conflict", number: 1 }, { type: "read", seen: undefined });
-    expect(effects).toEqual([{ type: "write", number: 2, state: "up", revision: 0 }]);
+  test("writes its record anew when it is missing from the same bucket, over the mark of a removal alone", () => {
+    const conflict: Input = { type: "conflict", number: 1 };
+    for (const removedAt of [0, 12]) {
+      const { effects } = after(due(1_500), conflict, { type: "read", seen: undefined, removedAt });
+      expect(effects).toEqual([{ type: "write", number: 2, state: "up", revision: removedAt }]);
+    }
   });
 
   test("tries again when it was refused although nothing had changed", () => {

@@ -81,6 +81,40 @@ describe("Ownership change()", () => {
     expect(change).toMatchObject({ won: false, entry: { record: { owner: id("a") } } });
   });
 
+  test("is refused to one who has not heard of a removal, who knows of it then, and may make the record anew", async () => {
+    const { cluster, a, b } = await two();
+    await cluster.ends(a.ownership.change("cart", 3, undefined, claimed(undefined, id("a"))));
+    const bucket = cluster.network.bucket(BUCKET);
+    b.bucket.stop(); // it hears nothing from now on
+    bucket.write(INSIDE, undefined, () => true);
+    const mark = { revision: bucket.revision };
+    const unaware = b.ownership.change("cart", 3, undefined, claimed(undefined, id("b")));
+    expect(await cluster.ends(unaware)).toEqual({ won: false, entry: undefined });
+    expect([b.ownership.mark("cart", 3), b.ownership.removal("cart", 3)?.revision]).toEqual([
+      mark,
+      mark.revision,
+    ]);
+    const next = claimed(undefined, id("b"), () => true, mark.revision);
+    const aware = await cluster.ends(b.ownership.change("cart", 3, mark, next));
+    expect(aware).toMatchObject({ won: true, entry: { record: { epoch: mark.revision + 1 } } });
+    expect(b.ownership.mark("cart", 3)).toBe(undefined);
+  });
+
+  test("is made from nothing again when the mark of a removal was removed as well", async () => {
+    const { cluster, a } = await two();
+    await cluster.ends(a.ownership.change("cart", 3, undefined, claimed(undefined, id("a"))));
+    const bucket = cluster.network.bucket(BUCKET);
+    bucket.write(INSIDE, undefined, () => true);
+    await cluster.until("a removal", () => a.ownership.mark("cart", 3) !== undefined);
+    const { revision } = bucket;
+    bucket.restore({ revision, entries: bucket.entries().filter(({ key }) => key !== INSIDE) });
+    const next = claimed(undefined, id("a"), () => true, revision);
+    const try_ = () => cluster.ends(a.ownership.change("cart", 3, a.ownership.mark("cart", 3), next));
+    expect(await try_()).toEqual({ won: false, entry: undefined });
+    expect(a.ownership.removal("cart", 3)?.revision).toBe(revision);
+    expect(await try_()).toMatchObject({ won: true, entry: { record: { epoch: revision + 1 } } });
+  });
+
   test("throws when told to give up, or aborted, before the outcome is known", async () => {
     const { cluster, a } = await two();
     cluster.fault = () => "lose-request";
@@ -108,6 +142,20 @@ describe("Ownership change()", () => {
     expect([...a.ownership.entries()]).toMatchObject([
       { kind: "cart", shard: 3, entry: { record: { epoch: 1 } } },
     ]);
+  });
+});
+
+describe("RecordTable make()", () => {
+  test("makes a record that was removed unheard, and finds one that is there", async () => {
+    const { cluster, a, b } = await two();
+    const key = keys.retired;
+    const bucket = cluster.network.bucket(BUCKET);
+    bucket.write(prefixOf(GENERATION) + key, undefined, () => true);
+    b.bucket.stop();
+    const made = await cluster.ends(b.bucket.retired.make(key, { count: 7 }));
+    expect(made).toMatchObject({ won: true, entry: { record: { count: 7 } } });
+    const found = await cluster.ends(a.bucket.retired.make(key, { count: 0 }));
+    expect(found).toMatchObject({ won: false, entry: { record: { count: 7 } } });
   });
 });
 

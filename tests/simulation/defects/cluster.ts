@@ -1,5 +1,17 @@
 /** Rules of `cluster/`: the records, the lease and the gate, and who judges whom. */
-import type { Rule, Unseen } from "./defect.ts";
+import type { Change, Rule, Unseen } from "./defect.ts";
+
+/** Only who knows of a removal may make a record anew; broken, whoever knows of nothing may. */
+const OVER_ANY_MARK: Change = {
+  file: "cluster/records/compare_and_set.ts",
+  find: "if (revision === 0) return this.#records.create(key, value);",
+  replace: "if (revision === 0) return createAbsent(this.#records, key, value);",
+};
+const WITH_CREATE_ABSENT: Change = {
+  file: "cluster/records/compare_and_set.ts",
+  find: "import { type CasResult, isRecordsError,",
+  replace: "import { type CasResult, createAbsent, isRecordsError,",
+};
 
 export const CLUSTER: readonly Rule[] = [
   {
@@ -11,7 +23,7 @@ export const CLUSTER: readonly Rule[] = [
         changes: [
           {
             file: "cluster/records/compare_and_set.ts",
-            find: "if (there?.value && cas.isOwn(there.value)) return",
+            find: "if (seen?.value && cas.isOwn(seen.value)) return",
             replace: "if (false) return",
           },
         ],
@@ -92,23 +104,6 @@ export const CLUSTER: readonly Rule[] = [
     ],
   },
   {
-    rule: "a record that is missing gives its shard to nobody",
-    defects: [
-      {
-        name: "marks-unread",
-        what: "one who comes after a removal takes the shard for one that nobody has had",
-        changes: [
-          {
-            file: "cluster/records/cluster_records.ts",
-            find: "{ marks: true }",
-            replace: "{ marks: false }",
-          },
-        ],
-        found: { profile: "forgotten-moving", seed: 448 },
-      },
-    ],
-  },
-  {
     rule: "another generation of the records ends all incarnations",
     defects: [
       {
@@ -173,9 +168,9 @@ export const CLUSTER: readonly Rule[] = [
           },
           {
             file: "cluster/lease/lease_monitor.ts",
-            find: "const dead = deadRecord(id, from?.record);",
+            find: "const dead = deadRecord(id, known?.record);",
             replace:
-              "const dead = deadRecord(id, from?.record); return this.#deps.assume({ record: { ...dead, nonce: '' } });",
+              "const dead = deadRecord(id, known?.record); return this.#deps.assume({ record: { ...dead, nonce: '' } });",
           },
         ],
         found: { profile: "crash", seed: 1 },
@@ -302,6 +297,34 @@ export const CLUSTER: readonly Rule[] = [
 ];
 
 export const CLUSTER_UNSEEN: readonly Unseen[] = [
+  {
+    name: "marks-unread",
+    what: "one who comes after a removal takes the shard for one that nobody has had, and no mark stands in his way",
+    why: "the owner has to be away when the record is removed, and the one who comes must not have seen it: once in hundreds of seeds",
+    changes: [
+      {
+        file: "cluster/records/cluster_records.ts",
+        find: "{ marks: true }",
+        replace: "{ marks: false }",
+      },
+      OVER_ANY_MARK,
+      WITH_CREATE_ABSENT,
+    ],
+    test: {
+      file: "tests/integration/moves/moves_forgotten.test.ts",
+      name: "is claimed as after any crash also by one who came later, and has never seen the record",
+    },
+  },
+  {
+    name: "removal-unheard",
+    what: "who has heard neither of a record nor of its removal writes it anew, as if there had never been one",
+    why: "two watches are silent for longer than a lease while renewals get through, one of them since before the shard had an owner, and its record is removed meanwhile: watches begin anew long before that",
+    changes: [OVER_ANY_MARK, WITH_CREATE_ABSENT],
+    test: {
+      file: "tests/integration/moves/moves_forgotten.test.ts",
+      name: "is claimed above all its owners by one who has heard neither of them nor of the removal",
+    },
+  },
   {
     name: "lapsed-vouches",
     what: "a node whose own lease has lapsed still keeps the gates of others open",

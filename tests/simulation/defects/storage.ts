@@ -93,8 +93,8 @@ export const STORAGE: readonly Rule[] = [
         changes: [
           {
             file: "storage/records/store.ts",
-            find: "return revision === 0 ? this.#records.create(key, value) : this.#records.update(key, value, revision);",
-            replace: "await this.#records.remove(key); return await this.#records.create(key, value);",
+            find: "if (revision !== 0) return this.#records.update(key, value, revision);",
+            replace: "await this.#records.remove(key);",
           },
         ],
         found: { profile: "stored", seed: 2 },
