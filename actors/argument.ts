@@ -6,7 +6,8 @@
 import { InvalidArgumentError, toErrorData, UnknownMessageError } from "../errors.ts";
 import { copyValue } from "../codec/value.ts";
 import type { AskMessage, Contract, TellMessage } from "./contract.ts";
-import { firstIssue, type SchemaIssue, validate } from "./schema.ts";
+import type { Checks } from "./check.ts";
+import { firstIssue, type SchemaIssue } from "./schema.ts";
 
 /** By own keys only: `toString` and its kind are nobody's messages. @throws {UnknownMessageError} */
 export function declaredMessage({ kind, messages }: Contract, message: string): AskMessage | TellMessage {
@@ -46,10 +47,10 @@ export function unfitArgument(message: string, issues: readonly SchemaIssue[]): 
  * A copy of a tell's argument that nobody else holds, checked as its receiver would.
  * @throws {UnknownMessageError | InvalidArgumentError}
  */
-export function validTell(contract: Contract, message: string, argument: unknown): unknown {
+export function validTell(contract: Contract, message: string, argument: unknown, checks: Checks): unknown {
   const declared = declaredMessage(contract, message);
   const copy = copyArgument(message, argument);
-  const result = validate(declared.input, copy);
+  const result = checks.of(declared.input).validate(copy);
   if (result.issues) throw unfitArgument(message, result.issues);
   return copy;
 }

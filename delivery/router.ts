@@ -7,7 +7,7 @@ import { ShardMap } from "../cluster/shard_map.ts";
 import type { Caller } from "../actors/activation/activation_host.ts";
 import { copyArgument, declaredMessage } from "../actors/argument.ts";
 import type { AskMessage, Contract, TellMessage } from "../actors/contract.ts";
-import { Checks } from "../actors/check.ts";
+import type { Checks } from "../actors/check.ts";
 import type { CallOptions, Channel } from "../actors/ref.ts";
 import type { RefusedTells } from "../actors/tell_promise.ts";
 import type { Membership } from "../cluster/membership.ts";
@@ -35,6 +35,8 @@ export interface RouterDeps extends Omit<SenderDeps, "wakeBy" | "rooms" | "where
   readonly table: ShardTable;
   readonly peers: Peers;
   readonly refusedTells: RefusedTells;
+  /** Of the arguments of tells. */
+  readonly checks: Checks;
   /** How large an argument or a result may be. */
   readonly scale: Scale;
   /** Told what a link threw, which none should. */
@@ -47,8 +49,6 @@ export class Router {
   readonly #senderDeps: SenderDeps;
   readonly #outgoingDeps: OutgoingDeps;
   readonly #exit: LocalReplyGate;
-  /** Of the arguments of tells. */
-  readonly #checks = new Checks();
   /** What is waiting and pending on the whole node. */
   readonly rooms: SendingQuotas;
   readonly #links = new ShardMap<SenderLink>();
@@ -208,7 +208,7 @@ export class Router {
       return this.#refuse(request, error);
     }
     try {
-      if (request.type === "tell") checkTell(request, outgoing, this.#checks);
+      if (request.type === "tell") checkTell(request, outgoing, this.#deps.checks);
       if (request.options?.signal) heed(request.options.signal, outgoing, () => link.abandon(outgoing));
       if (!outgoing.ended) link.submit(outgoing, now);
     } catch (error) {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Checks } from "../actors/check.ts";
 import { NodeLimits } from "../actors/node_limits.ts";
 import type { Registration } from "../actors/host.ts";
 import type { RefFactory } from "../actors/ref.ts";
@@ -125,6 +126,7 @@ export function assemble(ground: NodeContext): Parts {
   });
   const keeper = new ReplyKeeper({ clock, random, outbox, settings });
   const table = new ShardTable({ self, clock, ownership, outbox, settings });
+  const checks = new Checks();
   const router = new Router({
     clock,
     random,
@@ -136,6 +138,7 @@ export function assemble(ground: NodeContext): Parts {
     table,
     peers,
     refusedTells,
+    checks,
     scale,
     onThrow,
     onQuarantined: (about) => events.emit({ type: "message-quarantined", ...about }),
@@ -190,6 +193,7 @@ export function assemble(ground: NodeContext): Parts {
     scheduler,
     refs,
     refusedTells,
+    checks,
     events,
     trials: new TrialLane(clock, settings),
     onThrow,

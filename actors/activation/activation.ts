@@ -66,7 +66,7 @@ export class Activation
 
   constructor(host: ActivationHost<Activation>, beginning: Beginning) {
     const { hosted, runtime, stateStore } = host;
-    const { clock, codec, events, refusedTells } = runtime;
+    const { clock, codec, events, refusedTells, checks } = runtime;
     this.#host = host;
     this.name = beginning.name;
     this.#why = beginning.why;
@@ -87,7 +87,7 @@ export class Activation
     this.#code = new UserCode(() => this.onProgress(), runtime.onThrow);
     const [timers, state, code, conversation] = [this.timers, this.#state, this.#code, this.#conversation];
     const { onThrow } = runtime;
-    const deps = { state, timers, events, refusedTells, onThrow, scales: host.outputScales };
+    const deps = { state, timers, events, refusedTells, checks, onThrow, scales: host.outputScales };
     this.outputs = stateStore ? new OutputGate(this, { ...deps, stateStore }) : DIRECT;
     this.#ending = new Deactivation(this, { host, state, code, conversation });
     this.#start = new Start(this, { hosted, runtime, state, code });

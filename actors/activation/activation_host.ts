@@ -9,6 +9,7 @@ import type { Clock } from "../../platform/clock.ts";
 import type { Random } from "../../platform/random.ts";
 import type { Codec } from "../../codec/codec.ts";
 import type { OutputQuota } from "../node_limits.ts";
+import type { Checks } from "../check.ts";
 import type { Contract } from "../contract.ts";
 import type { Registration } from "../host.ts";
 import type { ActivationReason } from "../lifecycle.ts";
@@ -42,6 +43,8 @@ export interface ActorRuntime {
   readonly scheduler: Scheduler;
   readonly refs: RefFactory;
   readonly refusedTells: RefusedTells;
+  /** Of the arguments of tells, which are checked where they are sent. */
+  readonly checks: Checks;
   readonly events: EventBus;
   /** The turns of timers that may take the node with them. */
   readonly trials: TrialLane;

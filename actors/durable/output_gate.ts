@@ -15,6 +15,7 @@ import type { EventBus } from "../../events.ts";
 import type { OutputQuota, QuotaSeeker } from "../node_limits.ts";
 import type { Contract } from "../contract.ts";
 import { validTell } from "../argument.ts";
+import type { Checks } from "../check.ts";
 import type { Mail } from "../activation/mail.ts";
 import { HeldEnd, HeldTell, type Output } from "./held_output.ts";
 import type { OutputSink } from "./output_sink.ts";
@@ -49,6 +50,8 @@ export interface GateDeps {
   readonly timers: ActorTimers;
   readonly events: EventBus;
   readonly refusedTells: RefusedTells;
+  /** Of the arguments of tells. */
+  readonly checks: Checks;
   /** What waits behind all gates of the node. */
   readonly scales: OutputQuota;
   /** Told what an output threw on its way out, which none should. */
@@ -269,7 +272,7 @@ export class OutputGate implements OutputSink {
     const to = { kind: contract.kind, name };
     try {
       this.#owner.assertLive();
-      const copy = validTell(contract, message, argument);
+      const copy = validTell(contract, message, argument, this.#deps.checks);
       if (this.#tells.length >= TELLS_MAX || this.#deps.scales.isFull) throw this.#full(message);
       this.#took(new HeldTell(this.#deps.events, to, channel, message, copy, options));
     } catch (error) {

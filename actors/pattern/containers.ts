@@ -34,7 +34,7 @@ export class ListOf implements Pattern {
     walk.itemsLeft -= length + 1;
     if (walk.itemsLeft < 0) return NO;
     const item = this.#item;
-    const old = isList(before) ? before : NONE;
+    const old = before === NO ? NONE : (before as readonly unknown[]);
     let copy: unknown[] | undefined;
     for (let i = 0; i < length; i++) {
       const part = value[i];
@@ -69,17 +69,96 @@ export interface Rest {
   readonly pattern: Pattern;
 }
 
-/** What holds of an object beside its fields. */
-export interface ObjectOptions {
-  /** Other keys; `undefined` if there may be none. */
-  readonly rest: Rest | undefined;
+/** How the library takes objects. */
+export interface Order {
   /** Whether the library refuses other keys as well, where there may be none, and whatever is no plain object. */
   readonly isStrict: boolean;
   /** Whether keys may come in another order than that of the fields, in which the library gives them back. */
   readonly anyOrder: boolean;
 }
 
-/** A plain object: keys that are known, and others if there may be any. */
+/** What is told of the fields of an object by their patterns. */
+function isExactObject(patterns: readonly Pattern[], { isStrict, anyOrder }: Order): boolean {
+  const keepsOrder = anyOrder || patterns.length === 0;
+  return isStrict && keepsOrder && patterns.every(({ isExact }) => isExact);
+}
+
+/** A plain object that always has the same keys. Most states, and what they hold most of, are such. */
+export class FixedObject implements Pattern {
+  readonly isExact: boolean;
+  readonly #keys: readonly string[];
+  readonly #patterns: readonly Pattern[];
+  /** Where each key stands; `undefined` if they must come in their order. */
+  readonly #places: ReadonlyMap<string, number> | undefined;
+  /** What one counts of a walk. */
+  readonly #items: number;
+
+  /** @param fields of which none is optional */
+  constructor(fields: readonly Field[], order: Order) {
+    this.#keys = fields.map(({ key }) => key);
+    this.#patterns = fields.map(({ pattern }) => pattern);
+    this.#places = order.anyOrder ? new Map(this.#keys.map((key, place) => [key, place])) : undefined;
+    this.#items = 2 * fields.length + 1;
+    this.isExact = isExactObject(this.#patterns, order);
+  }
+
+  fits(value: unknown): boolean {
+    if (!isPlain(value)) return false;
+    const keys = this.#keys;
+    let seen = 0;
+    for (const key in value) {
+      const place = key === keys[seen] ? seen : this.#places?.get(key);
+      if (place === undefined || !this.#patterns[place]?.fits(value[key])) return false;
+      seen++;
+    }
+    return seen === keys.length;
+  }
+
+  keep(before: unknown, value: unknown, walk: Walk): unknown {
+    if (!isPlain(value)) return NO;
+    walk.itemsLeft -= this.#items;
+    if (walk.itemsLeft < 0) return NO;
+    return before === NO ? this.#copy(value, walk) : this.#update(before as Plain, value, walk);
+  }
+
+  #copy(value: Plain, walk: Walk): unknown {
+    const keys = this.#keys;
+    const copy: Record<string, unknown> = {};
+    let seen = 0;
+    for (const key in value) {
+      const place = key === keys[seen] ? seen : this.#places?.get(key);
+      const kept = place === undefined ? NO : this.#patterns[place]?.keep(NO, value[key], walk);
+      if (kept === NO) return NO;
+      copy[key] = kept;
+      seen++;
+    }
+    return seen === keys.length ? copy : NO;
+  }
+
+  /** Keys come one by one and no key comes twice: when all have come, each of them was there. */
+  #update(before: Plain, value: Plain, walk: Walk): unknown {
+    const keys = this.#keys;
+    let copy: Record<string, unknown> | undefined;
+    let seen = 0;
+    for (const key in value) {
+      const place = key === keys[seen] ? seen : this.#places?.get(key);
+      if (place === undefined) return NO;
+      seen++;
+      const part = value[key];
+      const was = before[key];
+      if (part === was && isScalar(part)) continue;
+      const kept = this.#patterns[place]?.keep(was, part, walk);
+      if (kept === NO) return NO;
+      if (Object.is(kept, was)) continue;
+      copy ??= { ...before };
+      copy[key] = kept;
+    }
+    if (seen !== keys.length) return NO;
+    return copy ?? before;
+  }
+}
+
+/** A plain object: keys that are known, some of which may be missing, and others if there may be any. */
 export class ObjectOf implements Pattern {
   readonly isExact: boolean;
   readonly #keys: readonly string[];
@@ -89,21 +168,17 @@ export class ObjectOf implements Pattern {
   readonly #required: number;
   readonly #rest: Rest | undefined;
   readonly #anyOrder: boolean;
-  /** Whether all that fit have the same keys. */
-  readonly #isFixed: boolean;
 
-  constructor(fields: readonly Field[], { rest, isStrict, anyOrder }: ObjectOptions) {
+  /** @param rest other keys; `undefined` if there may be none */
+  constructor(fields: readonly Field[], rest: Rest | undefined, order: Order) {
     this.#keys = fields.map(({ key }) => key);
     this.#patterns = fields.map(({ pattern }) => pattern);
     this.#isRequired = fields.map(({ isOptional }) => !isOptional);
     this.#places = new Map(this.#keys.map((key, place) => [key, place]));
     this.#required = fields.filter(({ isOptional }) => !isOptional).length;
     this.#rest = rest;
-    this.#anyOrder = anyOrder;
-    this.#isFixed = rest === undefined && this.#required === fields.length;
-    const parts = rest ? [...this.#patterns, rest.pattern] : this.#patterns;
-    const keepsOrder = anyOrder || fields.length === 0;
-    this.isExact = isStrict && keepsOrder && parts.every(({ isExact }) => isExact);
+    this.#anyOrder = order.anyOrder;
+    this.isExact = isExactObject(rest ? [...this.#patterns, rest.pattern] : this.#patterns, order);
   }
 
   fits(value: unknown): boolean {
@@ -130,7 +205,7 @@ export class ObjectOf implements Pattern {
   keep(before: unknown, value: unknown, walk: Walk): unknown {
     if (!isPlain(value) || (this.#rest && Object.getOwnPropertySymbols(value).length > 0)) return NO;
     const keys = this.#keys;
-    const old = isPlain(before) ? before : EMPTY;
+    const old = before === NO ? EMPTY : (before as Plain);
     let copy: Record<string, unknown> | undefined;
     let next = 0;
     let count = 0;
@@ -153,21 +228,16 @@ export class ObjectOf implements Pattern {
       count++;
     }
     walk.itemsLeft -= 2 * count + 1;
-    if (walk.itemsLeft < 0 || missing > 0 || (!this.#isFixed && this.#hides(value))) return NO;
-    if (copy === undefined && old === before && this.#hasSize(old, count)) return old;
+    if (walk.itemsLeft < 0 || missing > 0 || this.#hides(value)) return NO;
+    if (copy === undefined && old === before && Object.keys(old).length === count) return old;
     copy ??= { ...old };
-    if (!this.#hasSize(copy, count)) for (const key in copy) if (!shows(value, key)) delete copy[key];
+    if (Object.keys(copy).length !== count) for (const key in copy) if (!shows(value, key)) delete copy[key];
     return copy;
   }
 
   /** Whether a key is there and does not show: no copy has it, but the library looks at it. */
   #hides(value: Plain): boolean {
     return this.#keys.some((key) => key in value && !shows(value, key));
-  }
-
-  /** Of an object that was kept: whether it has so many keys. */
-  #hasSize(kept: Plain, count: number): boolean {
-    return (this.#isFixed && kept !== EMPTY) || Object.keys(kept).length === count;
   }
 
   #at(place: number): Pattern {

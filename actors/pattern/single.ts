@@ -4,7 +4,7 @@
  * @module
  */
 import { copyValue } from "../../codec/value.ts";
-import { isPlain, NO, type Pattern, type Walk } from "./pattern.ts";
+import { isPlain, NO, type Pattern, type Plain, type Walk } from "./pattern.ts";
 
 /** Numbers, texts, dates, bytes: whatever has no parts. */
 export class Single implements Pattern {
@@ -23,7 +23,17 @@ export class Single implements Pattern {
 
   keep(before: unknown, value: unknown): unknown {
     if (!this.fits(value)) return NO;
-    return this.#same(before, value) ? before : copyValue(value);
+    switch (typeof value) {
+      case "number":
+        return value === 0 ? 0 : value; // as all copies: -0 does not travel
+      case "boolean":
+      case "undefined":
+        return value;
+      case "string":
+        return value === before ? before : copyValue(value);
+      default:
+        return this.#same(before, value) ? before : copyValue(value);
+    }
   }
 }
 
@@ -107,7 +117,7 @@ export class ByKey implements Pattern {
     if (!isPlain(value)) return NO;
     const option = this.#options.get(value[this.#key]);
     if (option === undefined) return NO;
-    const own = isPlain(before) && this.#options.get(before[this.#key]) === option ? before : NO;
+    const own = before !== NO && this.#options.get((before as Plain)[this.#key]) === option ? before : NO;
     return option.keep(own, value, walk);
   }
 }

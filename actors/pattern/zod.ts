@@ -7,7 +7,17 @@
  *
  * @module
  */
-import { type Count, type Field, ListOf, MapOf, ObjectOf, type Rest, SetOf } from "./containers.ts";
+import {
+  type Count,
+  type Field,
+  FixedObject,
+  ListOf,
+  MapOf,
+  ObjectOf,
+  type Order,
+  type Rest,
+  SetOf,
+} from "./containers.ts";
 import type { Pattern } from "./pattern.ts";
 import { Anything, ByKey, FirstOf, Maybe, Single } from "./single.ts";
 
@@ -157,7 +167,7 @@ class Reader {
     if (def.mode === "loose" || !isZod(keyType) || keyType._zod.def.type !== "string") throw UNKNOWN;
     const keys = inner(keyType);
     const rest: Rest = { mayBe: (key) => keys.fits(key), pattern: inner(def.valueType) };
-    return new ObjectOf([], { rest, isStrict: true, anyOrder: this.#anyOrder });
+    return new ObjectOf([], rest, { isStrict: true, anyOrder: this.#anyOrder });
   }
 
   #object(def: Definition, inner: (part: unknown) => Pattern): Pattern {
@@ -174,11 +184,13 @@ class Reader {
     });
     const { catchall } = def as { readonly catchall?: unknown };
     const isClosed = catchall === undefined || (isZod(catchall) && catchall._zod.def.type === "never");
-    return new ObjectOf(fields, {
-      rest: isClosed ? undefined : { mayBe: () => true, pattern: inner(catchall) },
+    const order: Order = {
       isStrict: catchall !== undefined && fields.some(({ key, isOptional }) => !isOptional && isNobodys(key)),
       anyOrder: this.#anyOrder,
-    });
+    };
+    if (isClosed && fields.every(({ isOptional }) => !isOptional)) return new FixedObject(fields, order);
+    const rest = isClosed ? undefined : { mayBe: () => true, pattern: inner(catchall) };
+    return new ObjectOf(fields, rest, order);
   }
 }
 

@@ -2,6 +2,9 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { z } from "zod";
+import { validTell } from "../../actors/argument.ts";
+import { Checks } from "../../actors/check.ts";
+import { defineActor, tell } from "../../actors/contract.ts";
 import { NodeLimits } from "../../actors/node_limits.ts";
 import { type ActivationStatus, mayBecome } from "../../actors/lifecycle.ts";
 import type { Mail } from "../../actors/activation/mail.ts";
@@ -358,6 +361,29 @@ describe("validate() and firstIssue()", () => {
       "~standard": { version: 1, vendor: "own", validate: async () => ({ value: 1 }) },
     };
     expect(() => validate(later, 1)).toThrow(expect.objectContaining({ code: "invalid-configuration" }));
+  });
+});
+
+describe("validTell()", () => {
+  test("asks the library of a schema only about what its pattern does not take", () => {
+    const asked: unknown[] = [];
+    const input = z.strictObject({ by: z.number().int() });
+    const { validate: ask, ...standard } = input["~standard"];
+    const validate = (value: unknown) => {
+      asked.push(value);
+      return ask(value);
+    };
+    Object.defineProperty(input, "~standard", { value: { ...standard, validate } });
+    const Noted = defineActor("noted", { state: z.null(), stateVersion: 1, messages: { note: tell(input) } });
+    const checks = new Checks();
+    const argument = { by: 1 };
+    const copy = validTell(Noted, "note", argument, checks);
+    expect(copy).toEqual(argument);
+    expect(copy).not.toBe(argument);
+    expect(asked).toEqual([]);
+    const refused = expect.objectContaining({ code: "invalid-argument", path: "by" });
+    expect(() => validTell(Noted, "note", { by: 0.5 }, checks)).toThrow(refused);
+    expect(asked).toEqual([{ by: 0.5 }]);
   });
 });
 
