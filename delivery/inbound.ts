@@ -156,7 +156,7 @@ export class Inbound {
   #moved(peer: Peer, { kind, shard, seq, copy, epoch }: Moved): void {
     const link = this.#linkOf(peer, { kind, shard });
     link?.onMoved(peer, seq, copy);
-    if (link && epoch > link.epoch) this.#deps.table.look(kind, shard);
+    if (link && epoch >= link.epoch) this.#deps.table.look(kind, shard); // the same one: neither knows better yet
   }
 
   #reply(peer: Peer, reply: Reply): void {

@@ -27,6 +27,7 @@ import { whereIs } from "./sending/whereabouts.ts";
 import { Outgoing, type OutgoingDeps, type Request } from "./sending/outgoing.ts";
 import type { Peers } from "./wire/peer.ts";
 import type { ShardTable } from "./receiving/shard_table.ts";
+import { UnservedShards } from "./unserved_shards.ts";
 
 /** What a router works with. */
 export interface RouterDeps extends Omit<SenderDeps, "wakeBy" | "rooms" | "whereIs"> {
@@ -55,6 +56,7 @@ export class Router {
   readonly #alarm: CoalescedTimer;
   readonly #stops: (() => void)[];
   readonly #newKinds: KindLookup;
+  readonly #unserved: UnservedShards;
   #refusal: Error | undefined;
   /** The kinds that the refusal is about; `undefined` for all. */
   #refusedKinds: ReadonlySet<string> | undefined;
@@ -85,6 +87,12 @@ export class Router {
       whereIs: (kind, shard) => this.#whereIs(kind, shard),
       wakeBy: (time) => this.#alarm.by(time),
     };
+    this.#unserved = new UnservedShards({
+      clock: deps.clock,
+      everyMs: deps.settings.unservedMs,
+      waiting: () => this.#waitingForNobody(),
+      read: (kind, shard) => deps.table.look(kind, shard),
+    });
     this.#stops = [
       deps.ownership.onChange((kind, shard) => this.#reroute(kind, shard)),
       deps.table.onChange((kind, shard) => this.#reroute(kind, shard)),
@@ -248,6 +256,14 @@ export class Router {
     return { to: "peer", peer: peers.of(owner.node, owner.incarnation) };
   }
 
+  *#waitingForNobody(): Iterable<{ kind: string; shard: number }> {
+    for (const { kind, shard, value: link } of this.#links.entries()) {
+      if (link.size === 0) continue;
+      const { to } = this.#route(kind, shard, this.#deps.ownership.entry(kind, shard));
+      if (to === "nobody") yield { kind, shard };
+    }
+  }
+
   #whereIs(kind: string, shard: number): string {
     const { membership, ownership } = this.#deps;
     const record = ownership.entry(kind, shard)?.record;
@@ -296,6 +312,7 @@ export class Router {
     this.#newKinds.stop(error);
     for (const link of this.#each()) link.close(error);
     this.#alarm.stop();
+    this.#unserved.stop();
     this.#exit.stop();
   }
 }

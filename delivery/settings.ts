@@ -37,6 +37,8 @@ export interface DeliverySettings {
   readonly heldMax: number;
   readonly heldBytesMax: number;
   readonly heldMs: number;
+  /** Milliseconds after which whoever waits for a shard that nobody is known to own reads its record again. */
+  readonly unservedMs: number;
   /** Replies to one sender about one shard that may be unacknowledged; beyond, its asks are refused as `busy`. */
   readonly repliesMax: number;
   /** Bytes of all unacknowledged replies of the node; beyond, asks of other nodes are refused as `busy`. */
@@ -65,6 +67,7 @@ export const DELIVERY_DEFAULTS: DeliverySettings = {
   heldMax: 8_192,
   heldBytesMax: 16_777_216,
   heldMs: 2_000,
+  unservedMs: 2_500,
   repliesMax: 4_096,
   repliesBytesMax: 67_108_864,
   frameBytes: 131_072,

@@ -18,7 +18,7 @@ const QUESTIONS: readonly (readonly [
   ["What does a planned move cost my callers?", "docs/semantics.md", "8-moves", ["at most a pause"]],
   ["How do I test time?", "docs/guide/testing.md", "time", ["SimulatedCluster", "advance("]],
   ["How do I test a crash?", "docs/guide/testing.md", "crashes-and-moves", ["crash(name)"]],
-  ["Which nats-server versions work?", "docs/operations.md", "1-nats-servers", ["2.9.10", "2.10.23"]],
+  ["Which nats-server versions work?", "docs/operations.md", "1-nats-servers", ["2.9.10", "2.12"]],
   ["How do I delete an actor?", "docs/guide/stored_actors.md", "deleting", ["this.destroy()"]],
   [
     "How do I expose an actor over HTTP with authentication?",

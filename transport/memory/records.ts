@@ -35,6 +35,8 @@ export interface RecordFaults {
   readonly answerDelayMs?: (client: string, operation: RecordOperation, key: string) => number;
   /** Further delay of a watch's event in milliseconds; events stay in order. Default: none. */
   readonly watchDelayMs?: (client: string) => number;
+  /** Whether a watch misses a change and is never told of it, asked for each; what it is told when it begins is whole. Default: none. */
+  readonly watchMisses?: (client: string, key: string) => boolean;
   /** Asked for every request. Default: all are answered. */
   readonly recordFilter?: (
     client: string,
@@ -240,7 +242,9 @@ class MemoryWatch implements Watch {
 
   /** With `marks` also what was removed is told. */
   start(marks: boolean): void {
-    this.#stopListening = this.#bucket.onChange((entry) => this.#push(entry));
+    this.#stopListening = this.#bucket.onChange((entry) => {
+      if (!this.#faults.watchMisses?.(this.#client.name, entry.key)) this.#push(entry);
+    });
     for (const entry of this.#bucket.entries()) {
       if (marks || entry.value !== undefined) this.#push(entry);
     }

@@ -8,10 +8,10 @@ import type { OutdatedServer } from "../transport.ts";
 /** Below this one nothing is tried. */
 export const VERSION_MIN = "2.9.10";
 /**
- * Below this one a bucket of several copies may lose writes that it acknowledged, and give their revisions again, when the
- * server that leads its stream is killed.
+ * Below this one a bucket of several copies may lose writes that it acknowledged, and give their revisions again, when servers
+ * are killed. docs/operations.md says how that was found.
  */
-const REPLICATED_MIN = "2.10.23";
+const REPLICATED_MIN = "2.12.0";
 
 /** Whether a version is the given one or newer. A pre-release counts as its release. */
 export function isAtLeast(version: string, least: string): boolean {

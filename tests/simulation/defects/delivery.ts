@@ -32,6 +32,23 @@ export const DELIVERY: readonly Rule[] = [
     ],
   },
   {
+    rule: "whoever waits for a shard that nobody is known to own reads its record again",
+    defects: [
+      {
+        name: "unserved-unread",
+        what: "a caller relies on the watch alone to hear of a shard's next owner",
+        changes: [
+          {
+            file: "delivery/router.ts",
+            find: "read: (kind, shard) => deps.table.look(kind, shard),",
+            replace: "read: () => {},",
+          },
+        ],
+        found: { profile: "missed", seed: 40 },
+      },
+    ],
+  },
+  {
     rule: "links belong to one incarnation of a node",
     defects: [
       {

@@ -16,6 +16,8 @@ export interface FaultRates {
   readonly appliedLate: number;
   /** Longest delay of a watch, in milliseconds. */
   readonly watchMs: number;
+  /** Of the changes that a watch should tell of, and never does. */
+  readonly watchMissed: number;
   /** The same for the nodes that hear late. */
   readonly slowWatchMs: number;
   /** Longest further delay of the answers to renewals, for the nodes that are answered late, in milliseconds. */
@@ -37,7 +39,7 @@ const AFTER_CLAIM_MS = 2_500;
 /** Nothing goes wrong by chance. */
 export const CALM: FaultRates = {
   ...{ drop: 0, controlDrop: 0, controlDuplicate: 0, recordLost: 0, answerLost: 0, appliedLate: 0 },
-  ...{ watchMs: 0, slowWatchMs: 0, slowAnswerMs: 0 },
+  ...{ watchMs: 0, watchMissed: 0, slowWatchMs: 0, slowAnswerMs: 0 },
   ...{ notNow: 0, refused: 0, lateAnswersMs: 0, answeredLate: 0 },
 };
 
@@ -52,6 +54,7 @@ const ANSWER_MS = 200;
 export interface RateBounds {
   readonly lateWrites: number;
   readonly slowWatchMs: number;
+  readonly watchMissed: number;
   readonly slowAnswerMs: number;
   readonly saidNo: number;
   readonly lateAnswersMs: number;
@@ -70,6 +73,7 @@ export function randomRates(random: Random, most: RateBounds): FaultRates {
     watchMs: some(150),
     appliedLate: ifAny(most.lateWrites),
     slowWatchMs: ifAny(most.slowWatchMs),
+    watchMissed: most.watchMissed,
     slowAnswerMs: most.slowAnswerMs,
     notNow: ifAny(most.saidNo),
     refused: ifAny(most.saidNo / 2),
@@ -114,8 +118,13 @@ export class Faults {
       recordLatencyMs: () => 0.5 + this.#random.next() * 2,
       answerDelayMs: (client, operation, key) =>
         this.#lateMs() + (isRenewal(operation, key) ? this.#answerMs(client) : 0),
+      ...(this.#rates.watchMissed > 0 ? { watchMisses: () => this.#misses() } : {}),
       watchDelayMs: (client) => (this.on ? this.#random.next() * this.#watchMs(client) : 0),
     };
+  }
+
+  #misses(): boolean {
+    return this.on && this.#random.next() < this.#rates.watchMissed;
   }
 
   #watchMs(client: string): number {

@@ -68,6 +68,8 @@ export interface ProfileData extends Pace {
   readonly lateWrites: number;
   /** Longest delay of the watches of nodes that hear late, in milliseconds. */
   readonly slowWatchMs: number;
+  /** Share of the changes of records that the watch of a node misses, and is never told of. */
+  readonly watchMissed: number;
   /** Longest delay of the answers about records that some nodes get late, in milliseconds. */
   readonly slowAnswerMs: number;
   /** Requests for records and stores that are refused for now, in one way or another, as a share of all of them. */
@@ -125,7 +127,14 @@ function troubled(
 ): ProfileData {
   return {
     ...{ title, troubles, faultyMs: 8_000, pauseMs: 130, troubleShare: 0.5, betweenMs: 1_100 },
-    ...{ lateWrites: 0.02, slowWatchMs: 0, slowAnswerMs: 0, longestMs: 2_000, lease: SHORT_LEASE },
+    ...{
+      lateWrites: 0.02,
+      slowWatchMs: 0,
+      watchMissed: 0,
+      slowAnswerMs: 0,
+      longestMs: 2_000,
+      lease: SHORT_LEASE,
+    },
     ...{ saidNo: 0, lateAnswersMs: 0 },
     ...{
       mixesReleases: false,
@@ -276,7 +285,7 @@ export const PROFILES = {
       lease: { ...SHORT_LEASE, deathsMax: 3, trialHoldMs: 400, trialMs: 200 },
     },
   ),
-  deps: troubled(
+  ports: troubled(
     "any request for records may get no answer, be applied or answered late, or be refused for now, while nodes are killed",
     ["crash"],
     { ...ANY_CALL, lease: LONG_LEASE, faultyMs: 12_000 },
@@ -304,6 +313,11 @@ export const PROFILES = {
     "half of the nodes are of the release before, or half are from the future, and nodes are killed, frozen or cut off",
     ["crash", "crash", "freeze", "cut"],
     { mixesReleases: true, troubleShare: 0.2, betweenMs: 800 },
+  ),
+  missed: troubled(
+    "watches miss changes of records and are never told of them, while nodes are killed",
+    ["crash"],
+    { watchMissed: 0.05, troubleShare: 0.3 },
   ),
 } as const satisfies Record<string, ProfileData>;
 

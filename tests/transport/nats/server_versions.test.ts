@@ -10,15 +10,15 @@ describe("outdatedFor()", () => {
     ["2.9.10", 1, false],
     ["2.9.10", 3, true],
     ["2.9.25", 2, true],
-    ["2.10.22", 3, true],
-    ["2.10.22", 1, false],
-    ["2.10.23", 3, false],
-    ["2.10.27", 5, false],
-    ["2.11.0-RC.1", 3, false],
+    ["2.10.27", 3, true],
+    ["2.10.27", 1, false],
+    ["2.11.9", 5, true],
+    ["2.12.0-RC.1", 3, false],
+    ["2.12.0", 5, false],
     ["2.15.1", 3, false],
     ["3.0.0", 3, false],
   ] as const)("a server %s with %i copies: %p", (version, copies, isOutdated) => {
-    const expected = isOutdated ? { version, least: "2.10.23" } : undefined;
+    const expected = isOutdated ? { version, least: "2.12.0" } : undefined;
     expect(outdatedFor(copies, version)).toEqual(expected);
   });
 });
@@ -44,7 +44,7 @@ describe("three servers", () => {
       onError: (error) => void thrown.push(error),
     });
     const version = transport.client.info?.version ?? "";
-    const isOld = !isAtLeast(version, "2.10.23");
+    const isOld = !isAtLeast(version, "2.12.0");
     const node = await within(
       startNode({ name: "a", cluster: "test", transport, signals: false, log }),
       40_000,
@@ -58,9 +58,9 @@ describe("three servers", () => {
       const isTold = told.some(({ type }) => type === "server-outdated");
       return isOld ? isTold : performance.now() - startMs > 1_500;
     });
-    const outdated = isOld ? [{ type: "server-outdated", version, least: "2.10.23" }] : [];
+    const outdated = isOld ? [{ type: "server-outdated", version, least: "2.12.0" }] : [];
     expect(told.filter(({ type }) => type === "server-outdated")).toMatchObject(outdated);
-    expect(thrown.filter((error) => String(error).includes("2.10.23")).length).toBe(isOld ? 1 : 0);
+    expect(thrown.filter((error) => String(error).includes("2.12.0")).length).toBe(isOld ? 1 : 0);
     expect(lines.filter((line) => line.includes("too old")).length).toBe(isOld ? 1 : 0);
     await within(node.kill(), 10_000);
   }, 60_000);
