@@ -38,7 +38,7 @@ import {
 import { PeerClocks } from "./peer_clocks.ts";
 import { commonProtocol } from "./protocol.ts";
 import type { Entry } from "./records/table.ts";
-import type { Patience } from "./records/compare_and_set.ts";
+import type { Patience } from "./records/patience.ts";
 import { isFinal, View } from "./view.ts";
 import { Witness } from "./lease/witness.ts";
 

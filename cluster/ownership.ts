@@ -10,7 +10,7 @@ import { ShardMap } from "./shard_map.ts";
 import type { ClusterRecords, ShardListener } from "./records/cluster_records.ts";
 import type { KindDurability, ShardRecord } from "./records/schemas.ts";
 import type { Change, Entry, Mark } from "./records/table.ts";
-import type { Patience } from "./records/compare_and_set.ts";
+import type { Patience } from "./records/patience.ts";
 import type { NextShard } from "./records/shard_changes.ts";
 
 export {

@@ -5,6 +5,11 @@
  * @module
  */
 
+/** For what concerns few shards at a time, and is counted: a key of an ordinary map. */
+export function shardKey(kind: string, shard: number): string {
+  return `${kind}/${shard}`;
+}
+
 /** See the module's text. */
 export class ShardMap<T> {
   readonly #rows = new Map<string, (T | undefined)[]>();

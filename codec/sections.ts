@@ -23,11 +23,21 @@ export function writeSection(writer: ByteWriter, number: number, about: number, 
  */
 export function readSections(reader: ByteReader, read: (number: number) => boolean): number {
   let unknown = 0;
-  while (!reader.done) {
-    const number = reader.varint();
-    const outer = reader.enter();
-    if (!read(number)) unknown++;
-    reader.leave(outer);
-  }
+  while (!reader.done) unknown += readSection(reader, read);
   return unknown;
+}
+
+/** The same where their count stands before them: something else may follow. */
+export function readCountedSections(reader: ByteReader, read: (number: number) => boolean): number {
+  let unknown = 0;
+  for (let left = reader.varint(); left > 0; left--) unknown += readSection(reader, read);
+  return unknown;
+}
+
+function readSection(reader: ByteReader, read: (number: number) => boolean): 0 | 1 {
+  const number = reader.varint();
+  const outer = reader.enter();
+  const isKnown = read(number);
+  reader.leave(outer);
+  return isKnown ? 0 : 1;
 }

@@ -9,6 +9,7 @@ import { Quota } from "../actors/quota.ts";
 import { AbortedError } from "../errors.ts";
 import { type NodeId, nodeKey, type ShardRecord } from "../cluster/records/schemas.ts";
 import type { Removal } from "../cluster/ownership.ts";
+import { shardKey } from "../cluster/shard_map.ts";
 import type { ShardMoved } from "../events.ts";
 import { Backoff } from "./backoff.ts";
 import { ParkedChunks } from "./park/parked_chunks.ts";
@@ -161,7 +162,7 @@ export class Coordinator {
   }
 
   #recordChanged(kind: string, shard: number): void {
-    const key = keyOf(kind, shard);
+    const key = shardKey(kind, shard);
     const source = this.#sources.get(key);
     if (source) source.look();
     else this.#claims.dropSuperseded(kind, shard);
@@ -197,7 +198,7 @@ export class Coordinator {
 
   #reconcileShard(kind: string, shard: number, proposal: Proposal): void {
     const { owner: desired } = proposal;
-    const key = keyOf(kind, shard);
+    const key = shardKey(kind, shard);
     if (this.#sources.has(key) || this.#reception.has(kind, shard) || this.#claiming.has(key)) return;
     const { self, ownership, membership, table, hosts } = this.#deps;
     const record = ownership.entry(kind, shard)?.record;
@@ -291,7 +292,7 @@ export class Coordinator {
   }
 
   async #exclusively(kind: string, shard: number, work: () => Promise<boolean>): Promise<void> {
-    const key = keyOf(kind, shard);
+    const key = shardKey(kind, shard);
     this.#claiming.set(key, kind);
     try {
       if (await work()) this.#backoff.forget(key);
@@ -322,7 +323,7 @@ export class Coordinator {
       return;
     // who waits for late actors does not put their shard away, as long as there is time
     if (to === "bucket" && shard.catalog.residents.awaited.size > 0 && !this.#hurried) return;
-    const key = keyOf(kind, number);
+    const key = shardKey(kind, number);
     const plan = { moveId: random.id(), shard, to, why };
     const move = new SourceMove(this.#deps, this.#parking, plan, entry, (end) =>
       this.#moveEnded(key, move, end),
@@ -370,8 +371,4 @@ function targetOf(step: Step): string {
 
 function nameOf(to: NodeId | "bucket"): string {
   return to === "bucket" ? to : nodeKey(to);
-}
-
-function keyOf(kind: string, shard: number): string {
-  return `${kind}/${shard}`;
 }

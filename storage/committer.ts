@@ -1,9 +1,8 @@
 /**
  * Carries writes of stored actors through to a known outcome, all those of one tick as one group.
  *
- * A write without an answer is repeated as it is, while the node may have effects: either it is applied now, or it is
- * in conflict, and then the nonce of what is there tells whether an earlier try of it was applied. A definite no is no
- * silence, nor is an entry that cannot be read: it ends the commit, unless an earlier try of it got no answer. Then that
+ * A write without an answer is repeated as it is, while the node may have effects: see `transport/compare_and_set.ts`. A
+ * definite no is no silence, nor is an entry that cannot be read: it ends the commit, unless an earlier try of it got no answer. Then that
  * may still be applied, over whatever comes next, so nothing may come next before it is known.
  *
  * @module
@@ -13,9 +12,15 @@ import { inCleanContext } from "../platform/async_context.ts";
 import type { Clock } from "../platform/clock.ts";
 import { type Pauses, pause, pauseAfter } from "../platform/pause.ts";
 import type { Random } from "../platform/random.ts";
+import {
+  type AfterFailure,
+  type CompareAndSet,
+  type Persistence,
+  settle,
+} from "../transport/compare_and_set.ts";
 import { BUCKET_GONE } from "../transport/kept_records.ts";
 import { isRefusal } from "../transport/records.ts";
-import type { Store, StoreOutcome, StoreWrite } from "./store.ts";
+import type { Store, StoreHead, StoreOutcome, StoreWrite } from "./store.ts";
 
 /** What a committer works with. */
 export interface CommitterDeps {
@@ -45,6 +50,10 @@ interface Waiting {
 /** See the module's text. */
 export class Committer {
   readonly #deps: CommitterDeps;
+  readonly #persistence: Persistence = {
+    judge: (error, inDoubt) => this.#judge(error, inDoubt),
+    pause: (tries) => this.#pause(tries),
+  };
   #group: Waiting[] = [];
   #underWay = 0;
   #willFlush = false;
@@ -91,44 +100,33 @@ export class Committer {
   }
 
   async #settled(write: StoreWrite): Promise<StoreOutcome> {
-    let inDoubt = false;
-    for (let tries = 0; ; tries++) {
-      if (this.#deps.hasEnded()) throw stopped();
-      try {
-        const outcome = this.#deps.mayWrite() ? await this.#once(write) : undefined;
-        if (outcome) return outcome;
-      } catch (error) {
-        this.#deps.onFailure(error);
-        const isNo = !isSilence(error); // to this try
-        if (isNo && (!inDoubt || isGone(error))) throw error;
-        const outcome = isNo ? await this.#seen(write) : undefined;
-        if (outcome) return outcome;
-        inDoubt = true;
-      }
-      await this.#pause(tries);
-    }
+    this.#checkRunning();
+    const change: CompareAndSet<StoreHead> = {
+      revision: write.revision,
+      attempt: async () => (this.#deps.mayWrite() ? await this.#grouped(write) : undefined),
+      read: () => this.#deps.store.head(write),
+      isOwn: ({ nonce }) => isOf(write, nonce),
+    };
+    const settled = await settle(change, this.#persistence);
+    return settled.won ? { ok: true, revision: settled.revision } : { ok: false };
   }
 
-  /** What has become of a write, as far as it can be seen. @returns `undefined` if it may still be applied */
-  async #seen(write: StoreWrite): Promise<StoreOutcome | undefined> {
-    try {
-      const head = await this.#deps.store.head(write);
-      // a store may have laid it out anew, under its nonce with a number behind
-      const isOwn = head && (head.nonce === write.nonce || head.nonce.startsWith(`${write.nonce}-`));
-      if (isOwn) return { ok: true, revision: head.revision };
-      return (head?.revision ?? 0) === write.revision ? undefined : { ok: false };
-    } catch {
-      return undefined;
-    }
+  #judge(error: unknown, inDoubt: boolean): AfterFailure {
+    this.#deps.onFailure(error);
+    if (isSilence(error)) return "repeat";
+    return inDoubt && !isGone(error) ? "look" : "end";
   }
 
-  /** `undefined`: refused although nothing has changed, which a replicated store does at times; worth another try. */
-  async #once(write: StoreWrite): Promise<StoreOutcome | undefined> {
-    const outcome = await this.#grouped(write);
-    if (outcome.ok) return outcome;
-    const head = await this.#deps.store.head(write);
-    if (head?.nonce === write.nonce) return { ok: true, revision: head.revision };
-    return (head?.revision ?? 0) === write.revision ? undefined : outcome;
+  async #pause(tries: number): Promise<void> {
+    const { clock, random } = this.#deps;
+    await pause(clock, pauseAfter(tries, BACKOFF, random));
+    this.#checkRunning();
+  }
+
+  /** @throws {NodeStoppedError} */
+  #checkRunning(): void {
+    if (this.#deps.hasEnded())
+      throw new NodeStoppedError("Cannot tell the outcome of a commit: the node has stopped");
   }
 
   /** Those of one tick go together: the line of ready actors is worked off before the group leaves. */
@@ -172,11 +170,11 @@ export class Committer {
     this.#underWay--;
     if (this.#group.length > 0 && this.#underWay <= AT_ONCE / 2) this.#flushSoon();
   };
+}
 
-  #pause(tries: number): Promise<void> {
-    const { clock, random } = this.#deps;
-    return pause(clock, pauseAfter(tries + 1, BACKOFF, random));
-  }
+/** A store may have laid it out anew, under its nonce with a number behind. */
+function isOf({ nonce }: StoreWrite, found: string): boolean {
+  return found === nonce || found.startsWith(`${nonce}-`);
 }
 
 function isSilence(error: unknown): boolean {
@@ -186,8 +184,4 @@ function isSilence(error: unknown): boolean {
 /** What a try without an answer went to is gone with it. */
 function isGone(error: unknown): boolean {
   return isRefusal(error) && error.causeCode === BUCKET_GONE;
-}
-
-function stopped(): NodeStoppedError {
-  return new NodeStoppedError("Cannot tell the outcome of a commit: the node has stopped");
 }

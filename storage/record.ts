@@ -9,6 +9,7 @@
 import { DecodeError } from "../errors.ts";
 import { ByteReader, ByteWriter } from "../codec/bytes.ts";
 import { HeaderMap } from "../codec/header_map.ts";
+import { readCountedSections, writeSection } from "../codec/sections.ts";
 import type { Suspicion } from "./suspicion.ts";
 
 /** A timer as it is stored. */
@@ -51,6 +52,8 @@ const WRITTEN = 1;
 const SUSPICIONS = 2;
 /** Headers: of each timer that has some its place, and they. */
 const HEADERS = 3;
+/** Bytes of a section, about. */
+const SECTION_BYTES = 100;
 const ON_TRIAL = 1;
 const SET_ASIDE = 2;
 
@@ -91,23 +94,13 @@ function writeSections(
   timers: readonly StoredTimer[],
   writtenWallMs: number | undefined,
 ): void {
-  const sections: (readonly [number, Uint8Array])[] = [];
-  if (writtenWallMs !== undefined) sections.push([WRITTEN, written((time) => time.f64(writtenWallMs))]);
+  const sections: (readonly [number, () => void])[] = [];
+  if (writtenWallMs !== undefined) sections.push([WRITTEN, () => writer.f64(writtenWallMs)]);
   if (timers.some(({ suspicion }) => suspicion))
-    sections.push([SUSPICIONS, written((part) => writeSuspicions(part, timers))]);
-  if (timers.some(({ headers }) => headers))
-    sections.push([HEADERS, written((part) => writeHeaders(part, timers))]);
+    sections.push([SUSPICIONS, () => writeSuspicions(writer, timers)]);
+  if (timers.some(({ headers }) => headers)) sections.push([HEADERS, () => writeHeaders(writer, timers)]);
   writer.varint(sections.length);
-  for (const [number, bytes] of sections) {
-    writer.varint(number);
-    writer.bytes(bytes);
-  }
-}
-
-function written(write: (writer: ByteWriter) => void): Uint8Array {
-  const writer = new ByteWriter();
-  write(writer);
-  return writer.finish();
+  for (const [number, write] of sections) writeSection(writer, number, SECTION_BYTES, write);
 }
 
 function writeSuspicions(writer: ByteWriter, timers: readonly StoredTimer[]): void {
@@ -164,14 +157,13 @@ function readTimer(reader: ByteReader): StoredTimer {
 /** @returns when it was written */
 function readSections(reader: ByteReader, timers: StoredTimer[]): number | undefined {
   let writtenWallMs: number | undefined;
-  const sections = reader.varint();
-  for (let i = 0; i < sections; i++) {
-    const number = reader.varint();
-    const section = new ByteReader(reader.bytes());
-    if (number === WRITTEN) writtenWallMs = section.f64();
-    if (number === SUSPICIONS) readSuspicions(section, timers);
-    if (number === HEADERS) readHeaders(section, timers);
-  }
+  readCountedSections(reader, (number) => {
+    if (number === WRITTEN) writtenWallMs = reader.f64();
+    else if (number === SUSPICIONS) readSuspicions(reader, timers);
+    else if (number === HEADERS) readHeaders(reader, timers);
+    else return false;
+    return true;
+  });
   return writtenWallMs;
 }
 

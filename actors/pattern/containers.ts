@@ -9,31 +9,37 @@ import { isList, isPlain, isScalar, NO, type Pattern, type Plain, type Walk } fr
 /** Whether there may be so many. */
 export type Count = (count: number) => boolean;
 
-/** A list of items that are all alike. */
-export class ListOf implements Pattern {
+/** So many items that are all alike. */
+abstract class ItemsOf implements Pattern {
   readonly isExact: boolean;
-  readonly #item: Pattern;
-  readonly #count: Count;
+  protected readonly item: Pattern;
+  protected readonly count: Count;
 
   constructor(item: Pattern, count: Count) {
-    this.#item = item;
-    this.#count = count;
+    this.item = item;
+    this.count = count;
     this.isExact = item.isExact;
   }
 
+  abstract fits(value: unknown): boolean;
+  abstract keep(before: unknown, value: unknown, walk: Walk): unknown;
+}
+
+/** A list of items that are all alike. */
+export class ListOf extends ItemsOf {
   fits(value: unknown): boolean {
-    if (!isList(value) || !this.#count(value.length)) return false;
-    const item = this.#item;
+    if (!isList(value) || !this.count(value.length)) return false;
+    const { item } = this;
     for (let i = 0; i < value.length; i++) if (!item.fits(value[i])) return false;
     return true;
   }
 
   keep(before: unknown, value: unknown, walk: Walk): unknown {
-    if (!isList(value) || !this.#count(value.length)) return NO;
+    if (!isList(value) || !this.count(value.length)) return NO;
     const { length } = value;
     walk.itemsLeft -= length + 1;
     if (walk.itemsLeft < 0) return NO;
-    const item = this.#item;
+    const { item } = this;
     const old = before === NO ? NONE : (before as readonly unknown[]);
     let copy: unknown[] | undefined;
     for (let i = 0; i < length; i++) {
@@ -302,25 +308,15 @@ function isMap(value: unknown): value is ReadonlyMap<unknown, unknown> {
 }
 
 /** A set; the order of its items counts. */
-export class SetOf implements Pattern {
-  readonly isExact: boolean;
-  readonly #item: Pattern;
-  readonly #count: Count;
-
-  constructor(item: Pattern, count: Count) {
-    this.#item = item;
-    this.#count = count;
-    this.isExact = item.isExact;
-  }
-
+export class SetOf extends ItemsOf {
   fits(value: unknown): boolean {
-    if (!isSet(value) || !this.#count(value.size)) return false;
-    for (const item of value) if (!this.#item.fits(item)) return false;
+    if (!isSet(value) || !this.count(value.size)) return false;
+    for (const item of value) if (!this.item.fits(item)) return false;
     return true;
   }
 
   keep(before: unknown, value: unknown, walk: Walk): unknown {
-    if (!isSet(value) || !this.#count(value.size)) return NO;
+    if (!isSet(value) || !this.count(value.size)) return NO;
     walk.itemsLeft -= value.size + 1;
     if (walk.itemsLeft < 0) return NO;
     const old = isSet(before) ? before.values() : NONE.values();
@@ -329,7 +325,7 @@ export class SetOf implements Pattern {
     for (const item of value) {
       const { done, value: next } = old.next();
       const was = done ? NO : next;
-      const kept = this.#item.keep(was, item, walk);
+      const kept = this.item.keep(was, item, walk);
       if (kept === NO) return NO;
       isSameSet &&= Object.is(kept, was);
       copy.add(kept);

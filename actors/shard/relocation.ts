@@ -11,8 +11,9 @@ import type { Mail } from "../activation/mail.ts";
 import { Mailbox } from "../activation/mailbox.ts";
 import type { ActorTable } from "./actor_table.ts";
 import { bare, type Place, type SealedActor } from "./sealed.ts";
+import { heldBy, sealActor } from "./sealing.ts";
 import { unpackState } from "../state/snapshot.ts";
-import { type TimerData, TimerMail } from "../state/timers.ts";
+import type { TimerData } from "../state/timers.ts";
 
 /** A decoded actor, ready to begin: what a target stages before it commits. */
 export interface StagedActor {
@@ -63,40 +64,20 @@ export class Relocation {
   }
 
   #sealOne(activation: Activation, here: Place, bytesMax: number): SealedActor {
-    const { name } = activation;
-    const timers = activation.timers.pause();
-    const backlog = activation.mailbox.rest().filter((mail) => !(mail instanceof TimerMail));
-    const base = { ...bare(name, "active"), timers, backlog };
-    if (!activation.idle) return this.#late(activation, base, here);
-    if (activation.mustReload) {
-      activation.become("sealed");
-      return { ...bare(name, "active"), backlog };
-    }
-    try {
-      const carried = this.#catalog.carries;
-      const snapshot = carried ? activation.snapshot() : undefined;
-      if (snapshot && snapshot.bytes.byteLength > bytesMax) return this.#late(activation, base, here);
-      activation.become("sealed");
-      return carried ? { ...base, snapshot } : { ...base, timers: [] };
-    } catch (error) {
-      activation.become("sealed");
-      return {
-        ...base,
-        snapshot: activation.rawSnapshot(),
-        status: "quarantined",
-        reason: wordsOf(error, "it cannot be sealed"),
-      };
-    }
+    const held = heldBy(activation);
+    const { carries } = this.#catalog;
+    const sealed = activation.idle ? sealActor(activation, held, carries, bytesMax) : undefined;
+    return sealed ?? this.#late(activation, held, here);
   }
 
-  #late(activation: Activation, base: SealedActor, here: Place): SealedActor {
+  #late(activation: Activation, held: SealedActor, here: Place): SealedActor {
     activation.become("late");
     this.#catalog.runtime.events.emit({
       type: "actor-late",
       kind: this.#catalog.kind,
       name: activation.name,
     });
-    return { ...base, status: "late", at: here };
+    return { ...held, status: "late", at: here };
   }
 
   /** A reclaim won: every activation goes on where it was. */

@@ -13,7 +13,7 @@ import { type LeaseTimes, outageMs } from "./lease_times.ts";
 import type { NodeRecord } from "../records/schemas.ts";
 import type { Entry, Mark } from "../records/table.ts";
 import { pause } from "../../platform/pause.ts";
-import type { Patience } from "../records/compare_and_set.ts";
+import type { Patience } from "../records/patience.ts";
 import { isFinal } from "../view.ts";
 
 /** What is known of the former holder between two looks. `undefined` before the first. */

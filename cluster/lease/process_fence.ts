@@ -12,7 +12,7 @@ import { keys } from "../../transport/subjects.ts";
 import type { ClusterRecords } from "../records/cluster_records.ts";
 import { type NodeId, nodeId } from "../records/schemas.ts";
 import { pause } from "../../platform/pause.ts";
-import type { Patience } from "../records/compare_and_set.ts";
+import type { Patience } from "../records/patience.ts";
 import { isFinal } from "../view.ts";
 
 /** How it ended: fenced now, over before (it had left, or others were faster), or nothing of it is there. */

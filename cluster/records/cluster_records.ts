@@ -23,7 +23,6 @@ import {
 } from "./schemas.ts";
 import { type Entry, RecordTable, type TableListener, type TableDeps } from "./table.ts";
 import { NewestRevision } from "./rollback.ts";
-import { CompareAndSet } from "./compare_and_set.ts";
 
 /** What a bucket is made of. */
 export interface BucketDeps {
@@ -62,9 +61,8 @@ export class ClusterRecords {
     const own = (this.#records = new GenerationRecords(records));
     this.#codec = codec;
     this.#log = log;
-    const settler = new CompareAndSet(own, clock, random);
     const newest = new NewestRevision();
-    const common = { records: own, settler, log, newest, nonce: () => random.id() };
+    const common = { records: own, clock, random, log, newest };
     const onWentBack = () => [...this.#onWentBack].forEach((listener) => void listener());
     const table = <T extends { readonly nonce: string }>(
       encode: TableDeps<T>["encode"],

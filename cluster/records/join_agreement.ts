@@ -10,7 +10,7 @@ import type { ClusterRecords } from "./cluster_records.ts";
 import { agreeing, type OfferedKind } from "../kind_agreement.ts";
 import { type GenerationRecord, isShardCount, type KindRecord, SHARDS_MAX } from "./schemas.ts";
 import type { Change } from "./table.ts";
-import type { Patience } from "./compare_and_set.ts";
+import type { Patience } from "./patience.ts";
 
 /**
  * The generation of the bucket; chosen now if the bucket is new. A bucket that was made this moment may not answer yet,

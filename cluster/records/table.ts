@@ -4,10 +4,13 @@
  * @module
  */
 import { type ActorError, DecodeError, RecordsUnavailableError } from "../../errors.ts";
+import type { Clock } from "../../platform/clock.ts";
 import type { Log } from "../../platform/log.ts";
+import type { Random } from "../../platform/random.ts";
+import { type CompareAndSet, settle, writeOver } from "../../transport/compare_and_set.ts";
 import type { CasResult, RecordEntry, Records } from "../../transport/records.ts";
 import { type KnownRevisions, type NewestRevision, NOTHING_KNOWN, wentBack } from "./rollback.ts";
-import type { Patience, CompareAndSet } from "./compare_and_set.ts";
+import { type Patience, persistence } from "./patience.ts";
 
 /** A record and the revision at which it was seen. */
 export interface Entry<T> {
@@ -47,11 +50,11 @@ export type TableListener<T> = (
 /** What a table needs of its bucket. */
 export interface TableDeps<T> {
   readonly records: Records;
-  readonly settler: CompareAndSet;
+  readonly clock: Clock;
+  readonly random: Random;
   readonly log: Log;
   readonly encode: (record: T) => Uint8Array;
   readonly decode: (bytes: Uint8Array) => T;
-  readonly nonce: () => string;
   /** Of all tables of the bucket. */
   readonly newest: NewestRevision;
   /** A change has shown that the store went back. Without it none is looked at for that. */
@@ -121,20 +124,23 @@ export class RecordTable<T extends { readonly nonce: string }> {
     key: string,
     from: Entry<T> | Mark | undefined,
     next: Omit<T, "nonce">,
-    patience?: Patience,
+    patience: Patience = {},
   ): Promise<Change<T>> {
     const known = this.known(key);
-    const nonce = this.#deps.nonce();
+    const { records, clock, random } = this.#deps;
+    const nonce = random.id();
     const record = { ...next, nonce } as T;
-    const cas = {
-      key,
-      value: this.#deps.encode(record),
-      revision: from?.revision ?? 0,
-      isOwn: (value: Uint8Array) => this.#deps.decode(value).nonce === nonce,
+    const value = this.#deps.encode(record);
+    const revision = from?.revision ?? 0;
+    const change: CompareAndSet<RecordEntry> = {
+      revision,
+      attempt: () => writeOver(records, key, value, revision),
+      read: () => records.get(key),
+      isOwn: (found) => found.value !== undefined && this.#deps.decode(found.value).nonce === nonce,
     };
-    const settled = await this.#deps.settler.settle(cas, patience);
+    const settled = await settle(change, persistence(key, patience, clock, random));
     if (!settled.won) return { won: false, entry: this.#hear(key, settled.entry) };
-    this.#checkStore(key, known, from?.revision ?? 0, settled.revision);
+    this.#checkStore(key, known, revision, settled.revision);
     const entry = { record, revision: settled.revision };
     this.#accept(key, entry, entry.revision);
     return { won: true, entry };
@@ -171,7 +177,7 @@ export class RecordTable<T extends { readonly nonce: string }> {
    * @throws {RecordsUnavailableError} if no answer comes; it may have been applied
    */
   async write(key: string, revision: number, record: T): Promise<CasResult> {
-    const result = await this.#deps.settler.attempt({ key, value: this.#deps.encode(record), revision });
+    const result = await writeOver(this.#deps.records, key, this.#deps.encode(record), revision);
     if (result.ok) this.#accept(key, { record, revision: result.revision }, result.revision);
     return result;
   }

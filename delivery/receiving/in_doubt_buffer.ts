@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { shardKey } from "../../cluster/shard_map.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { CoalescedTimer } from "../../platform/coalesced_timer.ts";
 import { type Envelope, keptBytes } from "../wire/frame_items.ts";
@@ -49,7 +50,7 @@ export class InDoubtBuffer {
 
   /** Holds a copy; the bytes of its argument are only lent. */
   hold(peer: Peer, envelope: Envelope, until: number): void {
-    const key = keyOf(envelope.kind, envelope.shard);
+    const key = shardKey(envelope.kind, envelope.shard);
     const held = { peer, envelope: { ...envelope, argument: envelope.argument.slice() }, until };
     const ofShard = this.#byShard.get(key);
     if (ofShard) ofShard.push(held);
@@ -63,7 +64,7 @@ export class InDoubtBuffer {
 
   /** Takes out what is held for a shard, without what has been here for too long. */
   take(kind: string, shard: number): Held[] {
-    const key = keyOf(kind, shard);
+    const key = shardKey(kind, shard);
     const held = this.#byShard.get(key);
     if (held === undefined) return [];
     this.#byShard.delete(key);
@@ -104,8 +105,4 @@ export class InDoubtBuffer {
 
 function weight({ envelope }: Held): number {
   return keptBytes(envelope) + OVERHEAD_BYTES;
-}
-
-function keyOf(kind: string, shard: number): string {
-  return `${kind}/${shard}`;
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { ShardMap } from "../../cluster/shard_map.ts";
+import { shardKey, ShardMap } from "../../cluster/shard_map.ts";
 import type { Ownership } from "../../cluster/ownership.ts";
 import { type NodeId, sameNode } from "../../cluster/records/schemas.ts";
 import type { Clock } from "../../platform/clock.ts";
@@ -115,7 +115,7 @@ export class ShardTable {
 
   /** A hint, from whomever, only makes this node look at the record. */
   look(kind: string, shard: number): void {
-    const key = `${kind}/${shard}`;
+    const key = shardKey(kind, shard);
     if (this.#refreshing.has(key)) return;
     this.#refreshing.add(key);
     this.#deps.ownership

@@ -7,9 +7,8 @@
  *
  * @module
  */
-import { wordsOf } from "../../errors.ts";
 import type { Activation } from "../../actors/activation/activation.ts";
-import { TimerMail } from "../../actors/state/timers.ts";
+import { heldBy, sealActor } from "../../actors/shard/sealing.ts";
 import { type NodeId, sameNode } from "../../cluster/records/schemas.ts";
 import type { Shard } from "../../delivery/receiving/shard.ts";
 import type { Timer } from "../../platform/clock.ts";
@@ -134,21 +133,8 @@ export class Departures {
   }
 
   #seal({ activation, shard }: Leaving): BatchActor {
-    const carries = shard.catalog.carries && !activation.mustReload;
-    const base = { name: activation.name, timers: carries ? activation.timers.pause() : [] };
-    const backlog = activation.mailbox.rest().filter((mail) => !(mail instanceof TimerMail));
-    const now = this.#deps.clock.now();
-    try {
-      const snapshot = carries ? activation.snapshot() : undefined;
-      const actor = { ...base, backlog, status: "active" as const, snapshot };
-      activation.become("sealed");
-      return packActor(actor, this.#deps, now);
-    } catch (error) {
-      const reason = wordsOf(error, "it cannot be sealed");
-      const snapshot = activation.rawSnapshot();
-      activation.become("sealed");
-      return packActor({ ...base, backlog, status: "quarantined", snapshot, reason }, this.#deps, now);
-    }
+    const sealed = sealActor(activation, heldBy(activation), shard.catalog.carries);
+    return packActor(sealed, this.#deps, this.#deps.clock.now());
   }
 
   #announceAll(): void {

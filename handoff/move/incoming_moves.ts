@@ -6,6 +6,7 @@
 import type { Contract } from "../../actors/contract.ts";
 import type { Quota } from "../../actors/quota.ts";
 import { sameNode } from "../../cluster/records/schemas.ts";
+import { shardKey } from "../../cluster/shard_map.ts";
 import type { HandoffDeps } from "../deps.ts";
 import type { MoveMessageOf } from "../wire/messages.ts";
 import { TargetMove } from "./target_driver.ts";
@@ -35,12 +36,12 @@ export class IncomingMoves {
   }
 
   has(kind: string, shard: number): boolean {
-    return this.#moves.has(keyOf(kind, shard));
+    return this.#moves.has(shardKey(kind, shard));
   }
 
   /** A shard's record changed. */
   look(kind: string, shard: number): void {
-    this.#moves.get(keyOf(kind, shard))?.look();
+    this.#moves.get(shardKey(kind, shard))?.look();
   }
 
   /** Some node may be over. */
@@ -59,7 +60,7 @@ export class IncomingMoves {
     if (reason !== undefined) return void talk.say(from, moveId, { type: "decline", reason });
     const accepted = { moveId, from, hosted, shard, epoch };
     const move = new TargetMove(this.#deps, accepted, this.#bytes, (served) => this.#ended(accepted, served));
-    this.#moves.set(keyOf(kind, shard), move);
+    this.#moves.set(shardKey(kind, shard), move);
   }
 
   #reasonAgainst(offer: MoveMessageOf<"offer">, contract: Contract): string | undefined {
@@ -84,7 +85,7 @@ export class IncomingMoves {
 
   #ended({ hosted, shard, epoch }: TargetMove["move"], served: boolean): void {
     const { kind } = hosted.contract;
-    this.#moves.delete(keyOf(kind, shard));
+    this.#moves.delete(shardKey(kind, shard));
     if (served)
       this.#deps.events.emit({ type: "shard-owned", kind, shard, epoch: epoch + 1, how: "handed-off" });
     this.#onEnd();
@@ -99,8 +100,4 @@ export class IncomingMoves {
     this.close();
     for (const move of this.#moves.values()) move.stop();
   }
-}
-
-function keyOf(kind: string, shard: number): string {
-  return `${kind}/${shard}`;
 }

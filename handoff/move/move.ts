@@ -8,8 +8,8 @@ import type { OwnedEntry } from "../../cluster/ownership.ts";
 import { type NodeId, sameNode, type ShardRecord } from "../../cluster/records/schemas.ts";
 import type { Shard } from "../../delivery/receiving/shard.ts";
 import type { ShardMoved } from "../../events.ts";
+import type { ChunkedBytes } from "../../transport/chunks.ts";
 import type { SealedShard } from "./seal.ts";
-import type { ChunkSender } from "../wire/transfer.ts";
 
 /** What a move is to do. */
 export interface MovePlan {
@@ -51,7 +51,7 @@ export interface Parking {
     shard: number,
     moving: OwnedEntry,
     sealed: SealedShard,
-    giving: ChunkSender,
+    bytes: ChunkedBytes,
   ): Promise<void>;
 }
 

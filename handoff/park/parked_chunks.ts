@@ -9,7 +9,16 @@
 import type { OwnedEntry } from "../../cluster/ownership.ts";
 import { sameNode } from "../../cluster/records/schemas.ts";
 import type { Timer } from "../../platform/clock.ts";
-import type { RecordEntry } from "../../transport/records.ts";
+import {
+  type ChunkedBytes,
+  type ChunkPlace,
+  type ChunkSum,
+  getChunks,
+  joinChunks,
+  putChunks,
+  removeChunks,
+} from "../../transport/chunks.ts";
+import type { CasResult, RecordEntry } from "../../transport/records.ts";
 import type { HandoffDeps } from "../deps.ts";
 
 /** Attempts at one write or read of a chunk. */
@@ -32,18 +41,31 @@ export class ParkedChunks {
     this.#deps = deps;
   }
 
-  /** The key holds the move's id, so whoever finds it written has written it himself. */
-  async put(of: ParkedAs, index: number, data: Uint8Array): Promise<void> {
-    await again(() => this.#deps.parking.create(keyOf(of, index), data));
+  async put(of: ParkedAs, bytes: ChunkedBytes): Promise<void> {
+    await putChunks(this.#placeOf(of), bytes);
   }
 
-  async get(of: ParkedAs, index: number): Promise<Uint8Array | undefined> {
-    return (await again(() => this.#deps.parking.get(keyOf(of, index))))?.value;
+  /** @returns `undefined` if they are not what was parked */
+  async get(of: ParkedAs, sum: ChunkSum): Promise<Uint8Array | undefined> {
+    const chunks = await getChunks(this.#placeOf(of), sum.chunks);
+    return chunks && joinChunks(sum, chunks);
   }
 
   /** Removes the chunks of one park; what does not get through costs room until the next sweep, and nothing else. */
   async remove(of: ParkedAs, chunks: number): Promise<void> {
-    for (let index = 0; index < chunks; index++) await this.#removeKey(keyOf(of, index));
+    await removeChunks(this.#placeOf(of), chunks);
+  }
+
+  #placeOf(of: ParkedAs): ChunkPlace {
+    const { parking } = this.#deps;
+    return {
+      keyOf: (index) => keyOf(of, index),
+      records: {
+        create: (key, value) => again(() => parking.create(key, value)),
+        get: (key) => again(() => parking.get(key)),
+        remove: (key) => this.#remove(key),
+      },
+    };
   }
 
   /** Begins to look for chunks that nobody needs. */
@@ -77,7 +99,7 @@ export class ParkedChunks {
     const onChunk = ({ key, value }: RecordEntry) => void (value && keys.push(key));
     const watch = await this.#deps.parking.watch(`parked.${kind}`, onChunk, { once: true });
     watch.stop();
-    for (const key of keys) if (await this.#isLeftOver(kind, key)) await this.#removeKey(key);
+    for (const key of keys) if (await this.#isLeftOver(kind, key)) await this.#remove(key);
   }
 
   /**
@@ -98,8 +120,8 @@ export class ParkedChunks {
     return entry.record.state !== "parked" && entry.record.moveId !== moveId;
   }
 
-  async #removeKey(key: string): Promise<void> {
-    await this.#deps.parking.remove(key).catch(() => undefined);
+  async #remove(key: string): Promise<CasResult> {
+    return await this.#deps.parking.remove(key).catch(() => ({ ok: false }));
   }
 }
 

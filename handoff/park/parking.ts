@@ -8,14 +8,14 @@ import { InvalidStateError, UnavailableError } from "../../errors.ts";
 import type { OwnedEntry } from "../../cluster/ownership.ts";
 import type { ParkedManifest } from "../../cluster/records/schemas.ts";
 import { parkedRecord, restored } from "../../cluster/records/shard_changes.ts";
-import { sha256 } from "../../platform/hash.ts";
+import { shardKey } from "../../cluster/shard_map.ts";
+import type { ChunkedBytes } from "../../transport/chunks.ts";
 import { isRefusal } from "../../transport/records.ts";
 import type { ParkedChunks, ParkedAs } from "./parked_chunks.ts";
 import type { HandoffDeps } from "../deps.ts";
 import type { SealedShard } from "../move/seal.ts";
 import type { Parking } from "../move/move.ts";
 import { serveStaged, stageShard } from "../move/staging.ts";
-import type { ChunkSender } from "../wire/transfer.ts";
 
 /** The bucket says no to a shard. */
 export interface ParkRefusal {
@@ -44,18 +44,15 @@ export class ParkingPlace implements Parking {
     shard: number,
     moving: OwnedEntry,
     sealed: SealedShard,
-    giving: ChunkSender,
+    bytes: ChunkedBytes,
   ): Promise<void> {
     const { moveId } = moving.record;
     if (moveId === undefined) throw new UnavailableError("Cannot park a shard: its record is not moving");
-    const { chunks, bytes, hash } = giving.size;
     const stateVersion = this.#deps.hosts.get(kind)?.contract.stateVersion ?? 0;
     const parkedAs = { kind, shard, moveId };
-    await this.#write(parkedAs, giving);
+    await this.#write(parkedAs, bytes);
     const manifest: ParkedManifest = {
-      chunks,
-      bytes,
-      hash,
+      ...bytes.size,
       actors: sealed.actors,
       stateVersion,
       wallMs: sealed.wallMs,
@@ -68,22 +65,21 @@ export class ParkingPlace implements Parking {
       { giveUp: this.#deps.hasEnded },
     );
     if (change.won) return;
-    void this.#chunks.remove(parkedAs, chunks);
+    void this.#chunks.remove(parkedAs, bytes.size.chunks);
     throw new UnavailableError("Cannot park a shard: its record was changed by another node");
   }
 
   /** All chunks or none: nobody waits for those to be gone that were written when one could not be. */
-  async #write(parkedAs: ParkedAs, giving: ChunkSender): Promise<void> {
-    const { chunks } = giving.size;
+  async #write(parkedAs: ParkedAs, bytes: ChunkedBytes): Promise<void> {
     try {
-      for (let index = 0; index < chunks; index++)
-        await this.#chunks.put(parkedAs, index, giving.chunk(index) ?? new Uint8Array());
-      this.#refusals.delete(keyOf(parkedAs));
+      await this.#chunks.put(parkedAs, bytes);
+      this.#refusals.delete(shardKey(parkedAs.kind, parkedAs.shard));
     } catch (error) {
-      void this.#chunks.remove(parkedAs, chunks);
+      void this.#chunks.remove(parkedAs, bytes.size.chunks);
       if (isRefusal(error)) {
-        const { since = this.#deps.clock.now() } = this.#refusals.get(keyOf(parkedAs)) ?? {};
-        this.#refusals.set(keyOf(parkedAs), { since, reason: error.message });
+        const { since = this.#deps.clock.now() } =
+          this.#refusals.get(shardKey(parkedAs.kind, parkedAs.shard)) ?? {};
+        this.#refusals.set(shardKey(parkedAs.kind, parkedAs.shard), { since, reason: error.message });
       }
       throw error;
     }
@@ -91,7 +87,7 @@ export class ParkingPlace implements Parking {
 
   /** Whether the bucket says no to a shard; `undefined` if it does not. */
   refusal(kind: string, shard: number): ParkRefusal | undefined {
-    return this.#refusals.get(keyOf({ kind, shard }));
+    return this.#refusals.get(shardKey(kind, shard));
   }
 
   /**
@@ -105,7 +101,12 @@ export class ParkingPlace implements Parking {
     const hosted = hosts.get(kind);
     const { moveId, parked, epoch, owner } = entry.record;
     if (!hosted || !moveId || !parked) return false;
-    const bytes = await this.#read(kind, shard, moveId, parked);
+    const parkedAs = { kind, shard, moveId };
+    const bytes = await this.#chunks.get(parkedAs, parked);
+    if (bytes === undefined)
+      throw new InvalidStateError(
+        `Cannot restore shard ${shard} of kind "${kind}": its chunks differ from what was parked`,
+      );
     const aheadMs = this.#deps.membership.clocks.aheadOf(owner);
     const sealedAt = { node: owner, wallMs: parked.wallMs, aheadMs };
     const staged = await stageShard(this.#deps, hosted, shard, epoch + 1, bytes, sealedAt);
@@ -113,30 +114,7 @@ export class ParkingPlace implements Parking {
     const change = await ownership.change(kind, shard, entry, next, { giveUp: this.#deps.hasEnded });
     if (!change.won) return false;
     serveStaged(this.#deps, staged);
-    await this.#chunks.remove({ kind, shard, moveId }, parked.chunks);
+    await this.#chunks.remove(parkedAs, parked.chunks);
     return true;
   }
-
-  async #read(kind: string, shard: number, moveId: string, parked: ParkedManifest): Promise<Uint8Array> {
-    const bytes = new Uint8Array(parked.bytes);
-    let at = 0;
-    for (let index = 0; index < parked.chunks; index++) {
-      const chunk = await this.#chunks.get({ kind, shard, moveId }, index);
-      if (chunk === undefined || at + chunk.byteLength > bytes.byteLength) throw damaged(kind, shard);
-      bytes.set(chunk, at);
-      at += chunk.byteLength;
-    }
-    if (at !== bytes.byteLength || sha256(bytes) !== parked.hash) throw damaged(kind, shard);
-    return bytes;
-  }
-}
-
-function keyOf({ kind, shard }: Pick<ParkedAs, "kind" | "shard">): string {
-  return `${kind}/${shard}`;
-}
-
-function damaged(kind: string, shard: number): InvalidStateError {
-  return new InvalidStateError(
-    `Cannot restore shard ${shard} of kind "${kind}": its chunks differ from what was parked`,
-  );
 }

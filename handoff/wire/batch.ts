@@ -23,7 +23,7 @@ import type { PackedMail } from "../../delivery/receiving/remote_mail.ts";
 import type { LinkRow } from "../../delivery/receiving/shard.ts";
 import { ByteReader, ByteWriter } from "../../codec/bytes.ts";
 import { HeaderMap } from "../../codec/header_map.ts";
-import { readSections, writeSection } from "../../codec/sections.ts";
+import { readCountedSections, readSections, writeSection } from "../../codec/sections.ts";
 
 /** Which form: with or without sections. Each has the number of the protocol that brought it. */
 export type BatchVersion = 1 | 2;
@@ -100,15 +100,13 @@ function readBatchSections(reader: BatchReader): Batch {
   let links: LinkRow[] | undefined;
   let replies: BatchReply[] | undefined;
   let actors: BatchActor[] | undefined;
-  const sections = reader.varint();
-  for (let i = 0; i < sections; i++) {
-    const number = reader.varint();
-    const outer = reader.enter();
+  readCountedSections(reader, (number) => {
     if (number === LINKS) links = reader.all(readLink);
     else if (number === REPLIES) replies = reader.all(readReply);
     else if (number === ACTORS) actors = reader.all(readActor);
-    reader.leave(outer);
-  }
+    else return false;
+    return true;
+  });
   if (!links || !replies || !actors)
     throw new DecodeError("Cannot read a batch: its sections lack links, replies or actors");
   return { links, replies, actors };

@@ -7,18 +7,11 @@
 import { UnavailableError } from "../../errors.ts";
 import type { NodeId } from "../../cluster/records/schemas.ts";
 import type { Clock, Timer } from "../../platform/clock.ts";
-import { sha256 } from "../../platform/hash.ts";
+import { ChunkedBytes, type ChunkSum, joinChunks } from "../../transport/chunks.ts";
 import type { HandoffDeps } from "../deps.ts";
 import type { MoveMessageOf } from "./messages.ts";
 import type { HandoffSettings } from "../settings.ts";
 import type { MoveChannel } from "./move_channel.ts";
-
-/** How much is to be transferred. */
-export interface TransferSize {
-  readonly bytes: number;
-  readonly chunks: number;
-  readonly hash: string;
-}
 
 /** Length of the chunks that are cut now: within the setting, and within what the server allows. */
 export function chunkBytesOf({ settings, scale }: Pick<HandoffDeps, "settings" | "scale">): number {
@@ -26,32 +19,14 @@ export function chunkBytesOf({ settings, scale }: Pick<HandoffDeps, "settings" |
 }
 
 /** The giving end. Its chunks keep the length with which they were announced. */
-export class ChunkSender {
-  readonly size: TransferSize;
-  readonly #bytes: Uint8Array;
-  readonly #chunkBytes: number;
+export class ChunkSender extends ChunkedBytes {
   #announced = false;
 
-  constructor(bytes: Uint8Array, chunkBytes: number) {
-    this.#bytes = bytes;
-    this.#chunkBytes = chunkBytes;
-    this.size = {
-      bytes: bytes.byteLength,
-      chunks: Math.ceil(bytes.byteLength / chunkBytes),
-      hash: sha256(bytes),
-    };
-  }
-
   /** The size; the first time with the chunk, if there is only one. A taker that missed it asks for it. */
-  announcement(): TransferSize & { readonly data?: Uint8Array } {
+  announcement(): ChunkSum & { readonly data?: Uint8Array } {
     const data = this.size.chunks === 1 && !this.#announced ? this.chunk(0) : undefined;
     this.#announced = true;
     return data ? { ...this.size, data } : this.size;
-  }
-
-  chunk(index: number): Uint8Array | undefined {
-    if (index >= this.size.chunks) return undefined;
-    return this.#bytes.subarray(index * this.#chunkBytes, (index + 1) * this.#chunkBytes);
   }
 
   /** Answers a request for chunks. @returns false if they are longer than a message may be by now */
@@ -75,7 +50,7 @@ export class ChunkReceiver {
   readonly #deps: TakingDeps;
   readonly #from: NodeId;
   readonly #moveId: string;
-  readonly #size: TransferSize;
+  readonly #size: ChunkSum;
   readonly #onDone: (bytes: Uint8Array) => void;
   readonly #onFailed: (error: Error) => void;
   /** By number: what was announced asks for no memory before it has come. */
@@ -91,7 +66,7 @@ export class ChunkReceiver {
     deps: TakingDeps,
     from: NodeId,
     moveId: string,
-    size: TransferSize,
+    size: ChunkSum,
     onDone: (bytes: Uint8Array) => void,
     onFailed: (error: Error) => void,
   ) {
@@ -170,15 +145,9 @@ export class ChunkReceiver {
 
   #finish(): void {
     this.#timer?.cancel();
-    if (this.#received !== this.#size.bytes) return this.#fail(damaged());
-    const bytes = new Uint8Array(this.#received);
-    let at = 0;
-    for (let index = 0; index < this.#size.chunks; index++) {
-      const chunk = this.#chunks.get(index) as Uint8Array;
-      bytes.set(chunk, at);
-      at += chunk.byteLength;
-    }
-    if (sha256(bytes) !== this.#size.hash) return this.#fail(damaged());
+    const chunks = Array.from({ length: this.#size.chunks }, (_, i) => this.#chunks.get(i) as Uint8Array);
+    const bytes = joinChunks(this.#size, chunks);
+    if (bytes === undefined) return this.#fail(damaged());
     this.#onDone(bytes);
   }
 }

@@ -10,23 +10,19 @@
  * @module
  */
 import { DecodeError } from "../../errors.ts";
-import { sha256 } from "../../platform/hash.ts";
+import {
+  type ChunkedBytes,
+  type ChunkPlace,
+  type ChunkSum,
+  getChunks,
+  joinChunks,
+  putChunks,
+  removeChunks,
+} from "../../transport/chunks.ts";
+import { amend, writeOver } from "../../transport/compare_and_set.ts";
 import type { Records } from "../../transport/records.ts";
-import { type ChunkSet, type ChunkSum, decodeChunkSets, encodeChunkSets, storeKeys } from "./heads.ts";
+import { type ChunkSet, decodeChunkSets, encodeChunkSets, storeKeys } from "./heads.ts";
 import type { StoreKey } from "../store.ts";
-
-/** How many chunks there are, each but the last of that length. */
-export function chunkCount(bytes: Uint8Array, chunkBytes: number): number {
-  return Math.ceil(bytes.byteLength / chunkBytes);
-}
-
-/** What chunks of that length add up to. */
-export function chunkSum(bytes: Uint8Array, chunkBytes: number): ChunkSum {
-  return { count: chunkCount(bytes, chunkBytes), bytes: bytes.byteLength, hash: sha256(bytes) };
-}
-
-/** Chunks on their way at once. */
-const AT_ONCE = 4;
 
 /** See the module's text. */
 export class Chunks {
@@ -38,11 +34,12 @@ export class Chunks {
 
   /** Makes known that there will be chunks of this write. @returns those of others that were listed before */
   async announce(key: StoreKey, own: ChunkSet): Promise<ChunkSet[]> {
-    for (;;) {
-      const { sets, revision } = await this.#listed(key);
-      const others = sets.filter(({ nonce }) => nonce !== own.nonce);
-      if ((await this.#writeSets(key, [...others, own], revision)).ok) return others;
-    }
+    let others: ChunkSet[] = [];
+    await amend(this.#records, storeKeys.chunkSets(key), (value) => {
+      others = decodeChunkSets(value).filter(({ nonce }) => nonce !== own.nonce);
+      return encodeChunkSets([...others, own]);
+    });
+    return others;
   }
 
   /** Those that are listed. */
@@ -50,30 +47,17 @@ export class Chunks {
     return (await this.#listed(key)).sets;
   }
 
-  /** Writes all chunks. The key holds the nonce, so whoever finds one written has written it himself. */
-  async put(key: StoreKey, nonce: string, bytes: Uint8Array, chunkBytes: number): Promise<void> {
-    await inGroups(chunkCount(bytes, chunkBytes), (index) => {
-      const from = index * chunkBytes;
-      const chunk = bytes.subarray(from, from + chunkBytes);
-      return this.#records.create(storeKeys.chunk(key, nonce, index), chunk);
-    });
+  async put(key: StoreKey, nonce: string, bytes: ChunkedBytes): Promise<void> {
+    await putChunks(this.#placeOf(key, nonce), bytes);
   }
 
   /** @returns `undefined` if a chunk is missing @throws {DecodeError} if they are not what was written */
   async get(key: StoreKey, nonce: string, sum: ChunkSum): Promise<Uint8Array | undefined> {
-    const chunks: (Uint8Array | undefined)[] = [];
-    await inGroups(sum.count, async (index) => {
-      chunks[index] = (await this.#records.get(storeKeys.chunk(key, nonce, index)))?.value;
-    });
-    const bytes = new Uint8Array(sum.bytes);
-    let at = 0;
-    for (const chunk of chunks) {
-      if (chunk === undefined) return undefined;
-      if (at + chunk.byteLength > bytes.byteLength) throw damaged();
-      bytes.set(chunk, at);
-      at += chunk.byteLength;
-    }
-    if (at !== bytes.byteLength || sha256(bytes) !== sum.hash) throw damaged();
+    const chunks = await getChunks(this.#placeOf(key, nonce), sum.chunks);
+    if (chunks === undefined) return undefined;
+    const bytes = joinChunks(sum, chunks);
+    if (bytes === undefined)
+      throw new DecodeError("Cannot read a stored entry: its chunks differ from what was written");
     return bytes;
   }
 
@@ -81,41 +65,25 @@ export class Chunks {
   async clear(key: StoreKey, replaced: readonly ChunkSet[]): Promise<void> {
     if (replaced.length === 0) return;
     for (const set of replaced) await this.remove(key, set);
-    const { sets, revision } = await this.#listed(key);
+    const { sets, revision, isThere } = await this.#listed(key);
     const left = sets.filter(({ nonce }) => !replaced.some((set) => set.nonce === nonce));
-    if (left.length > 0) await this.#writeSets(key, left, revision);
-    else if (revision !== undefined) await this.#records.remove(storeKeys.chunkSets(key), revision);
+    const at = storeKeys.chunkSets(key);
+    if (left.length > 0) await writeOver(this.#records, at, encodeChunkSets(left), revision);
+    else if (isThere) await this.#records.remove(at, revision);
   }
 
-  async #listed(key: StoreKey): Promise<{ sets: ChunkSet[]; revision: number | undefined }> {
+  async #listed(key: StoreKey): Promise<{ sets: ChunkSet[]; revision: number; isThere: boolean }> {
     const found = await this.#records.get(storeKeys.chunkSets(key));
-    return { sets: decodeChunkSets(found?.value), revision: found?.revision };
+    const isThere = found?.value !== undefined;
+    return { sets: decodeChunkSets(found?.value), revision: found?.revision ?? 0, isThere };
   }
 
   /** Removes the chunks of one write. */
   async remove(key: StoreKey, { nonce, count }: ChunkSet): Promise<void> {
-    await inGroups(count, (index) => this.#records.remove(storeKeys.chunk(key, nonce, index)));
+    await removeChunks(this.#placeOf(key, nonce), count);
   }
 
-  #writeSets(
-    key: StoreKey,
-    sets: readonly ChunkSet[],
-    revision: number | undefined,
-  ): Promise<{ ok: boolean }> {
-    const [at, value] = [storeKeys.chunkSets(key), encodeChunkSets(sets)];
-    return revision === undefined
-      ? this.#records.create(at, value)
-      : this.#records.update(at, value, revision);
+  #placeOf(key: StoreKey, nonce: string): ChunkPlace {
+    return { records: this.#records, keyOf: (index) => storeKeys.chunk(key, nonce, index) };
   }
-}
-
-async function inGroups(count: number, work: (index: number) => Promise<unknown>): Promise<void> {
-  for (let from = 0; from < count; from += AT_ONCE) {
-    const length = Math.min(AT_ONCE, count - from);
-    await Promise.all(Array.from({ length }, (_, i) => work(from + i)));
-  }
-}
-
-function damaged(): DecodeError {
-  return new DecodeError("Cannot read a stored entry: its chunks differ from what was written");
 }

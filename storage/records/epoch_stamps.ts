@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { amend } from "../../transport/compare_and_set.ts";
 import type { Records } from "../../transport/records.ts";
 import { storeKeys } from "./heads.ts";
 import type { StoreWrite } from "../store.ts";
@@ -23,7 +24,7 @@ export class EpochStamps {
   }
 
   async read(kind: string, shard: number): Promise<number> {
-    return (await this.#get(storeKeys.epoch(kind, shard))).epoch;
+    return this.#epochOf((await this.#records.get(storeKeys.epoch(kind, shard)))?.value);
   }
 
   /** Resolves when the stamp says so much at least; at once if that is known. */
@@ -45,24 +46,16 @@ export class EpochStamps {
   }
 
   async #raised(key: string, epoch: number): Promise<void> {
-    for (;;) {
-      const { epoch: now, revision } = await this.#get(key);
-      if (now < epoch) {
-        const value = this.#encoder.encode(`${epoch}`);
-        const { ok } =
-          revision === undefined
-            ? await this.#records.create(key, value)
-            : await this.#records.update(key, value, revision);
-        if (!ok) continue;
-      }
-      this.#known.set(key, Math.max(now, epoch));
-      return;
-    }
+    let now = 0;
+    await amend(this.#records, key, (value) => {
+      now = this.#epochOf(value);
+      return now < epoch ? this.#encoder.encode(`${epoch}`) : undefined;
+    });
+    this.#known.set(key, Math.max(now, epoch));
   }
 
-  async #get(key: string): Promise<{ epoch: number; revision: number | undefined }> {
-    const found = await this.#records.get(key);
-    const epoch = found?.value ? Number(this.#decoder.decode(found.value)) : 0;
-    return { epoch: Number.isSafeInteger(epoch) ? epoch : 0, revision: found?.revision };
+  #epochOf(value: Uint8Array | undefined): number {
+    const epoch = value ? Number(this.#decoder.decode(value)) : 0;
+    return Number.isSafeInteger(epoch) ? epoch : 0;
   }
 }

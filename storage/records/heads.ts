@@ -5,6 +5,7 @@
  */
 import { DecodeError } from "../../errors.ts";
 import { ByteReader, ByteWriter } from "../../codec/bytes.ts";
+import type { ChunkSum } from "../../transport/chunks.ts";
 import { encodeToken } from "../../transport/subjects.ts";
 import type { StoreKey } from "../store.ts";
 
@@ -13,15 +14,7 @@ export interface Head {
   readonly name: string;
   readonly nonce: string;
   readonly inline: Uint8Array | undefined;
-  readonly chunks: ChunkSum | undefined;
-}
-
-/** What chunks add up to. */
-export interface ChunkSum {
-  readonly count: number;
-  readonly bytes: number;
-  /** SHA-256 over all, 64 hexadecimal digits. */
-  readonly hash: string;
+  readonly sum: ChunkSum | undefined;
 }
 
 /** Chunks that one write has left, or may have left, in the bucket. */
@@ -34,16 +27,16 @@ const VERSION = 1;
 const INLINE = 0;
 const CHUNKED = 1;
 
-export function encodeHead({ name, nonce, inline, chunks }: Head): Uint8Array {
+export function encodeHead({ name, nonce, inline, sum }: Head): Uint8Array {
   const writer = new ByteWriter();
   writer.u8(VERSION);
-  writer.u8(chunks ? CHUNKED : INLINE);
+  writer.u8(sum ? CHUNKED : INLINE);
   writer.string(name);
   writer.string(nonce);
-  if (chunks) {
-    writer.varint(chunks.count);
-    writer.varint(chunks.bytes);
-    writer.string(chunks.hash);
+  if (sum) {
+    writer.varint(sum.chunks);
+    writer.varint(sum.bytes);
+    writer.string(sum.hash);
   } else writer.bytes(inline ?? new Uint8Array());
   return writer.finish();
 }
@@ -57,10 +50,10 @@ export function decodeHead(bytes: Uint8Array, of: string): Head {
   const [name, nonce] = [reader.string(), reader.string()];
   if (name !== of) throw new DecodeError("Cannot read a stored entry: it is that of another name");
   const inline = form === INLINE ? reader.bytes().slice() : undefined;
-  const chunks =
-    form === CHUNKED ? { count: reader.varint(), bytes: reader.varint(), hash: reader.string() } : undefined;
+  const sum =
+    form === CHUNKED ? { chunks: reader.varint(), bytes: reader.varint(), hash: reader.string() } : undefined;
   reader.expectEnd();
-  return { name, nonce, inline, chunks };
+  return { name, nonce, inline, sum };
 }
 
 export function encodeChunkSets(sets: readonly ChunkSet[]): Uint8Array {

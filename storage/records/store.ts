@@ -8,9 +8,11 @@
  * @module
  */
 import { ConfigurationError, DecodeError, TooLargeError } from "../../errors.ts";
+import { chunkCount, ChunkedBytes, type ChunkSum } from "../../transport/chunks.ts";
+import { outcomeOf } from "../../transport/compare_and_set.ts";
 import { type CasResult, createAbsent, type Records } from "../../transport/records.ts";
-import { chunkCount, Chunks, chunkSum } from "./chunks.ts";
-import { type ChunkSet, type ChunkSum, decodeHead, encodeHead, type Head, storeKeys } from "./heads.ts";
+import { Chunks } from "./chunks.ts";
+import { type ChunkSet, decodeHead, encodeHead, type Head, storeKeys } from "./heads.ts";
 import {
   STORED_BYTES_MAX,
   type Store,
@@ -117,11 +119,12 @@ class RecordsStore implements Store {
     throw new DecodeError("Cannot read a stored entry: it is replaced again and again");
   }
 
-  async #chunked(key: StoreKey, { chunks, nonce }: Head): Promise<Uint8Array | undefined> {
-    const { count, bytes } = chunks as ChunkSum;
-    if (count > bytes || bytes > Math.max(this.bytesMax, STORED_BYTES_MAX))
+  async #chunked(key: StoreKey, head: Head): Promise<Uint8Array | undefined> {
+    const sum = head.sum as ChunkSum;
+    const { chunks, bytes } = sum;
+    if (chunks > bytes || bytes > Math.max(this.bytesMax, STORED_BYTES_MAX))
       throw new DecodeError(`Cannot read a stored entry: its length is ${bytes} bytes`);
-    return await this.#chunks.get(key, nonce, chunks as ChunkSum);
+    return await this.#chunks.get(key, head.nonce, sum);
   }
 
   async head(key: StoreKey): Promise<StoreHead | undefined> {
@@ -213,27 +216,29 @@ class RecordsStore implements Store {
   }
 
   async #writeLong({ write, inlineBytesMax }: Draft): Promise<StoreOutcome> {
-    const { nonce, bytes } = write;
-    const sum = chunkSum(bytes, inlineBytesMax);
-    await this.#chunks.put(write, nonce, bytes, inlineBytesMax);
-    return await this.#writeHead(write, sum);
+    const bytes = new ChunkedBytes(write.bytes, inlineBytesMax);
+    await this.#chunks.put(write, write.nonce, bytes);
+    return await this.#writeHead(write, bytes.size);
   }
 
   /** What is there may be an earlier try of this write, whose answer was lost. If not, it can have no effect any more. */
   async #refused(write: StoreWrite): Promise<StoreOutcome> {
     const drafts = this.#drafts.get(write) ?? [];
-    const head = await this.head(write);
-    if (head && drafts.some((draft) => draft.write.nonce === head.nonce))
-      return { ok: true, revision: head.revision };
-    if ((head?.revision ?? 0) === write.revision) return { ok: false };
+    const outcome = await outcomeOf<StoreHead>({
+      revision: write.revision,
+      read: () => this.head(write),
+      isOwn: ({ nonce }) => drafts.some((draft) => draft.write.nonce === nonce),
+    });
+    if (outcome?.won) return { ok: true, revision: outcome.revision };
+    if (outcome === undefined) return { ok: false };
     for (const draft of drafts) if (isLong(draft)) await this.#chunks.remove(write, setOf(draft));
     return { ok: false };
   }
 
-  async #writeHead(write: StoreWrite, chunks?: ChunkSum): Promise<CasResult> {
+  async #writeHead(write: StoreWrite, sum?: ChunkSum): Promise<CasResult> {
     const { name, nonce, bytes } = write;
     const key = storeKeys.head(write);
-    const value = encodeHead({ name, nonce, inline: chunks ? undefined : bytes, chunks });
+    const value = encodeHead({ name, nonce, inline: sum ? undefined : bytes, sum });
     const { revision } = write;
     if (revision !== 0) return this.#records.update(key, value, revision);
     return createAbsent(this.#records, key, value); // what may still come late finds the entry of a grave
@@ -284,5 +289,5 @@ function isLong({ write, inlineBytesMax }: Draft): boolean {
 }
 
 function setOf({ write, inlineBytesMax }: Draft): ChunkSet {
-  return { nonce: write.nonce, count: chunkCount(write.bytes, inlineBytesMax) };
+  return { nonce: write.nonce, count: chunkCount(write.bytes.byteLength, inlineBytesMax) };
 }

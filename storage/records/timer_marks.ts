@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { amend } from "../../transport/compare_and_set.ts";
 import type { RecordEntry, Records } from "../../transport/records.ts";
 import { storeKeys } from "./heads.ts";
 import type { StoreKey } from "../store.ts";
@@ -25,13 +26,7 @@ export class TimerMarks {
     const at = storeKeys.mark(key);
     const value = this.#encoder.encode(key.name);
     if ((await this.#records.create(at, value)).ok) return;
-    for (;;) {
-      const found = await this.#records.get(at);
-      const { ok } = found
-        ? await this.#records.update(at, value, found.revision)
-        : await this.#records.create(at, value);
-      if (ok) return;
-    }
+    await amend(this.#records, at, () => value);
   }
 
   /** The mark as it is now, for {@link TimerMarks.clear}; `undefined` if there is none. */

@@ -157,10 +157,10 @@ describe("afterLoss()", () => {
 
 describe("decodeHead()", () => {
   test("is a DecodeError for every truncation and for another name's head", () => {
-    const chunks = { count: 2, bytes: 9, hash: "ab" };
+    const sum = { chunks: 2, bytes: 9, hash: "ab" };
     for (const head of [
-      { name: "a", nonce: "n", inline: Uint8Array.of(1), chunks: undefined },
-      { name: "a", nonce: "n", inline: undefined, chunks },
+      { name: "a", nonce: "n", inline: Uint8Array.of(1), sum: undefined },
+      { name: "a", nonce: "n", inline: undefined, sum },
     ]) {
       const bytes = encodeHead(head).slice();
       expect(decodeHead(bytes, "a")).toEqual(head);

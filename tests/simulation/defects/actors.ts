@@ -28,8 +28,8 @@ export const ACTORS: readonly Rule[] = [
         changes: [
           {
             file: "actors/shard/relocation.ts",
-            find: "if (!activation.idle) return this.#late(activation, base, here);",
-            replace: "",
+            find: "activation.idle ? sealActor(",
+            replace: "true ? sealActor(",
           },
         ],
         found: { profile: "planned", seed: 1 },

@@ -3,14 +3,14 @@ import type { Change, Rule, Unseen } from "./defect.ts";
 
 /** Only who knows of a removal may make a record anew; broken, whoever knows of nothing may. */
 const OVER_ANY_MARK: Change = {
-  file: "cluster/records/compare_and_set.ts",
-  find: "if (revision === 0) return this.#records.create(key, value);",
-  replace: "if (revision === 0) return createAbsent(this.#records, key, value);",
+  file: "transport/compare_and_set.ts",
+  find: "return revision === 0 ? records.create(key, value) :",
+  replace: "return revision === 0 ? createAbsent(records, key, value) :",
 };
 const WITH_CREATE_ABSENT: Change = {
-  file: "cluster/records/compare_and_set.ts",
-  find: "import { type CasResult, isRecordsError,",
-  replace: "import { type CasResult, createAbsent, isRecordsError,",
+  file: "transport/compare_and_set.ts",
+  find: "import type { CasResult, Records }",
+  replace: "import { type CasResult, createAbsent, type Records }",
 };
 
 export const CLUSTER: readonly Rule[] = [
@@ -22,8 +22,8 @@ export const CLUSTER: readonly Rule[] = [
         what: "a change counts as lost when its repetition conflicts with itself",
         changes: [
           {
-            file: "cluster/records/compare_and_set.ts",
-            find: "if (seen?.value && cas.isOwn(seen.value)) return",
+            file: "transport/compare_and_set.ts",
+            find: "if (found && change.isOwn(found)) return",
             replace: "if (false) return",
           },
         ],
@@ -34,10 +34,10 @@ export const CLUSTER: readonly Rule[] = [
         what: "a change without an answer counts as made",
         changes: [
           {
-            file: "cluster/records/compare_and_set.ts",
-            find: "if (!isRecordsError(error)) throw error;",
+            file: "transport/compare_and_set.ts",
+            find: 'if (next === "end") throw error;',
             replace:
-              "if (!isRecordsError(error)) throw error; return { won: true, revision: (cas.revision ?? 0) + 1 };",
+              'if (next === "end") throw error; if (true) return { won: true, revision: change.revision + 1 };',
           },
         ],
         found: { profile: "planned", seed: 2 },
@@ -47,9 +47,9 @@ export const CLUSTER: readonly Rule[] = [
         what: "a change without an answer counts as not made",
         changes: [
           {
-            file: "cluster/records/compare_and_set.ts",
-            find: "if (!isRecordsError(error)) throw error;",
-            replace: "if (!isRecordsError(error)) throw error; return { won: false, entry: undefined };",
+            file: "transport/compare_and_set.ts",
+            find: 'if (next === "end") throw error;',
+            replace: 'if (next === "end") throw error; if (true) return { won: false, entry: undefined };',
           },
         ],
         found: { profile: "planned", seed: 4 },

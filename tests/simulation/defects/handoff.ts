@@ -229,16 +229,16 @@ export const HANDOFF: readonly Rule[] = [
         changes: [
           {
             file: "handoff/park/parking.ts",
-            find: "await this.#write(parkedAs, giving); const manifest",
+            find: "await this.#write(parkedAs, bytes); const manifest",
             replace: "const manifest",
           },
           {
             file: "handoff/park/parking.ts",
             find: "if (change.won) return;",
-            replace: "if (change.won) return await this.#write(parkedAs, giving);",
+            replace: "if (change.won) return await this.#write(parkedAs, bytes);",
           },
         ],
-        found: { profile: "aimed", seed: 11 },
+        found: { profile: "aimed", seed: 51 },
       },
     ],
   },

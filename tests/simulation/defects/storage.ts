@@ -41,9 +41,9 @@ export const STORAGE: readonly Rule[] = [
         changes: [
           {
             file: "storage/records/store.ts",
-            find: "await this.#chunks.put(write, nonce, bytes, inlineBytesMax); return await this.#writeHead(write, sum);",
+            find: "await this.#chunks.put(write, write.nonce, bytes); return await this.#writeHead(write, bytes.size);",
             replace:
-              "const headFirst = await this.#writeHead(write, sum); await this.#chunks.put(write, nonce, bytes, inlineBytesMax); return headFirst;",
+              "const headFirst = await this.#writeHead(write, bytes.size); await this.#chunks.put(write, write.nonce, bytes); return headFirst;",
           },
         ],
         found: { profile: "stored", seed: 41 },
@@ -105,8 +105,8 @@ export const STORAGE: readonly Rule[] = [
         changes: [
           {
             file: "storage/committer.ts",
-            find: "if (isNo && (!inDoubt || isGone(error))) throw error;",
-            replace: "if (isNo) throw error;",
+            find: 'return inDoubt && !isGone(error) ? "look" : "end";',
+            replace: 'return "end";',
           },
         ],
         found: { profile: "refused", seed: 8 },
