@@ -31,7 +31,7 @@ import { followCredentials } from "./node/credentials.ts";
 import { logEvents } from "./node/status/event_log.ts";
 import { healthOf, type NodeHealth } from "./node/status/health.ts";
 import { inspectNode, type NodeInspection } from "./node/status/inspect.ts";
-import { RejoinChannel, type Routing } from "./node/calls/rejoin_channel.ts";
+import { ActorChannel, type Dispatcher, type Routing } from "./delivery/actor_channel.ts";
 import { Life, type LifeDeps } from "./node/life.ts";
 import { Rejoin } from "./node/rejoin.ts";
 import { checkOption, settingsWith } from "./node/settings.ts";
@@ -153,6 +153,11 @@ class Node implements ActorNode, Routing {
   readonly #unfollowCredentials: () => void;
   /** Why nothing can be sent; `undefined` while a life is joined. */
   #refusal: Error | undefined;
+  /** Stands for the router between two lives, and after the last. */
+  readonly #refusing: Dispatcher = {
+    linkTo: () => undefined,
+    send: (request) => this.#refused(request.type, request),
+  };
 
   constructor(options: NodeOptions, deps: LifeDeps) {
     this.#options = options;
@@ -281,14 +286,18 @@ class Node implements ActorNode, Routing {
     return this.#refusal === undefined ? this.#parts?.router : undefined;
   }
 
-  refused(type: "ask" | "tell", of: ToldOf): Promise<unknown> {
+  get dispatcher(): Dispatcher {
+    return this.router ?? this.#refusing;
+  }
+
+  #refused(type: "ask" | "tell", of: ToldOf): Promise<unknown> {
     const error = this.#refusal ?? stoppedError(this.name);
     return type === "tell" ? this.#deps.refusedTells.rejected(of, error) : Promise.reject(error);
   }
 
   ref<C extends Contract>(contract: C, actor: string | Address<C["kind"]>): Ref<C> {
     const name = nameAt(contract, actor);
-    return this.#deps.refs.create(contract, name, new RejoinChannel(this, contract, name));
+    return this.#deps.refs.create(contract, name, new ActorChannel(this, contract, name, undefined));
   }
 
   contract(kind: string): Contract | undefined {
@@ -306,7 +315,7 @@ class Node implements ActorNode, Routing {
     const contract = this.contract(kind);
     if (router) return router.call(contract, kind, name, message, argument, options);
     const declared = contract && Object.hasOwn(contract.messages, message) && contract.messages[message];
-    return this.refused(declared ? declared.type : "ask", { kind, name, message });
+    return this.#refused(declared ? declared.type : "ask", { kind, name, message });
   }
 
   events<T extends NodeEvent["type"] = NodeEvent["type"]>(

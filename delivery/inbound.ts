@@ -19,7 +19,7 @@ import { type Frame, numbers, readFrame } from "./wire/frame.ts";
 import type { FrameItem, Item, Moved, Reply, ShardRef } from "./wire/frame_items.ts";
 import type { SenderLink } from "./sending/sender_link.ts";
 import type { Outbox } from "./wire/outbox.ts";
-import type { Outgoing } from "./sending/outgoing.ts";
+import type { PendingCall } from "./calls/pending_call.ts";
 import type { AckSource, Peer, Peers } from "./wire/peer.ts";
 import type { ReplyKeeper } from "./receiving/reply_keeper.ts";
 import type { Router } from "./router.ts";
@@ -163,18 +163,18 @@ export class Inbound {
     const { kind, shard, seq, epoch } = reply;
     const link = this.#linkOf(peer, reply, epoch);
     // a new owner may be heard before its record is seen: not confirmed, it says it again
-    if (link === undefined && this.#deps.router.known(kind, shard)?.awaiting(seq)) return;
+    if (link === undefined && this.#deps.router.known(kind, shard)?.isAwaiting(seq)) return;
     this.#confirm(peer, kind, shard, seq);
-    link?.onReply(epoch, seq, (outgoing) => this.#end(outgoing, reply));
+    link?.onReply(epoch, seq, (call) => this.#end(call, reply));
   }
 
-  #end(outgoing: Outgoing, { ok, body }: Reply): void {
+  #end(call: PendingCall, { ok, body }: Reply): void {
     try {
       const value = this.#deps.codec.decode(body);
-      if (ok) outgoing.end(value);
-      else outgoing.endBadly(fromErrorData(errorData(value)));
+      if (ok) call.end(value);
+      else call.endBadly(fromErrorData(errorData(value)));
     } catch (error) {
-      outgoing.endBadly(error);
+      call.endBadly(error);
     }
   }
 

@@ -15,22 +15,23 @@ import type { OwnedEntry, Ownership } from "../cluster/ownership.ts";
 import { shardOf } from "../cluster/placement.ts";
 import { sameNode } from "../cluster/records/schemas.ts";
 import { checkName } from "../transport/subjects.ts";
-import type { Scale } from "../codec/weight.ts";
 import { CoalescedTimer, restFor } from "../platform/coalesced_timer.ts";
-import { checkDepth, checkSize, checkTell, deadlineFor } from "./sending/checks.ts";
+import { ActorChannel, type Dispatcher, type Routing } from "./actor_channel.ts";
+import { aborted } from "./calls/call_errors.ts";
+import { checkDepth, checkSize, checkTell, deadlineFor } from "./calls/checks.ts";
 import { SenderLink } from "./sending/sender_link.ts";
-import { KindLookup } from "./sending/kind_lookup.ts";
-import { LocalReplyGate } from "./sending/local_reply_gate.ts";
+import { KindLookup } from "./calls/kind_lookup.ts";
+import { LocalReplyGate } from "./calls/local_reply_gate.ts";
 import { type SenderDeps, SendingQuotas } from "./sending/sender_deps.ts";
 import type { Route } from "./sending/route.ts";
-import { whereIs } from "./sending/whereabouts.ts";
-import { Outgoing, type OutgoingDeps, type Request } from "./sending/outgoing.ts";
+import { whereIs } from "./calls/whereabouts.ts";
+import { type CallDeps, PendingCall, type Prepared, type Request } from "./calls/pending_call.ts";
 import type { Peers } from "./wire/peer.ts";
 import type { ShardTable } from "./receiving/shard_table.ts";
 import { UnservedShards } from "./unserved_shards.ts";
 
 /** What a router works with. */
-export interface RouterDeps extends Omit<SenderDeps, "wakeBy" | "rooms" | "whereIs"> {
+export interface RouterDeps extends Omit<SenderDeps, "wakeBy" | "rooms" | "whereIs" | "exit"> {
   readonly membership: Membership;
   readonly ownership: Ownership;
   readonly table: ShardTable;
@@ -38,17 +39,17 @@ export interface RouterDeps extends Omit<SenderDeps, "wakeBy" | "rooms" | "where
   readonly refusedTells: RefusedTells;
   /** Of the arguments of tells. */
   readonly checks: Checks;
-  /** How large an argument or a result may be. */
-  readonly scale: Scale;
   /** Told what a link threw, which none should. */
   readonly onThrow: (error: unknown) => void;
 }
 
 /** See the module's text. */
-export class Router {
+export class Router implements Dispatcher {
   readonly #deps: RouterDeps;
   readonly #senderDeps: SenderDeps;
-  readonly #outgoingDeps: OutgoingDeps;
+  readonly #callDeps: CallDeps;
+  /** For the actors of this life, which last no longer than it. */
+  readonly #routing: Routing = { dispatcher: this };
   readonly #exit: LocalReplyGate;
   /** What is waiting and pending on the whole node. */
   readonly rooms: SendingQuotas;
@@ -65,9 +66,8 @@ export class Router {
     this.#deps = deps;
     this.#exit = new LocalReplyGate(deps.gate, deps.onThrow);
     this.rooms = new SendingQuotas(deps.settings);
-    const { clock, refusedTells, scale } = deps;
-    const { rooms } = this;
-    this.#outgoingDeps = { clock, refusedTells, scale, exit: this.#exit, rooms };
+    const { codec } = deps.scale;
+    this.#callDeps = { codec, refusedTells: deps.refusedTells, pending: this.rooms.pending };
     this.#alarm = new CoalescedTimer(
       deps.clock,
       (now) => this.#tick(now),
@@ -79,10 +79,11 @@ export class Router {
       ask: (kind) => deps.ownership.refreshShards(kind),
       weigh: (request) => checkSize(request, request.argument, deps.scale),
       submit: (request, shards) =>
-        this.submit(this.link(request.kind, shardOf(request.kind, request.name, shards)), request),
+        this.#submit(request, this.link(request.kind, shardOf(request.kind, request.name, shards))),
     });
     this.#senderDeps = {
       ...deps,
+      exit: this.#exit,
       rooms: this.rooms,
       whereIs: (kind, shard) => this.#whereIs(kind, shard),
       wakeBy: (time) => this.#alarm.by(time),
@@ -150,8 +151,7 @@ export class Router {
 
   /** The way to an actor for one caller. @throws {InvalidNameError} */
   open(contract: Contract, name: string, caller: Caller | undefined): Channel {
-    checkName(name);
-    return new ActorChannel(this, contract, name, caller);
+    return new ActorChannel(this.#routing, contract, name, caller);
   }
 
   /** Sends by words, for callers that may not know the contract. */
@@ -181,11 +181,14 @@ export class Router {
 
   /**
    * Sends one message.
+   *
    * @throws {UnknownKindError} through the promise, if no node has ever hosted the kind
    */
-  send(request: Request): Promise<unknown> {
-    const link = this.linkTo(request.kind, request.name);
-    if (link) return this.submit(link, request);
+  send(
+    request: Request,
+    link: SenderLink | undefined = this.linkTo(request.kind, request.name),
+  ): Promise<unknown> {
+    if (link) return this.#submit(request, link);
     const refusal = this.#refusalOf(request);
     if (refusal) return this.#refuse(request, refusal);
     const end = this.#newKinds.send(request);
@@ -204,37 +207,42 @@ export class Router {
     return this.link(kind, shardOf(kind, name, shards));
   }
 
-  /** Sends by a link that was found before. */
-  submit(link: SenderLink, request: Request): Promise<unknown> {
+  #submit(request: Request, link: SenderLink): Promise<unknown> {
     const refusal = this.#refusalOf(request);
     if (refusal) return this.#refuse(request, refusal);
-    let outgoing: Outgoing;
+    let call: PendingCall;
     const now = this.#deps.clock.now();
     try {
-      outgoing = this.#outgoing(request, now);
+      call = this.#call(request, link, now);
     } catch (error) {
       return this.#refuse(request, error);
     }
     try {
-      if (request.type === "tell") checkTell(request, outgoing, this.#deps.checks);
-      if (request.options?.signal) heed(request.options.signal, outgoing, () => link.abandon(outgoing));
-      if (!outgoing.ended) link.submit(outgoing, now);
+      link.submit(call, now);
     } catch (error) {
-      outgoing.endBadly(error); // a schema threw: its caller counts it as sent, so it must end
+      call.endBadly(error); // its caller counts it as sent, so it must end
     }
-    return outgoing.promise();
+    return call.promise();
   }
 
   /** @throws {ActorError} what cannot be sent is not counted as sent */
-  #outgoing(request: Request, now: number): Outgoing {
-    const { caller } = request;
-    const deadlineAt = deadlineFor(request, now, this.#deps.settings.callTimeoutMs);
-    if (caller && request.type === "ask") checkDepth(request, caller.chain);
-    const argument = copyArgument(request.message, request.argument);
-    const weight = checkSize(request, argument, this.#deps.scale);
-    const outgoing = new Outgoing(request, argument, deadlineAt, this.#outgoingDeps);
-    outgoing.weight = weight + (request.headers?.bytes ?? 0);
-    return outgoing;
+  #call(request: Request, link: SenderLink, now: number): PendingCall {
+    const prepared = this.#prepared(request, now);
+    if (request.options?.signal?.aborted) throw aborted(request);
+    const refusal = link.refusal(request);
+    if (refusal) throw refusal;
+    return new PendingCall(request, prepared, link, this.#callDeps);
+  }
+
+  #prepared(request: Request, now: number): Prepared {
+    const { caller, type, message, headers } = request;
+    const { settings, scale } = this.#deps;
+    const deadlineAt = deadlineFor(request, now, settings.callTimeoutMs);
+    if (caller && type === "ask") checkDepth(request, caller.chain);
+    const argument = copyArgument(message, request.argument);
+    const weight = checkSize(request, argument, scale) + (headers?.bytes ?? 0);
+    const checked = type === "tell" ? checkTell(request, argument, this.#deps.checks) : undefined;
+    return { argument, weight, checked, deadlineAt };
   }
 
   #reroute(kind: string, shard: number): void {
@@ -315,55 +323,4 @@ export class Router {
     this.#unserved.stop();
     this.#exit.stop();
   }
-}
-
-/** The way to one actor, for one caller. */
-class ActorChannel implements Channel {
-  readonly #router: Router;
-  readonly #contract: Contract;
-  readonly #name: string;
-  readonly #caller: Caller | undefined;
-  /** Found once: the shards of a kind never change, and links live as long as their node. */
-  #link: SenderLink | undefined;
-
-  constructor(router: Router, contract: Contract, name: string, caller: Caller | undefined) {
-    this.#router = router;
-    this.#contract = contract;
-    this.#name = name;
-    this.#caller = caller;
-  }
-
-  send(
-    type: "ask" | "tell",
-    message: string,
-    argument: unknown,
-    options: CallOptions | undefined,
-  ): Promise<unknown> {
-    let declared: AskMessage | TellMessage;
-    try {
-      declared = declaredMessage(this.#contract, message);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-    const { kind } = this.#contract;
-    const request = {
-      kind,
-      name: this.#name,
-      type,
-      message,
-      declared,
-      argument,
-      options,
-      caller: this.#caller,
-    };
-    this.#link ??= this.#router.linkTo(kind, this.#name);
-    return this.#link ? this.#router.submit(this.#link, request) : this.#router.send(request);
-  }
-}
-
-/** A signal may outlive many calls: none of them stays with it. */
-function heed(signal: AbortSignal, outgoing: Outgoing, abandon: () => void): void {
-  if (signal.aborted) return abandon();
-  signal.addEventListener("abort", abandon, { once: true });
-  outgoing.whenEnded = () => signal.removeEventListener("abort", abandon);
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { ConfigurationError } from "../errors.ts";
-import { TIMEOUT_MAX_MS } from "../delivery/sending/checks.ts";
+import { TIMEOUT_MAX_MS } from "../delivery/calls/checks.ts";
 
 /** How the door behaves. */
 export interface DoorOptions {

@@ -5,7 +5,7 @@
  * @module
  */
 import type { NodeRecord, ShardRecord } from "../cluster/records/schemas.ts";
-import { howParked, readableHere } from "../delivery/sending/whereabouts.ts";
+import { howParked, readableHere } from "../delivery/calls/whereabouts.ts";
 import type { EventBus } from "../events.ts";
 import type { Clock } from "../platform/clock.ts";
 

@@ -8,7 +8,7 @@ import { TRIAL_DEFAULTS, type TrialSettings } from "../actors/activation/trials.
 import { LEASE_TIMES, type LeaseTimes } from "../cluster/lease/lease_times.ts";
 import { CLEANER_DEFAULTS, type CleanerSettings } from "../cluster/records/cleaner.ts";
 import { PULSE_TIMES, type PulseTimes } from "../cluster/heartbeat/pulse_times.ts";
-import { TIMEOUT_MAX_MS } from "../delivery/sending/checks.ts";
+import { TIMEOUT_MAX_MS } from "../delivery/calls/checks.ts";
 import { DELIVERY_DEFAULTS, type DeliverySettings } from "../delivery/settings.ts";
 import { HANDOFF_DEFAULTS, type HandoffSettings } from "../handoff/settings.ts";
 import { BUCKET_DEFAULTS, type BucketSettings } from "./buckets.ts";

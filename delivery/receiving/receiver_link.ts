@@ -1,14 +1,17 @@
 /**
- * The owner's end of the links into one shard: what was admitted from each sender, exactly once and in its order.
+ * The owner's end of a link into one shard: what was admitted from one sender, exactly once and in its order.
+ *
+ * What an envelope is, `receiver_state.ts` decides; here it is done: with the mailbox, the outbox, and the bounds of the node.
  *
  * @module
  */
 import { BusyError, type ErrorData, toErrorData } from "../../errors.ts";
-import { tooLarge } from "../sending/call_errors.ts";
+import { tooLarge } from "../calls/call_errors.ts";
 import { numbers } from "../wire/frame.ts";
 import { type Envelope, type FrameItem, keptBytes } from "../wire/frame_items.ts";
 import type { AckSource, Peer } from "../wire/peer.ts";
 import type { ReceiverDeps, ReceiverShard } from "./receiver_deps.ts";
+import { ReceiverState } from "./receiver_state.ts";
 import { type PackableMail, RemoteMail } from "./remote_mail.ts";
 
 /** Refused tells that one acknowledgement covers. */
@@ -22,41 +25,46 @@ function tooManyReplies(): ErrorData {
 /** The receiving end of one link. */
 export class ReceiverLink implements AckSource {
   readonly peer: Peer;
-  /** The next number to admit. */
-  expected: number;
   readonly #deps: ReceiverDeps;
   readonly #shard: ReceiverShard;
-  readonly #held = new Map<number, Envelope>();
+  readonly #state: ReceiverState<Envelope>;
   /** Tells that were admitted as far as the link is concerned, and wait for room; perhaps some that do no more. */
   #waiting: RemoteMail[] = [];
-  /** The lowest number that the sender keeps: what is below it was acknowledged. */
-  #first = 0;
   #owed = 0;
-  #gapAskedAt = -Infinity;
 
+  /** @param expected the next number to admit */
   constructor(deps: ReceiverDeps, shard: ReceiverShard, peer: Peer, expected: number) {
     this.#deps = deps;
     this.#shard = shard;
     this.peer = peer;
-    this.expected = expected;
+    this.#state = new ReceiverState(expected);
+  }
+
+  /** The next number to admit. */
+  get expected(): number {
+    return this.#state.expected;
   }
 
   /** Takes one envelope of the shard's current epoch. */
   receive(envelope: Envelope): void {
-    if (envelope.first > this.#first) this.#first = envelope.first;
-    if (envelope.first > this.expected) this.#skipTo(envelope.first);
-    if (envelope.seq > this.expected) return this.#hold(envelope);
-    if (envelope.seq < this.expected) return this.#again(envelope);
-    this.#admit(envelope);
-    this.#admitHeld();
-    this.#owe(envelope.urgent);
+    if (this.#state.keeps(envelope.first)) this.#skipTo(envelope.first);
+    switch (this.#state.judge(envelope.seq)) {
+      case "ahead":
+        return this.#hold(envelope);
+      case "again":
+        return this.#again(envelope);
+      case "next":
+        this.#admit(envelope);
+        this.#admitHeld();
+        return this.#owe(envelope.urgent);
+    }
   }
 
   /** A local sender's message: the same numbers, nothing to acknowledge. What was admitted before is not again. */
   admitLocal(seq: number, mail: PackableMail | undefined): void {
-    if (seq > this.expected) this.#skipTo(seq);
-    if (seq < this.expected) return this.#knownLocal(seq, mail);
-    this.expected = seq + 1;
+    if (this.#state.keeps(seq)) this.#skipTo(seq);
+    if (this.#state.judge(seq) === "again") return this.#knownLocal(seq, mail);
+    this.#state.admit();
     if (mail) this.#shard.admit(mail.name, mail);
     this.#admitHeld();
   }
@@ -71,13 +79,13 @@ export class ReceiverLink implements AckSource {
   /** The shard is not served here any more: its next owner acknowledges. */
   close(): void {
     this.peer.acks.delete(this);
-    for (const seq of [...this.#held.keys()]) this.#unhold(seq);
+    for (const held of this.#state.drop()) this.#unheld(held);
   }
 
   takeAck(): FrameItem {
     this.#owed = 0;
     const { kind, shard, epoch } = this.#shard;
-    const last = this.expected - 1;
+    const { last } = this.#state;
     const refusals = this.#deps.keeper.refusals(this.peer, kind, shard, last);
     if (refusals.length === 0 && this.#waiting.length === 0)
       return numbers({ item: "ack", kind, shard, epoch, upTo: last }); // nearly always
@@ -94,19 +102,18 @@ export class ReceiverLink implements AckSource {
 
   /** Of these the sender does not know it: with their acknowledgement it was told. */
   #waitingUpTo(upTo: number): number[] {
-    this.#waiting = this.#waiting.filter(({ waitsForRoom, seq }) => waitsForRoom && seq >= this.#first);
+    this.#waiting = this.#waiting.filter(({ waitsForRoom, seq }) => waitsForRoom && seq >= this.#state.first);
     return this.#waiting.map(({ seq }) => seq).filter((seq) => seq <= upTo);
   }
 
   /** What the sender gave up leaves no gap; what is only missing is still asked for. */
   #skipTo(first: number): void {
-    for (const seq of this.#held.keys()) if (seq < first) this.#unhold(seq);
-    this.expected = first;
+    for (const held of this.#state.skipTo(first)) this.#unheld(held);
     this.#admitHeld();
   }
 
   #admit(envelope: Envelope): void {
-    this.expected = envelope.seq + 1;
+    this.#state.admit();
     if (envelope.type === "skip") return;
     const { type, seq, name, message, chain, headers, remainingMs } = envelope;
     const argument = envelope.argument.slice(); // the frame's bytes are only lent
@@ -135,10 +142,8 @@ export class ReceiverLink implements AckSource {
   }
 
   #admitHeld(): void {
-    if (this.#held.size === 0) return;
-    for (;;) {
-      const next = this.#unhold(this.expected);
-      if (next === undefined) return;
+    for (let next = this.#state.takeNext(); next !== undefined; next = this.#state.takeNext()) {
+      this.#unheld(next);
       this.#admit(next);
     }
   }
@@ -154,25 +159,18 @@ export class ReceiverLink implements AckSource {
     const { clock, settings, outbox, gaps } = this.#deps;
     const { kind, shard, epoch } = this.#shard;
     const bytes = keptBytes(envelope);
-    if (this.#held.size < settings.gapMax && gaps.fits(bytes) && !this.#held.has(envelope.seq)) {
-      this.#held.set(envelope.seq, { ...envelope, argument: envelope.argument.slice() });
+    const isRoom = this.#state.held < settings.gapMax && gaps.fits(bytes);
+    if (isRoom && this.#state.hold(envelope.seq, { ...envelope, argument: envelope.argument.slice() }))
       gaps.take(bytes);
-    }
-    const now = clock.now();
-    if (now - this.#gapAskedAt < settings.resendMinMs) return;
-    this.#gapAskedAt = now;
+    if (!this.#state.asks(clock.now(), settings.resendMinMs)) return;
     outbox.add(
       this.peer,
       numbers({ item: "gap", kind, shard, epoch, from: this.expected, to: envelope.seq - 1 }),
     );
   }
 
-  #unhold(seq: number): Envelope | undefined {
-    const held = this.#held.get(seq);
-    if (held === undefined) return undefined;
-    this.#held.delete(seq);
+  #unheld(held: Envelope): void {
     this.#deps.gaps.give(keptBytes(held));
-    return held;
   }
 
   #owe(urgent: boolean): void {

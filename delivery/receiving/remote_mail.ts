@@ -8,7 +8,7 @@ import type { Mail } from "../../actors/activation/mail.ts";
 import type { Place } from "../../actors/activation/mailbox.ts";
 import type { NodeId } from "../../cluster/records/schemas.ts";
 import type { HeaderMap } from "../../codec/header_map.ts";
-import { noRoomInTime } from "../sending/call_errors.ts";
+import { noRoomInTime } from "../calls/call_errors.ts";
 import type { Peer } from "../wire/peer.ts";
 import type { ReceiverDeps, ReceiverShard } from "./receiver_deps.ts";
 import { KeptReply } from "./reply_keeper.ts";

@@ -26,7 +26,7 @@ import type { Envelope } from "../wire/frame_items.ts";
 import { ReceiverLink } from "./receiver_link.ts";
 import type { ReceiverDeps, ReceiverShard } from "./receiver_deps.ts";
 import type { LocalShard } from "../sending/route.ts";
-import type { Outgoing } from "../sending/outgoing.ts";
+import type { LocalMail } from "../calls/local_mail.ts";
 import type { Peer, Peers } from "../wire/peer.ts";
 
 /** What every shard of a node works with. */
@@ -122,9 +122,9 @@ export class Shard implements CatalogHost, ReceiverShard, LocalShard {
     this.#link(peer, envelope.first).receive(envelope);
   }
 
-  admitLocal(seq: number, outgoing: Outgoing | undefined): void {
+  admitLocal(seq: number, mail: LocalMail | undefined): void {
     this.#own ??= this.#link(this.#deps.peers.of(this.#deps.self.node, this.#deps.self.incarnation), seq);
-    this.#own.admitLocal(seq, outgoing);
+    this.#own.admitLocal(seq, mail);
   }
 
   admit(name: string, mail: Mail): void {

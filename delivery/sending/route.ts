@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Outgoing } from "./outgoing.ts";
+import type { LocalMail } from "../calls/local_mail.ts";
 import type { Peer } from "../wire/peer.ts";
 
 /** The shard, when this node serves it. */
@@ -12,7 +12,7 @@ export interface LocalShard {
   /** Whether messages are admitted, at a time just read from the clock: it is not sealed, and the gate is open. */
   admitsAt(now: number): boolean;
   /** Without a message it only takes note that the number is done with. */
-  admitLocal(seq: number, outgoing: Outgoing | undefined): void;
+  admitLocal(seq: number, mail: LocalMail | undefined): void;
 }
 
 /** Where the shard is, as far as is known. */

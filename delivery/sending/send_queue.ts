@@ -3,15 +3,15 @@
  *
  * @module
  */
-import { nodeIsBusy, tooManyWaiting } from "./call_errors.ts";
-import type { Outgoing } from "./outgoing.ts";
+import { nodeIsBusy, tooManyWaiting } from "../calls/call_errors.ts";
+import type { PendingCall } from "../calls/pending_call.ts";
 import type { SendingQuotas } from "./sender_deps.ts";
 
 /** See the module's text. */
-export class SendQueue implements Iterable<Outgoing> {
+export class SendQueue implements Iterable<PendingCall> {
   readonly #rooms: SendingQuotas;
   readonly #max: number;
-  #messages: Outgoing[] = [];
+  #calls: PendingCall[] = [];
 
   /** @param max messages that may wait here */
   constructor(rooms: SendingQuotas, max: number) {
@@ -20,47 +20,43 @@ export class SendQueue implements Iterable<Outgoing> {
   }
 
   get size(): number {
-    return this.#messages.length;
+    return this.#calls.length;
   }
 
-  [Symbol.iterator](): Iterator<Outgoing> {
-    return this.#messages.values();
+  [Symbol.iterator](): Iterator<PendingCall> {
+    return this.#calls.values();
   }
 
-  /** Whether a bound is reached, as an error; if not, an ask is counted as pending. */
-  refusal(outgoing: Outgoing): Error | undefined {
+  /** Why no further message of that type may be sent, if a bound is reached. */
+  refusal(call: Pick<PendingCall, "type" | "message">): Error | undefined {
     const { pending, unadmitted, areFull } = this.#rooms;
-    if (this.size >= this.#max) return tooManyWaiting(outgoing, this.size);
-    if (areFull) return nodeIsBusy(outgoing, "messages waiting");
-    if (outgoing.type === "tell")
-      return unadmitted.isFull ? nodeIsBusy(outgoing, "tells waiting") : undefined;
-    if (pending.isFull) return nodeIsBusy(outgoing, "calls pending");
-    pending.take(1);
-    outgoing.counted = true;
-    return undefined;
+    if (this.size >= this.#max) return tooManyWaiting(call, this.size);
+    if (areFull) return nodeIsBusy(call, "messages waiting");
+    if (call.type === "tell") return unadmitted.isFull ? nodeIsBusy(call, "tells waiting") : undefined;
+    return pending.isFull ? nodeIsBusy(call, "calls pending") : undefined;
   }
 
-  push(outgoing: Outgoing): void {
-    this.#messages.push(outgoing);
-    this.#rooms.take(outgoing.weight);
+  push(call: PendingCall): void {
+    this.#calls.push(call);
+    this.#rooms.take(call.weight);
   }
 
   /** Puts some before all others. */
-  pushFirst(some: readonly Outgoing[]): void {
-    this.#messages.unshift(...some);
+  pushFirst(some: readonly PendingCall[]): void {
+    this.#calls.unshift(...some);
     for (const { weight } of some) this.#rooms.take(weight);
   }
 
-  take(): Outgoing | undefined {
-    const outgoing = this.#messages.shift();
-    if (outgoing) this.#rooms.give(outgoing.weight);
-    return outgoing;
+  take(): PendingCall | undefined {
+    const call = this.#calls.shift();
+    if (call) this.#rooms.give(call.weight);
+    return call;
   }
 
   /** Takes out all that are to leave. */
-  takeAll(leaves: (outgoing: Outgoing) => boolean): Outgoing[] {
-    const out = this.#messages.filter(leaves);
-    if (out.length > 0) this.#messages = this.#messages.filter((outgoing) => !leaves(outgoing));
+  takeAll(leaves: (call: PendingCall) => boolean): PendingCall[] {
+    const out = this.#calls.filter(leaves);
+    if (out.length > 0) this.#calls = this.#calls.filter((call) => !leaves(call));
     for (const { weight } of out) this.#rooms.give(weight);
     return out;
   }

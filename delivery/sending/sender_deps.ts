@@ -9,6 +9,7 @@ import type { Gate } from "../../cluster/gate.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Random } from "../../platform/random.ts";
 import type { Outbox } from "../wire/outbox.ts";
+import type { LocalMailDeps } from "../calls/local_mail.ts";
 import type { DeliverySettings } from "../settings.ts";
 
 /** What the links of a node share. */
@@ -53,7 +54,7 @@ export interface Quarantined {
 }
 
 /** What every link of a node works with. */
-export interface SenderDeps {
+export interface SenderDeps extends LocalMailDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly gate: Gate;

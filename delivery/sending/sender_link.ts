@@ -8,37 +8,43 @@
  *   waiting ──first sent──► window ──acknowledged──► (ask: pending) ──reply──► ended
  * ```
  *
+ * What is true of a message, `sender_state.ts` decides; here it is done: with the clock, the outbox, and the bounds of the node.
+ * Where the shard is decides what may be done with a message:
+ *
+ * | route | a new message | what the window keeps |
+ * |---|---|---|
+ * | nobody | waits | stays |
+ * | here | is admitted, in order, while the shard admits; else it waits | is admitted, before all others |
+ * | peer | is sent while window and peer have room; else it waits | is sent again, before all others |
+ *
  * @module
  */
 import type { OwnedEntry } from "../../cluster/ownership.ts";
-import { aborted, outcomeUnknown, pastDeadline } from "./call_errors.ts";
-import { NumberRing } from "../number_ring.ts";
-import { SendQueue } from "./send_queue.ts";
-import type { Outgoing } from "./outgoing.ts";
-import { KnownOwners } from "./known_owners.ts";
-import { Congestion } from "./congestion.ts";
-import type { Peer, Starved } from "../wire/peer.ts";
-import { NOBODY, peerOf, type LocalShard, type Route } from "./route.ts";
-import type { SenderDeps } from "./sender_deps.ts";
+import { aborted, outcomeUnknown, pastDeadline } from "../calls/call_errors.ts";
+import { LocalMail } from "../calls/local_mail.ts";
+import type { CallKeeper, PendingCall } from "../calls/pending_call.ts";
 import { EnvelopeCopy } from "../wire/envelope_copy.ts";
-import { Window } from "./window.ts";
+import type { Peer, Starved } from "../wire/peer.ts";
+import { Congestion } from "./congestion.ts";
+import { KnownOwners } from "./known_owners.ts";
+import { NOBODY, peerOf, type LocalShard, type Route } from "./route.ts";
+import { SendQueue } from "./send_queue.ts";
+import type { SenderDeps } from "./sender_deps.ts";
+import { type Acknowledged, afterLoss, SenderState, type SenderPlace } from "./sender_state.ts";
+import type { WindowEntry } from "./window_entry.ts";
 
 /** See the module's text. */
-export class SenderLink implements Starved {
+export class SenderLink implements Starved, CallKeeper, Acknowledged {
   readonly kind: string;
   readonly shard: number;
   readonly owners: KnownOwners = new KnownOwners();
   readonly #deps: SenderDeps;
-  #route: Route = NOBODY;
-  #epoch = 0;
-  #floor = 0;
+  readonly #state = new SenderState();
   readonly #waiting: SendQueue;
-  /** Sent and not acknowledged, by number, without holes. */
-  readonly #window = new Window();
   readonly #pace: Congestion;
-  #nextSeq = 1;
-  /** Asks that were sent and have not ended, and tells that wait for room, by number. */
-  readonly #pending = new NumberRing<Outgoing>();
+  #route: Route = NOBODY;
+  /** When what was acknowledged just now has come, for whoever measures the way. */
+  #heardAt = 0;
 
   constructor(deps: SenderDeps, kind: string, shard: number) {
     this.#deps = deps;
@@ -49,46 +55,55 @@ export class SenderLink implements Starved {
   }
 
   get epoch(): number {
-    return this.#epoch;
+    return this.#state.epoch;
+  }
+
+  /** The lowest number that is still kept. */
+  get first(): number {
+    return this.#state.first;
+  }
+
+  get last(): number {
+    return this.#state.last;
   }
 
   /** Messages that have not ended, or whose place is not acknowledged. */
   get size(): number {
-    return this.#waiting.size + this.#window.size + this.#pending.size;
+    return this.#waiting.size + this.#state.window.size + this.#state.pending.size;
   }
 
   /** Messages that somebody still waits for. */
   get unended(): number {
-    return this.#waiting.size + [...this.#sent()].length;
+    return this.#waiting.size + [...this.#state.sent()].length;
+  }
+
+  /** Why no further message of that type may be sent, if a bound is reached. */
+  refusal(message: Pick<PendingCall, "type" | "message">): Error | undefined {
+    return this.#waiting.refusal(message);
   }
 
   /** Sends a message as soon as the window and the route allow. */
-  submit(outgoing: Outgoing, now: number): void {
-    const refusal = this.#waiting.refusal(outgoing);
-    if (refusal) return outgoing.endBadly(refusal);
-    this.#deps.wakeBy(outgoing.callDeadlineAt);
-    if (this.#admitAtOnce(outgoing, now) || this.#transmitAtOnce(outgoing, now)) return;
-    this.#waiting.push(outgoing);
+  submit(call: PendingCall, now: number): void {
+    this.#deps.wakeBy(call.deadlineAt);
+    if (this.#admitAtOnce(call, now) || this.#transmitAtOnce(call, now)) return;
+    this.#waiting.push(call);
     this.pump(now);
   }
 
   /** The short way to an owner on this node, when nothing is before it: a number, and into the mailbox. */
-  #admitAtOnce(outgoing: Outgoing, now: number): boolean {
-    if (this.#route.to !== "here" || this.#waiting.size > 0 || this.#window.size > 0) return false;
+  #admitAtOnce(call: PendingCall, now: number): boolean {
+    if (this.#route.to !== "here" || this.#waiting.size > 0 || this.#state.window.size > 0) return false;
     const { shard } = this.#route;
     if (!shard.admitsAt(now)) return false;
-    this.#number(outgoing);
-    this.#admitLocal(outgoing, shard);
+    this.#admit(call, shard);
     return true;
   }
 
   /** The same to a peer: into the window, when it has room and nothing is before it. */
-  #transmitAtOnce(outgoing: Outgoing, now: number): boolean {
+  #transmitAtOnce(call: PendingCall, now: number): boolean {
     const peer = peerOf(this.#route);
     if (!peer || this.#hasMore || !this.#deps.gate.isOpenAt(now) || !this.#mayTransmit(peer)) return false;
-    this.#number(outgoing);
-    this.#window.push(outgoing);
-    this.#transmit(outgoing, peer, now);
+    this.#transmit(this.#state.open(call), peer, now);
     return true;
   }
 
@@ -97,153 +112,147 @@ export class SenderLink implements Starved {
     if (this.#route.to === "nobody" || !this.#deps.gate.isOpenAt(now)) return;
     if (this.#route.to === "here") return this.#pumpLocal(this.#route.shard, now);
     const { peer } = this.#route;
-    while (this.#hasMore && this.#mayTransmit(peer)) this.#transmit(this.#next() as Outgoing, peer, now);
+    while (this.#hasMore && this.#mayTransmit(peer)) this.#transmit(this.#next(), peer, now);
   }
 
   get #hasMore(): boolean {
-    return this.#waiting.size > 0 || this.#window.hasMore;
+    return this.#waiting.size > 0 || this.#state.window.hasMore;
+  }
+
+  /** The next of the window to be sent on this route, or the next that waits. */
+  #next(): WindowEntry {
+    return this.#state.window.next() ?? this.#state.open(this.#waiting.take() as PendingCall);
   }
 
   #mayTransmit(peer: Peer): boolean {
-    const { sent, sentBytes } = this.#window;
+    const { sent, sentBytes } = this.#state.window;
     const { outbox, settings } = this.#deps;
     return sent < this.#pace.limit && sentBytes < settings.windowBytesMax && outbox.hasRoom(peer, this);
+  }
+
+  #transmit(entry: WindowEntry, peer: Peer, now: number): void {
+    const { epoch } = this.#state;
+    entry.sentTo(peer, epoch, now);
+    this.#deps.outbox.add(peer, new EnvelopeCopy(this, entry, epoch, this.#deps.clock));
+    if (this.#pace.resendAt === Infinity) this.#scheduleResend(now);
   }
 
   roomFor(peer: Peer): void {
     if (peerOf(this.#route) === peer) this.pump();
   }
 
+  // ---- an owner on this node
+
   #pumpLocal(shard: LocalShard, now: number): void {
     if (!shard.admitsAt(now)) return;
-    for (let outgoing = this.#next(); outgoing !== undefined; outgoing = this.#next())
-      this.#admitLocal(outgoing, shard);
-    this.#window.trim();
+    const { window } = this.#state;
+    for (let entry = window.next(); entry !== undefined; entry = window.next())
+      this.#admitEntry(entry, shard);
+    window.trim(); // all of it is acknowledged
+    for (let call = this.#waiting.take(); call !== undefined; call = this.#waiting.take())
+      this.#admit(call, shard);
   }
 
-  #admitLocal(outgoing: Outgoing, shard: LocalShard): void {
-    if (shard.epoch < outgoing.oldestEpoch) outgoing.oldestEpoch = shard.epoch;
-    const known = outgoing.acked || outgoing.ended;
-    outgoing.acknowledge();
-    shard.admitLocal(outgoing.seq, known ? undefined : outgoing);
-    if (outgoing.type === "tell") this.#taken(outgoing);
+  /** What goes to an actor here for the first time has no need of the window. */
+  #admit(call: PendingCall, shard: LocalShard): void {
+    const mail = new LocalMail(call, this.#state.next(), shard.epoch, this.#deps);
+    call.place = mail;
+    if (call.type === "ask") this.#state.pending.set(mail.seq, mail);
+    shard.admitLocal(mail.seq, mail);
+    if (call.type === "tell") this.#taken(mail);
+  }
+
+  /** What may have been admitted before is only counted: the count came along with the shard. */
+  #admitEntry(entry: WindowEntry, shard: LocalShard): void {
+    const { call, seq } = entry;
+    if (entry.isSkip) {
+      entry.acknowledge();
+      return shard.admitLocal(seq, undefined);
+    }
+    const mail = new LocalMail(call, seq, shard.epoch, this.#deps);
+    entry.admittedHere(mail);
+    entry.acknowledge();
+    shard.admitLocal(seq, mail);
+    if (call.type === "tell") this.#taken(entry);
   }
 
   /** The owner has a tell: that is its end, unless there is no room yet. */
-  #taken(outgoing: Outgoing): void {
-    if (!outgoing.waitsForRoom) return outgoing.end(undefined);
-    if (outgoing.ended || this.#pending.get(outgoing.seq)) return;
-    this.#pending.set(outgoing.seq, outgoing);
-    outgoing.keeper = this;
+  #taken(place: SenderPlace): void {
+    const { call, seq } = place;
+    if (!place.waitsForRoom) return call.end(undefined);
+    const { pending } = this.#state;
+    if (call.ended || pending.get(seq)) return;
+    pending.set(seq, place);
     this.#deps.rooms.unadmitted.take(1);
   }
 
-  /** The next of the window to be sent on this route, or the next that waits. */
-  #next(): Outgoing | undefined {
-    const again = this.#window.next();
-    if (again !== undefined) return again;
-    const outgoing = this.#waiting.take();
-    if (outgoing === undefined) return undefined;
-    this.#number(outgoing);
-    this.#window.push(outgoing);
-    return outgoing;
+  /** A call has ended: nothing needs to be kept for it. */
+  ended(call: PendingCall): void {
+    const { place, type } = call;
+    if (place && this.#state.pending.delete(place.seq) && type === "tell")
+      this.#deps.rooms.unadmitted.give(1);
   }
 
-  #number(outgoing: Outgoing): void {
-    outgoing.seq = this.#nextSeq++;
-    if (outgoing.type === "tell") return;
-    this.#pending.set(outgoing.seq, outgoing);
-    outgoing.keeper = this;
-  }
-
-  /** An ask has ended, or a tell that waited for room: nothing needs to be kept for it. */
-  ended(outgoing: Outgoing): void {
-    if (this.#pending.delete(outgoing.seq) && outgoing.type === "tell") this.#deps.rooms.unadmitted.give(1);
-  }
-
-  #transmit(outgoing: Outgoing, peer: Peer, now: number): void {
-    outgoing.sentTo(peer, this.#epoch, now);
-    this.#deps.outbox.add(peer, new EnvelopeCopy(this, outgoing, this.#epoch, this.#deps.clock));
-    if (this.#pace.resendAt === Infinity) this.#scheduleResend(now);
-  }
-
-  /** The lowest number that is still kept. */
-  get first(): number {
-    return this.#window.first ?? this.#nextSeq;
-  }
-
-  get last(): number {
-    return this.#nextSeq - 1;
-  }
+  // ---- what is heard
 
   onAck(epoch: number, upTo: number): void {
-    if (epoch < this.#floor) return;
-    const now = this.#deps.clock.now();
-    let progress = 0;
-    for (let seq = this.first; seq <= upTo; seq++) {
-      const outgoing = this.#window.at(seq);
-      if (outgoing === undefined) break;
-      if (outgoing.acked) continue;
-      progress++;
-      if (outgoing.copies === 1) this.#pace.measured(now - outgoing.sentAt);
-      outgoing.acknowledge();
-      if (outgoing.type === "tell") this.#taken(outgoing);
-    }
-    if (progress > 0) this.#progressed(now);
+    this.#heardAt = this.#deps.clock.now();
+    if (this.#state.acknowledged(epoch, upTo, this) > 0) this.#progressed(this.#heardAt);
   }
 
-  /** With the acknowledgement that follows these are not admitted yet. */
+  acknowledged(entry: WindowEntry): void {
+    if (entry.copies === 1) this.#pace.measured(this.#heardAt - entry.sentAt);
+    if (entry.call.type === "tell" && !entry.isVoid) this.#taken(entry);
+  }
+
   onWaits(epoch: number, seqs: readonly number[]): void {
-    if (epoch < this.#floor) return;
-    for (const seq of seqs) {
-      const outgoing = this.#window.at(seq);
-      if (outgoing && outgoing.type === "tell" && !outgoing.acked) outgoing.waitsThere = true;
-    }
+    this.#state.announced(epoch, seqs);
   }
 
-  /** What has that number, while an end of it would change anything. */
-  awaiting(seq: number): Outgoing | undefined {
-    return this.#pending.get(seq) ?? this.#window.at(seq);
+  /** Whether something has that number whose end would change anything. */
+  isAwaiting(seq: number): boolean {
+    return this.#state.at(seq) !== undefined;
   }
 
   /** The end of an ask, or of a tell that is refused or has waited for room. The caller's own checks of peer and frame are done. */
-  onReply(epoch: number, seq: number, end: (outgoing: Outgoing) => void): void {
-    const outgoing = this.awaiting(seq);
-    if (outgoing === undefined) return;
-    if (epoch < this.#floor) return;
-    const first = !outgoing.acked;
-    outgoing.acknowledge();
-    if (!outgoing.ended) end(outgoing);
-    if (first) this.#progressed(this.#deps.clock.now());
+  onReply(epoch: number, seq: number, end: (call: PendingCall) => void): void {
+    const place = this.#state.endOf(epoch, seq);
+    if (place === undefined) return;
+    const { call } = place;
+    const isNews = place.acknowledge();
+    if (call.place === place && !call.ended) end(call);
+    if (isNews) this.#progressed(this.#deps.clock.now());
   }
 
   /** The owner misses some: send them again now. */
   onGap(peer: Peer, epoch: number, from: number, to: number): void {
-    if (epoch !== this.#epoch || peer !== peerOf(this.#route)) return;
+    if (peer !== peerOf(this.#route)) return;
     const now = this.#deps.clock.now();
-    for (const outgoing of this.#window.sentBetween(from, to)) {
+    for (const entry of this.#state.missing(epoch, from, to)) {
       if (!this.#deps.outbox.hasRoom(peer, this)) return; // they are repeated in time
-      this.#transmit(outgoing, peer, now);
+      this.#transmit(entry, peer, now);
     }
   }
 
   /** A peer's life has ended: what was sent to it will not arrive any more. */
   recheck(): void {
-    for (const outgoing of this.#window) outgoing.recheck();
+    this.#state.recheck();
   }
 
-  /** A copy was certainly not admitted by that peer. */
   onMoved(peer: Peer, seq: number, copy: number): void {
-    this.#window.at(seq)?.refute(peer, copy);
+    this.#state.refuted(peer, seq, copy);
   }
 
   #progressed(now: number): void {
     this.#pace.progressed();
-    this.#window.trim();
-    if (this.#window.size === 0) this.#pace.rest();
+    const { window } = this.#state;
+    window.trim();
+    if (window.size === 0) this.#pace.rest();
     else this.#scheduleResend(now);
     this.pump(now);
   }
+
+  // ---- time
 
   #scheduleResend(now: number): void {
     this.#deps.wakeBy(this.#pace.schedule(now));
@@ -259,70 +268,69 @@ export class SenderLink implements Starved {
   }
 
   #restart(now: number): void {
-    this.#window.rewind();
+    const { window } = this.#state;
+    window.rewind();
     this.#pace.rest();
-    if (this.#window.size > 0) this.#scheduleResend(now);
+    if (window.size > 0) this.#scheduleResend(now);
     this.pump();
   }
 
   #expire(now: number): void {
-    const late = this.#waiting.takeAll((outgoing) => outgoing.callDeadlineAt <= now);
-    for (const outgoing of late) outgoing.endBadly(this.#pastDeadline(outgoing));
-    for (const outgoing of this.#sent())
-      if (outgoing.callDeadlineAt <= now) outgoing.endBadly(this.#pastDeadline(outgoing));
-    for (const { callDeadlineAt } of [...this.#waiting, ...this.#sent()]) this.#deps.wakeBy(callDeadlineAt);
+    const late = this.#waiting.takeAll((call) => call.deadlineAt <= now);
+    for (const call of late) call.endBadly(this.#pastDeadline(call));
+    for (const call of this.#sent()) if (call.deadlineAt <= now) call.endBadly(this.#pastDeadline(call));
+    for (const { deadlineAt } of [...this.#waiting, ...this.#sent()]) this.#deps.wakeBy(deadlineAt);
+  }
+
+  #pastDeadline(call: PendingCall): Error {
+    return pastDeadline(call, this.shard, () => this.#deps.whereIs(this.kind, this.shard));
+  }
+
+  // ---- ends that come from this side
+
+  *#sent(): Iterable<PendingCall> {
+    for (const { call } of this.#state.sent()) yield call;
   }
 
   /** Whether such an ask to the actor of that name has not ended. */
   hasAsked(name: string, chain: readonly string[]): boolean {
-    const isIt = (one: Outgoing) => one.name === name && one.type === "ask" && one.chain === chain;
-    return [...this.#pending].some(isIt) || [...this.#waiting].some(isIt);
+    const isIt = (call: PendingCall) => call.name === name && call.type === "ask" && call.chain === chain;
+    return [...this.#state.pending].some(({ call }) => isIt(call)) || [...this.#waiting].some(isIt);
   }
 
-  /** What was sent and has not ended: asks and waiting tells wherever they are, and other tells of the window. */
-  *#sent(): Iterable<Outgoing> {
-    yield* this.#pending;
-    for (const outgoing of this.#window)
-      if (outgoing.type === "tell" && !outgoing.ended && !this.#pending.get(outgoing.seq)) yield outgoing;
-  }
-
-  /** The caller does not want to wait any longer. */
-  abandon(outgoing: Outgoing): void {
-    this.#waiting.takeAll((other) => other === outgoing);
-    const unknown = outcomeUnknown(outgoing, "sent, and given up by its caller");
-    outgoing.endBadly(outgoing.maybeAdmitted ? unknown : aborted(outgoing));
+  abandon(call: PendingCall): void {
+    this.#waiting.takeAll((other) => other === call);
+    const unknown = outcomeUnknown(call, "sent, and given up by its caller");
+    call.endBadly(call.maybeAdmitted ? unknown : aborted(call));
   }
 
   /** What waits for the first time and comes from no actor ends. */
   refuseOutsiders(error: Error): void {
-    const waiting = this.#waiting.takeAll((outgoing) => outgoing.isOutside && !outgoing.maybeAdmitted);
-    for (const outgoing of waiting) outgoing.endBadly(error);
+    const waiting = this.#waiting.takeAll((call) => call.isOutside && !call.maybeAdmitted);
+    for (const call of waiting) call.endBadly(error);
   }
 
   /** The node ends: so does everything that has not. */
   close(error: Error): void {
-    for (const outgoing of [...this.#waiting.takeAll(() => true), ...this.#sent()]) {
-      const unknown = outcomeUnknown(outgoing, "sent, and the node stopped");
-      outgoing.endBadly(outgoing.maybeAdmitted ? unknown : error);
+    for (const call of [...this.#waiting.takeAll(() => true), ...this.#sent()]) {
+      const unknown = outcomeUnknown(call, "sent, and the node stopped");
+      call.endBadly(call.maybeAdmitted ? unknown : error);
     }
   }
 
-  #pastDeadline(outgoing: Outgoing): Error {
-    return pastDeadline(outgoing, this.shard, () => this.#deps.whereIs(this.kind, this.shard));
-  }
+  // ---- where the shard is
 
   /** The owner changed, or became known, or admits again. What is unacknowledged goes to it at once. */
   reroute(entry: OwnedEntry | undefined, route: Route): void {
-    const { epoch = this.#epoch, floor = this.#floor, state } = entry?.record ?? {};
+    const state = this.#state;
+    const { epoch = state.epoch, floor = state.floor, state: standing } = entry?.record ?? {};
     const same =
-      epoch === this.#epoch && route.to === this.#route.to && peerOf(route) === peerOf(this.#route);
-    if (floor > this.#floor) this.#lost(floor);
-    this.#floor = Math.max(this.#floor, floor);
-    this.#epoch = Math.max(this.#epoch, epoch);
+      epoch === state.epoch && route.to === this.#route.to && peerOf(route) === peerOf(this.#route);
+    if (floor > state.floor) this.#lost(floor);
+    // what is parked has no owner under its epoch any more: the next one has the next
+    state.learn(epoch, floor, standing === "parked");
     this.#route = route;
     this.owners.learn(entry);
-    const parked = state === "parked" ? 1 : 0; // its next owner has the next epoch
-    for (const outgoing of [...this.#window]) outgoing.closedBelow(this.#epoch + parked);
     if (same && route.to !== "here") return this.pump();
     this.#pace.restarted();
     this.#restart(this.#deps.clock.now());
@@ -330,14 +338,25 @@ export class SenderLink implements Starved {
 
   /** After a crash claim: what an earlier owner may have admitted has an unknown outcome, or is sent anew, in order. */
   #lost(floor: number): void {
-    const anew: Outgoing[] = [];
-    for (const outgoing of [...this.#sent()].sort((one, other) => one.seq - other.seq)) {
-      if (!outgoing.maybeAdmitted || outgoing.oldestEpoch >= floor) continue;
-      if (!outgoing.idempotent) outgoing.endBadly(outcomeUnknown(outgoing, "sent, and its owner was lost"));
-      else if (outgoing.losses + 1 < this.#deathsMax) anew.push(this.#renew(outgoing));
-      else this.#setAside(outgoing);
+    const anew: PendingCall[] = [];
+    for (const place of [...this.#state.sent()].sort((one, other) => one.seq - other.seq)) {
+      const { call } = place;
+      switch (afterLoss(call, place.oldestEpoch, floor, this.#deathsMax)) {
+        case "stays":
+          break;
+        case "unknown":
+          call.endBadly(outcomeUnknown(call, "sent, and its owner was lost"));
+          break;
+        case "anew":
+          this.ended(call);
+          this.#state.leave(place);
+          anew.push(call);
+          break;
+        case "set-aside":
+          this.#setAside(call);
+      }
     }
-    this.#window.trim();
+    this.#state.window.trim();
     this.#waiting.pushFirst(anew);
   }
 
@@ -346,18 +365,11 @@ export class SenderLink implements Starved {
   }
 
   /** It may be what its owners were lost by: nobody shall be the next. */
-  #setAside(outgoing: Outgoing): void {
-    const deaths = outgoing.losses + 1;
-    const { name, message } = outgoing;
+  #setAside(call: PendingCall): void {
+    const deaths = call.losses + 1;
+    const { name, message } = call;
     this.#deps.onQuarantined({ kind: this.kind, name, message, deaths });
     const state = `sent to ${deaths} owners one after the other, each of which was lost, and not sent again`;
-    outgoing.endBadly(outcomeUnknown(outgoing, state));
-  }
-
-  /** The same message under a new number; its old place becomes a `skip`. */
-  #renew(outgoing: Outgoing): Outgoing {
-    this.ended(outgoing);
-    this.#window.replace(outgoing, outgoing.renew());
-    return outgoing;
+    call.endBadly(outcomeUnknown(call, state));
   }
 }

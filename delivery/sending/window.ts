@@ -5,11 +5,11 @@
  * @module
  */
 import { NumberRing } from "../number_ring.ts";
-import type { Outgoing } from "./outgoing.ts";
+import type { WindowEntry } from "./window_entry.ts";
 
 /** See the module's text. */
-export class Window implements Iterable<Outgoing> {
-  readonly #messages = new NumberRing<Outgoing>();
+export class Window implements Iterable<WindowEntry> {
+  readonly #entries = new NumberRing<WindowEntry>();
   /** The lowest number that is kept, the one to be sent next, and the one behind the last: all the same if none is kept. */
   #first = 0;
   #cursor = 0;
@@ -41,28 +41,28 @@ export class Window implements Iterable<Outgoing> {
   }
 
   /** All that are there now, the lowest number first. */
-  [Symbol.iterator](): Iterator<Outgoing> {
-    return this.#messages[Symbol.iterator]();
+  [Symbol.iterator](): Iterator<WindowEntry> {
+    return this.#entries[Symbol.iterator]();
   }
 
   /** Appends what is sent for the first time now: the next number. */
-  push(outgoing: Outgoing): void {
-    const { seq } = outgoing;
+  push(entry: WindowEntry): void {
+    const { seq } = entry;
     if (this.size === 0) this.#first = this.#cursor = seq;
-    this.#messages.set(seq, outgoing);
+    this.#entries.set(seq, entry);
     this.#end = seq + 1;
-    this.#sent(outgoing);
+    this.#sent(entry);
   }
 
   /** The next that is to be sent again; `undefined` when all have been. */
-  next(): Outgoing | undefined {
+  next(): WindowEntry | undefined {
     if (!this.hasMore) return undefined;
-    const again = this.#messages.get(this.#cursor) as Outgoing;
+    const again = this.#entries.get(this.#cursor) as WindowEntry;
     this.#sent(again);
     return again;
   }
 
-  #sent({ weight }: Outgoing): void {
+  #sent({ weight }: WindowEntry): void {
     this.#cursor++;
     this.#sentBytes += weight;
   }
@@ -73,33 +73,33 @@ export class Window implements Iterable<Outgoing> {
     this.#sentBytes = 0;
   }
 
-  at(seq: number): Outgoing | undefined {
-    return this.#messages.get(seq);
+  at(seq: number): WindowEntry | undefined {
+    return this.#entries.get(seq);
   }
 
   /** What was sent on this way, of the given numbers. */
-  sentBetween(from: number, to: number): Outgoing[] {
-    const sent: Outgoing[] = [];
+  sentBetween(from: number, to: number): WindowEntry[] {
+    const sent: WindowEntry[] = [];
     const end = Math.min(this.#cursor, to + 1);
     for (let seq = Math.max(this.#first, from); seq < end; seq++)
-      sent.push(this.#messages.get(seq) as Outgoing);
+      sent.push(this.#entries.get(seq) as WindowEntry);
     return sent;
   }
 
-  /** Puts something else in a message's place, which is that of its own number. */
-  replace(outgoing: Outgoing, by: Outgoing): void {
-    const { seq } = by;
-    if (this.#messages.get(seq) !== outgoing) return;
-    this.#messages.set(seq, by);
-    if (seq < this.#cursor) this.#sentBytes += by.weight - outgoing.weight;
+  /** What has that number takes no room any more: it is becoming void. */
+  lighten(seq: number): void {
+    const entry = this.#entries.get(seq);
+    if (entry === undefined) return;
+    if (seq < this.#cursor) this.#sentBytes -= entry.weight;
+    entry.weight = 0;
   }
 
   /** Forgets what is acknowledged, from the lowest number on. */
   trim(): void {
     while (this.#first < this.#end) {
-      const { acked, weight } = this.#messages.get(this.#first) as Outgoing;
-      if (!acked) return;
-      this.#messages.delete(this.#first);
+      const { isAcknowledged, weight } = this.#entries.get(this.#first) as WindowEntry;
+      if (!isAcknowledged) return;
+      this.#entries.delete(this.#first);
       if (this.#first < this.#cursor) this.#sentBytes -= weight;
       else this.#cursor++;
       this.#first++;

@@ -8,7 +8,7 @@ import type { Clock } from "../../platform/clock.ts";
 import { writeEnvelope } from "./frame.ts";
 import type { FrameWriter } from "./frame_writer.ts";
 import type { FrameItem, Oversize, ShardRef } from "./frame_items.ts";
-import type { Outgoing } from "../sending/outgoing.ts";
+import type { WindowEntry } from "../sending/window_entry.ts";
 import { timeLeft } from "../deadline.ts";
 
 /** What is taken from the link at the moment of writing. */
@@ -20,25 +20,25 @@ export interface Numbering extends ShardRef {
 /** See the module's text. */
 export class EnvelopeCopy implements FrameItem {
   readonly #link: Numbering;
-  readonly #outgoing: Outgoing;
+  readonly #entry: WindowEntry;
   readonly #epoch: number;
   readonly #copy: number;
   readonly #clock: Clock;
 
-  constructor(link: Numbering, outgoing: Outgoing, epoch: number, clock: Clock) {
+  constructor(link: Numbering, entry: WindowEntry, epoch: number, clock: Clock) {
     this.#link = link;
-    this.#outgoing = outgoing;
+    this.#entry = entry;
     this.#epoch = epoch;
-    this.#copy = outgoing.copies;
+    this.#copy = entry.copies;
     this.#clock = clock;
   }
 
   get address(): { kind: string; name: string } {
-    return { kind: this.#link.kind, name: this.#outgoing.name };
+    return { kind: this.#link.kind, name: this.#entry.call.name };
   }
 
   get size(): number {
-    return this.#outgoing.ended || this.#outgoing.acked ? 0 : this.#outgoing.travelBytes;
+    return this.#entry.isSkip ? 0 : this.#entry.call.travelBytes;
   }
 
   write(writer: FrameWriter): void {
@@ -50,14 +50,14 @@ export class EnvelopeCopy implements FrameItem {
    * this one.
    */
   writeOversize(writer: FrameWriter, bytesMax: number): void {
-    this.#write(writer, { bytes: this.#outgoing.travelBytes, bytesMax });
+    this.#write(writer, { bytes: this.#entry.call.travelBytes, bytesMax });
   }
 
   #write(writer: FrameWriter, oversize: Oversize | undefined): void {
     const { kind, shard, first, last } = this.#link;
-    const { seq, name, message, chain, headers, type, ended, acked } = this.#outgoing;
+    const { seq, call, isSkip: skip } = this.#entry; // what is one is never handled again, also by an owner that lost its table
+    const { name, message, chain, headers, type } = call;
     const now = this.#clock.now();
-    const skip = ended || acked; // never handled again, also by an owner that lost its table
     writeEnvelope(writer, {
       kind,
       shard,
@@ -66,12 +66,12 @@ export class EnvelopeCopy implements FrameItem {
       seq,
       copy: this.#copy,
       first,
-      remainingMs: timeLeft(this.#outgoing.ownersDeadlineAt(now), now),
+      remainingMs: timeLeft(call.ownersDeadlineAt(now), now),
       urgent: type === "tell" && seq === last,
       name,
       message,
       chain: oversize ? NO_CHAIN : chain,
-      argument: skip || oversize ? EMPTY : this.#outgoing.bytes,
+      argument: skip || oversize ? EMPTY : call.bytes,
       oversize: skip ? undefined : oversize,
       headers,
     });

@@ -9,7 +9,7 @@ import type { OwnedEntry } from "../../cluster/ownership.ts";
 import { sameNode, type ShardRecord } from "../../cluster/records/schemas.ts";
 import type { Change } from "../../cluster/records/table.ts";
 import { prepared, reclaimed, reinstated } from "../../cluster/records/shard_changes.ts";
-import { howParked, readableHere } from "../../delivery/sending/whereabouts.ts";
+import { howParked, readableHere } from "../../delivery/calls/whereabouts.ts";
 import type { ShardMoved } from "../../events.ts";
 import type { Timer } from "../../platform/clock.ts";
 import { Drain } from "./drain.ts";

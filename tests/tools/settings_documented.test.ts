@@ -4,7 +4,7 @@ import { z } from "zod";
 import { ask, defineActor } from "../../actors/contract.ts";
 import { WEIGHT_MAX } from "../../cluster/records/schemas.ts";
 import { VALUE_LIMITS } from "../../codec/value.ts";
-import { TIMEOUT_MAX_MS } from "../../delivery/sending/checks.ts";
+import { TIMEOUT_MAX_MS } from "../../delivery/calls/checks.ts";
 import { ConfigurationError } from "../../errors.ts";
 import {
   DEFAULT_GROUPS,

@@ -7,7 +7,8 @@ import { HeaderMap } from "../../../codec/header_map.ts";
 import { ReceiverLink } from "../../../delivery/receiving/receiver_link.ts";
 import type { ReceiverDeps } from "../../../delivery/receiving/receiver_deps.ts";
 import type { PackableMail } from "../../../delivery/receiving/remote_mail.ts";
-import { Outgoing, type OutgoingDeps } from "../../../delivery/sending/outgoing.ts";
+import { LocalMail, type LocalMailDeps } from "../../../delivery/calls/local_mail.ts";
+import { type CallDeps, PendingCall } from "../../../delivery/calls/pending_call.ts";
 import { SenderLink } from "../../../delivery/sending/sender_link.ts";
 import { type SenderDeps, SendingQuotas } from "../../../delivery/sending/sender_deps.ts";
 import { DELIVERY_DEFAULTS } from "../../../delivery/settings.ts";
@@ -41,12 +42,12 @@ function sent(type: "ask" | "tell") {
   const link = new SenderLink(deps, "ledger", 0);
   const what = { kind: "ledger", name: "x", type, message: "add", declared: { type } as never };
   const request = { ...what, argument: "word", options: undefined, caller: undefined, headers };
-  const outgoing = new Outgoing(request, "word", Infinity, {
-    clock,
-    rooms,
-    scale: { codec },
-  } as unknown as OutgoingDeps);
-  return { clock, link, items, outgoing };
+  const prepared = { argument: "word", weight: 1, deadlineAt: Infinity };
+  const call = new PendingCall(request, prepared, link, {
+    codec,
+    pending: rooms.pending,
+  } as unknown as CallDeps);
+  return { clock, link, items, call };
 }
 
 function owned(node: string, epoch: number): OwnedEntry {
@@ -66,9 +67,9 @@ function envelope(write: (writer: FrameWriter) => void, protocol = 2): Envelope 
 const wordsOf = (given: HeaderMap | undefined) => given && [...given];
 
 test("every copy of a message has its headers: the first, one to another owner, and one that is too long to travel", () => {
-  const { clock, link, items, outgoing } = sent("ask");
+  const { clock, link, items, call } = sent("ask");
   link.reroute(owned("b", 1), { to: "peer", peer: peers.of("b", "1") });
-  link.submit(outgoing, clock.now());
+  link.submit(call, clock.now());
   link.reroute(owned("c", 2), { to: "peer", peer: peers.of("c", "1") });
   expect(items.length).toBe(2);
   for (const item of items) {
@@ -79,7 +80,7 @@ test("every copy of a message has its headers: the first, one to another owner, 
   const oversize = envelope((writer) => items[1]?.writeOversize?.(writer, 10));
   expect([oversize.oversize?.bytesMax, wordsOf(oversize.headers)]).toEqual([10, WORDS as never]);
   expect(items[0]?.size).toBe(codec.encode("word").byteLength + 12); // they count as what may be large
-  outgoing.end(undefined);
+  call.end(undefined);
   expect(envelope((writer) => items[1]?.write(writer))).toMatchObject({ type: "skip", headers: undefined });
 });
 
@@ -100,9 +101,9 @@ test("the mail that an owner admits has them, weighs them, and packs them, also 
     admit: (_name: string, mail: Mail) => void admitted.push(mail),
   };
   const link = new ReceiverLink(deps, shard, peers.of("b", "1"), 1);
-  const { link: from, items, outgoing } = sent("tell");
+  const { link: from, items, call } = sent("tell");
   from.reroute(owned("a", 1), { to: "peer", peer: peers.of("a", "1") });
-  from.submit(outgoing, clock.now());
+  from.submit(call, clock.now());
   const one = envelope((writer) => items[0]?.write(writer));
   link.receive({ ...one, seq: 2 }); // 1 is missing
   expect(taken).toEqual([one.argument.byteLength + 12]);
@@ -115,7 +116,8 @@ test("the mail that an owner admits has them, weighs them, and packs them, also 
 });
 
 test("a message to an actor on the same node has them as its mail", () => {
-  const { outgoing, clock } = sent("ask");
-  expect(wordsOf((outgoing as Mail).headers)).toEqual(WORDS as never);
-  expect(wordsOf(outgoing.pack(sender, clock.now()).headers)).toEqual(WORDS as never);
+  const { call, clock } = sent("ask");
+  const mail: PackableMail = new LocalMail(call, 1, 1, {} as LocalMailDeps);
+  expect(wordsOf(mail.headers)).toEqual(WORDS as never);
+  expect(wordsOf(mail.pack(sender, clock.now()).headers)).toEqual(WORDS as never);
 });

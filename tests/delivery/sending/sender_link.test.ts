@@ -1,8 +1,8 @@
 // The order in which a link sends anew what may have been lost with an owner.
 import { expect, test } from "bun:test";
 import type { OwnedEntry } from "../../../cluster/ownership.ts";
+import { type CallDeps, PendingCall } from "../../../delivery/calls/pending_call.ts";
 import { SenderLink } from "../../../delivery/sending/sender_link.ts";
-import { Outgoing, type OutgoingDeps } from "../../../delivery/sending/outgoing.ts";
 import { Peers } from "../../../delivery/wire/peer.ts";
 import type { LocalShard } from "../../../delivery/sending/route.ts";
 import { type SenderDeps, SendingQuotas } from "../../../delivery/sending/sender_deps.ts";
@@ -31,8 +31,9 @@ function linked() {
     const declared = { type, idempotent: true } as never;
     const what = { kind: "ledger", name: "x", type, message, declared };
     const request = { ...what, argument: undefined, options: undefined, caller: undefined };
+    const prepared = { argument: undefined, weight: 1, deadlineAt: Infinity };
     link.submit(
-      new Outgoing(request, undefined, Infinity, { clock, rooms } as unknown as OutgoingDeps),
+      new PendingCall(request, prepared, link, { pending: rooms.pending } as unknown as CallDeps),
       clock.now(),
     );
   };
@@ -61,7 +62,7 @@ test("after the loss of an owner, tells that waited for room there go before the
   const shard: LocalShard = {
     epoch: 2,
     admitsAt: () => true,
-    admitLocal: (_seq, outgoing) => void (outgoing && admitted.push(outgoing.message)),
+    admitLocal: (_seq, mail) => void (mail && admitted.push(mail.message)),
   };
   link.reroute(ownedBy(here, 2, 2), { to: "here", shard });
   expect(admitted).toEqual(["first", "second", "third", "fourth", "fifth"]);

@@ -87,7 +87,7 @@ export const DELIVERY: readonly Rule[] = [
         what: "what a closed gate holds back gets out",
         changes: [
           {
-            file: "delivery/sending/local_reply_gate.ts",
+            file: "delivery/calls/local_reply_gate.ts",
             find: "if (this.#gate.isOpen) this.#release();",
             replace: "this.#release();",
           },
@@ -108,7 +108,7 @@ export const DELIVERY: readonly Rule[] = [
             file: "delivery/wire/envelope_copy.ts",
             find: "oversize: skip ? undefined : oversize, headers, });",
             replace:
-              'oversize: skip ? undefined : oversize, headers, }); this.#outgoing.acknowledge(); if (type === "tell") this.#outgoing.end(undefined);',
+              'oversize: skip ? undefined : oversize, headers, }); this.#entry.acknowledge(); if (type === "tell") call.end(undefined);',
           },
         ],
         found: { profile: "planned", seed: 1 },
@@ -119,8 +119,8 @@ export const DELIVERY: readonly Rule[] = [
         changes: [
           {
             file: "delivery/receiving/receiver_link.ts",
-            find: "if (envelope.seq > this.expected) return this.#hold(envelope);",
-            replace: "if (envelope.seq > this.expected) this.#skipTo(envelope.seq);",
+            find: "return this.#hold(envelope);",
+            replace: "this.#skipTo(envelope.seq); return this.receive(envelope);",
           },
         ],
         found: { profile: "planned", seed: 1 },
@@ -136,7 +136,7 @@ export const DELIVERY: readonly Rule[] = [
           },
           {
             file: "delivery/receiving/receiver_link.ts",
-            find: "if (envelope.first > this.expected) this.#skipTo(envelope.first);",
+            find: "if (this.#state.keeps(envelope.first)) this.#skipTo(envelope.first);",
             replace: "",
           },
         ],
@@ -161,7 +161,12 @@ export const DELIVERY: readonly Rule[] = [
             file: "delivery/receiving/receiver_link.ts",
             find: "this.#deps.keeper.repeat(this.peer, kind, shard, envelope.seq);",
             replace:
-              "if (this.#deps.keeper.isRefused(this.peer, kind, shard, envelope.seq)) { const { expected } = this; this.#admit(envelope); this.expected = expected; } this.#deps.keeper.repeat(this.peer, kind, shard, envelope.seq);",
+              "if (this.#deps.keeper.isRefused(this.peer, kind, shard, envelope.seq)) { this.#admit(envelope); this.#state.readmitted(); } this.#deps.keeper.repeat(this.peer, kind, shard, envelope.seq);",
+          },
+          {
+            file: "delivery/receiving/receiver_state.ts",
+            find: "/** The next number is admitted. */",
+            replace: "readmitted(): void { this.#expected--; }",
           },
         ],
         found: { profile: "planned", seed: 1 },
@@ -223,7 +228,7 @@ export const DELIVERY: readonly Rule[] = [
         changes: [
           {
             file: "delivery/sending/sender_link.ts",
-            find: "if (floor > this.#floor) this.#lost(floor);",
+            find: "if (floor > state.floor) this.#lost(floor);",
             replace: "",
           },
         ],
@@ -276,11 +281,11 @@ export const DELIVERY: readonly Rule[] = [
         changes: [
           {
             file: "delivery/wire/envelope_copy.ts",
-            find: "timeLeft(this.#outgoing.ownersDeadlineAt(now), now)",
-            replace: "timeLeft(this.#outgoing.ownersDeadlineAt(now), now - this.#clock.wall())",
+            find: "timeLeft(call.ownersDeadlineAt(now), now)",
+            replace: "timeLeft(call.ownersDeadlineAt(now), now - this.#clock.wall())",
           },
           {
-            file: "delivery/sending/outgoing.ts",
+            file: "delivery/calls/local_mail.ts",
             find: "timeLeft(deadlineAt, now)",
             replace: "timeLeft(deadlineAt, now - this.#deps.clock.wall())",
           },
@@ -308,9 +313,9 @@ export const DELIVERY: readonly Rule[] = [
         changes: [
           {
             file: "delivery/receiving/receiver_link.ts",
-            find: "this.#admit(envelope); this.#admitHeld(); this.#owe(envelope.urgent);",
+            find: "this.#admit(envelope); this.#admitHeld(); return this.#owe(envelope.urgent);",
             replace:
-              'const { active, awaited } = this.#shard.catalog.residents; const full = (active.get(envelope.name) ?? awaited.get(envelope.name))?.mailbox.isFull; if (envelope.type !== "skip" && full) return; this.#admit(envelope); this.#admitHeld(); this.#owe(envelope.urgent);',
+              'const { active, awaited } = this.#shard.catalog.residents; const full = (active.get(envelope.name) ?? awaited.get(envelope.name))?.mailbox.isFull; if (envelope.type !== "skip" && full) return; this.#admit(envelope); this.#admitHeld(); return this.#owe(envelope.urgent);',
           },
         ],
         found: { profile: "slow", seed: 1 },
@@ -351,9 +356,9 @@ export const DELIVERY_UNSEEN: readonly Unseen[] = [
     why: "in the step in which the floor rises, every call that an owner below it may have admitted ends, or is given another number: no call waits for its answer any more",
     changes: [
       {
-        file: "delivery/sending/sender_link.ts",
-        find: "if (outgoing === undefined) return; if (epoch < this.#floor) return;",
-        replace: "if (outgoing === undefined) return;",
+        file: "delivery/sending/sender_state.ts",
+        find: "return place === undefined || epoch < this.#floor ? undefined : place;",
+        replace: "return place;",
       },
     ],
   },

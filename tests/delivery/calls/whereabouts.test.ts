@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { howParked, readableHere, whereIs } from "../../../delivery/sending/whereabouts.ts";
+import { howParked, readableHere, whereIs } from "../../../delivery/calls/whereabouts.ts";
 import { id, nodeRecord, shardRecord } from "../../cluster/support.ts";
 
 const host = (name: string, stateVersion: number, kind = "cart") => ({

@@ -10,8 +10,8 @@ import { copyArgument } from "../../actors/argument.ts";
 import type { Clock, Timer } from "../../platform/clock.ts";
 import { deadlineFor } from "./checks.ts";
 import { aborted, kindNotKnown, nodeIsBusy } from "./call_errors.ts";
-import type { Request } from "./outgoing.ts";
-import type { SendingQuotas } from "./sender_deps.ts";
+import type { Request } from "./pending_call.ts";
+import type { SendingQuotas } from "../sending/sender_deps.ts";
 import type { DeliverySettings } from "../settings.ts";
 
 /** What it works with. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { Gate, GateListener } from "../../../cluster/gate.ts";
-import { LocalReplyGate } from "../../../delivery/sending/local_reply_gate.ts";
+import { LocalReplyGate } from "../../../delivery/calls/local_reply_gate.ts";
 
 /** A gate that a test opens and closes, and that counts how often it is looked at. */
 class Door {

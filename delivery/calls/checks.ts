@@ -9,16 +9,24 @@ import type { Checks } from "../../actors/check.ts";
 import { DELAY_MAX_MS } from "../../platform/clock.ts";
 import { callerIsLate, tooLarge } from "./call_errors.ts";
 import { CHAIN_MAX } from "../wire/frame.ts";
-import type { Outgoing, Request } from "./outgoing.ts";
+import type { Request } from "./pending_call.ts";
 import { excessOf, type Scale, weight } from "../../codec/weight.ts";
 
-/** Nobody answers a tell, so its sender hears here what its owner would refuse in silence. An owner here need not check again. */
-export function checkTell({ message, declared }: Request, outgoing: Outgoing, checks: Checks): void {
-  if (declared === undefined) return;
-  const result = checks.of(declared.input).validate(outgoing.argument());
-  if (result.issues) return outgoing.endBadly(unfitArgument(message, result.issues));
-  outgoing.checkedBy = declared;
-  outgoing.checked = result.value;
+/**
+ * Nobody answers a tell, so its sender hears here what its owner would refuse in silence. An owner here need not check again.
+ *
+ * @returns the argument as its schema has it; `undefined` if no schema is known
+ * @throws {InvalidArgumentError} or what the schema throws
+ */
+export function checkTell(
+  { message, declared }: Request,
+  argument: unknown,
+  checks: Checks,
+): { readonly value: unknown } | undefined {
+  if (declared === undefined) return undefined;
+  const result = checks.of(declared.input).validate(argument);
+  if (result.issues) throw unfitArgument(message, result.issues);
+  return result;
 }
 
 /**
