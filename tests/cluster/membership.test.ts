@@ -464,6 +464,34 @@ describe("Membership lease", () => {
     await cluster.clock.advance(2_500);
     expect(a.membership.isOver(ghost)).toBe(true);
   });
+
+  test("takes a life for over, a lease after another of the same count is known in its place", async () => {
+    const { cluster, a } = await cluster3();
+    const [present, former] = [
+      { node: "d", incarnation: "3-present" },
+      { node: "d", incarnation: "3-former" },
+    ];
+    const bucket = cluster.network.bucket(BUCKET);
+    const write = (renewal: number) =>
+      bucket.write(
+        keyIn(bucket, keys.node("d")),
+        codec.encodeNode({ ...nodeRecord(present), renewal }),
+        () => true,
+      );
+    write(0);
+    await cluster.clock.advance(10);
+    const from = cluster.clock.now();
+    let renewal = 0;
+    while (!a.membership.isOver(former)) {
+      expect(cluster.clock.now() - from).toBeLessThan(16_000);
+      write(++renewal); // the present one goes on, so that its own lease does not run out
+      await cluster.clock.advance(1_000);
+    }
+    expect(cluster.clock.now() - from).toBeGreaterThanOrEqual(14_900); // less what the watch took to tell of it
+    const another = (incarnation: string) => a.membership.isOver({ node: "d", incarnation });
+    // that one was there before the records went back, and nothing is known of one that came after
+    expect([another("2-before"), another("3-present"), another("4-after")]).toEqual([true, false, false]);
+  });
 });
 
 describe("Membership setState()", () => {

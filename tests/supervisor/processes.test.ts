@@ -171,9 +171,7 @@ function testsWith(childRuntime: Runtime): void {
       const { node, supervised } = await pair(childRuntime);
       supervised.signalChild("SIGSTOP");
       supervised.signal("SIGTERM");
-      await new Promise((resolve) => setTimeout(resolve, 2_500)); // the time is what this is about
-      supervised.signal("SIGTERM");
-      expect(await supervised.status()).toBe(137);
+      expect((await supervised.endByMany("SIGTERM")).status).toBe(137);
       await until("its death", () => stateOf(node, "child") === "dead");
     },
     TIMEOUT_MS,

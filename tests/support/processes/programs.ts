@@ -111,6 +111,17 @@ export class Program {
     return within(end, this.#endTimeoutMs, what);
   }
 
+  /** Sends the same signal again and again until the process is over. */
+  async endByMany(signal: NodeJS.Signals): Promise<Ended> {
+    let isOver = false;
+    void this.#exit.then(() => (isOver = true));
+    await until(`the end of "${this.name}" by one of many ${signal}`, () => {
+      this.signal(signal);
+      return isOver;
+    });
+    return await this.exit();
+  }
+
   async end(signal: NodeJS.Signals): Promise<Ended> {
     this.signal(signal);
     return await this.ended();
