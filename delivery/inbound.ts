@@ -1,6 +1,6 @@
 /**
  * Everything that comes to this node's own subjects, sorted: envelopes to the shards, replies and acknowledgements to
- * the links, the talk about moves to whoever listens for it. A frame is read whole before any of it has an effect.
+ * the links, messages about moves to whoever listens for it. A frame is read whole before any of it has an effect.
  *
  * @module
  */

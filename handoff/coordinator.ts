@@ -45,7 +45,7 @@ export class Coordinator {
   readonly #recovery: TimerRecovery;
   readonly #claims: Claims;
   readonly #sources = new Map<string, SourceMove>();
-  readonly #reception: IncomingMoves;
+  readonly #incoming: IncomingMoves;
   /** Shards that are being claimed or restored, with their kinds. */
   readonly #claiming = new Map<string, string>();
   readonly #backoff: Backoff;
@@ -76,9 +76,9 @@ export class Coordinator {
     this.#backoff = new Backoff(deps.clock, deps.random, deps.settings);
     this.#unreadable = new Unreadable(deps.clock, deps.events);
     this.#loop = new ReconcileLoop(deps.clock, deps.settings, () => this.#reconcile());
-    this.#reception = new IncomingMoves(deps, incoming, () => this.soon());
-    deps.talk.onNew = (message) => {
-      if (message.type === "offer") this.#reception.offered(message);
+    this.#incoming = new IncomingMoves(deps, incoming, () => this.soon());
+    deps.channel.onNew = (message) => {
+      if (message.type === "offer") this.#incoming.offered(message);
       else if (message.type === "late") this.arrivals.announced(message);
     };
     this.#stops = [
@@ -97,7 +97,7 @@ export class Coordinator {
   get unfinished(): { shards: number; moves: number; late: number } {
     return {
       shards: [...this.#deps.table].length,
-      moves: this.#sources.size + this.#reception.size + this.#claiming.size,
+      moves: this.#sources.size + this.#incoming.size + this.#claiming.size,
       late: this.leavers.size,
     };
   }
@@ -119,7 +119,7 @@ export class Coordinator {
   leave(): void {
     this.#leaving = true;
     this.#patientUntil = this.#deps.clock.now() + LEAVE_PATIENCE_MS;
-    this.#reception.close();
+    this.#incoming.close();
     this.#backoff.clear();
     this.#recovery.hasten();
     this.soon();
@@ -144,7 +144,7 @@ export class Coordinator {
     this.#chunks.stop();
     for (const stop of this.#stops) stop();
     for (const move of this.#sources.values()) move.stop();
-    this.#reception.stop();
+    this.#incoming.stop();
     this.#recovery.stop();
     this.leavers.stop();
     this.arrivals.stop();
@@ -157,7 +157,7 @@ export class Coordinator {
 
   #viewChanged(): void {
     for (const move of this.#sources.values()) move.look();
-    this.#reception.lookAll();
+    this.#incoming.lookAll();
     this.soon();
   }
 
@@ -166,7 +166,7 @@ export class Coordinator {
     const source = this.#sources.get(key);
     if (source) source.look();
     else this.#claims.dropSuperseded(kind, shard);
-    this.#reception.look(kind, shard);
+    this.#incoming.look(kind, shard);
     if (this.leavers.size > 0) this.leavers.look();
     this.soon();
   }
@@ -199,7 +199,7 @@ export class Coordinator {
   #reconcileShard(kind: string, shard: number, proposal: Proposal): void {
     const { owner: desired } = proposal;
     const key = shardKey(kind, shard);
-    if (this.#sources.has(key) || this.#reception.has(kind, shard) || this.#claiming.has(key)) return;
+    if (this.#sources.has(key) || this.#incoming.has(kind, shard) || this.#claiming.has(key)) return;
     const { self, ownership, membership, table, hosts } = this.#deps;
     const record = ownership.entry(kind, shard)?.record;
     const removal = ownership.removal(kind, shard);

@@ -45,7 +45,7 @@ export interface HandoffDeps {
   readonly table: ShardTable;
   readonly shards: ShardDeps;
   readonly keeper: ReplyKeeper;
-  readonly talk: MoveChannel;
+  readonly channel: MoveChannel;
   /** The bucket for what is parked. */
   readonly parking: Records;
   readonly stored: StoredShards;

@@ -75,7 +75,7 @@ export interface Parts
   readonly gate: Gate;
   readonly pulse: Pulse;
   readonly namesakes: Namesakes;
-  readonly talk: MoveChannel;
+  readonly channel: MoveChannel;
   readonly peers: Peers;
   readonly budget: NodeLimits;
   readonly outbox: Outbox;
@@ -162,8 +162,8 @@ export function assemble(ground: NodeContext): Parts {
     },
   });
   const onOther = (who: Namesake) => connection.mayHearOthers && namesakes.heard(who);
-  const talk = new MoveChannel({ of, self, codec, gate, membership, transport, subjects: names, onOther });
-  const onMove = (moveId: string, payload: Uint8Array) => talk.incoming(moveId, payload);
+  const channel = new MoveChannel({ of, self, codec, gate, membership, transport, subjects: names, onOther });
+  const onMove = (moveId: string, payload: Uint8Array) => channel.incoming(moveId, payload);
   const onSuspect = ({ node, incarnation }: NodeId) =>
     events.emit({ type: "node-suspect", node, incarnation });
   const pulse = new Pulse({ membership, clock, transport, subjects: names, onSuspect });
@@ -223,7 +223,7 @@ export function assemble(ground: NodeContext): Parts {
     table,
     shards,
     keeper,
-    talk,
+    channel,
     parking: ground.parking,
     stored,
     scale,
@@ -249,7 +249,7 @@ export function assemble(ground: NodeContext): Parts {
     gate,
     pulse,
     namesakes,
-    talk,
+    channel,
     peers,
     budget,
     outbox,

@@ -21,7 +21,7 @@ export class Arrivals {
   readonly #deps: HandoffDeps;
   readonly #leavers: Departures;
   readonly #incoming: Quota;
-  readonly #taking = new Map<string, { stop(): void }>();
+  readonly #arriving = new Map<string, { stop(): void }>();
   /** Shards whose record is being changed here, so that no move begins meanwhile. */
   readonly #striking = new Set<Shard>();
 
@@ -42,22 +42,22 @@ export class Arrivals {
   announced(message: MoveMessageOf<"late">): void {
     const { kind, shard: number, name, from, moveId, bytes: size } = message;
     const shard = this.#awaiting(kind, number, name, from);
-    if (shard === undefined || this.#taking.has(moveId)) return;
+    if (shard === undefined || this.#arriving.has(moveId)) return;
     if (this.#incoming.taken > 0 && !this.#incoming.fits(size)) return;
-    const { talk, clock, settings } = this.#deps;
+    const { channel, clock, settings } = this.#deps;
     const stop = () => {
-      if (!this.#taking.delete(moveId)) return;
-      taking.stop();
+      if (!this.#arriving.delete(moveId)) return;
+      receiver.stop();
       unlisten();
       this.#incoming.give(size);
     };
     const sealedAt = sealedAtOf(message, clock);
     const done = (bytes: Uint8Array) => void this.#arrive(shard, name, bytes, sealedAt).then(stop, stop);
-    const taking = new ChunkReceiver({ talk, clock, settings }, from, moveId, message, done, stop);
-    const unlisten = talk.listen(moveId, (heard) => heard.type === "chunk" && taking.take(heard));
-    this.#taking.set(moveId, { stop });
+    const receiver = new ChunkReceiver({ channel, clock, settings }, from, moveId, message, done, stop);
+    const unlisten = channel.listen(moveId, (heard) => heard.type === "chunk" && receiver.take(heard));
+    this.#arriving.set(moveId, { stop });
     this.#incoming.take(size);
-    taking.start();
+    receiver.start();
   }
 
   #cameHome(
@@ -68,10 +68,10 @@ export class Arrivals {
     wallMs: number,
   ): void {
     const shard = this.#awaiting(kind, number, name, this.#deps.self);
-    if (shard === undefined || this.#taking.has(moveId)) return;
-    this.#taking.set(moveId, { stop() {} });
+    if (shard === undefined || this.#arriving.has(moveId)) return;
+    this.#arriving.set(moveId, { stop() {} });
     const sealedAt = { node: this.#deps.self, wallMs, aheadMs: 0 };
-    const taken = () => void this.#taking.delete(moveId);
+    const taken = () => void this.#arriving.delete(moveId);
     void this.#arrive(shard, name, bytes, sealedAt).then(taken, taken);
   }
 
@@ -137,7 +137,7 @@ export class Arrivals {
   }
 
   stop(): void {
-    for (const { stop } of this.#taking.values()) stop();
+    for (const { stop } of this.#arriving.values()) stop();
   }
 }
 

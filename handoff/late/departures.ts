@@ -30,7 +30,7 @@ interface Leaving {
   moveId: string;
   version: BatchVersion | undefined;
   bytes: Uint8Array;
-  giving: ChunkSender | undefined;
+  sender: ChunkSender | undefined;
   unlisten: () => void;
 }
 
@@ -65,7 +65,7 @@ export class Departures {
         moveId,
         version: undefined,
         bytes: NOTHING,
-        giving: undefined,
+        sender: undefined,
         unlisten: () => {},
       };
       this.#leaving.set(keyOf(shard, activation.name), leaving);
@@ -125,11 +125,11 @@ export class Departures {
   /** Cuts it for a transfer of its own. */
   #cut(leaving: Leaving, actor: BatchActor, version: BatchVersion): void {
     leaving.unlisten();
-    if (leaving.giving) leaving.moveId = this.#deps.random.id();
+    if (leaving.sender) leaving.moveId = this.#deps.random.id();
     leaving.version = version;
     leaving.bytes = encodeActor(actor, version);
-    leaving.giving = new ChunkSender(leaving.bytes, chunkBytesOf(this.#deps));
-    leaving.unlisten = this.#deps.talk.listen(leaving.moveId, (message) => this.#hear(leaving, message));
+    leaving.sender = new ChunkSender(leaving.bytes, chunkBytesOf(this.#deps));
+    leaving.unlisten = this.#deps.channel.listen(leaving.moveId, (message) => this.#hear(leaving, message));
   }
 
   #seal({ activation, shard }: Leaving): BatchActor {
@@ -149,11 +149,11 @@ export class Departures {
     const { owner, epoch } = entry.record;
     const version = versionFor(this.#deps.membership.protocolOf(owner));
     if (leaving.version !== version) this.#cut(leaving, sealed, version);
-    const { moveId, giving, bytes } = leaving;
-    if (giving === undefined) return;
+    const { moveId, sender, bytes } = leaving;
+    if (sender === undefined) return;
     if (sameNode(owner, this.#deps.self)) return this.onHome?.(shard, activation.name, moveId, bytes, wallMs);
     const { kind, shard: number } = shard;
-    this.#deps.talk.say(owner, moveId, {
+    this.#deps.channel.say(owner, moveId, {
       type: "late",
       kind,
       shard: number,
@@ -161,13 +161,13 @@ export class Departures {
       name: activation.name,
       sealedWallMs: wallMs,
       wallMs: this.#deps.clock.wall(),
-      ...giving.size,
+      ...sender.size,
     });
   }
 
   #hear(leaving: Leaving, message: MoveMessage): void {
     if (message.type !== "pull" || !this.#isOwner(leaving, message.from)) return;
-    const fits = leaving.giving?.answer(this.#deps.talk, message.from, message);
+    const fits = leaving.sender?.answer(this.#deps.channel, message.from, message);
     if (fits === false) this.#cutAgain(leaving);
   }
 

@@ -51,13 +51,14 @@ export class IncomingMoves {
 
   offered(offer: MoveMessageOf<"offer">): void {
     const { kind, shard, epoch, from, moveId } = offer;
-    const { talk, hosts, table } = this.#deps;
+    const { channel, hosts, table } = this.#deps;
     const hosted = hosts.get(kind);
-    if (hosted === undefined) return void talk.say(from, moveId, { type: "decline", reason: "unknown kind" });
+    if (hosted === undefined)
+      return void channel.say(from, moveId, { type: "decline", reason: "unknown kind" });
     if (shard >= hosted.contract.shards) return;
     if (!this.#isOwner(offer)) return table.look(kind, shard); // by the record as it is known: it is offered again
     const reason = this.#reasonAgainst(offer, hosted.contract);
-    if (reason !== undefined) return void talk.say(from, moveId, { type: "decline", reason });
+    if (reason !== undefined) return void channel.say(from, moveId, { type: "decline", reason });
     const accepted = { moveId, from, hosted, shard, epoch };
     const move = new TargetMove(this.#deps, accepted, this.#bytes, (served) => this.#ended(accepted, served));
     this.#moves.set(shardKey(kind, shard), move);

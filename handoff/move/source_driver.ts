@@ -1,5 +1,5 @@
 /**
- * Runs the giving side of one move: the effects of `source.ts` against shard, record and talk.
+ * Runs the giving side of one move: the effects of `source.ts` against shard, record and channel.
  *
  * @module
  */
@@ -34,7 +34,7 @@ export class SourceMove {
   #entry: OwnedEntry;
   #drain: Drain | undefined;
   #sealed: SealedShard | undefined;
-  #giving: ChunkSender | undefined;
+  #sender: ChunkSender | undefined;
   #hurried: Error | undefined;
   #heardAt: number;
   #isReclaiming = false;
@@ -54,7 +54,7 @@ export class SourceMove {
     this.#onEnd = onEnd;
     this.#startedAt = deps.clock.now();
     this.#heardAt = this.#startedAt;
-    this.#unlisten = deps.talk.listen(plan.moveId, (message) => this.#hear(message));
+    this.#unlisten = deps.channel.listen(plan.moveId, (message) => this.#hear(message));
   }
 
   get state(): SourceState {
@@ -148,7 +148,7 @@ export class SourceMove {
     if (to === "bucket") return;
     const { kind, shard: number, epoch, catalog, hosted } = shard;
     const { stateVersion } = hosted.contract;
-    this.#deps.talk.say(to, moveId, {
+    this.#deps.channel.say(to, moveId, {
       type: "offer",
       kind,
       shard: number,
@@ -201,11 +201,11 @@ export class SourceMove {
       const words = wordsOf(error, "no error");
       return this.dispatch({ type: "failed", reason: `it could not be sealed: ${words}` });
     }
-    this.#giving = new ChunkSender(this.#sealed.bytes, chunkBytesOf(this.#deps));
+    this.#sender = new ChunkSender(this.#sealed.bytes, chunkBytesOf(this.#deps));
     this.#heardAt = this.#deps.clock.now();
     if (to !== "bucket") return this.#announce();
     this.#parking
-      .park(shard.kind, shard.shard, this.#entry, this.#sealed, this.#giving)
+      .park(shard.kind, shard.shard, this.#entry, this.#sealed, this.#sender)
       .catch((error: unknown) => {
         this.dispatch({
           type: "failed",
@@ -216,12 +216,12 @@ export class SourceMove {
 
   #announce(): void {
     const { shard, moveId, to } = this.plan;
-    if (to === "bucket" || !this.#giving || !this.#sealed) return;
+    if (to === "bucket" || !this.#sender || !this.#sealed) return;
     const { kind, shard: number, epoch } = shard;
     const { revision } = this.#entry;
     const time = { sealedWallMs: this.#sealed.wallMs, wallMs: this.#deps.clock.wall() };
-    const what = { kind, shard: number, epoch, revision, ...time, ...this.#giving.announcement() };
-    if (!this.#deps.talk.say(to, moveId, { type: "sealed", ...what })) this.#chunksTooLong();
+    const what = { kind, shard: number, epoch, revision, ...time, ...this.#sender.announcement() };
+    if (!this.#deps.channel.say(to, moveId, { type: "sealed", ...what })) this.#chunksTooLong();
   }
 
   /** The server allows less than before: taken back, and sealed again later into shorter chunks. */
@@ -354,7 +354,7 @@ export class SourceMove {
     this.#heardAt = this.#deps.clock.now();
     if (message.type === "accept") this.dispatch({ type: "accepted" });
     else if (message.type === "decline") this.dispatch({ type: "declined", reason: message.reason });
-    else if (message.type === "pull" && this.#giving?.answer(this.#deps.talk, to, message) === false)
+    else if (message.type === "pull" && this.#sender?.answer(this.#deps.channel, to, message) === false)
       this.#chunksTooLong();
   }
 

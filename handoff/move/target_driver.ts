@@ -1,5 +1,5 @@
 /**
- * Runs the taking side of one move: the effects of `target.ts` against staging, record and talk.
+ * Runs the taking side of one move: the effects of `target.ts` against staging, record and channel.
  *
  * @module
  */
@@ -39,7 +39,7 @@ export class TargetMove {
   #state: TargetState = { at: "accepted" };
   #size: MoveMessageOf<"sealed"> | undefined;
   #sealedAt: SealedAt | undefined;
-  #taking: ChunkReceiver | undefined;
+  #receiver: ChunkReceiver | undefined;
   #bytes: Uint8Array | undefined;
   #staged: StagedShard | undefined;
   #timer: Timer | undefined;
@@ -57,7 +57,7 @@ export class TargetMove {
     this.move = move;
     this.#onEnd = onEnd;
     this.#heardAt = deps.clock.now();
-    this.#unlisten = deps.talk.listen(move.moveId, (message) => this.#hear(message));
+    this.#unlisten = deps.channel.listen(move.moveId, (message) => this.#hear(message));
     this.#say({ type: "accept" });
     this.#arm();
   }
@@ -112,7 +112,7 @@ export class TargetMove {
     if (!sameNode(message.from, this.move.from)) return;
     this.#heardAt = this.#deps.clock.now();
     if (message.type === "offer") this.#say({ type: "accept" });
-    else if (message.type === "chunk") this.#taking?.take(message);
+    else if (message.type === "chunk") this.#receiver?.take(message);
     else if (message.type === "sealed") this.#sealed(message);
   }
 
@@ -131,22 +131,22 @@ export class TargetMove {
   }
 
   #pull(): void {
-    const { talk, clock, settings } = this.#deps;
+    const { channel, clock, settings } = this.#deps;
     if (!this.#size) return;
     const done = (bytes: Uint8Array) => {
       this.#bytes = bytes;
       this.dispatch({ type: "pulled" });
     };
     const failed = (error: Error) => this.dispatch({ type: "failed", reason: error.message });
-    this.#taking = new ChunkReceiver(
-      { talk, clock, settings },
+    this.#receiver = new ChunkReceiver(
+      { channel, clock, settings },
       this.move.from,
       this.move.moveId,
       this.#size,
       done,
       failed,
     );
-    this.#taking.start(this.#size.data);
+    this.#receiver.start(this.#size.data);
   }
 
   async #stage(): Promise<void> {
@@ -224,12 +224,12 @@ export class TargetMove {
     if (!this.#over && this.#size) this.#incoming.give(this.#size.bytes);
     this.#over = true;
     this.#timer?.cancel();
-    this.#taking?.stop();
+    this.#receiver?.stop();
     this.#unlisten();
   }
 
-  #say(body: Parameters<HandoffDeps["talk"]["say"]>[2]): void {
-    this.#deps.talk.say(this.move.from, this.move.moveId, body);
+  #say(body: Parameters<HandoffDeps["channel"]["say"]>[2]): void {
+    this.#deps.channel.say(this.move.from, this.move.moveId, body);
   }
 
   #arm(): void {

@@ -18,7 +18,7 @@ export function chunkBytesOf({ settings, scale }: Pick<HandoffDeps, "settings" |
   return Math.min(settings.chunkBytes, scale.bytesMax);
 }
 
-/** The giving end. Its chunks keep the length with which they were announced. */
+/** The sending end. Its chunks keep the length with which they were announced. */
 export class ChunkSender extends ChunkedBytes {
   #announced = false;
 
@@ -30,24 +30,24 @@ export class ChunkSender extends ChunkedBytes {
   }
 
   /** Answers a request for chunks. @returns false if they are longer than a message may be by now */
-  answer(talk: MoveChannel, to: NodeId, request: MoveMessageOf<"pull">): boolean {
+  answer(channel: MoveChannel, to: NodeId, request: MoveMessageOf<"pull">): boolean {
     return request.chunks.every((index) => {
       const data = this.chunk(index);
-      return data === undefined || talk.say(to, request.moveId, { type: "chunk", index, data });
+      return data === undefined || channel.say(to, request.moveId, { type: "chunk", index, data });
     });
   }
 }
 
-/** What a taking end works with. */
-export interface TakingDeps {
-  readonly talk: MoveChannel;
+/** What a receiving end works with. */
+export interface ReceiverDeps {
+  readonly channel: MoveChannel;
   readonly clock: Clock;
   readonly settings: HandoffSettings;
 }
 
-/** The taking end. It ends by `onDone` or `onFailed`, once, or by `stop`. */
+/** The receiving end. It ends by `onDone` or `onFailed`, once, or by `stop`. */
 export class ChunkReceiver {
-  readonly #deps: TakingDeps;
+  readonly #deps: ReceiverDeps;
   readonly #from: NodeId;
   readonly #moveId: string;
   readonly #size: ChunkSum;
@@ -63,7 +63,7 @@ export class ChunkReceiver {
   #timer: Timer | undefined;
 
   constructor(
-    deps: TakingDeps,
+    deps: ReceiverDeps,
     from: NodeId,
     moveId: string,
     size: ChunkSum,
@@ -121,7 +121,7 @@ export class ChunkReceiver {
   }
 
   #say(chunks: number[]): void {
-    this.#deps.talk.say(this.#from, this.#moveId, { type: "pull", chunks });
+    this.#deps.channel.say(this.#from, this.#moveId, { type: "pull", chunks });
   }
 
   #arm(): void {

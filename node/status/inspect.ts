@@ -106,9 +106,9 @@ export interface NodeInspection {
     readonly framesIn: number;
     /** What came in and is no message of ours; each is told by an event `rejected-input`. */
     readonly rejectedInputs: number;
-    /** Frames and talk of who is no member of the cluster, or not yet, or no longer. */
+    /** Frames and messages about moves of who is no member of the cluster, or not yet, or no longer. */
     readonly ignoredInputs: number;
-    /** What nodes of a newer release have said and this one passed over: items of frames, sections of them, and talk about moves. */
+    /** What nodes of a newer release have said and this one passed over: items of frames, sections of them, and messages about moves. */
     readonly unknownItems: number;
     /** Messages to this node on channels of a newer release. */
     readonly unknownChannels: number;
@@ -174,7 +174,7 @@ export function inspectNode(who: { name: string; cluster: string }, parts: Parts
       framesIn: inbound.frames,
       rejectedInputs: inbound.rejected,
       ignoredInputs: inbound.ignored,
-      unknownItems: inbound.unknownItems + parts.talk.unknown,
+      unknownItems: inbound.unknownItems + parts.channel.unknown,
       unknownChannels: inbound.unknownChannels,
       doorDropped: door?.dropped ?? 0,
       permissionsRefused: parts.permissions.refused,

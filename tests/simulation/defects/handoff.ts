@@ -24,9 +24,9 @@ export const HANDOFF: readonly Rule[] = [
         changes: [
           {
             file: "handoff/move/target_driver.ts",
-            find: "this.#taking.start(this.#size.data);",
+            find: "this.#receiver.start(this.#size.data);",
             replace:
-              "this.#taking.start(this.#size.data); const early = async () => { while (!this.#bytes && !isOver(this.#state)) await new Promise<void>((resolve) => this.#deps.clock.after(1, resolve)); if (!this.#bytes || !this.#sealedAt) return; const { hosted, shard, epoch } = this.move; serveStaged(this.#deps, await stageShard(this.#deps, hosted, shard, epoch + 1, this.#bytes, this.#sealedAt)); }; void early();",
+              "this.#receiver.start(this.#size.data); const early = async () => { while (!this.#bytes && !isOver(this.#state)) await new Promise<void>((resolve) => this.#deps.clock.after(1, resolve)); if (!this.#bytes || !this.#sealedAt) return; const { hosted, shard, epoch } = this.move; serveStaged(this.#deps, await stageShard(this.#deps, hosted, shard, epoch + 1, this.#bytes, this.#sealedAt)); }; void early();",
           },
         ],
         found: { profile: "planned", seed: 1 },
@@ -127,9 +127,9 @@ export const HANDOFF: readonly Rule[] = [
         changes: [
           {
             file: "handoff/move/source_driver.ts",
-            find: "this.#giving = new ChunkSender(this.#sealed.bytes, chunkBytesOf(this.#deps));",
+            find: "this.#sender = new ChunkSender(this.#sealed.bytes, chunkBytesOf(this.#deps));",
             replace:
-              "this.#giving = new ChunkSender(this.#sealed.bytes, chunkBytesOf(this.#deps)); this.released = shard.relocation.release();",
+              "this.#sender = new ChunkSender(this.#sealed.bytes, chunkBytesOf(this.#deps)); this.released = shard.relocation.release();",
           },
           {
             file: "handoff/move/source_driver.ts",
