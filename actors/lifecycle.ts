@@ -1,14 +1,5 @@
 /**
- * The states of an activation and the reasons for its beginning and end, as data.
- *
- * ```
- *   activating ──► active ──► sealed      the state is fixed; its bytes go elsewhere
- *        │           │  ▲
- *        │           ▼  │
- *        │          late ─────► sealed    its handler outlived the drain; it follows by itself
- *        ▼           ▼
- *      ended ◄───── ended                 stopped, failed, given up or fenced
- * ```
+ * Why an activation began and ended, and where it stands, as operators see it. `activation/machine.ts` has its whole life.
  *
  * @module
  */
@@ -41,16 +32,3 @@ export type DeactivationReason =
 
 /** Where an activation stands. */
 export type ActivationStatus = "activating" | "active" | "late" | "sealed" | "ended";
-
-const LEGAL: Readonly<Record<ActivationStatus, readonly ActivationStatus[]>> = {
-  activating: ["active", "late", "sealed", "ended"],
-  active: ["late", "sealed", "ended"],
-  late: ["activating", "active", "sealed", "ended"],
-  sealed: ["activating", "active", "ended"],
-  ended: [],
-};
-
-/** Whether an activation may go from one status to another. Back from `sealed` is a reclaim. */
-export function mayBecome(from: ActivationStatus, to: ActivationStatus): boolean {
-  return LEGAL[from].includes(to);
-}

@@ -149,7 +149,7 @@ export class TimerRecovery {
   /** An actor that cannot be loaded now goes on trying by itself, and holds up no other. */
   async #begin(shard: Shard, name: string): Promise<void> {
     try {
-      await (shard.phase === "closed" ? undefined : shard.catalog.ensure(name)?.loading.tried);
+      await (shard.phase === "closed" ? undefined : shard.catalog.ensure(name)?.load?.tried);
     } catch (error) {
       this.#deps.log.error("An actor with stored timers did not begin", { kind: shard.kind, name, error });
     } finally {

@@ -3,25 +3,23 @@
  *
  * @module
  */
-import type { ErrorData } from "../../errors.ts";
 import type { EventBus } from "../../events.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Random } from "../../platform/random.ts";
 import type { Codec } from "../../codec/codec.ts";
-import type { OutputQuota } from "../node_limits.ts";
+import type { NodeLimits } from "../node_limits.ts";
 import type { Checks } from "../check.ts";
 import type { Contract } from "../contract.ts";
 import type { Registration } from "../host.ts";
 import type { ActivationReason } from "../lifecycle.ts";
-import type { Mail } from "./mail.ts";
-import type { MailboxQuota } from "./mailbox.ts";
+import type { Verdict } from "./machine.ts";
 import type { Channel, RefFactory } from "../ref.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { Snapshot, StoredMark } from "../state/snapshot.ts";
 import type { RefusedTells } from "../tell_promise.ts";
 import type { TimerData } from "../state/timers.ts";
 import type { TrialLane } from "./trials.ts";
-import type { Kept, StateStore } from "../durable/state_store.ts";
+import type { StateStore } from "../durable/state_store.ts";
 
 /** On whose behalf a message is sent: what a call chain and a drain need to know. */
 export interface Caller {
@@ -55,40 +53,33 @@ export interface ActorRuntime {
   awaits(chain: readonly string[], address: string): boolean;
 }
 
-/** What an activation of type `A` needs of the shard it lives in. */
-export interface ActivationHost<A> {
+/** The shard that activations of type `A` live in, as they see it. */
+export interface ActorShard<A> {
   readonly hosted: Registration;
   readonly runtime: ActorRuntime;
+  readonly budget: NodeLimits;
   readonly epoch: number;
-  /** What all mailboxes of the node weigh. */
-  readonly mailScales: MailboxQuota<Mail>;
-  /** What waits behind all output gates of the node. */
-  readonly outputScales: OutputQuota;
   /** Where its actors are stored; `undefined` if they live in memory. */
   readonly stateStore: StateStore | undefined;
-  /** Whether its shard is not being drained, sealed or closed. */
+  /** Whether it is not being drained, sealed or closed. */
   readonly serving: boolean;
-  /** Whether handlers may start, at a time just read from the clock. */
+  /** Whether handlers may start, at a time just read from the clock: it is serving, and the gate is open. */
   runsAt(now: number): boolean;
+  /** A handler or hook ended, or the last message sent was acknowledged: a drain may go on, a late actor may be ready. */
+  onRest(activation: A): void;
+}
+
+/** Who decides what becomes of an actor when an activation of it, of type `A`, cannot go on, or has ended. */
+export interface ActivationHost<A> {
   /** Whether it may sleep now: it has no timers, and there is room for what it would leave here. */
   maySleep(activation: A): boolean;
-  /** A handler or hook ended, or the last message sent was acknowledged. */
-  onRest(activation: A): void;
   /**
-   * Its end, asked for by `retire`, is complete; `snapshot` is undefined if its state was never touched. With timers
-   * it shall begin anew at once, and have them.
+   * Its end is complete; `snapshot` is undefined if its state was never touched. With timers it shall begin anew at once, and
+   * have them.
    */
   onRetired(activation: A, snapshot: Snapshot | undefined, timers: readonly TimerData[] | undefined): void;
-  /** It shall end, and its state does not fit: it must not be forgotten, nor begin anew. */
-  onUnreadable(activation: A, error: unknown, snapshot?: Snapshot): void;
-  /** What is stored of it is another's: it ends, and begins anew from that for whatever waits. */
-  onRefused(activation: A): void;
-  /** The store has said no to what it has changed: it ends, and begins anew from `kept` for whatever waits. */
-  onDenied(activation: A, kept: Kept): void;
-  /** What is stored of it could not be loaded. Unless that is tried `again`, it will not be. */
-  onNotLoaded(activation: A, error: ErrorData, again: boolean): void;
-  /** `onActivate` threw. */
-  onFailedStart(activation: A, error: ErrorData): void;
+  /** It cannot go on. */
+  judge(activation: A, verdict: Verdict): void;
 }
 
 /** How an activation begins. */

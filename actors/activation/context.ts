@@ -10,6 +10,7 @@ import type { ActorContext, Schedule } from "../actor.ts";
 import { nameAt } from "../address.ts";
 import type { Contract } from "../contract.ts";
 import { fenced } from "../actor_errors.ts";
+import type { Wish } from "./machine.ts";
 import { validArgument } from "./validation.ts";
 import type { Registration } from "../host.ts";
 import type { OutputSink } from "../durable/output_sink.ts";
@@ -31,7 +32,7 @@ export interface ContextSource extends Caller {
   /** @throws {FencedError} once it is sealed, given up or fenced */
   assertLive(): void;
   /** It shall end when what runs now has ended well. */
-  wish(end: "destroyed" | "idle"): void;
+  wish(wish: Wish): void;
 }
 
 /** See the module's text. */

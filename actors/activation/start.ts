@@ -3,14 +3,15 @@
  *
  * @module
  */
-import { toErrorData } from "../../errors.ts";
+import { type ErrorData, toErrorData } from "../../errors.ts";
 import type { ActorRuntime } from "./activation_host.ts";
 import { type ContextSource, LentContext } from "./context.ts";
 import type { Registration } from "../host.ts";
 import type { ActivationReason } from "../lifecycle.ts";
 import { reportFailure } from "../actor_events.ts";
+import type { OutputSink } from "../durable/output_sink.ts";
 import type { StateCell } from "../state/state_cell.ts";
-import type { ActorTimer } from "../state/timers.ts";
+import type { ActorTimer, ActorTimers } from "../state/timers.ts";
 import type { UserCode } from "./user_code.ts";
 
 /** Who starts. */
@@ -18,16 +19,21 @@ export interface StartOwner extends ContextSource {
   readonly why: ActivationReason;
   /** What the hook has asked for takes effect. */
   carryOut(): void;
-  giveUpWish(): void;
-  onStarted(): void;
-  onFailedStart(error: unknown): void;
+  onStart(event: StartEvent): void;
 }
+
+/** How a start ends. */
+export type StartEvent =
+  | { readonly type: "started" }
+  | { readonly type: "start-failed"; readonly error: ErrorData };
 
 /** What a start works with. */
 export interface StartDeps {
   readonly hosted: Registration;
   readonly runtime: ActorRuntime;
   readonly state: StateCell;
+  readonly timers: ActorTimers;
+  readonly outputs: OutputSink;
   readonly code: UserCode;
 }
 
@@ -36,21 +42,15 @@ export class Start {
   readonly #owner: StartOwner;
   readonly #deps: StartDeps;
   #timersBefore: readonly ActorTimer[] | undefined;
-  #isDone = false;
 
   constructor(owner: StartOwner, deps: StartDeps) {
     this.#owner = owner;
     this.#deps = deps;
   }
 
-  /** Whether `onActivate` has ended well. */
-  get isDone(): boolean {
-    return this.#isDone;
-  }
-
   run(): void {
-    const { hosted, runtime, state, code } = this.#deps;
-    const { kind, name, why, timers, outputs } = this.#owner;
+    const { hosted, runtime, state, timers, outputs, code } = this.#deps;
+    const { kind, name, why } = this.#owner;
     const failed = (error: unknown) => this.#failed(error);
     try {
       state.begin();
@@ -68,23 +68,22 @@ export class Start {
     try {
       this.#deps.state.settle();
       this.#owner.carryOut();
-      this.#owner.outputs.hookEnded();
+      this.#deps.outputs.hookEnded();
     } catch (error) {
       return this.#failed(error);
     }
     this.#timersBefore = undefined;
-    this.#isDone = true;
-    this.#owner.onStarted();
+    this.#owner.onStart({ type: "started" });
   }
 
   /** Back to the state that it was to begin with. */
   #failed(error: unknown): void {
-    const { state, code, runtime } = this.#deps;
-    this.#owner.giveUpWish();
+    const { state, timers, code, runtime } = this.#deps;
     state.undo();
-    if (this.#timersBefore) this.#owner.timers.undo(this.#timersBefore);
+    if (this.#timersBefore) timers.undo(this.#timersBefore);
     code.discard();
-    reportFailure(runtime.events, this.#owner, "onActivate", toErrorData(error));
-    this.#owner.onFailedStart(error);
+    const data = toErrorData(error);
+    reportFailure(runtime.events, this.#owner, "onActivate", data);
+    this.#owner.onStart({ type: "start-failed", error: data });
   }
 }

@@ -60,10 +60,12 @@ export class TrialLane {
   }
 }
 
-/** Whose timers they are. */
-export interface TrialOwner {
+/** What the trials of an activation work with. */
+export interface TrialDeps {
   readonly timers: ActorTimers;
   readonly outputs: OutputSink;
+  readonly lane: TrialLane;
+  readonly clock: Clock;
   /** It may have its turn now. */
   comeAgain(mail: TimerMail): void;
   /** A trial has ended well. @param changed whether timers are free of suspicion by it, which must be stored */
@@ -78,16 +80,12 @@ interface Trial {
 
 /** The trials of one activation. */
 export class Trials {
-  readonly #owner: TrialOwner;
-  readonly #lane: TrialLane;
-  readonly #clock: Clock;
+  readonly #deps: TrialDeps;
   readonly #trials = new Map<ActorTimer, Trial>();
   readonly #probations = new Set<Timer>();
 
-  constructor(owner: TrialOwner, lane: TrialLane, clock: Clock) {
-    this.#owner = owner;
-    this.#lane = lane;
-    this.#clock = clock;
+  constructor(deps: TrialDeps) {
+    this.#deps = deps;
   }
 
   /** Whether a suspect has been handled, or is on trial: only here it can be acquitted, or be the cause of an end. */
@@ -101,9 +99,10 @@ export class Trials {
   admits(mail: TimerMail): boolean {
     const { timer } = mail;
     const { suspicion } = timer;
-    if (suspicion === undefined || !this.#owner.timers.has(timer)) this.#end(timer);
+    if (suspicion === undefined || !this.#deps.timers.has(timer)) this.#end(timer);
     else if (suspicion.setAside) return false;
-    else if (suspicion.deaths >= Math.max(2, this.#lane.settings.deathsMax) - 1) return this.#isTried(mail);
+    else if (suspicion.deaths >= Math.max(2, this.#deps.lane.settings.deathsMax) - 1)
+      return this.#isTried(mail);
     return true;
   }
 
@@ -113,16 +112,16 @@ export class Trials {
     if (trial === undefined) this.#wait(mail);
     else if (trial.stage === "called") {
       trial.stage = "marked";
-      this.#owner.timers.putOnTrial(timer);
-      this.#owner.outputs.whenStored(() => this.#owner.comeAgain(mail));
+      this.#deps.timers.putOnTrial(timer);
+      this.#deps.outputs.whenStored(() => this.#deps.comeAgain(mail));
     } else if (trial.stage === "marked") trial.stage = "tried";
     return trial?.stage === "tried";
   }
 
   #wait(mail: TimerMail): void {
-    const end = this.#lane.enter(() => {
+    const end = this.#deps.lane.enter(() => {
       trial.stage = "called";
-      this.#owner.comeAgain(mail);
+      this.#deps.comeAgain(mail);
     });
     const trial: Trial = { mail, stage: "waits", end };
     this.#trials.set(mail.timer, trial);
@@ -130,11 +129,11 @@ export class Trials {
 
   /** It has been handled, and that is stored. */
   handled(timer: ActorTimer): void {
-    if (!this.#owner.timers.wasTried(timer)) return;
-    const probation = this.#clock.after(this.#lane.settings.trialMs, () => {
+    if (!this.#deps.timers.wasTried(timer)) return;
+    const probation = this.#deps.clock.after(this.#deps.lane.settings.trialMs, () => {
       this.#probations.delete(probation);
       this.#end(timer);
-      this.#acquitted(this.#owner.timers.acquit(timer));
+      this.#acquitted(this.#deps.timers.acquit(timer));
     });
     this.#probations.add(probation);
   }
@@ -144,9 +143,9 @@ export class Trials {
     for (const { mail } of [...this.#trials.values()]) {
       if (mail.timer.suspicion) continue;
       this.#end(mail.timer);
-      this.#owner.comeAgain(mail);
+      this.#deps.comeAgain(mail);
     }
-    this.#owner.onAcquitted(changed);
+    this.#deps.onAcquitted(changed);
   }
 
   #end(timer: ActorTimer): void {

@@ -9,14 +9,13 @@ import type { EventBus } from "../../events.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { declaredErrorData, expired, handledErrorData, validArgument, validResult } from "./validation.ts";
 import type { Registration, HostedMessage } from "../host.ts";
-import type { ActivationStatus } from "../lifecycle.ts";
 import type { Mail } from "./mail.ts";
 import type { OutputSink } from "../durable/output_sink.ts";
 import { outcomeLost } from "../actor_errors.ts";
 import { reportFailure, reportIfTell } from "../actor_events.ts";
 import { HandlerSignal } from "./handler_signal.ts";
 import type { StateCell } from "../state/state_cell.ts";
-import { type ActorTimers, TimerMail } from "../state/timers.ts";
+import { TimerMail } from "../state/timers.ts";
 import { isThenable, type UserCode } from "./user_code.ts";
 
 /** Whose turn it is. */
@@ -24,18 +23,20 @@ export interface TurnOwner {
   readonly kind: string;
   readonly name: string;
   readonly address: string;
-  readonly status: ActivationStatus;
-  readonly timers: ActorTimers;
-  readonly outputs: OutputSink;
+  readonly hasEnded: boolean;
   /** A due timer's message has its turn. @returns whether it is to be handled now */
   beginTimer(mail: TimerMail): boolean;
   /** A handler ended well: what it has asked for takes effect. */
   carryOut(): void;
-  /** A handler threw: what it has asked for does not happen. */
-  giveUpWish(): void;
-  /** A handler threw, and the contract wants the actor ended, or begun `again`. */
-  onBroken(again: boolean): void;
+  on(event: TurnEvent): void;
 }
+
+/** What a handler that has failed means for its actor. */
+export type TurnEvent =
+  /** What it has asked for does not happen. */
+  | { readonly type: "unwished" }
+  /** The contract wants the actor ended, or begun `again`. */
+  | { readonly type: "broke"; readonly again: boolean };
 
 /** What a turn works with. */
 export interface TurnDeps {
@@ -44,6 +45,7 @@ export interface TurnDeps {
   readonly events: EventBus;
   readonly code: UserCode;
   readonly state: StateCell;
+  readonly outputs: OutputSink;
 }
 
 /** See the module's text. */
@@ -53,16 +55,18 @@ export class Turn {
   readonly #events: EventBus;
   readonly #code: UserCode;
   readonly #state: StateCell;
+  readonly #outputs: OutputSink;
   readonly #signal: HandlerSignal;
   #running: Mail | undefined;
   #chain: readonly string[] | undefined;
 
-  constructor(owner: TurnOwner, { hosted, clock, events, code, state }: TurnDeps) {
+  constructor(owner: TurnOwner, { hosted, clock, events, code, state, outputs }: TurnDeps) {
     this.#owner = owner;
     this.#hosted = hosted;
     this.#events = events;
     this.#code = code;
     this.#state = state;
+    this.#outputs = outputs;
     this.#signal = new HandlerSignal(clock);
   }
 
@@ -118,7 +122,7 @@ export class Turn {
   /** It cannot be handled. Of a stored actor's timer that is an end as well. */
   #refuse(mail: Mail, error: ErrorData): void {
     reportIfTell(this.#events, this.#owner, mail, error);
-    this.#owner.outputs.fail(mail, error);
+    this.#outputs.fail(mail, error);
   }
 
   #call(mail: Mail, message: HostedMessage, input: unknown): void {
@@ -157,7 +161,7 @@ export class Turn {
 
   #succeeded(mail: Mail, message: HostedMessage, value: unknown): void {
     this.release();
-    if (this.#owner.status === "ended") return mail.fail(this.#lost());
+    if (this.#owner.hasEnded) return mail.fail(this.#lost());
     try {
       if (!message.isReadonly) this.#state.settle();
     } catch (error) {
@@ -168,29 +172,28 @@ export class Turn {
   }
 
   #answer(mail: Mail, message: HostedMessage, value: unknown): void {
-    const { outputs } = this.#owner;
     let result: unknown;
     try {
       result = mail.type === "tell" ? undefined : validResult(this.#hosted, message, value);
     } catch (error) {
       return this.#doesNotFit(mail, error);
     }
-    const error = outputs.succeed(mail, result);
+    const error = this.#outputs.succeed(mail, result);
     if (error) reportFailure(this.#events, this.#owner, mail.message, error);
   }
 
   /** What its handler has left or returned. */
   #doesNotFit(mail: Mail, thrown: unknown): void {
     const error = toErrorData(thrown);
-    this.#owner.giveUpWish();
+    this.#owner.on({ type: "unwished" });
     reportFailure(this.#events, this.#owner, mail.message, error);
-    this.#owner.outputs.fail(mail, error);
+    this.#outputs.fail(mail, error);
   }
 
   #failed(mail: Mail, message: HostedMessage, thrown: unknown): void {
     this.release();
-    if (this.#owner.status === "ended") return mail.fail(this.#lost());
-    this.#owner.giveUpWish();
+    if (this.#owner.hasEnded) return mail.fail(this.#lost());
+    this.#owner.on({ type: "unwished" });
     let error = thrown;
     let answer: ErrorData | undefined;
     try {
@@ -201,10 +204,10 @@ export class Turn {
     const { onError } = this.#hosted.contract;
     if (onError !== "keep") this.#state.undo();
     else if (!message.isReadonly) this.#keep();
-    if (answer) return this.#owner.outputs.fail(mail, answer);
+    if (answer) return this.#outputs.fail(mail, answer);
     reportFailure(this.#events, this.#owner, mail.message, toErrorData(error));
-    this.#owner.outputs.fail(mail, handledErrorData(error));
-    if (onError !== "keep") this.#owner.onBroken(onError === "restart");
+    this.#outputs.fail(mail, handledErrorData(error));
+    if (onError !== "keep") this.#owner.on({ type: "broke", again: onError === "restart" });
   }
 
   #keep(): void {
@@ -225,6 +228,6 @@ export class Turn {
 
   /** It was handled, and what came of it has no effect here: what it asked others may have. */
   #lost(): ErrorData {
-    return this.#owner.outputs.refusal ?? toErrorData(outcomeLost(this.#owner.address));
+    return this.#outputs.refusal ?? toErrorData(outcomeLost(this.#owner.address));
   }
 }

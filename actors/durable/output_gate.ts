@@ -103,6 +103,10 @@ export class OutputGate implements OutputSink {
     return this.#isNewer ? undefined : this.#mark;
   }
 
+  get isNewer(): boolean {
+    return this.#isNewer;
+  }
+
   get refusal(): ErrorData | undefined {
     return this.#refusal;
   }

@@ -20,6 +20,8 @@ export interface OutputSink {
   hasRoom(): boolean;
   /** The store's entry that the state is equal to; `undefined` if it is not stored. */
   readonly mark: StoredMark | undefined;
+  /** What it began with is to be stored over whatever is there: it came from where the kind lived in memory. */
+  readonly isNewer: boolean;
   /** That entry is there, and the state that it will begin with is equal to it; or newer, and is to be stored first. */
   know(mark: StoredMark, isNewer?: boolean): void;
   /** It begins: what there is now is what is stored, unless it is newer. */
@@ -46,6 +48,7 @@ export const DIRECT: OutputSink = Object.freeze<OutputSink>({
   refusal: undefined,
   hasRoom: () => true,
   mark: undefined,
+  isNewer: false,
   know: () => {},
   begin: () => {},
   succeed: (mail, value) => mail.succeed(value),

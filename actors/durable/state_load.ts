@@ -6,22 +6,31 @@
  *
  * @module
  */
-import { isActorError } from "../../errors.ts";
+import { type ErrorData, isActorError, toErrorData } from "../../errors.ts";
 import type { Clock, Timer } from "../../platform/clock.ts";
 import { type Pauses, pauseAfter } from "../../platform/pause.ts";
 import type { Random } from "../../platform/random.ts";
+import type { Snapshot } from "../state/snapshot.ts";
 import type { StoredActor, StateStore } from "./state_store.ts";
 
-/** Whom it is for. */
-export interface StateLoadOwner {
-  readonly name: string;
-  /** Whether it must begin, also if nobody has sent it anything. */
-  readonly mustBegin: boolean;
-  onLoaded(stored: StoredActor): void;
+/** How a try to load ends. */
+export type LoadEvent =
+  | { readonly type: "loaded"; readonly stored: StoredActor }
   /** It is there, and cannot be read. */
-  onUnreadable(error: unknown): void;
+  | { readonly type: "unreadable"; readonly error: unknown; readonly snapshot: Snapshot | undefined }
   /** It was not read. Unless it is tried `again`, it will not be. */
-  onNotLoaded(error: unknown, again: boolean): void;
+  | { readonly type: "not-loaded"; readonly error: ErrorData; readonly again: boolean };
+
+/** What a loading works with. */
+export interface StateLoadDeps {
+  readonly name: string;
+  readonly stateStore: StateStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** A former owner was lost: it must be kept from writing first. */
+  readonly fence: boolean;
+  /** Whether the actor is wanted here: its shard has not gone meanwhile. */
+  isWanted(): boolean;
 }
 
 /** Codes of what was found and cannot be used. */
@@ -30,20 +39,24 @@ const DAMAGED: ReadonlySet<string> = new Set(["decode-failed", "invalid-state"])
 /** Before a further try. */
 const PAUSES: Pauses = { firstMs: 500, longestMs: 10_000 };
 
-/** What a loading works with. */
-export interface StateLoadDeps {
-  readonly clock: Clock;
-  readonly random: Random;
-}
-
 /** See the module's text. */
 export class StateLoad {
-  #isPending = false;
+  readonly #deps: StateLoadDeps;
+  readonly #on: (event: LoadEvent) => void;
+  #isDue: boolean;
   #tried: Promise<void> = Promise.resolve();
   #again: Timer | undefined;
 
-  get isPending(): boolean {
-    return this.#isPending;
+  /** @param isDue whether the actor must begin, also if nobody has sent it anything */
+  constructor(deps: StateLoadDeps, isDue: boolean, on: (event: LoadEvent) => void) {
+    this.#deps = deps;
+    this.#isDue = isDue;
+    this.#on = on;
+  }
+
+  /** The actor must begin: from now on it is not given up if it cannot be loaded. */
+  insist(): void {
+    this.#isDue = true;
   }
 
   /** Resolves when the latest try has ended, however. */
@@ -51,30 +64,28 @@ export class StateLoad {
     return this.#tried;
   }
 
-  start(
-    owner: StateLoadOwner,
-    stateStore: StateStore,
-    { clock, random }: StateLoadDeps,
-    fence: boolean,
-    failures = 1,
-  ): void {
-    this.#isPending = true;
-    const end = (tell: () => void) => {
-      this.#isPending = false;
-      tell();
-    };
-    const failed = (error: unknown) => {
-      if (isActorError(error) && DAMAGED.has(error.code)) return end(() => owner.onUnreadable(error));
-      if (!owner.mustBegin) return end(() => owner.onNotLoaded(error, false));
-      const again = () => this.start(owner, stateStore, { clock, random }, fence, failures + 1);
-      this.#again = clock.after(pauseAfter(failures, PAUSES, random), again);
-      owner.onNotLoaded(error, true);
-    };
+  start(): void {
+    this.#try(1);
+  }
+
+  #try(attempt: number): void {
+    const { name, stateStore, fence } = this.#deps;
     this.#tried = stateStore
-      .load(owner.name, fence)
-      .then((stored) => end(() => owner.onLoaded(stored)))
-      .catch(failed)
-      .catch((error: unknown) => owner.onNotLoaded(error, false));
+      .load(name, fence)
+      .then((stored) => this.#on({ type: "loaded", stored }))
+      .catch((error: unknown) => this.#failed(error, attempt))
+      .catch((error: unknown) => this.#on({ type: "not-loaded", error: toErrorData(error), again: false }));
+  }
+
+  #failed(error: unknown, attempt: number): void {
+    if (isActorError(error) && DAMAGED.has(error.code))
+      return this.#on({ type: "unreadable", error, snapshot: undefined });
+    const again = this.#isDue && this.#deps.isWanted();
+    if (again) {
+      const { clock, random } = this.#deps;
+      this.#again = clock.after(pauseAfter(attempt, PAUSES, random), () => this.#try(attempt + 1));
+    }
+    this.#on({ type: "not-loaded", error: toErrorData(error), again });
   }
 
   /** It is not needed any more. */

@@ -9,9 +9,8 @@
 import { type ErrorData, toErrorData, wordsOf } from "../../errors.ts";
 import { inCleanContext } from "../../platform/async_context.ts";
 import { Activation } from "../activation/activation.ts";
-import type { ActivationHost, ActorRuntime, Beginning } from "../activation/activation_host.ts";
-import type { NodeLimits, MailQuota, OutputQuota } from "../node_limits.ts";
-import type { Registration } from "../host.ts";
+import type { ActivationHost, ActorShard, Beginning } from "../activation/activation_host.ts";
+import type { Verdict } from "../activation/machine.ts";
 import type { ActivationReason } from "../lifecycle.ts";
 import type { Mail } from "../activation/mail.ts";
 import { cycle, mailboxFull, noRoom, outcomeLost, unreadable } from "../actor_errors.ts";
@@ -21,71 +20,29 @@ import { bare, type SealedActor } from "./sealed.ts";
 import { type Snapshot, unpackState } from "../state/snapshot.ts";
 import type { Mailbox } from "../activation/mailbox.ts";
 import { type TimerData, TimerMail } from "../state/timers.ts";
-import type { Kept, StateStore } from "../durable/state_store.ts";
+import type { Kept } from "../durable/state_store.ts";
 
-/** What a catalog needs of the shard around it. */
-export interface CatalogHost {
-  readonly hosted: Registration;
-  readonly runtime: ActorRuntime;
-  readonly budget: NodeLimits;
-  readonly epoch: number;
-  /** Where its actors are stored; `undefined` if they live in memory. */
-  readonly stateStore: StateStore | undefined;
-  /** Whether it is not being drained, sealed or closed. */
-  readonly serving: boolean;
-  /** Whether handlers may start: it is serving, and the gate is open. */
-  runsAt(now: number): boolean;
-  /** Something came to rest: a drain may go on, a late actor may be ready. */
-  onRest(activation: Activation): void;
+/** The shard around a catalog. */
+export interface CatalogShard extends ActorShard<Activation> {
   /** How an actor begins that has no state: "recovered" once the shard was claimed after a crash. */
   readonly freshReason: ActivationReason;
 }
 
 /** See the module's text. */
 export class Catalog implements ActivationHost<Activation> {
-  readonly #host: CatalogHost;
+  readonly shard: CatalogShard;
+  readonly kind: string;
   readonly residents: ActorTable;
 
-  constructor(host: CatalogHost) {
-    this.#host = host;
-    this.residents = new ActorTable(host.budget);
-  }
-
-  get hosted(): Registration {
-    return this.#host.hosted;
-  }
-  get runtime(): ActorRuntime {
-    return this.#host.runtime;
-  }
-  get epoch(): number {
-    return this.#host.epoch;
-  }
-  get mailScales(): MailQuota {
-    return this.#host.budget.mail;
-  }
-  get outputScales(): OutputQuota {
-    return this.#host.budget.outputs;
-  }
-  get serving(): boolean {
-    return this.#host.serving;
-  }
-  get stateStore(): StateStore | undefined {
-    return this.#host.stateStore;
-  }
-  runsAt(now: number): boolean {
-    return this.#host.runsAt(now);
-  }
-  get freshReason(): ActivationReason {
-    return this.#host.freshReason;
-  }
-
-  get kind(): string {
-    return this.hosted.contract.kind;
+  constructor(shard: CatalogShard) {
+    this.shard = shard;
+    this.kind = shard.hosted.contract.kind;
+    this.residents = new ActorTable(shard.budget);
   }
 
   /** Whether state and timers move along. */
   get carries(): boolean {
-    return this.hosted.contract.onMove === "carry";
+    return this.shard.hosted.contract.onMove === "carry";
   }
 
   // ---- admission
@@ -113,10 +70,10 @@ export class Catalog implements ActivationHost<Activation> {
   #waits(name: string, mailbox: Mailbox<Mail>, mail: Mail): boolean {
     const mayWait = mail.type === "tell" && !mail.isFrom(`${this.kind}/${name}`);
     if (!mayWait || !mailbox.wait(mail)) {
-      mail.refuse(mailboxFull(name, mailbox.size, this.mailScales.bytes));
+      mail.refuse(mailboxFull(name, mailbox.size, this.shard.budget.mail.bytes));
       return false;
     }
-    if (!this.serving) mailbox.admitBeyond();
+    if (!this.shard.serving) mailbox.admitBeyond();
     return true;
   }
 
@@ -137,8 +94,8 @@ export class Catalog implements ActivationHost<Activation> {
       if (!awaited.mailbox.offer(mail)) this.#waits(name, awaited.mailbox, mail);
       return;
     }
-    if (!this.#host.budget.mayActivate()) return mail.refuse(noRoom());
-    const { isFull, isLineFull, bytes } = this.mailScales;
+    if (!this.shard.budget.mayActivate()) return mail.refuse(noRoom());
+    const { isFull, isLineFull, bytes } = this.shard.budget.mail;
     if (isFull && (mail.type === "ask" || isLineFull)) return mail.refuse(mailboxFull(name, 0, bytes));
     const started = inCleanContext(() => this.#wakeOrBegin(name)); // whose message it is does not matter to it
     if (started) this.#give(started, mail);
@@ -147,10 +104,10 @@ export class Catalog implements ActivationHost<Activation> {
 
   #wakeOrBegin(name: string, due = false): Activation | undefined {
     const sleeping = this.residents.passive.get(name);
-    if (sleeping === undefined) return this.begin({ name, why: this.freshReason, due });
+    if (sleeping === undefined) return this.begin({ name, why: this.shard.freshReason, due });
     this.residents.wake(name);
     try {
-      const state = unpackState(this.hosted, sleeping, this.runtime.codec);
+      const state = unpackState(this.shard.hosted, sleeping, this.shard.runtime.codec);
       return this.begin({ name, why: "woken", state });
     } catch (error) {
       this.quarantine({ ...bare(name, "passive"), snapshot: sleeping }, error);
@@ -160,7 +117,7 @@ export class Catalog implements ActivationHost<Activation> {
 
   /** Puts an activation in its place; it begins as soon as handlers may start. */
   begin(beginning: Beginning): Activation {
-    const activation = new Activation(this, beginning);
+    const activation = new Activation(this.shard, this, beginning);
     this.residents.add(activation);
     return activation;
   }
@@ -182,15 +139,32 @@ export class Catalog implements ActivationHost<Activation> {
     const reason = wordsOf(error, "it cannot be read");
     const { kind } = this;
     this.residents.quarantined.set(actor.name, { ...actor, status: "quarantined", reason, backlog: [] });
-    this.runtime.events.emit({ type: "actor-quarantined", kind, name: actor.name, reason });
+    this.shard.runtime.events.emit({ type: "actor-quarantined", kind, name: actor.name, reason });
     const refusal = unreadable(this.kind, { ...actor, reason });
     for (const mail of actor.backlog) this.#deadLetter(actor.name, mail, refusal);
   }
 
   // ---- what activations report
 
-  onRest(activation: Activation): void {
-    this.#host.onRest(activation);
+  judge(activation: Activation, verdict: Verdict): void {
+    switch (verdict.type) {
+      case "unreadable":
+        this.#unreadable(activation, verdict.error, verdict.snapshot);
+        break;
+      case "refused":
+        this.#refused(activation);
+        break;
+      case "denied":
+        this.#denied(activation, verdict.kept);
+        break;
+      case "not-loaded":
+        this.#notLoaded(activation, verdict.error, verdict.again);
+        break;
+      case "start-failed":
+        this.#startFailed(activation, verdict.error);
+        break;
+    }
+    this.shard.onRest(activation);
   }
 
   onRetired(
@@ -202,23 +176,23 @@ export class Catalog implements ActivationHost<Activation> {
     const { mark } = activation.outputs;
     const [waiting, line] = this.#remove(activation);
     if (activation.isErased) {
-      if (mark) this.stateStore?.bury(name, mark);
-      this.runtime.events.emit({ type: "actor-destroyed", kind: this.kind, name });
+      if (mark) this.shard.stateStore?.bury(name, mark);
+      this.shard.runtime.events.emit({ type: "actor-destroyed", kind: this.kind, name });
     } else if (timers)
       this.#beginWith(snapshot, { name, why: "restarted", timers, stored: snapshot?.stored });
     else {
-      if (snapshot && !this.stateStore) this.residents.sleep(name, snapshot);
-      this.runtime.events.emit({ type: "actor-passivated", kind: this.kind, name });
+      if (snapshot && !this.shard.stateStore) this.residents.sleep(name, snapshot);
+      this.shard.runtime.events.emit({ type: "actor-passivated", kind: this.kind, name });
     }
     this.#readmit(name, waiting, line);
-    this.onRest(activation);
+    this.shard.onRest(activation);
   }
 
   /** Begins an actor with what a snapshot of it holds. The schema by which that is read is the user's: it may throw. */
   #beginWith(snapshot: Snapshot | undefined, beginning: Beginning): void {
     let state: unknown;
     try {
-      state = snapshot && unpackState(this.hosted, snapshot, this.runtime.codec);
+      state = snapshot && unpackState(this.shard.hosted, snapshot, this.shard.runtime.codec);
     } catch (error) {
       const { name, timers = [] } = beginning;
       return this.quarantine({ ...bare(name, "quarantined"), snapshot, timers }, error);
@@ -239,40 +213,37 @@ export class Catalog implements ActivationHost<Activation> {
     for (const mail of line) again(mail, (mailbox) => mailbox.standBehind(mail));
   }
 
-  onUnreadable(activation: Activation, error: unknown, raw?: Snapshot): void {
+  #unreadable(activation: Activation, error: unknown, raw: Snapshot | undefined): void {
     const timers = activation.timers.pause();
     const snapshot = raw ?? activation.rawSnapshot();
     const [backlog, line] = this.#remove(activation);
     activation.end();
     this.quarantine({ ...bare(activation.name, "quarantined"), snapshot, timers, backlog }, error);
     for (const mail of line) this.admit(activation.name, mail);
-    this.onRest(activation);
   }
 
-  onRefused(activation: Activation): void {
+  #refused(activation: Activation): void {
     const { name, timers, outputs } = activation;
     const timed = timers.size > 0 || outputs.mark?.timers;
     const [waiting, line] = this.#remove(activation);
     activation.end("failed");
-    this.runtime.events.emit({ type: "commit-refused", kind: this.kind, name });
+    this.shard.runtime.events.emit({ type: "commit-refused", kind: this.kind, name });
     if (timed) this.ensure(name); // what is stored may have timers that must go on
     this.#readmit(name, waiting, line);
-    this.onRest(activation);
   }
 
-  onDenied(activation: Activation, kept: Kept): void {
+  #denied(activation: Activation, kept: Kept): void {
     const { name } = activation;
     const [waiting, line] = this.#remove(activation);
     activation.end("failed");
     const isOnlyHere = kept.state !== undefined && kept.mark === undefined;
     if (kept.timers.length > 0 || isOnlyHere) this.#restFrom(activation, kept);
     this.#readmit(name, waiting, line);
-    this.onRest(activation);
   }
 
   /** Its timers, and a state that was never stored, must go on, and a move take them along; not at once, for the store would say no at once again. */
   #restFrom({ name, why }: Activation, { mark, state, timers }: Kept): void {
-    const now = this.runtime.clock.now();
+    const now = this.shard.runtime.clock.now();
     const beginning: Beginning = {
       name,
       why: state ? "woken" : why,
@@ -285,9 +256,9 @@ export class Catalog implements ActivationHost<Activation> {
   }
 
   /** A definite no, or what a store should not throw: its mail hears of it, and what must begin goes on trying. */
-  onNotLoaded(activation: Activation, error: ErrorData, again: boolean): void {
+  #notLoaded(activation: Activation, error: ErrorData, again: boolean): void {
     const { name, mailbox } = activation;
-    this.runtime.events.emit({ type: "load-failed", kind: this.kind, name, error, again });
+    this.shard.runtime.events.emit({ type: "load-failed", kind: this.kind, name, error, again });
     const [waiting, line] = again ? [mailbox.clear(), mailbox.clearLine()] : this.#remove(activation);
     if (!again) activation.end();
     for (const mail of waiting) {
@@ -296,25 +267,23 @@ export class Catalog implements ActivationHost<Activation> {
       else this.#giveUp(name, mail, error);
     }
     for (const mail of line) mail.refuse(error);
-    this.onRest(activation);
   }
 
-  onFailedStart(activation: Activation, error: ErrorData): void {
+  #startFailed(activation: Activation, error: ErrorData): void {
     const { name } = activation;
     let kept: Snapshot | undefined;
     try {
       if (activation.mustKeep) kept = activation.snapshot(); // not a state that was only begun with
     } catch (unfit) {
-      return this.onUnreadable(activation, unfit);
+      return this.#unreadable(activation, unfit, undefined);
     }
     const timers = activation.timers.pause().map(notAtOnce);
     const [waiting, line] = this.#remove(activation);
     activation.end();
     if (timers.length > 0) this.#rest(activation, kept, timers);
-    else if (kept && !this.stateStore) this.residents.sleep(name, kept);
+    else if (kept && !this.shard.stateStore) this.residents.sleep(name, kept);
     for (const mail of waiting) this.#deadLetter(name, mail, error);
     for (const mail of line) mail.refuse(error);
-    this.onRest(activation);
   }
 
   /** It could not begin and has timers: the next message or timer lets it try again. */
@@ -333,17 +302,17 @@ export class Catalog implements ActivationHost<Activation> {
 
   /** Passivates what had no message for the contract's `idleMs`, as far as the budget for sleeping states goes. */
   sweep(now: number): void {
-    const { idleMs } = this.hosted.contract;
+    const { idleMs } = this.shard.hosted.contract;
     for (const activation of this.residents.active.values()) {
       const sleepy = activation.idle && activation.mailbox.size === 0;
       if (!sleepy || now - activation.lastActiveAt < idleMs) continue;
-      if (this.maySleep(activation)) activation.retire("idle", false);
+      if (this.maySleep(activation)) activation.on({ type: "retire", why: "idle", again: false });
     }
   }
 
   maySleep(activation: Activation): boolean {
     if (activation.timers.size > 0) return false;
-    return this.stateStore !== undefined || !activation.mustKeep || this.#host.budget.maySleep();
+    return this.shard.stateStore !== undefined || !activation.mustKeep || this.shard.budget.maySleep();
   }
 
   /** Lets handlers start again after a pause or a reclaim. */
@@ -382,7 +351,7 @@ export class Catalog implements ActivationHost<Activation> {
   #deadLetter(name: string, mail: Mail, error: ErrorData): void {
     mail.fail(error);
     if (mail instanceof TimerMail) return;
-    reportDeadLetter(this.runtime.events, { kind: this.kind, name }, mail.message, error);
+    reportDeadLetter(this.shard.runtime.events, { kind: this.kind, name }, mail.message, error);
   }
 }
 

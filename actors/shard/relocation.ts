@@ -59,7 +59,8 @@ export class Relocation {
   /** What was never stored came from where the kind lived in memory: nobody else has it. */
   #isStored({ snapshot }: SealedActor): boolean {
     return (
-      this.#catalog.stateStore !== undefined && (snapshot === undefined || snapshot.stored !== undefined)
+      this.#catalog.shard.stateStore !== undefined &&
+      (snapshot === undefined || snapshot.stored !== undefined)
     );
   }
 
@@ -71,8 +72,8 @@ export class Relocation {
   }
 
   #late(activation: Activation, held: SealedActor, here: Place): SealedActor {
-    activation.become("late");
-    this.#catalog.runtime.events.emit({
+    activation.on({ type: "late" });
+    this.#catalog.shard.runtime.events.emit({
       type: "actor-late",
       kind: this.#catalog.kind,
       name: activation.name,
@@ -119,10 +120,10 @@ export class Relocation {
    */
   stage(sealed: SealedActor): StagedActor {
     const { status, snapshot } = sealed;
-    const sleepsOn = status === "passive" && this.#catalog.stateStore === undefined;
+    const sleepsOn = status === "passive" && this.#catalog.shard.stateStore === undefined;
     if (sleepsOn || status === "late" || snapshot === undefined) return { sealed, state: undefined };
     try {
-      const state = unpackState(this.#catalog.hosted, snapshot, this.#catalog.runtime.codec);
+      const state = unpackState(this.#catalog.shard.hosted, snapshot, this.#catalog.shard.runtime.codec);
       return { sealed: { ...sealed, status: "active", reason: undefined }, state };
     } catch (error) {
       const reason = wordsOf(error, "it cannot be read");
@@ -142,9 +143,9 @@ export class Relocation {
       this.#catalog.quarantine(sealed, new InvalidStateError(sealed.reason ?? "it cannot be read"));
     else if (sealed.status === "late" && sealed.at) this.#await(name, sealed.at, timers, backlog);
     else {
-      const why = snapshot ? "handed-off" : this.#catalog.freshReason;
+      const why = snapshot ? "handed-off" : this.#catalog.shard.freshReason;
       // without a state of its own a stored actor is loaded, and its timers with it
-      const set = this.#catalog.stateStore && !snapshot ? [] : timers;
+      const set = this.#catalog.shard.stateStore && !snapshot ? [] : timers;
       const stored = snapshot?.stored;
       const activation = this.#catalog.begin({ name, why, state, timers: set, stored, due: true });
       for (const mail of backlog) activation.mailbox.push(mail); // before anything that comes from outside
@@ -153,7 +154,10 @@ export class Relocation {
   }
 
   #await(name: string, at: Place, timers: readonly TimerData[], backlog: readonly Mail[]): void {
-    const mailbox = new Mailbox<Mail>(this.#catalog.hosted.contract.mailboxMax, this.#catalog.mailScales);
+    const mailbox = new Mailbox<Mail>(
+      this.#catalog.shard.hosted.contract.mailboxMax,
+      this.#catalog.shard.budget.mail,
+    );
     for (const mail of backlog) mailbox.push(mail);
     this.#residents.awaited.set(name, { at, mailbox, timers });
   }
@@ -176,7 +180,8 @@ export class Relocation {
     const awaited = this.#residents.awaited.get(name);
     if (awaited === undefined) return;
     this.#residents.awaited.delete(name);
-    const { stateStore, runtime, kind } = this.#catalog;
+    const { kind } = this.#catalog;
+    const { stateStore, runtime } = this.#catalog.shard;
     if (!stateStore) runtime.events.emit({ type: "actor-recovered", kind, name, reason });
     // its timers were as much of its memory as its state, or are stored with it
     const activation = this.#catalog.begin({ name, why: "recovered", fence: true, due: true });

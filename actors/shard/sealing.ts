@@ -39,11 +39,11 @@ export function sealActor(
     const isCarried = carries && !activation.mustReload;
     const snapshot = isCarried ? activation.snapshot() : undefined;
     if (snapshot && snapshot.bytes.byteLength > bytesMax) return undefined;
-    activation.become("sealed");
+    activation.on({ type: "seal" });
     return isCarried ? { ...held, snapshot } : { ...held, timers: [] };
   } catch (error) {
     const snapshot = activation.rawSnapshot();
-    activation.become("sealed");
+    activation.on({ type: "seal" });
     return { ...held, snapshot, status: "quarantined", reason: wordsOf(error, "it cannot be sealed") };
   }
 }

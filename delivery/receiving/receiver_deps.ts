@@ -27,10 +27,15 @@ export interface ReceiverDeps {
   readonly scale: Scale;
 }
 
+/** Takes a message for an actor, or ends it with the refusal that is true. */
+export interface Admission {
+  admit(name: string, mail: Mail): void;
+}
+
 /** What a receiver needs of its shard. */
 export interface ReceiverShard {
   readonly kind: string;
   readonly shard: number;
   readonly epoch: number;
-  admit(name: string, mail: Mail): void;
+  readonly catalog: Admission;
 }

@@ -65,7 +65,7 @@ export class ReceiverLink implements AckSource {
     if (this.#state.keeps(seq)) this.#skipTo(seq);
     if (this.#state.judge(seq) === "again") return this.#knownLocal(seq, mail);
     this.#state.admit();
-    if (mail) this.#shard.admit(mail.name, mail);
+    if (mail) this.#shard.catalog.admit(mail.name, mail);
     this.#admitHeld();
   }
 
@@ -130,7 +130,7 @@ export class ReceiverLink implements AckSource {
     const { oversize } = envelope;
     if (oversize) mail.refuse(toErrorData(tooLarge("send", message, oversize.bytes, oversize.bytesMax)));
     else if (type === "ask" && this.#hasTooManyReplies) mail.refuse(tooManyReplies());
-    else this.#shard.admit(name, mail);
+    else this.#shard.catalog.admit(name, mail);
     if (mail.waitsForRoom) this.#waiting.push(mail);
   }
 

@@ -14,11 +14,10 @@
 import type { Activation } from "../../actors/activation/activation.ts";
 import type { ActorRuntime } from "../../actors/activation/activation_host.ts";
 import type { NodeLimits } from "../../actors/node_limits.ts";
-import { Catalog, type CatalogHost } from "../../actors/shard/catalog.ts";
+import { Catalog, type CatalogShard } from "../../actors/shard/catalog.ts";
 import type { Registration } from "../../actors/host.ts";
 import { Relocation } from "../../actors/shard/relocation.ts";
 import type { ActivationReason } from "../../actors/lifecycle.ts";
-import type { Mail } from "../../actors/activation/mail.ts";
 import type { StateStore } from "../../actors/durable/state_store.ts";
 import type { Gate } from "../../cluster/gate.ts";
 import type { NodeId } from "../../cluster/records/schemas.ts";
@@ -51,15 +50,13 @@ export interface LinkRow {
 }
 
 /** See the module's text. */
-export class Shard implements CatalogHost, ReceiverShard, LocalShard {
+export class Shard implements CatalogShard, ReceiverShard, LocalShard {
   readonly kind: string;
   readonly shard: number;
   readonly hosted: Registration;
   readonly catalog: Catalog;
   readonly relocation: Relocation;
   readonly stateStore: StateStore | undefined;
-  /** A handler ended, or something sent was acknowledged, while somebody waits for that. */
-  onProgress: ((activation: Activation) => void) | undefined;
   /** Whether its actors with stored timers are still being looked for: it must not be given away. */
   isRecovering = false;
   /** Whether this node is about to give it a higher epoch. */
@@ -68,6 +65,7 @@ export class Shard implements CatalogHost, ReceiverShard, LocalShard {
   #phase: ShardPhase = "serving";
   #lost: boolean;
   readonly #deps: ShardDeps;
+  readonly #restListeners = new Set<(activation: Activation) => void>();
   readonly #links = new Map<Peer, ReceiverLink>();
   /** The link of this very node. */
   #own: ReceiverLink | undefined;
@@ -127,12 +125,14 @@ export class Shard implements CatalogHost, ReceiverShard, LocalShard {
     this.#own.admitLocal(seq, mail);
   }
 
-  admit(name: string, mail: Mail): void {
-    this.catalog.admit(name, mail);
+  onRest(activation: Activation): void {
+    for (const listener of this.#restListeners) listener(activation);
   }
 
-  onRest(activation: Activation): void {
-    this.onProgress?.(activation);
+  /** Calls back when something of an actor has come to rest: a handler, a hook, what it sent. */
+  watchRest(listener: (activation: Activation) => void): () => void {
+    this.#restListeners.add(listener);
+    return () => void this.#restListeners.delete(listener);
   }
 
   #link(peer: Peer, first: number): ReceiverLink {

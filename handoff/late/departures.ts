@@ -54,7 +54,7 @@ export class Departures {
 
   /** The shard has moved away and left these behind. */
   add(shard: Shard, activations: readonly Activation[]): void {
-    shard.onProgress = (activation) => this.#rested(shard, activation);
+    shard.watchRest((activation) => this.#rested(shard, activation));
     for (const activation of activations) {
       const moveId = this.#deps.random.id();
       const leaving: Leaving = {

@@ -23,6 +23,7 @@ export class Drain {
   readonly #hooks = new Set<Activation>();
   #timer: Timer | undefined;
   #over = false;
+  #unwatch: () => void = () => {};
 
   constructor(
     clock: Clock,
@@ -41,7 +42,7 @@ export class Drain {
   start(): void {
     const { catalog } = this.#shard;
     this.#shard.drain();
-    this.#shard.onProgress = (activation) => this.#rested(activation);
+    this.#unwatch = this.#shard.watchRest((activation) => this.#rested(activation));
     const activations = [...catalog.residents.active.values()];
     for (const activation of activations) this.#restless.add(activation);
     for (const activation of activations) this.#rested(activation);
@@ -63,7 +64,7 @@ export class Drain {
   stop(): void {
     this.#over = true;
     this.#timer?.cancel();
-    this.#shard.onProgress = undefined;
+    this.#unwatch();
   }
 
   #rested(activation: Activation): void {

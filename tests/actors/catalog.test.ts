@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import type { ActorRuntime } from "../../actors/activation/activation_host.ts";
 import { NodeLimits } from "../../actors/node_limits.ts";
 import { Catalog } from "../../actors/shard/catalog.ts";
+import { Relocation } from "../../actors/shard/relocation.ts";
 import type { Mail } from "../../actors/activation/mail.ts";
 import { Scheduler } from "../../actors/activation/scheduler.ts";
 import { TRIAL_DEFAULTS, TrialLane } from "../../actors/activation/trials.ts";
@@ -13,7 +14,7 @@ import { EventBus } from "../../events.ts";
 import { seededRandom } from "../../platform/random.ts";
 import { ManualClock } from "../../testing/manual_clock.ts";
 import { createCodec } from "../../codec/codec.ts";
-import { hostTally, tally } from "../support/tally.ts";
+import { hostTally, type Steering, tally } from "../support/tally.ts";
 
 const codec = createCodec();
 const error: ErrorData = toErrorData(new UnavailableError("Cannot go on: current test ends it"));
@@ -57,13 +58,20 @@ class Noted implements Mail {
 const tells = (count: number, weight = 0) => Array.from({ length: count }, () => new Noted("tell", weight));
 const fates = (mails: readonly Noted[]) => mails.map(({ fate }) => fate.join(", "));
 
-function world({ mailboxMax = 2, lineMax = 3, bytesMax = 10, lineBytesMax = 10 } = {}) {
+function world({
+  mailboxMax = 2,
+  lineMax = 3,
+  bytesMax = 10,
+  lineBytesMax = 10,
+  durability = "stored" as "stored" | "memory",
+} = {}) {
   const clock = new ManualClock();
   const events = new EventBus(() => clock.now());
   const log: string[] = [];
   const checks = { fail: false };
-  const contract = tally("tally", { mailboxMax });
-  const whole = hostTally({ log }, contract).register(undefined);
+  const contract = tally("tally", { mailboxMax, durability });
+  const steering: Steering = { log };
+  const whole = hostTally(steering, contract).register(undefined);
   const hosted = {
     ...whole,
     initialState: (name: string) => whole.initialState(name),
@@ -96,7 +104,7 @@ function world({ mailboxMax = 2, lineMax = 3, bytesMax = 10, lineBytesMax = 10 }
     runtime: runtime as Partial<ActorRuntime> as ActorRuntime,
     budget,
     epoch: 1,
-    stateStore,
+    stateStore: durability === "stored" ? stateStore : undefined,
     get serving() {
       return shard.serving;
     },
@@ -105,7 +113,7 @@ function world({ mailboxMax = 2, lineMax = 3, bytesMax = 10, lineBytesMax = 10 }
     freshReason: "first",
   });
   const loads = (next: typeof load) => void (load = next);
-  return { clock, log, checks, shard, budget, catalog, loads };
+  return { clock, log, steering, checks, shard, budget, catalog, loads };
 }
 
 const note = { id: "timer-1", message: "note", argument: codec.encode(5), everyMs: undefined };
@@ -148,6 +156,35 @@ describe("an actor that is loaded until it can be", () => {
     await clock.advance(20_000);
     expect(log).toEqual(["x handed-off 1", "x note 5"]);
   });
+});
+
+describe("an actor that wants its end while its shard is on its way", () => {
+  for (const wish of ["destroy", "passivate"] as const)
+    test(`has it when the shard comes back: ${wish}()`, async () => {
+      const { catalog, clock, log, shard, steering } = world({ durability: "memory", bytesMax: 100 });
+      shard.runs = true;
+      const gate = Promise.withResolvers<void>();
+      steering.run = async (actor) => {
+        actor.state.count++;
+        await gate.promise;
+        actor[wish]();
+      };
+      const run = Object.assign(new Noted("ask"), { message: "run" });
+      catalog.admit("x", run);
+      await clock.advance(1);
+      const relocation = new Relocation(catalog);
+      const [sealed] = relocation.seal({ node: "a", incarnation: "1" }, Infinity);
+      expect(sealed?.status).toBe("late");
+      gate.resolve();
+      await clock.advance(1);
+      expect(run.fate).toEqual(["handled"]);
+      relocation.unseal();
+      const next = new Noted("tell");
+      catalog.admit("x", next);
+      await clock.advance(1);
+      expect(log).toEqual(["x first 0", `x ${wish === "destroy" ? "first 0" : "woken 1"}`, "x note 1"]);
+      expect(catalog.residents.active.get("x")?.status).toBe("active");
+    });
 });
 
 describe("the end of all actors of a shard", () => {

@@ -6,7 +6,6 @@ import { validTell } from "../../actors/argument.ts";
 import { Checks } from "../../actors/check.ts";
 import { defineActor, tell } from "../../actors/contract.ts";
 import { NodeLimits } from "../../actors/node_limits.ts";
-import { type ActivationStatus, mayBecome } from "../../actors/lifecycle.ts";
 import type { Mail } from "../../actors/activation/mail.ts";
 import { Mailbox } from "../../actors/activation/mailbox.ts";
 import { firstIssue, type Schema, validate } from "../../actors/schema.ts";
@@ -79,18 +78,6 @@ describe("the line behind a mailbox", () => {
     expect([mailbox.clear(), mailbox.clearLine()]).toEqual([[first], [second]]);
     expect(second.isAdmitted).toBe(false);
     expect([scales.bytes, scales.lineBytes]).toEqual([0, 0]);
-  });
-});
-
-describe("mayBecome()", () => {
-  test("follows the picture; nothing comes back from the end", () => {
-    const all: ActivationStatus[] = ["activating", "active", "late", "sealed", "ended"];
-    for (const to of all) expect(mayBecome("ended", to)).toBe(false);
-    for (const from of all.slice(0, -1)) expect(mayBecome(from, "ended")).toBe(true);
-    expect(mayBecome("active", "activating")).toBe(false);
-    expect(mayBecome("sealed", "late")).toBe(false);
-    expect(mayBecome("sealed", "active")).toBe(true);
-    expect(mayBecome("late", "sealed")).toBe(true);
   });
 });
 

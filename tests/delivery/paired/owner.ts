@@ -3,7 +3,7 @@ import type { ErrorData } from "../../../errors.ts";
 import type { Mail } from "../../../actors/activation/mail.ts";
 import type { Place } from "../../../actors/activation/mailbox.ts";
 import type { LocalMail } from "../../../delivery/calls/local_mail.ts";
-import type { ReceiverDeps } from "../../../delivery/receiving/receiver_deps.ts";
+import type { Admission, ReceiverDeps } from "../../../delivery/receiving/receiver_deps.ts";
 import { ReceiverLink } from "../../../delivery/receiving/receiver_link.ts";
 import type { PackableMail } from "../../../delivery/receiving/remote_mail.ts";
 import type { LinkRow } from "../../../delivery/receiving/shard.ts";
@@ -30,6 +30,7 @@ export class TestShard implements LocalShard, Place<Mail> {
   readonly kind = KIND;
   readonly shard = SHARD;
   readonly epoch: number;
+  readonly catalog: Admission = this;
   isOpen = true;
   /** Whether the mailbox has no room. */
   isFull = false;

@@ -11,7 +11,7 @@ export const ACTORS: readonly Rule[] = [
         changes: [
           {
             file: "actors/activation/activation.ts",
-            find: 'if (this.#status === "ended" || this.#status === "sealed") throw fenced(this.address, this.#status);',
+            find: 'if (tenure === "ended" || tenure === "sealed") throw fenced(this.address, tenure);',
             replace: "",
           },
         ],
@@ -40,7 +40,7 @@ export const ACTORS: readonly Rule[] = [
         changes: [
           {
             file: "actors/activation/activation.ts",
-            find: "if (this.#code.busy || !this.#conversation.isQuiet ||",
+            find: "if (this.#code.busy || !this.#sends.isQuiet ||",
             replace: "if (this.#code.busy ||",
           },
         ],
