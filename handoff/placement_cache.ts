@@ -1,20 +1,30 @@
 /**
- * Which node should own which shard, by the view of this moment.
+ * Which node should own which shard, by what is known at this moment: the plan that one kind's shards are moved and claimed by.
+ *
+ * A plan stands while it is carried out: records that change as it says are no reason for another. It is made anew when other
+ * nodes can take the kind, when a shard has come to somebody whom it does not name, and every {@link REPLAN_MS} for as long as
+ * things are not as it says. So nodes that made theirs from different knowledge come to the same one.
  *
  * @module
  */
 import type { Contract } from "../actors/contract.ts";
 import { type Candidate, place } from "../cluster/placement.ts";
-import { type KindDurability, type NodeRecord, sameNode } from "../cluster/records/schemas.ts";
+import { type KindDurability, type NodeId, type NodeRecord, sameNode } from "../cluster/records/schemas.ts";
 import type { HandoffDeps } from "./deps.ts";
-import { type Proposal, proposed, type SettleTimes } from "./proposal.ts";
+import { isSameOwner, type Proposal, proposed, type SettleTimes } from "./proposal.ts";
 
-interface Placed {
+/** How old a plan may be that is not carried out yet, in milliseconds. */
+const REPLAN_MS = 2_000;
+
+interface Plan {
   /** Of the view that it was last compared with. */
-  readonly version: number;
+  version: number;
   readonly durability: KindDurability;
   readonly candidates: readonly Candidate[];
   readonly proposals: readonly Proposal[];
+  /** Who had each shard when it was made. */
+  readonly owners: readonly (NodeId | undefined)[];
+  madeAt: number;
 }
 
 /** What placements are computed from. */
@@ -22,51 +32,80 @@ export interface PlacementDeps extends Pick<HandoffDeps, "membership" | "ownersh
   readonly settings: SettleTimes;
 }
 
-/** See the module's text. Computed anew when other nodes can take the kind, and not for each view. */
+/** See the module's text. */
 export class PlacementCache {
   readonly #deps: PlacementDeps;
-  readonly #byKind = new Map<string, Placed>();
+  readonly #byKind = new Map<string, Plan>();
 
   constructor(deps: PlacementDeps) {
     this.#deps = deps;
   }
 
   /**
-   * The owners, by shard number, that every node with this view and this version of the state would choose. Nodes with
+   * The owners, by shard number, that every node would choose that knows the same and has this version of the state. Nodes with
    * an older version could not read what is here, so they are no heirs; what they own comes to newer ones, never back. Nor
    * are nodes that host in memory what is stored by now.
    */
   of(contract: Contract): readonly Proposal[] {
-    const { kind, shards } = contract;
-    const { membership, ownership } = this.#deps;
+    const { kind } = contract;
+    const { membership, ownership, clock } = this.#deps;
     const { view } = membership;
-    const { version } = view;
     const durability = ownership.durability(kind) ?? contract.durability;
-    const known = this.#byKind.get(kind);
-    if (known?.version === version && known.durability === durability) return known.proposals;
+    const plan = this.#byKind.get(kind);
+    if (plan?.version === view.version && plan.durability === durability && !this.#isStale(kind, plan))
+      return plan.proposals;
     const candidates = view
       .hosting(kind)
       .filter((record) => isAble(record, contract, durability))
       .map(({ node, incarnation, weight }) => ({ id: { node, incarnation }, weight }));
-    const proposals =
-      known && areSame(known.candidates, candidates)
-        ? known.proposals
-        : this.#propose(kind, shards, candidates, known?.proposals);
-    this.#byKind.set(kind, { version, durability, candidates, proposals });
+    if (
+      plan?.durability === durability &&
+      areSame(plan.candidates, candidates) &&
+      !this.#isStale(kind, plan)
+    ) {
+      plan.version = view.version;
+      return plan.proposals;
+    }
+    const owners = Array.from({ length: contract.shards }, (_, shard) => this.#ownerOf(kind, shard));
+    const now = clock.now();
+    const proposals = place(kind, contract.shards, candidates, { ownerOf: (shard) => owners[shard] }).map(
+      (owner, shard) => proposed(owner, plan?.proposals[shard], now, this.#deps.settings),
+    );
+    this.#byKind.set(kind, {
+      version: view.version,
+      ...{ durability, candidates, proposals, owners, madeAt: now },
+    });
     return proposals;
   }
 
-  #propose(
-    kind: string,
-    shards: number,
-    candidates: readonly Candidate[],
-    former: readonly Proposal[] | undefined,
-  ): readonly Proposal[] {
-    const { clock, settings } = this.#deps;
-    const now = clock.now();
-    return place(kind, shards, candidates).map((owner, shard) =>
-      proposed(owner, former?.[shard], now, settings),
-    );
+  /** The record of a shard has changed. */
+  changed(kind: string, shard: number): void {
+    const plan = this.#byKind.get(kind);
+    const owner = plan && this.#ownerOf(kind, shard);
+    if (owner === undefined || isSameOwner(owner, plan?.owners[shard])) return;
+    if (!isSameOwner(owner, plan?.proposals[shard]?.owner)) this.#outdate(plan);
+  }
+
+  #outdate(plan: Plan | undefined): void {
+    if (plan) plan.madeAt = Number.NEGATIVE_INFINITY;
+  }
+
+  #isStale(kind: string, plan: Plan): boolean {
+    const now = this.#deps.clock.now();
+    if (now - plan.madeAt < REPLAN_MS) return false;
+    const isDone = plan.proposals.every(({ owner }, shard) => isSameOwner(owner, this.#ownerOf(kind, shard)));
+    if (isDone) plan.madeAt = now;
+    return !isDone;
+  }
+
+  /** Who has a shard, or is just being given it; `undefined`: nobody who lives. */
+  #ownerOf(kind: string, shard: number): NodeId | undefined {
+    const { ownership, membership } = this.#deps;
+    const record = ownership.entry(kind, shard)?.record;
+    if (record === undefined || record.state === "parked") return undefined;
+    const { owner, to } = record;
+    if (to !== undefined && to !== "bucket" && !membership.isOver(to)) return to;
+    return membership.isOver(owner) ? undefined : owner;
   }
 }
 

@@ -31,7 +31,7 @@ export function proposed(
   now: number,
   { settleMs }: SettleTimes,
 ): Proposal {
-  if (former && isSame(former.owner, owner)) return former;
+  if (former && isSameOwner(former.owner, owner)) return former;
   const held = former === undefined || now - former.sinceAt >= settleMs;
   return { owner, sinceAt: now, restlessAt: held ? now : former.restlessAt };
 }
@@ -51,6 +51,7 @@ export function settlesAt(
   return Math.min(sinceAt + calmMs, Math.max(restlessAt + settleMaxMs, knownAt + settleMs));
 }
 
-function isSame(a: NodeId | undefined, b: NodeId | undefined): boolean {
+/** Whether both are nobody, or the same node. */
+export function isSameOwner(a: NodeId | undefined, b: NodeId | undefined): boolean {
   return a === b || (a !== undefined && b !== undefined && sameNode(a, b));
 }

@@ -9,8 +9,6 @@ export class Places {
   readonly #actorsOf: (kind: string, shard: number) => readonly string[];
   readonly #kinds = new Map<string, HostedKind>();
   readonly #records = new Map<string, ShardRecord>();
-  /** Owners by placement, by kind. */
-  readonly #placed = new Map<string, readonly (NodeId | undefined)[]>();
   /** By key of their shard. */
   readonly #actors = new Map<string, readonly string[]>();
   /** What the history was told last, by actor. */
@@ -28,11 +26,8 @@ export class Places {
     const view = this.#view.with(record);
     if (view === this.#view) return;
     this.#view = view;
-    for (const { kind, shards } of this.#kinds.values()) {
-      const able = view.hosting(kind).map((id) => ({ id, weight: id.weight }));
-      this.#placed.set(kind, place(kind, shards, able));
+    for (const { kind, shards } of this.#kinds.values())
       for (let shard = 0; shard < shards; shard++) this.#tell(kind, shard);
-    }
   }
 
   /** A shard's record was written. */
@@ -48,7 +43,7 @@ export class Places {
     const actors = this.#actors.get(key) ?? this.#actorsOf(kind, shard);
     this.#actors.set(key, actors);
     const isParking = record?.state === "parked" || record?.to === "bucket";
-    const heir = this.#heirOf(record, this.#placed.get(kind)?.[shard]);
+    const heir = this.#isNobodys(record) ? this.#placed(kind, shard)?.node : undefined;
     for (const actor of actors) this.#place(actor, { nodes: nodesOf(actor, kind, record), isParking, heir });
   }
 
@@ -59,11 +54,21 @@ export class Places {
     this.#history.placed(actor, place);
   }
 
-  /** Who should take a shard that nobody has. One that moves is only its target's, as long as that lives. */
-  #heirOf(record: ShardRecord | undefined, placed: NodeId | undefined): string | undefined {
-    if (record === undefined) return placed?.node;
-    if (record.state === "parked" || !this.#view.isOver(record.owner)) return undefined;
-    return isNode(record.to) && !this.#view.isOver(record.to) ? undefined : placed?.node;
+  /** One that moves is only its target's, as long as that lives. */
+  #isNobodys(record: ShardRecord | undefined): boolean {
+    if (record === undefined) return true;
+    if (record.state === "parked" || !this.#view.isOver(record.owner)) return false;
+    return !isNode(record.to) || this.#view.isOver(record.to);
+  }
+
+  /** Who should take it, as who knew all records would plan. */
+  #placed(kind: string, shard: number): NodeId | undefined {
+    const able = this.#view.hosting(kind).map((id) => ({ id, weight: id.weight }));
+    const ownerOf = (other: number) => {
+      const record = this.#records.get(`shards.${kind}.${other}`);
+      return record && !this.#view.isOver(record.owner) ? record.owner : undefined;
+    };
+    return place(kind, this.#kinds.get(kind)?.shards ?? 1, able, { ownerOf })[shard];
   }
 }
 
