@@ -12,6 +12,8 @@ import { Decoder } from "cbor-x/decode";
 import { Encoder } from "cbor-x/encode";
 import { DecodeError } from "../errors.ts";
 import { withSpareMarks } from "./byte_order_marks.ts";
+import { LONG_WAY, PlainDecoder } from "./plain_decoder.ts";
+import { PlainEncoder } from "./plain_encoder.ts";
 import { scan } from "./scan.ts";
 import { checkValue, VALUE_LIMITS, type ValueLimits } from "./value.ts";
 
@@ -26,9 +28,11 @@ export interface Codec {
   /**
    * The value of bytes; it shares no memory with them.
    *
+   * @param from of the first byte, where only a part is the value; default 0
+   * @param to behind its last byte; default the end
    * @throws {DecodeError} if they are not exactly one value within the limits
    */
-  decode(bytes: Uint8Array): unknown;
+  decode(bytes: Uint8Array, from?: number, to?: number): unknown;
 }
 
 /** The only place where the form on the wire is chosen. Golden files in the tests hold it still. */
@@ -46,18 +50,21 @@ export function createCodec(limits: Partial<ValueLimits> = {}): Codec {
   const all: ValueLimits = { ...VALUE_LIMITS, ...limits };
   const encoder = new Encoder({ ...FORM });
   const decoder = new Decoder({ ...FORM });
+  const plainEncoder = new PlainEncoder(all);
+  const plainDecoder = new PlainDecoder(all);
   return {
     encode: (value) => {
-      const head = oneByte(value);
-      if (head !== undefined) return new Uint8Array([head]);
+      const plain = plainEncoder.encode(value);
+      if (plain !== undefined) return plain;
       checkValue(value, all);
       const { buffer, byteOffset, byteLength } = encoder.encode(value);
       return new Uint8Array(buffer, byteOffset, byteLength);
     },
-    decode: (bytes) => {
+    decode: (bytes, from = 0, to = bytes.length) => {
+      const plain = plainDecoder.decode(bytes, from, to);
+      if (plain !== LONG_WAY) return plain;
       // The decoder leaves a property on the array that it is given; it must not be the caller's.
-      const own = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-      if (own.length === 1 && (own[0] as number) in ONE_BYTE) return ONE_BYTE[own[0] as number];
+      const own = new Uint8Array(bytes.buffer, bytes.byteOffset + from, to - from);
       const marked = scan(own, all);
       try {
         const spare = marked !== undefined && leavesMarksOut(encoder, decoder);
@@ -75,21 +82,4 @@ export function createCodec(limits: Partial<ValueLimits> = {}): Codec {
 function leavesMarksOut(encoder: Encoder, decoder: Decoder): boolean {
   const text = `\uFEFF${"x".repeat(100)}`;
   return decoder.decode(encoder.encode(text)) !== text;
-}
-
-/** What fits one byte, by that byte: many an argument and a result is no more than that. */
-const ONE_BYTE: Readonly<Record<number, unknown>> = {
-  ...Object.fromEntries(Array.from({ length: 24 }, (_, small) => [small, small])),
-  244: false,
-  245: true,
-  246: null,
-  247: undefined,
-};
-
-function oneByte(value: unknown): number | undefined {
-  if (typeof value === "number")
-    return value >= 0 && value < 24 && Number.isInteger(value) ? value + 0 : undefined;
-  if (value === undefined) return 247;
-  if (value === null) return 246;
-  return typeof value === "boolean" ? (value ? 245 : 244) : undefined;
 }

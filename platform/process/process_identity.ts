@@ -11,7 +11,7 @@
  */
 import { createHash } from "node:crypto";
 import process from "node:process";
-import { readIfAllowed, readLinkIfAllowed } from "../files.ts";
+import { readIfAllowed, readLinkIfAllowed } from "../file/files.ts";
 
 /** See the module's text. */
 export interface ProcessIdentity {

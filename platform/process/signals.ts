@@ -2,7 +2,7 @@ import process from "node:process";
 import { setTimeout } from "node:timers";
 import { isMainThread } from "node:worker_threads";
 import type { Clock, Timer } from "../clock.ts";
-import { readIfAllowed } from "../files.ts";
+import { readIfAllowed } from "../file/files.ts";
 import { LOOK_MS, lookedAgain, meaningOf, type ShutdownWish, wishAt } from "./shutdown_wish.ts";
 
 /** What asks a process to end in order. */

@@ -1,7 +1,7 @@
 /**
  * The SQLite file of a store: taken for this process alone, looked at to be still the one that was taken, and copied.
  *
- * Two locks keep others out. Ours belongs to this opening of the file (`platform/file_hold.ts`). SQLite's keeps out programs
+ * Two locks keep others out. Ours belongs to this opening of the file (`platform/file/file_hold.ts`). SQLite's keeps out programs
  * that know nothing of ours; it ends when this process closes the file that it has opened in another way, for a copy say.
  * Another program may then empty the log beside the file and remove it, and what is written to the log afterwards is lost.
  * So both files are looked at again before anything is acknowledged.
@@ -11,7 +11,7 @@
 import * as fs from "node:fs";
 import * as nodePath from "node:path";
 import { ConfigurationError, RecordsRefusedError } from "../../errors.ts";
-import { type FileHold, fileIdentity, holdFile } from "../../platform/file_hold.ts";
+import { type FileHold, fileIdentity, holdFile } from "../../platform/file/file_hold.ts";
 import { openSqlite, type Sqlite, type SqliteStatement } from "../../platform/sqlite.ts";
 
 const SCHEMA_VERSION = 1;

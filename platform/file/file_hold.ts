@@ -1,6 +1,6 @@
 import * as fs from "node:fs";
 import process from "node:process";
-import { ConfigurationError } from "../errors.ts";
+import { ConfigurationError } from "../../errors.ts";
 
 /** A file that this process has to itself, until it lets go of it or ends in any way. */
 export interface FileHold {
