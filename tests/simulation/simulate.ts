@@ -19,6 +19,7 @@ import { otherReleases } from "../support/other_release.ts";
 import { CALM, Faults, randomRates } from "./world/faults.ts";
 import { type Life, Lives } from "./world/lives.ts";
 import { LostRecords } from "./world/lost_records.ts";
+import { Mortals } from "./workload/mortals.ts";
 import { Poison, Vial } from "./workload/poison.ts";
 import { type AimedAt, type Profile, type ProfileData, PROFILES } from "./world/profiles.ts";
 import { type Moment, RecordObserver } from "./world/record_observer.ts";
@@ -59,6 +60,8 @@ export interface SimulationResult {
   readonly transfers: number;
   /** Messages that ended their nodes, and were set aside in time. */
   readonly setAside: number;
+  /** Actors whose callers heard that they had destroyed themselves. */
+  readonly destroyed: number;
   /** What was done to nodes, by its sort. */
   readonly troubles: Readonly<Record<string, number>>;
   readonly virtualMs: number;
@@ -93,6 +96,7 @@ class Simulation {
   readonly #troubles: Troubles;
   readonly #renewedAt = new Map<string, number>();
   readonly #bank: Bank | undefined;
+  readonly #mortals: Mortals | undefined;
   readonly #lost: LostRecords;
   readonly #poison: Poison<Life> | undefined;
   #sending = true;
@@ -132,8 +136,10 @@ class Simulation {
     const [faulty, sending] = [() => this.#faults.on, () => this.#sending];
     const bank = workload.repeats ? new Bank({ history, now: () => cluster.clock.now() }) : undefined;
     this.#bank = bank;
+    const mortals = this.#profile.destroys ? new Mortals(history) : undefined;
+    this.#mortals = mortals;
     const lives = new Lives({
-      ...{ workload, bank, cluster, history, random, hooks, pace: this.#profile },
+      ...{ workload, bank, mortals, cluster, history, random, hooks, pace: this.#profile },
       poison: () => this.#poison,
       ...{ faulty, sending, straggles: this.#profile.aims === "changes" },
       generationOf: (name) => observer.generationOf(name),
@@ -202,6 +208,7 @@ class Simulation {
       unknown: calls.filter(({ outcome }) => outcome === "unknown").length,
       transfers: this.#bank?.size ?? 0,
       setAside: this.#poison?.counts.setAside ?? 0,
+      destroyed: this.#mortals?.deaths ?? 0,
       ...{ deaths: deaths.length, troubles: this.#troubles.counts, virtualMs: clock.now() },
     };
   }
@@ -255,6 +262,7 @@ class Simulation {
     await this.#everyoneAnswers();
     if (this.#bank) await this.#audit(this.#bank);
     if (this.#poison) await this.#judge(this.#poison);
+    if (this.#mortals) await this.#buryAll(this.#mortals);
     cluster.phase = "done";
   }
 
@@ -277,6 +285,14 @@ class Simulation {
     };
     const judgement = poison.judge((name) => this.#lives.insist(() => ask(name)));
     await this.#cluster.ends("every vial to answer", judgement);
+  }
+
+  async #buryAll(mortals: Mortals): Promise<void> {
+    const judgement = mortals.judge(
+      () => this.#oneNode(),
+      (ask) => this.#lives.insist(ask),
+    );
+    await this.#cluster.ends("every mortal to answer", judgement);
   }
 
   #openCalls(): string {

@@ -90,6 +90,48 @@ export const ACTORS: readonly Rule[] = [
     ],
   },
   {
+    rule: "of an actor that has destroyed itself nothing is left",
+    defects: [
+      {
+        name: "destroyed-comes-back",
+        what: "the state of an actor stays when it destroys itself",
+        changes: [{ file: "actors/activation/activation.ts", find: "this.#state.erase();", replace: "" }],
+        found: { profile: "mortal", seed: 1 },
+      },
+      {
+        name: "timers-outlive-destroy",
+        what: "timers of an actor go on when it has destroyed itself",
+        changes: [{ file: "actors/activation/activation.ts", find: "this.timers.erase();", replace: "" }],
+        found: { profile: "mortal", seed: 1 },
+      },
+      {
+        name: "destroyed-is-carried",
+        what: "an actor that destroyed itself while it was late arrives with its state",
+        changes: [
+          {
+            file: "actors/activation/activation.ts",
+            find: 'if (this.#life.wish !== "destroyed" || this.#state.isErased) return;',
+            replace:
+              'if (this.#life.wish !== "destroyed" || this.#life.tenure === "late" || this.#state.isErased) return;',
+          },
+        ],
+        found: { profile: "mortal", seed: 1 },
+      },
+      {
+        name: "destroyed-before-stored",
+        what: "a stored actor that has destroyed itself is gone before the store knows",
+        changes: [
+          {
+            file: "actors/activation/machine.ts",
+            find: 'if (stage === "leaving" && isSettled && isStored) return [state, { type: "depart", again }];',
+            replace: 'if (stage === "leaving" && isSettled) return [state, { type: "depart", again }];',
+          },
+        ],
+        found: { profile: "mortal", seed: 1 },
+      },
+    ],
+  },
+  {
     rule: "late actors stand in the record, and their state is waited for",
     defects: [
       {

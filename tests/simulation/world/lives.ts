@@ -7,10 +7,14 @@ import type { History } from "../../../testing/history.ts";
 import type { NodeClock } from "../../../testing/node_clock.ts";
 import { hostsOf } from "../workload/actors.ts";
 import type { Bank } from "../workload/bank.ts";
+import type { Mortals } from "../workload/mortals.ts";
 import type { Poison } from "../workload/poison.ts";
 import type { Pace } from "./profiles.ts";
 import { runReader, runSender } from "../workload/senders.ts";
 import type { Workload } from "../workload/workloads.ts";
+
+/** Mean pause between two visits, in milliseconds. */
+const VISITS_MS = 50;
 
 /** One life of one node. */
 export interface Life {
@@ -33,6 +37,8 @@ export interface LivesOptions {
   readonly workload: Workload;
   /** If there is one. */
   readonly bank: Bank | undefined;
+  /** The same. */
+  readonly mortals: Mortals | undefined;
   /** The same. */
   readonly poison: () => Poison<Life> | undefined;
   readonly cluster: SimulatedCluster;
@@ -132,7 +138,7 @@ export class Lives {
 
   /** Starts a node, again and again: a store that does not answer at once lets the first attempts fail. */
   async #run(life: Life): Promise<void> {
-    const { cluster, history, random, hooks, faulty, pace, sending, workload, bank } = this.#options;
+    const { cluster, history, random, hooks, faulty, pace, sending, workload, bank, mortals } = this.#options;
     const { name, key } = life;
     const alive = () => life.alive;
     const sleep = (ms: number) => new Promise<void>((resolve) => void life.clock?.after(ms, resolve));
@@ -159,6 +165,15 @@ export class Lives {
     history.note(`starting ${key}`);
     const poison = this.#options.poison();
     const more = [...(bank ? [bank.host(key, alive)] : []), ...(poison ? [poison.host(life)] : [])];
+    if (mortals)
+      more.push(
+        ...mortals.hosts({
+          sleep,
+          get alive() {
+            return life.alive;
+          },
+        }),
+      );
     const hosts = [...hostsOf(around), ...more];
     const node = await this.#insistOnStart(life, () => {
       if (!life.alive) return new Promise<never>(() => {}); // it was killed between two attempts
@@ -174,6 +189,7 @@ export class Lives {
       life.sending = false;
     });
     const stopped = () => !sending() || !life.sending || !life.alive;
+    if (mortals) this.flow(this.#visits(life, node, mortals, sleep, stopped), life);
     if (bank) this.flow(this.#bankOn(life, node, bank, sleep, stopped), life);
     const client = (i: number) => ({
       ...{ workload, id: `client-${key}-${i}`, node, life: key, history, pace },
@@ -216,6 +232,26 @@ export class Lives {
       await bank.transfer(node, random, () => life.alive);
       await sleep(random.next() * 2 * pace.pauseMs);
     }
+  }
+
+  /** Someone on that node who asks actors that may be gone. */
+  async #visits(
+    life: Life,
+    node: ActorNode,
+    mortals: Mortals,
+    sleep: (ms: number) => Promise<void>,
+    stopped: () => boolean,
+  ): Promise<void> {
+    const { cluster } = this.#options;
+    const random = seededRandom(cluster.seed * 41 + this.#count * 13);
+    const open = new Set<Promise<void>>();
+    while (!stopped()) {
+      const visit = mortals.visit(node, random, () => life.alive);
+      open.add(visit);
+      void visit.then(() => open.delete(visit));
+      await sleep(random.next() * 2 * VISITS_MS);
+    }
+    await Promise.all(open);
   }
 
   /** Begins to leave; a node that is frozen does so when it wakes. */

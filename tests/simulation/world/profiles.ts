@@ -84,6 +84,8 @@ export interface ProfileData extends Pace {
   readonly aims: AimedAt | undefined;
   /** Whether about half of the nodes are of another release: of the one before, or from the future. */
   readonly mixesReleases: boolean;
+  /** Whether there are actors that destroy themselves. */
+  readonly destroys: boolean;
   /** How far the wall clocks of two nodes are apart, in milliseconds, at most. */
   readonly wallsApartMs: number;
   readonly lease: Pick<Settings, "leaseMs" | "renewMs" | "renewTimeoutMs" | "safeMs"> & Partial<Settings>;
@@ -138,6 +140,7 @@ function troubled(
     ...{ saidNo: 0, lateAnswersMs: 0 },
     ...{
       mixesReleases: false,
+      destroys: false,
       workload: "memory",
       wallsApartMs: 0,
       isCalm: false,
@@ -318,6 +321,11 @@ export const PROFILES = {
     "watches miss changes of records and are never told of them, while nodes are killed",
     ["crash"],
     { watchMissed: 0.05, troubleShare: 0.3 },
+  ),
+  mortal: troubled(
+    "actors in memory and in a store destroy themselves, while nodes are killed, frozen or cut off",
+    ["crash", "crash", "freeze", "cut", "store"],
+    { destroys: true, pauseMs: 250, troubleShare: 0.35, lateWrites: 0.08, betweenMs: 800 },
   ),
 } as const satisfies Record<string, ProfileData>;
 
