@@ -149,19 +149,31 @@ export class FixedObject implements Pattern {
     for (const key in value) {
       const place = key === keys[seen] ? seen : this.#places?.get(key);
       if (place === undefined) return NO;
-      seen++;
       const part = value[key];
       const was = before[key];
-      if (part === was && isScalar(part)) continue;
-      const kept = this.#patterns[place]?.keep(was, part, walk);
-      if (kept === NO) return NO;
-      if (Object.is(kept, was)) continue;
-      copy ??= { ...before };
-      copy[key] = kept;
+      let kept = was;
+      if (part !== was || !isScalar(part)) {
+        kept = this.#patterns[place]?.keep(was, part, walk);
+        if (kept === NO) return NO;
+        if (copy === undefined && !Object.is(kept, was)) copy = firstOf(before, value, seen);
+      }
+      if (copy !== undefined) copy[key] = kept;
+      seen++;
     }
     if (seen !== keys.length) return NO;
     return copy ?? before;
   }
+}
+
+/** The first parts of a copy that nobody has changed, in the order of a value. Made key by key: to spread is dearer than that. */
+function firstOf(before: Plain, value: Plain, count: number): Record<string, unknown> {
+  const copy: Record<string, unknown> = {};
+  if (count === 0) return copy;
+  for (const key in value) {
+    copy[key] = before[key];
+    if (--count === 0) break;
+  }
+  return copy;
 }
 
 /** A plain object: keys that are known, some of which may be missing, and others if there may be any. */
