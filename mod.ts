@@ -62,7 +62,9 @@ export type {
   Registration,
 } from "./actors/host.ts";
 export type { ActivationReason, DeactivationReason } from "./actors/lifecycle.ts";
-export type { Address, CallOptions, CallParameters, Ref } from "./actors/ref.ts";
+export type { Address, CallOptions, CallParameters, Ref, RefOptions } from "./actors/ref.ts";
+export type { CallContext, Caller } from "./actors/caller/caller.ts";
+export type { ContextEntries } from "./actors/caller/context_layer.ts";
 export type {
   Nothing,
   Schema,

@@ -157,6 +157,7 @@ class Node implements ActorNode, Routing {
   readonly #refusing: Dispatcher = {
     linkTo: () => undefined,
     send: (request) => this.#refused(request.type, request),
+    refuse: (request, error) => this.#refused(request.type, request, error),
   };
 
   constructor(options: NodeOptions, deps: LifeDeps) {
@@ -290,8 +291,11 @@ class Node implements ActorNode, Routing {
     return this.router ?? this.#refusing;
   }
 
-  #refused(type: "ask" | "tell", of: ToldOf): Promise<unknown> {
-    const error = this.#refusal ?? stoppedError(this.name);
+  #refused(
+    type: "ask" | "tell",
+    of: ToldOf,
+    error: unknown = this.#refusal ?? stoppedError(this.name),
+  ): Promise<unknown> {
     return type === "tell" ? this.#deps.refusedTells.rejected(of, error) : Promise.reject(error);
   }
 

@@ -4,14 +4,20 @@
  * @module
  */
 import { ConfigurationError, DeclaredError } from "../errors.ts";
+import type { Caller } from "./caller/caller.ts";
+import type { ContextEntries } from "./caller/context_layer.ts";
 import type { ArgumentOf, Contract, ErrorCodeOf, ErrorInputOf, StateOf } from "./contract.ts";
 import type { ActivationReason, DeactivationReason } from "./lifecycle.ts";
 import type { Address, Ref } from "./ref.ts";
 
-/** When a scheduled message comes. Times are milliseconds from now; an interval keeps its beat across moves. */
-export type Schedule =
+/**
+ * When a scheduled message comes. Times are milliseconds from now; an interval keeps its beat across moves. `context` goes
+ * along with the message, each time that it comes; without it none does, whatever context the timer was set in.
+ */
+export type Schedule = (
   | { readonly afterMs: number; readonly everyMs?: undefined }
-  | { readonly everyMs: number; readonly afterMs?: number };
+  | { readonly everyMs: number; readonly afterMs?: number }
+) & { readonly context?: ContextEntries | undefined };
 
 /** What an activation lends to the instance of its class. */
 export interface ActorContext {
@@ -19,6 +25,7 @@ export interface ActorContext {
   readonly name: string;
   readonly epoch: number;
   readonly signal: AbortSignal;
+  readonly caller: Caller | undefined;
   getState(): unknown;
   setState(value: unknown): void;
   now(): number;
@@ -107,6 +114,16 @@ export abstract class Actor<C extends Contract> {
   /** Aborts when the running message's deadline has passed, when the node must give up, or when the activation ends. */
   get signal(): AbortSignal {
     return this.#bound.signal;
+  }
+
+  /**
+   * Who has sent the message that is being handled, and the context that came along; `undefined` in a hook. It stays the same
+   * across each `await` of a handler. What a handler sends while it runs has this context too; `ref.with` changes it.
+   *
+   * Code that goes on after its handler finds the caller of whatever is handled then.
+   */
+  get caller(): Caller | undefined {
+    return this.#bound.caller;
   }
 
   /** Milliseconds since 1970 by the node's wall clock; in a simulation by its clock. */

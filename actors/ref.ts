@@ -7,6 +7,8 @@
  * @module
  */
 import { ADDRESS } from "../codec/value.ts";
+import { type Accompaniment, type ContextEntries, ContextLayer } from "./caller/context_layer.ts";
+import type { Sender } from "./caller/caller.ts";
 import type { ArgumentOf, Contract, ResultOf } from "./contract.ts";
 
 /** Where an actor is found: plain data, to be kept in a state or sent to others. `ref(contract, address)` makes a ref of it. */
@@ -28,6 +30,16 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+/** What every call of a ref has, made by {@link Ref.with}. */
+export interface RefOptions {
+  /**
+   * Goes along with each message, and with those that its handler sends while it handles it: `this.caller` shows it there.
+   * Laid over the context that the call would have anyway; an entry that is `undefined` is taken out. At most 16 entries
+   * and 1,024 bytes in all, keys of `a-z`, digits, ".", "_" and "-".
+   */
+  readonly context: ContextEntries;
+}
+
 /** The parameters of a ref's method: an argument that may be `undefined` can be left out. */
 export type CallParameters<Argument> = undefined extends Argument
   ? [argument?: Argument, options?: CallOptions]
@@ -36,7 +48,29 @@ export type CallParameters<Argument> = undefined extends Argument
 /** A typed reference: one method for each message of contract `C`. */
 export type Ref<C extends Contract> = {
   readonly [M in keyof C["messages"]]: (...call: CallParameters<ArgumentOf<C, M>>) => Promise<ResultOf<C, M>>;
+} & {
+  /**
+   * The same actor, with a context on each call. This ref stays as it is.
+   *
+   * @throws {InvalidArgumentError} for a context that cannot be sent
+   */
+  with(options: RefOptions): Ref<C>;
 };
+
+/** What stands beside the options that a caller has given. */
+export const HEADERS: unique symbol = Symbol("headers");
+/** For whom a gateway calls, or a test. */
+export const SENDER: unique symbol = Symbol("sender");
+
+/** The options of one call, as they reach a {@link Channel}. */
+export interface SendOptions extends CallOptions {
+  readonly [HEADERS]?: Accompaniment;
+}
+
+/** The options of a ref by which somebody calls for others. */
+export interface SenderOptions extends RefOptions {
+  readonly [SENDER]?: Sender;
+}
 
 /** The way to one actor, as the layer above provides it. */
 export interface Channel {
@@ -44,11 +78,11 @@ export interface Channel {
     type: "ask" | "tell",
     message: string,
     argument: unknown,
-    options: CallOptions | undefined,
+    options: SendOptions | undefined,
   ): Promise<unknown>;
 }
 
-type RefClass = new (name: string, channel: Channel) => object;
+type RefClass = new (name: string, channel: Channel, context?: ContextLayer) => object;
 
 /** Makes refs; it builds the methods of each contract once. */
 export class RefFactory {
@@ -72,9 +106,14 @@ function refClass(contract: Contract): RefClass {
   class ActorRef {
     readonly #name: string;
     readonly #channel: Channel;
-    constructor(name: string, channel: Channel) {
+    readonly #context: ContextLayer | undefined;
+    constructor(name: string, channel: Channel, context?: ContextLayer) {
       this.#name = name;
       this.#channel = channel;
+      this.#context = context;
+    }
+    with({ context, [SENDER]: sender }: SenderOptions): ActorRef {
+      return new ActorRef(this.#name, this.#channel, ContextLayer.of(context, this.#context, sender));
     }
     get [ADDRESS](): Address {
       return { kind: contract.kind, name: this.#name };
@@ -93,7 +132,8 @@ function refClass(contract: Contract): RefClass {
     }
     static method(type: "ask" | "tell", message: string): unknown {
       return function (this: ActorRef, argument: unknown, options?: CallOptions): Promise<unknown> {
-        return this.#channel.send(type, message, argument, options);
+        const given = this.#context === undefined ? options : { ...options, [HEADERS]: this.#context };
+        return this.#channel.send(type, message, argument, given);
       };
     }
   }

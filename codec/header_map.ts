@@ -10,7 +10,7 @@ import type { ByteReader, ByteWriter } from "./bytes.ts";
 /** Most entries of one map. */
 export const HEADERS_MAX = 32;
 /** Most bytes of one map: names and values as UTF-8. */
-export const HEADERS_BYTES_MAX = 4_096;
+export const HEADERS_BYTES_MAX = 8_192;
 
 const ENCODER: TextEncoder = new TextEncoder();
 
@@ -28,7 +28,7 @@ export class HeaderMap {
   /**
    * The map of these entries; `undefined` if there are none. Of two with one name the last counts.
    *
-   * @throws {InvalidArgumentError} for more than 32 entries or 4,096 bytes, an empty name, or a lone surrogate
+   * @throws {InvalidArgumentError} for more than 32 entries or 8,192 bytes, an empty name, or a lone surrogate
    */
   static of(given: Iterable<readonly [string, string]>): HeaderMap | undefined {
     const entries = new Map(given);

@@ -4,7 +4,7 @@
  * @module
  */
 import { ShardMap } from "../cluster/shard_map.ts";
-import type { Caller } from "../actors/activation/activation_host.ts";
+import type { CallingActor } from "../actors/activation/activation_host.ts";
 import { copyArgument, declaredMessage } from "../actors/argument.ts";
 import type { AskMessage, Contract, TellMessage } from "../actors/contract.ts";
 import type { Checks } from "../actors/check.ts";
@@ -14,9 +14,10 @@ import type { Membership } from "../cluster/membership.ts";
 import type { OwnedEntry, Ownership } from "../cluster/ownership.ts";
 import { shardOf } from "../cluster/placement.ts";
 import { sameNode } from "../cluster/records/schemas.ts";
+import type { HeaderMap } from "../codec/header_map.ts";
 import { checkName } from "../transport/subjects.ts";
 import { CoalescedTimer, restFor } from "../platform/coalesced_timer.ts";
-import { ActorChannel, type Dispatcher, type Routing } from "./actor_channel.ts";
+import { ActorChannel, type Dispatcher, type RefusedRequest, type Routing } from "./actor_channel.ts";
 import { aborted } from "./calls/call_errors.ts";
 import { checkDepth, checkSize, checkTell, deadlineFor } from "./calls/checks.ts";
 import { SenderLink } from "./sending/sender_link.ts";
@@ -31,7 +32,7 @@ import type { ShardTable } from "./receiving/shard_table.ts";
 import { UnservedShards } from "./unserved_shards.ts";
 
 /** What a router works with. */
-export interface RouterDeps extends Omit<SenderDeps, "wakeBy" | "rooms" | "whereIs" | "exit"> {
+export interface RouterDeps extends Omit<SenderDeps, "wakeBy" | "rooms" | "whereIs" | "exit" | "node"> {
   readonly membership: Membership;
   readonly ownership: Ownership;
   readonly table: ShardTable;
@@ -83,6 +84,7 @@ export class Router implements Dispatcher {
     });
     this.#senderDeps = {
       ...deps,
+      node: deps.membership.self.node,
       exit: this.#exit,
       rooms: this.rooms,
       whereIs: (kind, shard) => this.#whereIs(kind, shard),
@@ -150,7 +152,7 @@ export class Router implements Dispatcher {
   }
 
   /** The way to an actor for one caller. @throws {InvalidNameError} */
-  open(contract: Contract, name: string, caller: Caller | undefined): Channel {
+  open(contract: Contract, name: string, caller: CallingActor | undefined): Channel {
     return new ActorChannel(this.#routing, contract, name, caller);
   }
 
@@ -162,6 +164,7 @@ export class Router implements Dispatcher {
     message: string,
     argument: unknown,
     options: CallOptions | undefined,
+    headers?: HeaderMap,
   ): Promise<unknown> {
     let declared: AskMessage | TellMessage | undefined;
     try {
@@ -170,11 +173,11 @@ export class Router implements Dispatcher {
       return Promise.reject(error);
     }
     const type = declared?.type ?? "ask";
-    const request = { kind, name, type, message, declared, argument, options, caller: undefined };
+    const request = { kind, name, type, message, declared, argument, options, caller: undefined, headers };
     try {
       checkName(name);
     } catch (error) {
-      return this.#refuse(request, error);
+      return this.refuse(request, error);
     }
     return this.send(request);
   }
@@ -190,12 +193,13 @@ export class Router implements Dispatcher {
   ): Promise<unknown> {
     if (link) return this.#submit(request, link);
     const refusal = this.#refusalOf(request);
-    if (refusal) return this.#refuse(request, refusal);
+    if (refusal) return this.refuse(request, refusal);
     const end = this.#newKinds.send(request);
     return request.type === "tell" ? this.#deps.refusedTells.following(request, end) : end;
   }
 
-  #refuse(request: Request, error: unknown): Promise<unknown> {
+  /** The end of one that was not sent. */
+  refuse(request: RefusedRequest, error: unknown): Promise<unknown> {
     if (request.type === "ask") return Promise.reject(error);
     return this.#deps.refusedTells.rejected(request, error);
   }
@@ -209,13 +213,13 @@ export class Router implements Dispatcher {
 
   #submit(request: Request, link: SenderLink): Promise<unknown> {
     const refusal = this.#refusalOf(request);
-    if (refusal) return this.#refuse(request, refusal);
+    if (refusal) return this.refuse(request, refusal);
     let call: PendingCall;
     const now = this.#deps.clock.now();
     try {
       call = this.#call(request, link, now);
     } catch (error) {
-      return this.#refuse(request, error);
+      return this.refuse(request, error);
     }
     try {
       link.submit(call, now);

@@ -21,9 +21,12 @@ import {
 } from "../errors.ts";
 import type { EventBus } from "../events.ts";
 import type { Contract } from "../actors/contract.ts";
+import { ContextLayer } from "../actors/caller/context_layer.ts";
+import { declaredContext } from "../actors/caller/context_headers.ts";
 import type { Registration } from "../actors/host.ts";
 import type { ClusterId } from "../cluster/records/schemas.ts";
 import type { Codec } from "../codec/codec.ts";
+import type { HeaderMap } from "../codec/header_map.ts";
 import { toJsonText } from "../codec/json.ts";
 import {
   type DoorAddress,
@@ -62,6 +65,8 @@ const GENERATION = "Baton-Generation";
 export class Door {
   readonly #deps: DoorDeps;
   readonly #options: DoorSettings;
+  /** Goes along with every call that comes in here. */
+  readonly #from: ContextLayer = ContextLayer.of({}, undefined, "door");
   #subscription: Subscription | undefined;
   #calls = 0;
   /** Requests without an answer: their reply subject was not to be trusted, or the server takes none of that length. */
@@ -139,13 +144,22 @@ export class Door {
       message.payload,
       cbor ? (value) => fitted(contract, word, value) : undefined,
     );
+    const headers = this.#context(message);
     this.#calls++;
     try {
       const timeoutMs = this.#timeoutMs(message.header("Baton-Timeout-Ms"));
-      return await router.call(contract, kind, name, word, argument, { timeoutMs });
+      return await router.call(contract, kind, name, word, argument, { timeoutMs }, headers);
     } finally {
       this.#calls--;
     }
+  }
+
+  /** What goes along: the headers that are let in, and that it came by the door. @throws {InvalidArgumentError} above the bounds */
+  #context(message: Incoming): HeaderMap | undefined {
+    const { contextHeaders } = this.#options;
+    if (contextHeaders.length === 0) return this.#from.over(undefined);
+    const context = declaredContext(contextHeaders, (name) => message.header(name));
+    return ContextLayer.of(context, this.#from).over(undefined);
   }
 
   /**

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { unfitContextHeaders } from "../actors/caller/context_headers.ts";
 import { ConfigurationError } from "../errors.ts";
 import { TIMEOUT_MAX_MS } from "../delivery/calls/checks.ts";
 
@@ -17,6 +18,11 @@ export interface DoorOptions {
   /** Calls that may be on their way at once; more are refused as `busy`. Default 10,000. */
   readonly callsMax?: number;
   /**
+   * Names of the headers of a request that enter as its context: the handler finds them in `this.caller.context`. At most 16, of
+   * `a-z`, digits, ".", "_" and "-"; NATS tells `a` from `A`. Default: none.
+   */
+  readonly contextHeaders?: readonly string[];
+  /**
    * Whether a client is told the message, `code` and `name` of what a handler threw. Default false: such texts are
    * written for logs, and may tell more than a client should know.
    */
@@ -29,7 +35,10 @@ export interface DoorSettings extends Required<Omit<DoorOptions, "expose">> {
 }
 
 /** @throws {ConfigurationError} for options that cannot work, or that would let a client make a node publish anywhere */
-export function checkDoor({ replyPrefixes, timeoutMs, callsMax }: DoorOptions): void {
+export function checkDoor({ replyPrefixes, timeoutMs, callsMax, contextHeaders }: DoorOptions): void {
+  const fault = contextHeaders === undefined ? undefined : unfitContextHeaders(contextHeaders);
+  if (fault !== undefined)
+    throw new ConfigurationError(`Cannot open the door: its "contextHeaders" cannot be used; ${fault}`);
   const arePrefixes =
     Array.isArray(replyPrefixes) && replyPrefixes.every((each) => typeof each === "string" && each);
   if (replyPrefixes !== undefined && !arePrefixes) throw unusable("replyPrefixes", replyPrefixes);
@@ -51,7 +60,8 @@ export function doorOptions(given: DoorOptions, callTimeoutMs: number): DoorSett
     replyPrefixes = ["_INBOX."],
     timeoutMs = callTimeoutMs,
     callsMax = 10_000,
+    contextHeaders = [],
     showHandlerErrors = false,
   } = given;
-  return { expose, replyPrefixes, timeoutMs, callsMax, showHandlerErrors };
+  return { expose, replyPrefixes, timeoutMs, callsMax, contextHeaders, showHandlerErrors };
 }

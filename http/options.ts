@@ -4,6 +4,7 @@
  * @module
  */
 import type { Context } from "hono";
+import { unfitContextHeaders } from "../actors/caller/context_headers.ts";
 import type { Contract } from "../actors/contract.ts";
 import type { Ref } from "../actors/ref.ts";
 import { ConfigurationError } from "../errors.ts";
@@ -41,6 +42,12 @@ export interface ActorRoutesOptions {
    */
   readonly timeoutMs?: number;
   /**
+   * Names of the headers of a request that enter as its context: the handler finds them in `this.caller.context`. Whoever may
+   * call may write there what he likes. At most 16, of `a-z`, digits, ".", "_" and "-", whatever the case in the request.
+   * Default: none.
+   */
+  readonly contextHeaders?: readonly string[];
+  /**
    * Whether a client is told the message and the `code` of what a handler threw. Default false: such texts are written
    * for logs, and may tell more than a client should know.
    */
@@ -60,6 +67,7 @@ export interface RoutesSettings {
   readonly authorize: Authorize | "public";
   readonly bodyMaxBytes: number;
   readonly timeoutMs: number;
+  readonly contextHeaders: readonly string[];
   readonly showHandlerErrors: boolean;
   readonly onError: (error: unknown, c: Context) => void;
   readonly clock: Clock;
@@ -80,6 +88,7 @@ export function checkOptions(options: ActorRoutesOptions): RoutesSettings {
     authorize,
     bodyMaxBytes: wholeNumber("bodyMaxBytes", options.bodyMaxBytes ?? BODY_MAX_BYTES),
     timeoutMs: wholeNumber("timeoutMs", options.timeoutMs ?? TIMEOUT_MS),
+    contextHeaders: contextHeadersOf(options.contextHeaders ?? []),
     showHandlerErrors: options.showHandlerErrors ?? false,
     onError: options.onError ?? (() => {}),
     clock: options.clock ?? systemClock(),
@@ -100,6 +109,12 @@ function contractsByKind(expose: readonly Contract[]): ReadonlyMap<string, Contr
     contracts.set(contract.kind, contract);
   }
   return contracts;
+}
+
+function contextHeadersOf(names: readonly string[]): readonly string[] {
+  const fault = unfitContextHeaders(names);
+  if (fault === undefined) return [...names];
+  throw new ConfigurationError(`Cannot mount actors: "contextHeaders" cannot be used; ${fault}`);
 }
 
 function wholeNumber(what: string, value: number): number {

@@ -15,7 +15,9 @@
  */
 import { type Context, Hono } from "hono";
 import type { Contract } from "../actors/contract.ts";
-import type { CallOptions } from "../actors/ref.ts";
+import type { ContextEntries } from "../actors/caller/context_layer.ts";
+import { declaredContext } from "../actors/caller/context_headers.ts";
+import { type CallOptions, SENDER, type SenderOptions } from "../actors/ref.ts";
 import { checkName } from "../transport/subjects.ts";
 import { isJsonType, readArgument } from "./body.ts";
 import { allowSilence, clientOf } from "./client.ts";
@@ -97,7 +99,9 @@ async function answer(
   if (leftMs() <= 0) return tooLate();
   const client = clientOf(c, timers);
   try {
-    return await call(node, target, reading.argument, { timeoutMs: leftMs(), signal: client.signal });
+    const context = declaredContext(settings.contextHeaders, (header) => c.req.header(header));
+    const options = { timeoutMs: leftMs(), signal: client.signal };
+    return await call(node, target, reading.argument, options, context);
   } catch (thrown) {
     const response = problemOf(thrown, settings.showHandlerErrors);
     if (response.status === 500) settings.onError(thrown, c);
@@ -112,9 +116,11 @@ async function call(
   target: Target,
   argument: unknown,
   options: CallOptions,
+  context: ContextEntries,
 ): Promise<Response> {
   const { kind: _, name, message } = target.address;
-  const ref = node.ref(target.contract, name) as unknown as Readonly<Record<string, Send>>;
+  const given: SenderOptions = { context, [SENDER]: "http" };
+  const ref = node.ref(target.contract, name).with(given) as unknown as Readonly<Record<string, Send>>;
   const result = await ref[message]?.(argument, options);
   if (target.type === "tell") return new Response(null, { status: 202, headers: SAFE_HEADERS });
   const text = toJsonText(result);

@@ -20,6 +20,7 @@ export {
   type TimerSet,
   type Violation,
 } from "./history.ts";
+export { calledBy } from "./called_by.ts";
 export { CHECKERS, type Checker } from "./checkers.ts";
 export { type Random, seededRandom } from "../platform/random.ts";
 export { MemoryNetwork, type MemoryNetworkOptions, spreadLatency } from "../transport/memory/network.ts";

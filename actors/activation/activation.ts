@@ -8,8 +8,10 @@
  * @module
  */
 import { ConfigurationError, toErrorData } from "../../errors.ts";
+import type { HeaderMap } from "../../codec/header_map.ts";
 import { fenced } from "../actor_errors.ts";
 import { reportFailure } from "../actor_events.ts";
+import type { Caller } from "../caller/caller.ts";
 import { type GateOwner, OutputGate } from "../durable/output_gate.ts";
 import { DIRECT, type OutputSink } from "../durable/output_sink.ts";
 import { type LoadEvent, StateLoad } from "../durable/state_load.ts";
@@ -522,6 +524,18 @@ export class Activation implements Runnable, StartOwner, TurnOwner, GateOwner {
       if (deadlineAt > latest) latest = deadlineAt;
     }
     return latest;
+  }
+
+  get caller(): Caller | undefined {
+    return this.#turn.caller;
+  }
+
+  get askHeaders(): HeaderMap | undefined {
+    return this.#turn.askHeaders;
+  }
+
+  get tellHeaders(): HeaderMap | undefined {
+    return this.#turn.tellHeaders;
   }
 
   /**

@@ -7,6 +7,7 @@ import type { EventBus } from "../../events.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Random } from "../../platform/random.ts";
 import type { Codec } from "../../codec/codec.ts";
+import type { HeaderMap } from "../../codec/header_map.ts";
 import type { NodeLimits } from "../node_limits.ts";
 import type { Checks } from "../check.ts";
 import type { Contract } from "../contract.ts";
@@ -22,11 +23,14 @@ import type { TrialLane } from "./trials.ts";
 import type { StateStore } from "../durable/state_store.ts";
 
 /** On whose behalf a message is sent: what a call chain and a drain need to know. */
-export interface Caller {
+export interface CallingActor {
   /** The actors that wait for the running message, and this one. */
   readonly chain: readonly string[];
   /** When nobody waits any more for what this activation does now, on the node's clock; `Infinity` for never. */
   readonly deadlineAt: number;
+  /** What goes along with an ask, and with a tell, that is sent now. */
+  readonly askHeaders: HeaderMap | undefined;
+  readonly tellHeaders: HeaderMap | undefined;
   /** Counts a message as on its way. @throws {FencedError} when this activation may not speak any more */
   sent(): void;
   /** The message was admitted (tell) or has ended (ask). */
@@ -48,7 +52,7 @@ export interface ActorRuntime {
   readonly trials: TrialLane;
   /** Told what a step of an actor threw beyond its own code, which none should. It must not throw itself. */
   readonly onThrow: (error: unknown) => void;
-  open(contract: Contract, name: string, caller: Caller): Channel;
+  open(contract: Contract, name: string, caller: CallingActor): Channel;
   /** Whether an ask to the actor of that address has not ended which was sent with this very chain. */
   awaits(chain: readonly string[], address: string): boolean;
 }

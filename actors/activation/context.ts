@@ -5,9 +5,11 @@
  * @module
  */
 import { InvalidArgumentError, toErrorData } from "../../errors.ts";
-import type { ActorRuntime, Caller } from "./activation_host.ts";
+import type { ActorRuntime, CallingActor } from "./activation_host.ts";
 import type { ActorContext, Schedule } from "../actor.ts";
 import { nameAt } from "../address.ts";
+import type { Caller } from "../caller/caller.ts";
+import { timerHeaders } from "../caller/context_layer.ts";
 import type { Contract } from "../contract.ts";
 import { fenced } from "../actor_errors.ts";
 import type { Wish } from "./machine.ts";
@@ -19,12 +21,14 @@ import type { StateCell } from "../state/state_cell.ts";
 import type { ActorTimers } from "../state/timers.ts";
 
 /** What a context needs of its activation. */
-export interface ContextSource extends Caller {
+export interface ContextSource extends CallingActor {
   readonly kind: string;
   readonly name: string;
   readonly epoch: number;
   /** The signal of what is handled now. */
   readonly signal: AbortSignal;
+  /** Who has sent what is handled now. */
+  readonly caller: Caller | undefined;
   readonly timers: ActorTimers;
   readonly outputs: OutputSink;
   /** Whether it has ended and its last hook runs: it may read its state, and nothing else. */
@@ -64,6 +68,11 @@ export class LentContext implements ActorContext {
   get signal(): AbortSignal {
     this.#activation.assertLive();
     return this.#activation.signal;
+  }
+
+  get caller(): Caller | undefined {
+    this.#activation.assertLive();
+    return this.#activation.caller;
   }
 
   getState(): unknown {
@@ -119,7 +128,8 @@ export class LentContext implements ActorContext {
     const { timers } = this.#activation;
     const timer = id ?? timers.freshId();
     const bytes = encoded(message, this.#runtime, argument);
-    timers.set({ id: timer, message, argument: bytes, remainingMs, everyMs });
+    const headers = timerHeaders(when.context);
+    timers.set({ id: timer, message, argument: bytes, remainingMs, everyMs, headers });
     return timer;
   }
 

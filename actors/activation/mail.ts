@@ -13,6 +13,8 @@ export interface Mail extends Patient {
   readonly message: string;
   /** Addresses (`kind/name`) of the actors that wait for the end of this message, the first caller first. */
   readonly chain: readonly string[];
+  /** Name of the node that sent it; absent of a timer's. */
+  readonly node?: string | undefined;
   /** What its sender gave along; absent if nothing. */
   readonly headers?: HeaderMap | undefined;
   /** On the node's clock, in milliseconds; `Infinity` for none. */

@@ -4,8 +4,11 @@
  * @module
  */
 import { undeclared } from "../argument.ts";
+import { ActorHeaders } from "../caller/actor_headers.ts";
+import { type Caller, callerOf } from "../caller/caller.ts";
 import { type ErrorData, toErrorData } from "../../errors.ts";
 import type { EventBus } from "../../events.ts";
+import type { HeaderMap } from "../../codec/header_map.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { declaredErrorData, expired, handledErrorData, validArgument, validResult } from "./validation.ts";
 import type { Registration, HostedMessage } from "../host.ts";
@@ -59,6 +62,8 @@ export class Turn {
   readonly #signal: HandlerSignal;
   #running: Mail | undefined;
   #chain: readonly string[] | undefined;
+  #caller: Caller | undefined;
+  #headers: ActorHeaders | undefined;
 
   constructor(owner: TurnOwner, { hosted, clock, events, code, state, outputs }: TurnDeps) {
     this.#owner = owner;
@@ -74,6 +79,26 @@ export class Turn {
   get chain(): readonly string[] {
     this.#chain ??= [...(this.#running?.chain ?? []), this.#owner.address];
     return this.#chain;
+  }
+
+  /** Who has sent what is handled now; `undefined` if nothing is. */
+  get caller(): Caller | undefined {
+    if (this.#running !== undefined) this.#caller ??= callerOf(this.#running);
+    return this.#caller;
+  }
+
+  /** What goes along with an ask that is sent now: the context of what is handled. */
+  get askHeaders(): HeaderMap | undefined {
+    const handled = this.#running?.headers;
+    return handled === undefined ? undefined : this.#ofActor().ofAsks(handled);
+  }
+
+  get tellHeaders(): HeaderMap | undefined {
+    return this.#ofActor().ofTells(this.#running?.headers);
+  }
+
+  #ofActor(): ActorHeaders {
+    return (this.#headers ??= new ActorHeaders(this.#owner.address));
   }
 
   /** Of what is handled now; `Infinity` if nothing is, or nobody waits for it. */
@@ -222,6 +247,7 @@ export class Turn {
   release(): void {
     this.#running = undefined;
     this.#chain = undefined;
+    this.#caller = undefined;
     this.#state.isReading = false;
     this.#signal.release();
   }

@@ -14,7 +14,7 @@ import type { EventBus } from "../../events.ts";
 import { copyValue } from "../../codec/value.ts";
 import { weight } from "../../codec/weight.ts";
 import type { Mail } from "../activation/mail.ts";
-import type { CallOptions, Channel } from "../ref.ts";
+import type { Channel, SendOptions } from "../ref.ts";
 import { reject, reportDeadLetter, reportFailure } from "../actor_events.ts";
 import { TimerMail } from "../state/timers.ts";
 
@@ -89,7 +89,7 @@ export class HeldTell implements Output {
   readonly #channel: Channel;
   readonly #message: string;
   readonly #argument: unknown;
-  readonly #options: CallOptions | undefined;
+  readonly #options: SendOptions | undefined;
 
   constructor(
     events: EventBus,
@@ -97,7 +97,7 @@ export class HeldTell implements Output {
     channel: Channel,
     message: string,
     argument: unknown,
-    options: CallOptions | undefined,
+    options: SendOptions | undefined,
   ) {
     this.#events = events;
     this.#to = to;

@@ -11,15 +11,17 @@
  * @module
  */
 import { BusyError, type ErrorData } from "../../errors.ts";
+import type { HeaderMap } from "../../codec/header_map.ts";
 import type { EventBus } from "../../events.ts";
 import type { OutputQuota, QuotaSeeker } from "../node_limits.ts";
 import type { Contract } from "../contract.ts";
 import { validTell } from "../argument.ts";
+import { unchanged } from "../caller/context_layer.ts";
 import type { Checks } from "../check.ts";
 import type { Mail } from "../activation/mail.ts";
 import { HeldEnd, HeldTell, type Output } from "./held_output.ts";
 import type { OutputSink } from "./output_sink.ts";
-import type { CallOptions, Channel } from "../ref.ts";
+import { type Channel, HEADERS, type SendOptions } from "../ref.ts";
 import { notStored } from "../actor_errors.ts";
 import type { Snapshot, StoredMark } from "../state/snapshot.ts";
 import type { StateCell } from "../state/state_cell.ts";
@@ -33,6 +35,8 @@ export interface GateOwner extends QuotaSeeker {
   readonly name: string;
   /** Whether a handler or hook of it is running, whose end will be heard. */
   readonly isHandling: boolean;
+  /** What goes along with a tell that it sends now. */
+  readonly tellHeaders: HeaderMap | undefined;
   /** @throws {FencedError} once it is sealed, given up or fenced */
   assertLive(): void;
   /** Something was stored and went out. */
@@ -271,14 +275,17 @@ export class OutputGate implements OutputSink {
     channel: Channel,
     message: string,
     argument: unknown,
-    options: CallOptions | undefined,
+    options: SendOptions | undefined,
   ): Promise<unknown> {
     const to = { kind: contract.kind, name };
     try {
       this.#owner.assertLive();
       const copy = validTell(contract, message, argument, this.#deps.checks);
       if (this.#tells.length >= TELLS_MAX || this.#deps.scales.isFull) throw this.#full(message);
-      this.#took(new HeldTell(this.#deps.events, to, channel, message, copy, options));
+      const { tellHeaders } = this.#owner; // when it goes out, something else may be handled
+      const headers = unchanged(options?.[HEADERS]?.over(tellHeaders) ?? tellHeaders);
+      const held = { ...options, [HEADERS]: headers };
+      this.#took(new HeldTell(this.#deps.events, to, channel, message, copy, held));
     } catch (error) {
       return this.#deps.refusedTells.rejected({ ...to, message }, error);
     }

@@ -18,6 +18,8 @@ import type { CallPlace, PendingCall } from "./pending_call.ts";
 
 /** What the mails of a node work with. */
 export interface LocalMailDeps {
+  /** Name of this node. */
+  readonly node: string;
   readonly scale: Scale;
   readonly exit: LocalReplyGate;
 }
@@ -61,6 +63,9 @@ export class LocalMail implements PackableMail, CallPlace, Answer {
   }
   get headers(): HeaderMap | undefined {
     return this.call.headers;
+  }
+  get node(): string {
+    return this.#deps.node;
   }
   get deadlineAt(): number {
     return this.call.handleBy;

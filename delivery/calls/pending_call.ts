@@ -10,7 +10,7 @@
  *
  * @module
  */
-import type { Caller } from "../../actors/activation/activation_host.ts";
+import type { CallingActor } from "../../actors/activation/activation_host.ts";
 import type { AskMessage, TellMessage } from "../../actors/contract.ts";
 import type { Quota } from "../../actors/quota.ts";
 import type { CallOptions } from "../../actors/ref.ts";
@@ -30,7 +30,7 @@ export interface Request {
   readonly declared: AskMessage | TellMessage | undefined;
   readonly argument: unknown;
   readonly options: CallOptions | undefined;
-  readonly caller: Caller | undefined;
+  readonly caller: CallingActor | undefined;
   /** What accompanies it to its handler, wherever that runs. */
   readonly headers?: HeaderMap | undefined;
 }
@@ -101,7 +101,7 @@ export class PendingCall implements ToldOf {
   /** Owners that were lost while they may have been handling it. */
   losses = 0;
   #ended = false;
-  readonly #caller: Caller | undefined;
+  readonly #caller: CallingActor | undefined;
   readonly #keeper: CallKeeper;
   readonly #deps: CallDeps;
   #bytes: Uint8Array | undefined;

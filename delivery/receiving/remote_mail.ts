@@ -71,6 +71,10 @@ export class RemoteMail implements PackableMail {
     return this.#argument.byteLength + (this.headers?.bytes ?? 0);
   }
 
+  get node(): string {
+    return this.#peer.id.node;
+  }
+
   argument(): unknown {
     return this.#deps.codec.decode(this.#argument);
   }

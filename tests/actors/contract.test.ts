@@ -170,12 +170,12 @@ describe("defineActor()", () => {
       messages: {
         plain: ask(z.number()),
         twice: ask(z.number(), { idempotent: true }),
-        with: ask(z.string(), z.number(), { idempotent: true }),
+        answers: ask(z.string(), z.number(), { idempotent: true }),
         bare: tell(),
         again: tell({ idempotent: true }),
       },
     });
-    const { plain, twice, with: full, bare, again } = messages;
+    const { plain, twice, answers: full, bare, again } = messages;
     expect([plain, twice, full, bare, again].map(({ idempotent }) => idempotent)).toEqual([
       ...[false, true, true, false, true],
     ]);

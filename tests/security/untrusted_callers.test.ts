@@ -6,10 +6,11 @@ import type { Router } from "../../delivery/router.ts";
 import { DELIVERY_DEFAULTS } from "../../delivery/settings.ts";
 import { ERROR_CODES, fromErrorData, statusOf } from "../../errors.ts";
 import { EventBus } from "../../events.ts";
-import { actorRoutes, type CallingNode } from "../../http/mod.ts";
+import { actorRoutes } from "../../http/mod.ts";
 import { createCodec } from "../../codec/codec.ts";
 import { subjects } from "../../transport/subjects.ts";
 import type { Incoming, Transport } from "../../transport/transport.ts";
+import { FakeNode } from "../http/fake_node.ts";
 import { Ledger } from "../support/ledger.ts";
 
 const SECRETS = ["SECRET", "untrusted_callers", "at <anonymous>", "node_modules", ".ts:"];
@@ -82,7 +83,9 @@ async function doorAnswer(error: unknown, showHandlerErrors = false, contentType
 
 /** What HTTP answers when the node fails with that error. */
 async function httpAnswer(error: unknown, showHandlerErrors = false): Promise<Answer> {
-  const node = { ref: () => ({ read: () => Promise.reject(error) }) } as unknown as CallingNode;
+  const node = new FakeNode(() => {
+    throw error;
+  });
   const app = new Hono().route(
     "/",
     actorRoutes(node, { expose: [Ledger], authorize: "public", showHandlerErrors }),

@@ -142,6 +142,7 @@ class Simulation {
       ...{ workload, bank, mortals, cluster, history, random, hooks, pace: this.#profile },
       poison: () => this.#poison,
       ...{ faulty, sending, straggles: this.#profile.aims === "changes" },
+      losesContexts: this.#profile.mixesReleases,
       generationOf: (name) => observer.generationOf(name),
     });
     this.#lives = lives;

@@ -177,7 +177,7 @@ export class PairedWorld {
     const exit = { give: (answer: Answer) => void this.#answers.push(answer) } as unknown as LocalReplyGate;
     this.#link = new SenderLink(
       {
-        ...{ clock, exit, random: this.random, rooms: this.#rooms, settings: SETTINGS },
+        ...{ node: "sender", clock, exit, random: this.random, rooms: this.#rooms, settings: SETTINGS },
         ...{ gate: { isOpenAt: () => true } as unknown as Gate, outbox: this.#sender.outbox },
         ...{ scale: this.#sender.receiver.scale, onQuarantined: () => {}, whereIs: () => "is somewhere" },
         wakeBy: (time) => this.#alarm.by(time),

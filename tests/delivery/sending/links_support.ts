@@ -34,7 +34,7 @@ export function callOf({ type = "ask", idempotent = false, signal }: CallGiven =
     abandon: () => void heard.abandoned++,
   };
   const caller = {
-    chain: ["ledger/caller"],
+    ...{ chain: ["ledger/caller"], askHeaders: undefined, tellHeaders: undefined },
     deadlineAt: Infinity,
     sent: () => void heard.sent++,
     settled: () => void heard.settled++,

@@ -3,6 +3,47 @@ import type { Rule } from "./defect.ts";
 
 export const ACTORS: readonly Rule[] = [
   {
+    rule: "what accompanies a message arrives with it, and goes on from there",
+    defects: [
+      {
+        name: "headers-stay-behind",
+        what: "messages that wait lose who sent them, and their context, when their shard moves",
+        changes: [
+          {
+            file: "handoff/wire/batch.ts",
+            find: "writer.headers(mail.headers);",
+            replace: "writer.headers(undefined);",
+          },
+        ],
+        found: { profile: "planned", seed: 2 },
+      },
+      {
+        name: "context-of-later",
+        what: "a stored actor's tell has the context of what is handled when it goes out",
+        changes: [
+          {
+            file: "actors/durable/output_gate.ts",
+            find: "const held = { ...options, [HEADERS]: headers };",
+            replace: "const held = options; void headers; void HEADERS;",
+          },
+        ],
+        found: { profile: "stored", seed: 1 },
+      },
+      {
+        name: "context-of-before",
+        what: "an actor sends the context of the first message that had one with everything",
+        changes: [
+          {
+            file: "actors/caller/actor_headers.ts",
+            find: "if (handled === this.#of) return;",
+            replace: "if (this.#of !== undefined) return;",
+          },
+        ],
+        found: { profile: "planned", seed: 1 },
+      },
+    ],
+  },
+  {
     rule: "each activation has a gate of its own",
     defects: [
       {

@@ -16,6 +16,7 @@ import {
 } from "../../../testing/history.ts";
 import { epochIn } from "../../../testing/generations.ts";
 import { nextState } from "../../../testing/state_tree.ts";
+import { accompanied, wrongCaller, wrongTimer } from "./accompaniment.ts";
 import {
   type Answer,
   type AnyLedger,
@@ -50,6 +51,8 @@ export interface Surroundings {
   born(what: string): number;
   /** Whether this node is of a release that does not accept every state that others do. */
   readonly strict: boolean;
+  /** Whether some nodes are of a release that carries no contexts. */
+  readonly losesContexts: boolean;
   /** Whether hooks misbehave now. */
   faulty(): boolean;
   /** Whether some of its code goes on when its handlers and hooks have ended. */
@@ -208,6 +211,8 @@ function ledgerClass(of: AnyLedger, around: Surroundings): ActorClass<AnyLedger>
       const { ticks } = this.state;
       const k = (ticks[id] ?? 0) + 1;
       history.started(this.address, "", 0, this.#epoch, node);
+      const wrong = wrongTimer(this.caller);
+      if (wrong) history.violate("caller", `timer ${id} of ${this.address} ${wrong}`);
       if (alive()) history.timerFired(this.address, id, this.#kept);
       this.#effect(`timer-${id}`, k);
       ticks[id] = k;
@@ -229,14 +234,21 @@ function ledgerClass(of: AnyLedger, around: Surroundings): ActorClass<AnyLedger>
       around.running(1);
       const rests = history.works(this.address);
       history.started(this.address, op.from, op.n, this.#epoch, node);
+      this.#checkCaller(op);
       if (op.news && alive()) history.heard(op.news.actor, op.news.state, op.news.epoch);
       try {
         await this.#handle(op);
+        this.#checkCaller(op);
         if (alive()) history.finished(this.address, op.from, op.n);
       } finally {
         rests();
         around.running(-1);
       }
+    }
+
+    #checkCaller(op: Op): void {
+      const wrong = wrongCaller(op, this.caller, around.losesContexts);
+      if (wrong) history.violate("caller", `${op.n} of ${op.from} to ${this.address} ${wrong}`);
     }
 
     async #handle(op: Op): Promise<void> {
@@ -304,7 +316,7 @@ function ledgerClass(of: AnyLedger, around: Surroundings): ActorClass<AnyLedger>
       const type = silent ? "note" : wanted;
       const { sender, n } = this.#numbered(to);
       const { contract, name } = contractOf(to);
-      const ref = this.ref(contract, name);
+      const { ref, along } = accompanied(this.ref(contract, name), sender, n, this.caller);
       const how = type === "add" ? "ask" : "tell";
       const call = history.sent(sender, to, n, how, timeoutMs, hasEffect(to), node);
       call.held = stored && how === "tell";
@@ -312,7 +324,7 @@ function ledgerClass(of: AnyLedger, around: Surroundings): ActorClass<AnyLedger>
       if (how === "ask" && servesUntil !== undefined) call.servesUntil = servesUntil;
       const until = how === "ask" ? patienceOf(call) : null;
       const news = silent ? { actor: this.address, state: this.#fold, epoch: this.#epoch } : null;
-      const op = { ...plainOp(sender, n, beforeMs), until, news };
+      const op = { ...plainOp(sender, n, beforeMs), along, until, news };
       const work = recorded(history, call, () => ref[type](op, { timeoutMs }), alive);
       if (wait) await work;
     }

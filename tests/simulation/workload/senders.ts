@@ -2,6 +2,7 @@
 import type { ActorNode } from "../../../node/api.ts";
 import type { Random } from "../../../platform/random.ts";
 import type { History } from "../../../testing/history.ts";
+import { accompanied } from "./accompaniment.ts";
 import { lastly, recorded } from "./actors.ts";
 import type { Pace } from "../world/profiles.ts";
 import { contractOf, hasEffect, isStored, type Op, plainOp, type Send, type Workload } from "./workloads.ts";
@@ -71,12 +72,13 @@ function sendOne(
 ): Promise<boolean> {
   const type = random.next() < 0.6 ? "ask" : "tell";
   const timeoutMs = random.next() < 0.1 ? 20 + random.next() * 200 : 4_000;
-  const op = randomOp(workload, id, to, n, random, pace);
+  const given = randomOp(workload, id, to, n, random, pace);
   const { contract, name } = contractOf(to);
-  const ref = node.ref(contract, name);
-  const call = history.sent(id, to, n, type, timeoutMs, op.fails !== "early" && hasEffect(to), life);
+  const { ref, along } = accompanied(node.ref(contract, name), id, n);
+  const call = history.sent(id, to, n, type, timeoutMs, given.fails !== "early" && hasEffect(to), life);
   call.idempotent = workload.repeats && random.next() < 0.15;
   const [add, note] = call.idempotent ? (["addAgain", "noteAgain"] as const) : (["add", "note"] as const);
+  const op = { ...given, along };
   const until = call.deadlineAt;
   const work = () =>
     type === "ask" ? ref[add]({ ...op, until }, { timeoutMs }) : ref[note](op, { timeoutMs });

@@ -20,6 +20,8 @@ const Send = z.strictObject({
 export const Op = z.strictObject({
   from: z.string(),
   n: z.number().int(),
+  /** The context that it left with. */
+  along: z.string(),
   /** Milliseconds before and after the effect. */
   beforeMs: z.number(),
   afterMs: z.number(),
@@ -196,7 +198,7 @@ export function hasEffect(address: string): boolean {
 
 export function plainOp(from: string, n: number, beforeMs = 0): Op {
   return {
-    ...{ from, n, beforeMs, afterMs: 0, fails: "no", sends: [], until: null, news: null },
+    ...{ from, n, along: "", beforeMs, afterMs: 0, fails: "no", sends: [], until: null, news: null },
     ...{ timer: null, cancels: false, padding: "", spoils: false },
   };
 }

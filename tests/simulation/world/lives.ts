@@ -47,6 +47,7 @@ export interface LivesOptions {
   readonly hooks: Random;
   readonly pace: Pace;
   readonly straggles: boolean;
+  readonly losesContexts: boolean;
   /** Follows which generation of the records the latest incarnation of that name is of, counted from 0. */
   generationOf(name: string): () => number;
   /** Whether hooks misbehave now. */
@@ -154,6 +155,7 @@ export class Lives {
         born,
         faulty,
         strict: random.next() < 0.4,
+        losesContexts: this.#options.losesContexts,
         straggles: this.#options.straggles,
       },
       generation: () => this.#options.generationOf(name),
