@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import type { ActorNode, Settings } from "../../mod.ts";
 import { hostLedger, Ledger, ledger, type Steering, steering } from "../support/ledger.ts";
+import { startOwner } from "../support/ledger_cluster.ts";
 import { MemoryCluster, signalled } from "../support/memory_cluster.ts";
 
 let cluster: MemoryCluster;
@@ -34,8 +35,7 @@ async function two(
     },
   });
   const steered = steering(given);
-  const owner = await cluster.start("owner", { hosts: [hostLedger(steered)], settings });
-  await cluster.settled("ledger", "owner");
+  const owner = await startOwner(cluster, "owner", steered, { settings });
   const caller = await cluster.start("caller", { settings });
   return { owner, caller, steered, sent: () => bytes, freeze: (what) => (frozen = what) };
 }
@@ -292,8 +292,7 @@ describe("moves that come to a node", () => {
       },
     });
     const settings = { incomingBytesMax: 25_000, actorBytesMax: 1_000 };
-    const a = await cluster.start("a", { hosts: [hostLedger()], settings });
-    await cluster.settled("ledger", "a");
+    const a = await startOwner(cluster, "a", steering(), { settings });
     const names = Array.from({ length: 8 }, (_, i) => `log ${i}`);
     for (const name of names) await cluster.ends(a.ref(Ledger, name).add(WORD));
     const b = await cluster.start("b", { hosts: [hostLedger()], settings });

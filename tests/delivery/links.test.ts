@@ -4,6 +4,7 @@ import { z } from "zod";
 import { type ActorNode, ask, type MessageFate } from "../../mod.ts";
 import { seededRandom } from "../../platform/random.ts";
 import { hostLedger, Ledger, ledger, steering } from "../support/ledger.ts";
+import { startOwner } from "../support/ledger_cluster.ts";
 import { MemoryCluster, signalled } from "../support/memory_cluster.ts";
 
 let cluster: MemoryCluster;
@@ -138,8 +139,7 @@ describe("a link", () => {
     const gate = signalled();
     const steered = steering();
     steered.gates.set("log", gate.promise);
-    await cluster.start("owner", { hosts: [hostLedger(steered)] });
-    await cluster.settled("ledger", "owner");
+    await startOwner(cluster, "owner", steered);
     const caller = await cluster.start("caller");
     const heir = steering();
     const log = caller.ref(Ledger, "log");

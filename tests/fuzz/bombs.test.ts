@@ -6,6 +6,7 @@ import { ActorError } from "../../errors.ts";
 import { createCodec } from "../../codec/codec.ts";
 import type { Transport } from "../../transport/transport.ts";
 import { hostLedger, Ledger, steering } from "../support/ledger.ts";
+import { startOwner } from "../support/ledger_cluster.ts";
 import { MemoryCluster } from "../support/memory_cluster.ts";
 import { unhex } from "../codec/values.ts";
 import { WIRE } from "./honest.ts";
@@ -209,8 +210,7 @@ describe("a node", () => {
         return null;
       },
     });
-    const a = await cluster.start("a", { hosts: [hostLedger(steered)] });
-    await cluster.settled("ledger", "a");
+    const a = await startOwner(cluster, "a", steered);
     const deep = await cluster.outcome(a.ref(Ledger, "x").run(0));
     expect(deep.error?.code).toBe("invalid-state");
     expect(await cluster.ends(a.ref(Ledger, "x").add("one"))).toBe(1);

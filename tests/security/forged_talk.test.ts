@@ -5,6 +5,7 @@ import { encodeMove, type MoveBody } from "../../handoff/wire/messages.ts";
 import { type ActorNode, memoryTransport } from "../../mod.ts";
 import { subjects } from "../../transport/subjects.ts";
 import { hostLedger, Ledger, ledger, steering } from "../support/ledger.ts";
+import { gateOf, startOwner } from "../support/ledger_cluster.ts";
 import { MemoryCluster, signalled } from "../support/memory_cluster.ts";
 import { clusterOf, codec, Forger, frame, idOf, type Who } from "./forgery.ts";
 
@@ -112,8 +113,7 @@ describe("to a sender, a node that never had the shard cannot", () => {
           set.forger.says(face, set.caller, { item: "moved", ...OF, seq: 2, copy, epoch: 1 });
       await cluster.clock.advance(20);
     }
-    const heir = await cluster.start("heir", { hosts: [hostLedger()] });
-    await cluster.settled("ledger", "heir");
+    const heir = await startOwner(cluster, "heir");
     expect((await outcome).error?.code).toBe("outcome-unknown");
     expect(await cluster.ends(heir.ref(Ledger, "x").read())).toEqual([]);
   });
@@ -256,8 +256,7 @@ describe("about moves, others cannot", () => {
   test("get the state of a late actor, or bring another one in its place", async () => {
     const set = await scene();
     const { owner, caller, forger, faces, steered } = set;
-    const gate = signalled();
-    steered.gates.set("slow", gate.promise);
+    const gate = gateOf(steered, "slow");
     const held = caller.ref(Ledger, "slow").hold("one", { timeoutMs: 60_000 });
     await cluster.clock.advance(50);
     const heir = await cluster.start("heir", { hosts: [hostLedger(steered)] });

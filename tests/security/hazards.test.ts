@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { firstDifference } from "../../codec/difference.ts";
 import { hostLedger, Ledger, type LedgerActor, ledger, steering } from "../support/ledger.ts";
+import { startOwner } from "../support/ledger_cluster.ts";
 import { MemoryCluster } from "../support/memory_cluster.ts";
 
 let cluster: MemoryCluster;
@@ -19,8 +20,7 @@ const WORDS = [
 describe("a message", () => {
   test.each(WORDS)('called "%s" is unknown, as any that was never declared', async (word) => {
     cluster = new MemoryCluster();
-    const a = await cluster.start("a", { hosts: [hostLedger()] });
-    await cluster.settled("ledger", "a");
+    const a = await startOwner(cluster, "a");
     const b = await cluster.start("b");
     for (const node of [a, b]) {
       const { error } = await cluster.outcome(node.call("ledger", "x", word, undefined));
@@ -73,8 +73,7 @@ describe("a state", () => {
         return actor.state.extra;
       },
     });
-    const a = await cluster.start("a", { hosts: [hostLedger(steered)] });
-    await cluster.settled("ledger", "a");
+    const a = await startOwner(cluster, "a", steered);
     const caller = await cluster.start("caller");
     const before = await cluster.ends(caller.ref(Ledger, "x").run(true));
     await cluster.start("b", { hosts: [hostLedger(steered)] });
@@ -89,8 +88,7 @@ describe("a state", () => {
     async (_what, make) => {
       cluster = new MemoryCluster();
       const steered = steering({ run: (actor: LedgerActor) => void (actor.state.extra = make()) });
-      const a = await cluster.start("a", { hosts: [hostLedger(steered)] });
-      await cluster.settled("ledger", "a");
+      const a = await startOwner(cluster, "a", steered);
       await cluster.ends(a.ref(Ledger, "x").add("one"));
       expect((await cluster.outcome(a.ref(Ledger, "x").run(0))).error?.code).toBe("invalid-state");
       expect(await cluster.ends(a.ref(Ledger, "x").add("two"))).toBe(2);
@@ -126,8 +124,7 @@ describe("a flood", () => {
 
   test("of 5,000 new names: those above the bound are refused as busy, and known ones are served", async () => {
     cluster = new MemoryCluster();
-    const a = await cluster.start("a", { hosts: [hostLedger()], settings: { activationsMax: 100 } });
-    await cluster.settled("ledger", "a");
+    const a = await startOwner(cluster, "a", steering(), { settings: { activationsMax: 100 } });
     expect(await cluster.ends(a.ref(Ledger, "known").add("one"))).toBe(1);
     const codes = Array.from({ length: 5_000 }, (_, i) =>
       a

@@ -4,7 +4,8 @@ import { InDoubtBuffer } from "../../../delivery/receiving/in_doubt_buffer.ts";
 import { Peer } from "../../../delivery/wire/peer.ts";
 import { ManualClock } from "../../../testing/manual_clock.ts";
 import { id } from "../../cluster/support.ts";
-import { hostLedger, Ledger } from "../../support/ledger.ts";
+import { Ledger, steering } from "../../support/ledger.ts";
+import { startOwner } from "../../support/ledger_cluster.ts";
 import { MemoryCluster } from "../../support/memory_cluster.ts";
 
 const PEER = new Peer(id("sender"), () => 2);
@@ -89,8 +90,7 @@ describe("messages held for a gap", () => {
       },
     });
     const settings = { gapBytesMax: 50_000 };
-    const owner = await cluster.start("owner", { hosts: [hostLedger()], settings });
-    await cluster.settled("ledger", "owner");
+    const owner = await startOwner(cluster, "owner", steering(), { settings });
     const caller = await cluster.start("caller");
     const log = caller.ref(Ledger, "log");
     mute = true;

@@ -8,6 +8,7 @@ import {
   steering,
   type Steering,
 } from "../../support/ledger.ts";
+import { gateOf, startOwner } from "../../support/ledger_cluster.ts";
 import { MemoryCluster, signalled } from "../../support/memory_cluster.ts";
 
 let cluster: MemoryCluster;
@@ -127,8 +128,7 @@ describe("hooks", () => {
       run: (actor) => actor.schedule("note", "due", { afterMs: 3_000 }, "reminder"),
     });
     cluster = new MemoryCluster();
-    const a = await cluster.start("a", { hosts: [hostLedger(steered)] });
-    await cluster.settled("ledger", "a");
+    const a = await startOwner(cluster, "a", steered);
     const caller = await cluster.start("caller");
     const x = caller.ref(Ledger, "x");
     await cluster.ends(x.add("one"));
@@ -351,8 +351,7 @@ describe("passivation", () => {
       { idleMs: 1_000 },
     );
     await cluster.ends(node.ref(Ledger, "timer").run(1));
-    const gate = signalled();
-    steered.gates.set("busy", gate.promise);
+    const gate = gateOf(steered, "busy");
     const held = node.ref(Ledger, "busy").hold("x", { timeoutMs: 30_000 });
     await cluster.clock.advance(5_000);
     expect(node.inspect().actors.map(({ status }) => status)).toEqual(["active", "active"]);
@@ -619,8 +618,7 @@ describe('onMove "restart"', () => {
     await cluster.ends(caller.ref(Ledger, "asleep").add("old"));
     await cluster.clock.advance(8_000);
     await cluster.ends(caller.ref(Ledger, "awake").add("old"));
-    const gate = signalled();
-    steered.gates.set("late", gate.promise);
+    const gate = gateOf(steered, "late");
     const held = caller.ref(Ledger, "late").hold("old", { timeoutMs: 20_000 });
     const mail = caller.ref(Ledger, "late").add("new", { timeoutMs: 20_000 });
     await cluster.clock.advance(50);

@@ -13,7 +13,8 @@ import { subjects } from "../../../transport/subjects.ts";
 import type { Connection } from "../../../transport/transport.ts";
 import { until, within } from "../../support/conditions.ts";
 import { hostLedger, Ledger, steering } from "../../support/ledger.ts";
-import { MemoryCluster, signalled } from "../../support/memory_cluster.ts";
+import { gateOf, startOwner } from "../../support/ledger_cluster.ts";
+import { MemoryCluster } from "../../support/memory_cluster.ts";
 import { startNatsServer } from "../../support/nats/nats_server.ts";
 
 const codec = createCodec();
@@ -175,12 +176,10 @@ describe("a node on memory", () => {
   test("stays up under everything that is forged by nobody: state, calls and order stay whole", async () => {
     cluster = new MemoryCluster();
     const steered = steering();
-    const a = await cluster.start("a", { hosts: [hostLedger(steered)] });
-    await cluster.settled("ledger", "a");
+    const a = await startOwner(cluster, "a", steered);
     const caller = await cluster.start("caller");
     const raw = memoryTransport({ network: cluster.network, name: "raw" });
-    const gate = signalled();
-    steered.gates.set("slow", gate.promise);
+    const gate = gateOf(steered, "slow");
     const alice = caller.ref(Ledger, "alice");
     await cluster.ends(alice.add("one"));
     const held = caller.ref(Ledger, "slow").hold("held", { timeoutMs: 30_000 });
@@ -202,8 +201,7 @@ describe("a node on memory", () => {
 
   test("does not let the words of a third party stand in the way of a move", async () => {
     cluster = new MemoryCluster();
-    const a = await cluster.start("a", { hosts: [hostLedger()] });
-    await cluster.settled("ledger", "a");
+    const a = await startOwner(cluster, "a");
     await cluster.ends(a.ref(Ledger, "x").add("one"));
     const raw = memoryTransport({ network: cluster.network, name: "raw" });
     const b = await cluster.start("b", { hosts: [hostLedger()] });
@@ -220,8 +218,7 @@ describe("a node on memory", () => {
 
   test("survives any bytes on any of its subjects", async () => {
     cluster = new MemoryCluster();
-    const a = await cluster.start("a", { hosts: [hostLedger()] });
-    await cluster.settled("ledger", "a");
+    const a = await startOwner(cluster, "a");
     const raw = memoryTransport({ network: cluster.network, name: "raw" }).transport;
     const base = names.node("a", a.incarnation);
     const head = frame(NOBODY, []);

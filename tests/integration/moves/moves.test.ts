@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { hostLedger, Ledger, ledger, steering } from "../../support/ledger.ts";
 import { bareKey } from "../../support/keys_inside.ts";
+import { gateOf, isHolding, startOwner } from "../../support/ledger_cluster.ts";
 import { MemoryCluster, signalled } from "../../support/memory_cluster.ts";
 
 let cluster: MemoryCluster;
@@ -14,8 +15,7 @@ describe("a planned move", () => {
   test("takes state, waiting mail and timers along when the owner leaves", async () => {
     cluster = new MemoryCluster();
     const steered = steering();
-    const a = await cluster.start("a", { hosts: [hostLedger(steered)] });
-    await cluster.settled("ledger", "a");
+    const a = await startOwner(cluster, "a", steered);
     const caller = await cluster.start("caller");
     const alice = caller.ref(Ledger, "alice");
     expect(await cluster.ends(alice.add("one"))).toBe(1);
@@ -31,16 +31,14 @@ describe("a planned move", () => {
   test("leaves a running handler behind, which follows with its state and its order", async () => {
     cluster = new MemoryCluster();
     const steered = steering();
-    const a = await cluster.start("a", { hosts: [hostLedger(steered)] });
-    await cluster.settled("ledger", "a");
+    const a = await startOwner(cluster, "a", steered);
     const caller = await cluster.start("caller");
-    const gate = signalled();
-    steered.gates.set("slow", gate.promise);
+    const gate = gateOf(steered, "slow");
     const slow = caller.ref(Ledger, "slow");
     await cluster.ends(slow.add("zero"));
     const held = slow.hold("one", { timeoutMs: 20_000 });
     const waiting = slow.add("two", { timeoutMs: 20_000 });
-    await cluster.until("a running handler", () => steered.log.includes("hold slow"));
+    await isHolding(cluster, steered, "slow");
     await cluster.start("b", { hosts: [hostLedger(steered)] });
     const leaving = a.leave();
     await cluster.until("the shard at b", () => caller.inspect().shards.every(({ owner }) => owner === "b"));
@@ -56,14 +54,12 @@ describe("a planned move", () => {
   test("there and back while a handler runs: it goes on at home, with the mail that travelled", async () => {
     cluster = new MemoryCluster();
     const steered = steering();
-    await cluster.start("a", { hosts: [hostLedger(steered)] });
-    await cluster.settled("ledger", "a");
+    await startOwner(cluster, "a", steered);
     const caller = await cluster.start("caller");
-    const gate = signalled();
-    steered.gates.set("slow", gate.promise);
+    const gate = gateOf(steered, "slow");
     const slow = caller.ref(Ledger, "slow");
     const held = slow.hold("one", { timeoutMs: 60_000 });
-    await cluster.until("a running handler", () => steered.log.includes("hold slow"));
+    await isHolding(cluster, steered, "slow");
     const b = await cluster.start("b", { weight: 1_000, hosts: [hostLedger(steered)] });
     await cluster.until("the shard at b", () =>
       caller.inspect().shards.every(({ owner, state }) => owner === "b" && state === "owned"),
@@ -86,8 +82,7 @@ describe("a planned move", () => {
     for (const how of ["at once", "later"]) {
       cluster = new MemoryCluster();
       const steered = steering();
-      await cluster.start("a", { hosts: [hostLedger(steered)] });
-      await cluster.settled("ledger", "a");
+      await startOwner(cluster, "a", steered);
       let throws = true;
       steered.onDrain = () => {
         if (!throws) return;
@@ -110,13 +105,11 @@ describe("a planned move", () => {
   test("runs onDrain also for a handler that ends within the drain", async () => {
     cluster = new MemoryCluster();
     const steered = steering();
-    const a = await cluster.start("a", { hosts: [hostLedger(steered)], settings: { drainMs: 1_000 } });
-    await cluster.settled("ledger", "a");
+    const a = await startOwner(cluster, "a", steered, { settings: { drainMs: 1_000 } });
     const caller = await cluster.start("caller");
-    const gate = signalled();
-    steered.gates.set("slow", gate.promise);
+    const gate = gateOf(steered, "slow");
     const held = caller.ref(Ledger, "slow").hold("one");
-    await cluster.until("a running handler", () => steered.log.includes("hold slow"));
+    await isHolding(cluster, steered, "slow");
     await cluster.start("b", { hosts: [hostLedger(steered)] });
     const leaving = a.leave();
     await cluster.clock.advance(100);
@@ -132,8 +125,7 @@ describe("a shard with more late actors than its record can name", () => {
   test("stays where it is, served, until enough of their handlers have ended", async () => {
     cluster = new MemoryCluster();
     const steered = steering();
-    const a = await cluster.start("a", { hosts: [hostLedger(steered)] });
-    await cluster.settled("ledger", "a");
+    const a = await startOwner(cluster, "a", steered);
     const caller = await cluster.start("caller");
     const gate = signalled();
     const names = Array.from({ length: 300 }, (_, i) => `${i} ${"x".repeat(3_000)}`);
@@ -158,8 +150,7 @@ describe("a shard with more late actors than its record can name", () => {
 describe("the only node leaves", () => {
   test("and refuses what comes from no actor from the first moment on, and is soon gone", async () => {
     cluster = new MemoryCluster();
-    const a = await cluster.start("a", { hosts: [hostLedger()] });
-    await cluster.settled("ledger", "a");
+    const a = await startOwner(cluster, "a");
     const alice = a.ref(Ledger, "alice");
     const admitted = alice.add("one");
     const leaving = a.leave();
@@ -175,8 +166,7 @@ describe("the only node leaves", () => {
 
   test("but not what another node takes over, nor kinds of others", async () => {
     cluster = new MemoryCluster();
-    const a = await cluster.start("a", { hosts: [hostLedger()] });
-    await cluster.settled("ledger", "a");
+    const a = await startOwner(cluster, "a");
     await cluster.start("b", { hosts: [hostLedger()] });
     await cluster.clock.advance(3_000);
     const leaving = a.leave();
@@ -187,8 +177,7 @@ describe("the only node leaves", () => {
   test("and another one restores state, tells and timers from where they were parked", async () => {
     cluster = new MemoryCluster();
     const steered = steering({ run: (actor) => actor.schedule("note", "due", { afterMs: 3_000 }) });
-    const a = await cluster.start("a", { hosts: [hostLedger(steered)] });
-    await cluster.settled("ledger", "a");
+    const a = await startOwner(cluster, "a", steered);
     const alice = a.ref(Ledger, "alice");
     await cluster.ends(alice.add("one"));
     await cluster.ends(alice.run(undefined));
@@ -206,15 +195,13 @@ describe("the only node leaves", () => {
   test("with a handler that ends in time: its state is parked as well", async () => {
     cluster = new MemoryCluster();
     const steered = steering();
-    const a = await cluster.start("a", { hosts: [hostLedger(steered)] });
-    await cluster.settled("ledger", "a");
+    const a = await startOwner(cluster, "a", steered);
     const caller = await cluster.start("caller");
-    const gate = signalled();
-    steered.gates.set("slow", gate.promise);
+    const gate = gateOf(steered, "slow");
     const slow = caller.ref(Ledger, "slow");
     await cluster.ends(slow.add("zero"));
     const held = slow.hold("one");
-    await cluster.until("a running handler", () => steered.log.includes("hold slow"));
+    await isHolding(cluster, steered, "slow");
     const leaving = a.leave();
     await cluster.clock.advance(1_000);
     gate.resolve();
@@ -278,8 +265,7 @@ describe("a park that begins after the others were told to hurry", () => {
       if (drains++ === 0) throw new Error("not now");
     };
     const settings = { retryMinMs: 18_000, retryMaxMs: 18_000 };
-    const a = await cluster.start("a", { hosts: [hostLedger(steered)], settings });
-    await cluster.settled("ledger", "a");
+    const a = await startOwner(cluster, "a", steered, { settings });
     await cluster.ends(a.ref(Ledger, "kept").add("one"));
     steered.gates.set("slow", new Promise(() => {}));
     const held = cluster.outcome(a.ref(Ledger, "slow").hold("never", { timeoutMs: 50_000 }));
@@ -299,8 +285,7 @@ describe("leave()", () => {
     const isSlow = (key: string) => slow && bareKey(key).startsWith("nodes.");
     cluster = new MemoryCluster({ answerDelayMs: (_node, _operation, key) => (isSlow(key) ? 700 : 0) });
     const steered = steering();
-    const a = await cluster.start("a", { hosts: [hostLedger(steered)] });
-    await cluster.settled("ledger", "a");
+    const a = await startOwner(cluster, "a", steered);
     const caller = await cluster.start("caller");
     expect(await cluster.ends(caller.ref(Ledger, "x").add("one"))).toBe(1);
     await cluster.start("b", { weight: 1e-6, hosts: [hostLedger(steered)] });
@@ -315,12 +300,11 @@ describe("leave()", () => {
   test("with a handler that never ends: recovered elsewhere, its caller is told that nobody knows", async () => {
     cluster = new MemoryCluster();
     const steered = steering();
-    const a = await cluster.start("a", { hosts: [hostLedger(steered)] });
-    await cluster.settled("ledger", "a");
+    const a = await startOwner(cluster, "a", steered);
     const caller = await cluster.start("caller");
     steered.gates.set("slow", new Promise(() => {}));
     const held = cluster.outcome(caller.ref(Ledger, "slow").hold("one", { timeoutMs: 55_000 }));
-    await cluster.until("a running handler", () => steered.log.includes("hold slow"));
+    await isHolding(cluster, steered, "slow");
     await cluster.start("b", { hosts: [hostLedger(steered)] });
     const report = await cluster.ends(a.leave({ deadlineMs: 5_000 }));
     expect(report).toMatchObject({ moved: 1, late: 0, recovered: 1, leftOver: 0 });
@@ -338,8 +322,7 @@ describe("leave()", () => {
       await gate.promise;
       actor.state.words.push(String(actor.signal.aborted));
     };
-    const a = await cluster.start("a", { hosts: [hostLedger(steered)] });
-    await cluster.settled("ledger", "a");
+    const a = await startOwner(cluster, "a", steered);
     const caller = await cluster.start("caller");
     const running = cluster.outcome(caller.ref(Ledger, "x").run(undefined, { timeoutMs: 30_000 }));
     await cluster.clock.advance(10);
@@ -355,8 +338,7 @@ describe("leave()", () => {
   test("ends at once when the node is stopped meanwhile", async () => {
     cluster = new MemoryCluster();
     const steered = steering();
-    const a = await cluster.start("a", { hosts: [hostLedger(steered)] });
-    await cluster.settled("ledger", "a");
+    const a = await startOwner(cluster, "a", steered);
     steered.gates.set("slow", new Promise(() => {}));
     const held = cluster.outcome(a.ref(Ledger, "slow").hold("one"));
     await cluster.clock.advance(10);
@@ -370,13 +352,11 @@ describe("leave()", () => {
   test("does not wait for the confirmation of a caller that was lost", async () => {
     cluster = new MemoryCluster();
     const steered = steering();
-    const a = await cluster.start("a", { hosts: [hostLedger(steered)] });
-    await cluster.settled("ledger", "a");
+    const a = await startOwner(cluster, "a", steered);
     const caller = await cluster.start("caller");
-    const gate = signalled();
-    steered.gates.set("slow", gate.promise);
+    const gate = gateOf(steered, "slow");
     cluster.outcome(caller.ref(Ledger, "slow").hold("one"));
-    await cluster.until("a running handler", () => steered.log.includes("hold slow"));
+    await isHolding(cluster, steered, "slow");
     await cluster.ends(caller.kill());
     await cluster.until("a lost caller", () => cluster.seen("node-lost").length > 0);
     gate.resolve();

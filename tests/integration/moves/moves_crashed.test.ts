@@ -4,6 +4,7 @@ import type { ActorNode, Ref } from "../../../mod.ts";
 import type { RecordFate } from "../../../transport/memory/records.ts";
 import { keys } from "../../../transport/subjects.ts";
 import { hostLedger, Ledger, steering, type Steering } from "../../support/ledger.ts";
+import { startOwner } from "../../support/ledger_cluster.ts";
 import { MemoryCluster } from "../../support/memory_cluster.ts";
 import { bareKey } from "../../support/keys_inside.ts";
 
@@ -34,8 +35,7 @@ async function committing(first: RecordFate): Promise<{ caller: ActorNode; x: Re
       return fate;
     },
   });
-  await cluster.start("a", { hosts: [hostLedger(steered)] });
-  await cluster.settled("ledger", "a");
+  await startOwner(cluster, "a", steered);
   const caller = await cluster.start("caller");
   const x = caller.ref(Ledger, "x");
   await cluster.ends(x.add("one"));

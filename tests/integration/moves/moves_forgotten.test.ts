@@ -5,6 +5,7 @@ import type { RecordFate } from "../../../transport/memory/records.ts";
 import { keys } from "../../../transport/subjects.ts";
 import { bareKey, keyIn } from "../../support/keys_inside.ts";
 import { hostLedger, Ledger, steering, type Steering } from "../../support/ledger.ts";
+import { startOwner } from "../../support/ledger_cluster.ts";
 import { MemoryCluster, signalled } from "../../support/memory_cluster.ts";
 
 const KEY = keys.shard("ledger", 0);
@@ -34,8 +35,7 @@ async function began(): Promise<{ a: ActorNode; x: Ref<typeof Ledger> }> {
       return fates[client] ?? "answer";
     },
   });
-  const a = await cluster.start("a", { hosts: [hostLedger(steered)] });
-  await cluster.settled("ledger", "a");
+  const a = await startOwner(cluster, "a", steered);
   const x = (await cluster.start("caller")).ref(Ledger, "x");
   await cluster.ends(x.add("one"));
   return { a, x };

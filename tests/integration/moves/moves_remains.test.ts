@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test } from "bun:test";
 import type { ActorNode } from "../../../mod.ts";
 import { bucketOf, keys } from "../../../transport/subjects.ts";
 import { hostLedger, Ledger, ledger, steering } from "../../support/ledger.ts";
+import { gateOf, startOwner } from "../../support/ledger_cluster.ts";
 import { MemoryCluster, signalled } from "../../support/memory_cluster.ts";
 import { bareKey } from "../../support/keys_inside.ts";
 
@@ -31,10 +32,8 @@ describe("mail of an actor that is awaited", () => {
   test("leaves the scales of a node when the shard moves on before the actor has come", async () => {
     cluster = new MemoryCluster();
     const steered = steering();
-    const gate = signalled();
-    steered.gates.set("x", gate.promise);
-    const a = await cluster.start("a", { hosts: [hostLedger(steered)] });
-    await cluster.settled("ledger", "a");
+    const gate = gateOf(steered, "x");
+    const a = await startOwner(cluster, "a", steered);
     const x = a.ref(Ledger, "x");
     const held = x.hold("one", { timeoutMs: 60_000 });
     await cluster.clock.advance(20);
@@ -102,8 +101,7 @@ describe("an instance", () => {
       return [...seen.values()];
     };
     steered.onDrain = () => void (deaf = true);
-    await cluster.start("a", { hosts: [hostLedger(steered)] });
-    await cluster.settled("ledger", "a");
+    await startOwner(cluster, "a", steered);
     const caller = await cluster.start("caller");
     const x = caller.ref(Ledger, "x");
     await cluster.ends(x.add("one"));
@@ -129,8 +127,7 @@ describe("that an actor was recovered", () => {
   /** A crash of the owner, with a state that is lost; another node has its shard then. */
   async function crashed(steered = steering()): Promise<ActorNode> {
     cluster = new MemoryCluster();
-    const a = await cluster.start("a", { hosts: [hostLedger(steered)] });
-    await cluster.settled("ledger", "a");
+    const a = await startOwner(cluster, "a", steered);
     await cluster.ends(a.ref(Ledger, "x").add("lost"));
     const b = await cluster.start("b", { weight: 0.001, hosts: [hostLedger(steered)] });
     cluster.network.crash("a");
@@ -192,8 +189,7 @@ describe("a park that outlives its node", () => {
           .entries()
           .filter(({ value }) => value !== undefined);
       const settings = { chunkBytes: 100, chunkSweepMs: 5_000 };
-      const a = await cluster.start("a", { hosts: [hostLedger()], settings });
-      await cluster.settled("ledger", "a");
+      const a = await startOwner(cluster, "a", steering(), { settings });
       await cluster.ends(a.ref(Ledger, "x").add(WORD.slice(0, 1_000)));
       stuck = true;
       const leaving = a.leave();

@@ -4,6 +4,7 @@ import { recordCodec, type ShardRecord } from "../../../cluster/records/schemas.
 import type { RecordFate } from "../../../transport/memory/records.ts";
 import { bucketOf, keys } from "../../../transport/subjects.ts";
 import { hostLedger, Ledger, steering } from "../../support/ledger.ts";
+import { startOwner } from "../../support/ledger_cluster.ts";
 import { MemoryCluster } from "../../support/memory_cluster.ts";
 import { bareKey, keyIn } from "../../support/keys_inside.ts";
 
@@ -50,8 +51,7 @@ describe("a change that is applied after it was given up", () => {
 
   test("a prepare, while its node leaves: the shard still finds its heir", async () => {
     cluster = new MemoryCluster();
-    const a = await cluster.start("a", { hosts: [hostLedger()] });
-    await cluster.settled("ledger", "a");
+    const a = await startOwner(cluster, "a");
     await cluster.ends(a.ref(Ledger, "x").add("one"));
     const b = await cluster.start("b", { weight: 0.001, hosts: [hostLedger()] });
     const target = { node: b.name, incarnation: b.incarnation };
@@ -67,8 +67,7 @@ describe("a change that is applied after it was given up", () => {
         client === "a" && operation === "update" && bareKey(key) === KEY ? fate : "answer",
     });
     const steered = steering();
-    const a = await cluster.start("a", { hosts: [hostLedger(steered)] });
-    await cluster.settled("ledger", "a");
+    const a = await startOwner(cluster, "a", steered);
     await cluster.ends(a.ref(Ledger, "x").add("one"));
     steered.onDrain = () => {
       fate = "lose-request"; // from here on its changes of the record do not arrive
@@ -118,8 +117,7 @@ describe("chunks of parked shards", () => {
         },
       });
       const settings = { chunkBytes: 100, retryMinMs: 10_000 };
-      const a = await cluster.start("a", { hosts: [hostLedger()], settings });
-      await cluster.settled("ledger", "a");
+      const a = await startOwner(cluster, "a", steering(), { settings });
       await cluster.ends(a.ref(Ledger, "x").add("x".repeat(1_000)));
       const leaving = a.leave();
       if (what === "record") {
@@ -150,8 +148,7 @@ describe("chunks of parked shards", () => {
   test("that a crash has left are found and removed by whoever owns the shard, and no others", async () => {
     cluster = new MemoryCluster();
     const settings = { chunkSweepMs: 5_000 };
-    await cluster.start("a", { hosts: [hostLedger()], settings });
-    await cluster.settled("ledger", "a");
+    await startOwner(cluster, "a", steering(), { settings });
     const parked = await cluster.ends(cluster.network.connect("old").records(`${bucketOf("test")}-parked`));
     for (const key of ["parked.ledger.0.old.0", "parked.ledger.0.old.1", "parked.other.0.old.0"])
       await cluster.ends(parked.create(key, new Uint8Array(10)));

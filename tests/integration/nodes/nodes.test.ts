@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { type NodeOptions, type Settings, startNode } from "../../../mod.ts";
 import { until, within } from "../../support/conditions.ts";
 import { hostLedger, Ledger, ledger, steering } from "../../support/ledger.ts";
+import { startOwner } from "../../support/ledger_cluster.ts";
 import { MemoryCluster } from "../../support/memory_cluster.ts";
 
 let cluster: MemoryCluster;
@@ -135,8 +136,7 @@ describe("a node", () => {
   test("inspects as it is: nodes, shards, actors, mailboxes, moves", async () => {
     cluster = new MemoryCluster();
     const steered = steering();
-    const a = await cluster.start("a", { hosts: [hostLedger(steered)] });
-    await cluster.settled("ledger", "a");
+    const a = await startOwner(cluster, "a", steered);
     steered.gates.set("slow", new Promise(() => {}));
     for (let i = 0; i < 3; i++) cluster.outcome(a.ref(Ledger, "slow").hold("x", { timeoutMs: 1_000 }));
     await cluster.clock.advance(10);
@@ -161,8 +161,7 @@ describe("a node", () => {
 
   test("refuses everything at once after its end, and leaves no timer behind", async () => {
     cluster = new MemoryCluster();
-    const a = await cluster.start("a", { hosts: [hostLedger()] });
-    await cluster.settled("ledger", "a");
+    const a = await startOwner(cluster, "a");
     const x = a.ref(Ledger, "x");
     await cluster.ends(a.kill());
     expect(await code(x.add("x"), 50)).toBe("node-stopped");
@@ -178,8 +177,7 @@ describe("a node", () => {
   test("ends what waits when it stops: nothing hangs", async () => {
     cluster = new MemoryCluster();
     const steered = steering();
-    const a = await cluster.start("a", { hosts: [hostLedger(steered)] });
-    await cluster.settled("ledger", "a");
+    const a = await startOwner(cluster, "a", steered);
     steered.gates.set("slow", new Promise(() => {}));
     const running = code(a.ref(Ledger, "slow").hold("x"));
     const waiting = code(a.ref(Ledger, "slow").add("x"));
@@ -191,8 +189,7 @@ describe("a node", () => {
 
   test("that is cut off pauses, and goes on where it was when the connection is back", async () => {
     cluster = new MemoryCluster();
-    const a = await cluster.start("a", { hosts: [hostLedger()] });
-    await cluster.settled("ledger", "a");
+    const a = await startOwner(cluster, "a");
     const caller = await cluster.start("caller");
     expect(await cluster.ends(caller.ref(Ledger, "x").add("one"))).toBe(1);
     cluster.network.cut("a");

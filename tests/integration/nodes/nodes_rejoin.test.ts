@@ -4,6 +4,7 @@ import { type ActorNode, type NodeOptions, startNode } from "../../../mod.ts";
 import { bucketOf, keys } from "../../../transport/subjects.ts";
 import { countedClock, countedConnection, nothingOpen } from "../../support/counted.ts";
 import { hostLedger, Ledger, type LedgerActor, steering } from "../../support/ledger.ts";
+import { startOwner } from "../../support/ledger_cluster.ts";
 import { MemoryCluster, signalled } from "../../support/memory_cluster.ts";
 import { keyIn } from "../../support/keys_inside.ts";
 
@@ -59,8 +60,7 @@ describe("a node that was fenced", () => {
   test("joins again under its name as the next incarnation, and refs made before go on working", async () => {
     newCluster();
     const steered = steering();
-    const a = await cluster.start("a", { hosts: [hostLedger(steered)] });
-    await cluster.settled("ledger", "a");
+    const a = await startOwner(cluster, "a", steered);
     const b = await cluster.start("b", { weight: 0.001, hosts: [hostLedger()] });
     const [inside, outside] = [a.ref(Ledger, "x"), b.ref(Ledger, "x")];
     expect(await cluster.ends(inside.add("one"))).toBe(1);
@@ -83,8 +83,7 @@ describe("a node that was fenced", () => {
 
   test("does not wait for a lease of its own, and has served its shards again within two seconds", async () => {
     newCluster();
-    const a = await cluster.start("a", { hosts: [hostLedger()] });
-    await cluster.settled("ledger", "a");
+    const a = await startOwner(cluster, "a");
     const x = a.ref(Ledger, "x");
     await cluster.ends(x.add("one"));
     const at = cluster.clock.now();
@@ -98,8 +97,7 @@ describe("a node that was fenced", () => {
   test("ends the calls under way by what is true of them, and refuses those between two lives", async () => {
     newCluster();
     const never = steering({ gates: new Map([["slow", new Promise(() => {})]]) });
-    const far = await cluster.start("far", { hosts: [hostLedger(never)] });
-    await cluster.settled("ledger", "far");
+    const far = await startOwner(cluster, "far", never);
     const a = await cluster.start("a");
     const slow = a.ref(Ledger, "slow");
     const sent = code(slow.hold("x", { timeoutMs: 60_000 }));
@@ -234,8 +232,7 @@ describe("a node that was fenced", () => {
 
   test("tries again for as long as the store is away, and joins when it is back", async () => {
     newCluster();
-    const a = await cluster.start("a", { hosts: [hostLedger()] });
-    await cluster.settled("ledger", "a");
+    const a = await startOwner(cluster, "a");
     isAway = true;
     declareDead("a");
     await cluster.clock.advance(600_000);
@@ -326,8 +323,7 @@ describe("a node that was fenced", () => {
 
   test("ends for good if another node has its name by then", async () => {
     newCluster();
-    const a = await cluster.start("a", { hosts: [hostLedger()] });
-    await cluster.settled("ledger", "a");
+    const a = await startOwner(cluster, "a");
     cluster.network.cut("a");
     const second = cluster.network.connect("second");
     const options = { name: "a", cluster: "test", clock: cluster.clock, transport: second };

@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import type { ActorNode } from "../../../mod.ts";
 import { hostLedger, Ledger, ledger, type Steering, steering } from "../../support/ledger.ts";
+import { startOwner } from "../../support/ledger_cluster.ts";
 import { MemoryCluster, signalled } from "../../support/memory_cluster.ts";
 import type { MemoryNetworkOptions } from "../../../transport/memory/network.ts";
 
@@ -23,8 +24,7 @@ async function two(
   steered: Steering = steering(),
 ): Promise<{ owner: ActorNode; caller: ActorNode }> {
   cluster = new MemoryCluster({ maxPayloadBytes: MORE, ...options });
-  const owner = await cluster.start("owner", { hosts: [hostLedger(steered)] });
-  await cluster.settled("ledger", "owner");
+  const owner = await startOwner(cluster, "owner", steered);
   return { owner, caller: await cluster.start("caller") };
 }
 
@@ -148,8 +148,7 @@ describe("a smaller limit while shards move", () => {
         return "deliver";
       },
     });
-    const a = await cluster.start("a", { hosts: [hostLedger(steered)], settings });
-    await cluster.settled("ledger", "a");
+    const a = await startOwner(cluster, "a", steered, { settings });
     const caller = await cluster.start("caller");
     for (let i = 0; i < 8; i++) await cluster.ends(caller.ref(Ledger, `n${i}`).add("y".repeat(100_000)));
     return { a, caller };
@@ -204,8 +203,7 @@ describe("a smaller limit while shards move", () => {
       }
       expect([when, await cluster.ends(leaving)]).toMatchObject([when, { parked: 1, leftOver: 0 }]);
       lower();
-      await cluster.start("b", { hosts: [hostLedger(steered)] });
-      await cluster.settled("ledger", "b");
+      await startOwner(cluster, "b", steered);
       cluster.network.limitPayload(MORE);
       await isAllThere(caller);
       if (when === "while it parks") await cluster.close();
