@@ -1,7 +1,7 @@
 // What all parts of the benchmark share: the server, the runtimes, and the processes, so that all of them end.
 import type { NatsServer } from "../tests/support/nats/nats_server.ts";
 import { MeasuringProcess } from "./processes.ts";
-import type { Runtime } from "./runtimes.ts";
+import type { Runtime } from "../tests/support/processes/runtimes.ts";
 
 /** See above. */
 export class Bench {

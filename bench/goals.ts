@@ -2,7 +2,7 @@
 import type { LeaveFigures } from "./leave/leave.ts";
 import type { Figures, SideFigures } from "./measure.ts";
 import type { RecoveryFigures } from "./recovery/recovery.ts";
-import type { Runtime } from "./runtimes.ts";
+import type { Runtime } from "../tests/support/processes/runtimes.ts";
 import { median, ratios } from "./statistics.ts";
 
 /** One line of the last table. */

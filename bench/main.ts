@@ -12,7 +12,7 @@ import type { SaidFigures } from "./parts.ts";
 import type { MeasuringProcess } from "./processes.ts";
 import { measureRecovery, type RecoveryFigures } from "./recovery/recovery.ts";
 import { comparisonText, goalsText, leaveText, recoveryText } from "./report.ts";
-import { findRuntimes, type Runtime } from "./runtimes.ts";
+import { findRuntimes, type Runtime } from "../tests/support/processes/runtimes.ts";
 
 const START_TIMEOUT_MS = 30_000;
 /** For each comparison, beside the time that is measured: warming up, and a machine that has other work. */

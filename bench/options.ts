@@ -1,7 +1,7 @@
 // What the benchmark may be told on its command line.
 import { parseArgs } from "node:util";
 import { listOf, positive, whole } from "./flags.ts";
-import { RUNTIMES, type Runtime } from "./runtimes.ts";
+import { RUNTIMES, type Runtime } from "../tests/support/processes/runtimes.ts";
 
 /** The parts of the benchmark, in the order in which they run. */
 export const SECTIONS = ["local", "remote", "leave", "recovery"] as const;

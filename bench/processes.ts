@@ -1,11 +1,8 @@
 // The measuring processes, as the benchmark sees them. All of them end with it, in every case.
-import { type ChildProcess, spawn } from "node:child_process";
-import process from "node:process";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { type Runtime, runArguments } from "./runtimes.ts";
+import { Child, parsedLine } from "../tests/support/processes/child.ts";
+import { onlyPort, runArguments, type Runtime } from "../tests/support/processes/runtimes.ts";
 
-const SAID_MAX = 4_000;
 const END_TIMEOUT_MS = 5_000;
 
 /** A line that a measuring process says. */
@@ -28,38 +25,25 @@ export interface ProcessOptions {
 export class MeasuringProcess {
   readonly runtime: Runtime;
   readonly #program: string;
-  readonly #child: ChildProcess;
+  readonly #child: Child;
   readonly #lines: Said[] = [];
-  readonly #ended: Promise<string>;
   #how: string | undefined;
-  #said = "";
   #look: () => void = () => {};
 
   constructor({ runtime, executable, program, port, settings }: ProcessOptions) {
     this.runtime = runtime;
     this.#program = program;
     const file = fileURLToPath(new URL(`./${program}`, import.meta.url));
-    const args = [...runArguments(runtime, file, port), JSON.stringify(settings)];
-    this.#child = spawn(executable, args, { stdio: ["pipe", "pipe", "pipe"] });
-    this.#child.stdin?.on("error", () => {}); // it may have ended
-    this.#child.stderr?.on("data", (data) => {
-      this.#said = (this.#said + String(data)).slice(-SAID_MAX);
-    });
-    if (this.#child.stdout) {
-      createInterface({ input: this.#child.stdout }).on("line", (line) => this.#read(line));
-    }
-    this.#ended = new Promise((resolve) => {
-      this.#child.once("error", (error) => resolve(error.message));
-      this.#child.once("close", (status, signal) => resolve(String(signal ?? `status ${status}`)));
-    });
-    void this.#ended.then((how) => {
-      this.#how = how;
+    const args = [...runArguments(runtime, file, onlyPort(port)), JSON.stringify(settings)];
+    this.#child = new Child(executable, args, { onLine: (line) => this.#read(line) });
+    void this.#child.ended.then(({ status, signal }) => {
+      this.#how = signal ?? `status ${status}`;
       this.#look();
     });
   }
 
   command(line: string): void {
-    this.#child.stdin?.write(`${line}\n`);
+    this.#child.tell(line);
   }
 
   /**
@@ -93,29 +77,25 @@ export class MeasuringProcess {
   /** Asks it to end, and sees to it. */
   async end(): Promise<void> {
     this.command("end");
-    this.#child.stdin?.end();
+    this.#child.hangUp();
     const timer = setTimeout(() => this.kill(), END_TIMEOUT_MS);
-    await this.#ended;
+    await this.#child.ended;
     clearTimeout(timer);
   }
 
-  /** Not `child.kill()`: on Deno only its first call sends a signal. */
   kill(): void {
-    const { pid } = this.#child;
-    if (pid !== undefined && this.#how === undefined) process.kill(pid, "SIGKILL");
+    this.#child.signal("SIGKILL");
   }
 
   #read(text: string): void {
-    try {
-      this.#lines.push(JSON.parse(text) as Said);
-    } catch {
-      this.#said = `${this.#said}${text}\n`.slice(-SAID_MAX);
-    }
+    const line = parsedLine<Said>(text);
+    if (line) this.#lines.push(line);
+    else this.#child.says(`${text}\n`);
     this.#look();
   }
 
   #failure(type: string, seen: string): Error {
     const who = `${this.#program} on ${this.runtime}`;
-    return new Error(`Cannot get "${type}" from ${who}: current process ${seen}\n${this.#said}`.trim());
+    return new Error(`Cannot get "${type}" from ${who}: current process ${seen}\n${this.#child.said}`.trim());
   }
 }

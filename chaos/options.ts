@@ -1,7 +1,7 @@
 // What a run may be told on its command line.
 import { parseArgs } from "node:util";
 import { listOf, unusable } from "../bench/flags.ts";
-import { RUNTIMES, type Runtime } from "../bench/runtimes.ts";
+import { RUNTIMES, type Runtime } from "../tests/support/processes/runtimes.ts";
 import { type Durability, DURABILITIES } from "./workload/contract.ts";
 import { NODE_FAULTS, SERVER_FAULTS } from "./schedule.ts";
 

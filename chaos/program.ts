@@ -3,8 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import type { Runtime } from "../bench/runtimes.ts";
-import { findRuntimes } from "../examples/git_activity/cluster/runtimes.ts";
+import { findRuntimes, type Runtime } from "../tests/support/processes/runtimes.ts";
 import type { Violation } from "../testing/history.ts";
 
 /** The last line, and what went wrong. */

@@ -1,7 +1,7 @@
 // The planned leave: one of two nodes hands a number of actors over while they are asked and told without a break.
 import type { SaidChecked, SaidLeft } from "../parts.ts";
 import type { Bench } from "../bench.ts";
-import type { Runtime } from "../runtimes.ts";
+import type { Runtime } from "../../tests/support/processes/runtimes.ts";
 import { percentile } from "../statistics.ts";
 
 const START_TIMEOUT_MS = 60_000;

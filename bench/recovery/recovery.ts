@@ -1,7 +1,7 @@
 // The crash of a node with stored timers: how soon another one serves its shards, and has all timers gone off.
 import type { Bench } from "../bench.ts";
 import type { RecoveryNodeSettings, SaidRecovered } from "../parts.ts";
-import type { Runtime } from "../runtimes.ts";
+import type { Runtime } from "../../tests/support/processes/runtimes.ts";
 
 const START_TIMEOUT_MS = 60_000;
 const FILL_TIMEOUT_MS = 300_000;

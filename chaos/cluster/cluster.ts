@@ -1,11 +1,12 @@
 // The cluster of a run: seats, each with a proxy in front of the servers and the process that has the seat now, and a
 // client of its own. What ends without having been ended is noted, and started again as a supervisor would.
-import type { Runtime } from "../../bench/runtimes.ts";
+import type { Ending } from "../../tests/support/processes/child.ts";
+import type { Runtime } from "../../tests/support/processes/runtimes.ts";
 import { until } from "../../tests/support/conditions.ts";
 import { TcpProxy } from "../../tests/support/nats/tcp_proxy.ts";
 import type { Durability } from "../workload/contract.ts";
 import type { Command, Line } from "./lines.ts";
-import { type Ending, MemberProcess } from "./member_process.ts";
+import { MemberProcess } from "./member_process.ts";
 import type { RecordedMember, Recording } from "../verdict/recording.ts";
 import type { Servers } from "./servers.ts";
 

@@ -1,16 +1,12 @@
 // A process of the run, as the one that controls it sees it. It ends with it, in every case.
-import { type ChildProcess, spawn } from "node:child_process";
 import { createWriteStream, readdirSync, type WriteStream } from "node:fs";
 import { join } from "node:path";
-import process from "node:process";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { type Runtime, runArguments } from "../../bench/runtimes.ts";
-import { guard } from "../../tests/support/processes/guard.ts";
+import { Child, type Ending, parsedLine } from "../../tests/support/processes/child.ts";
+import { onlyPort, runArguments, type Runtime } from "../../tests/support/processes/runtimes.ts";
 import type { Command, Line, MemberSettings } from "./lines.ts";
 
 const PROGRAM = fileURLToPath(new URL("./member.ts", import.meta.url));
-const SAID_MAX = 2_000;
 
 export interface MemberOptions {
   readonly runtime: Runtime;
@@ -23,53 +19,37 @@ export interface MemberOptions {
   readonly onLine: (line: Line, member: MemberProcess) => void;
 }
 
-/** How a process ended. */
-export type Ending = { readonly status: number | null; readonly signal: string | null };
-
 export class MemberProcess {
   readonly id: string;
   readonly name: string;
   readonly runtime: Runtime;
   readonly ended: Promise<Ending>;
-  readonly #child: ChildProcess;
-  readonly #guard: ChildProcess | undefined;
+  readonly #child: Child;
   readonly #log: WriteStream;
   readonly #up = Promise.withResolvers<boolean>();
   #isUp = false;
-  #said = "";
-  #over = false;
 
   constructor({ runtime, executable, settings, port, logs, onLine }: MemberOptions) {
     this.id = settings.id;
     this.name = settings.name;
     this.runtime = runtime;
     this.#log = createWriteStream(join(logs, `${settings.id}.log`));
-    const [run = "run", ...rest] = runArguments(runtime, PROGRAM, port);
-    const engine = runtime === "deno" ? ["--v8-flags=--expose-gc"] : [];
-    const args = [run, ...engine, ...rest, JSON.stringify(settings)];
-    this.#child = spawn(executable, args, { stdio: ["pipe", "pipe", "pipe"] });
-    if (this.#child.pid !== undefined) this.#guard = guard(this.#child.pid);
-    this.#child.stdin?.on("error", () => {}); // it may have ended
-    this.#child.stderr?.on("data", (data) => this.#hear(String(data)));
-    if (this.#child.stdout) {
-      createInterface({ input: this.#child.stdout })
-        .on("line", (text) => this.#read(text, onLine))
-        .once("close", () => this.#log.end());
-    }
-    this.ended = new Promise((resolve) => {
-      this.#child.once("error", (error) => resolve({ status: null, signal: error.message }));
-      this.#child.once("close", (status, signal) => resolve({ status, signal }));
+    const args = runArguments(runtime, PROGRAM, ["--v8-flags=--expose-gc", ...onlyPort(port)]);
+    this.#child = new Child(executable, [...args, JSON.stringify(settings)], {
+      onLine: (text) => this.#read(text, onLine),
+      onSaid: (text) => this.#note(text),
+      isGuarded: true,
     });
+    this.ended = this.#child.ended;
     void this.ended.then(() => {
-      this.#over = true;
-      this.#guard?.kill("SIGKILL");
       this.#up.resolve(false);
+      this.#log.end();
     });
   }
 
   /** The end of what it said on standard error. */
   get said(): string {
-    return this.#said;
+    return this.#child.said;
   }
 
   /** Files and sockets that it has open, where the system tells. */
@@ -82,11 +62,11 @@ export class MemberProcess {
   }
 
   get isUp(): boolean {
-    return this.#isUp && !this.#over;
+    return this.#isUp && !this.isOver;
   }
 
   get isOver(): boolean {
-    return this.#over;
+    return this.#child.isOver;
   }
 
   /** Resolves when it says so, or with false when it ends before. */
@@ -95,43 +75,28 @@ export class MemberProcess {
   }
 
   command(command: Command): void {
-    if (!this.#over) this.#child.stdin?.write(`${JSON.stringify(command)}\n`);
+    this.#child.tell(JSON.stringify(command));
   }
 
-  /** Not `child.kill()`: on Deno only its first call sends a signal. */
   signal(signal: "SIGTERM" | "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {
-    const { pid } = this.#child;
-    if (pid === undefined || this.#over) return;
-    try {
-      process.kill(pid, signal);
-    } catch {
-      // It has ended just now.
-    }
-  }
-
-  #hear(text: string): void {
-    this.#said = (this.#said + text).slice(-SAID_MAX);
-    this.#log.write(text);
+    this.#child.signal(signal);
   }
 
   #read(text: string, onLine: (line: Line, member: MemberProcess) => void): void {
-    const line = parsed(text);
-    if (line === undefined) return this.#hear(`${text}\n`);
-    this.#log.write(`${performance.now().toFixed(0)} ${text}\n`);
+    const line = parsedLine<Line>(text);
+    if (line === undefined) {
+      this.#child.says(`${text}\n`);
+      return this.#note(`${text}\n`);
+    }
+    this.#note(`${performance.now().toFixed(0)} ${text}\n`);
     if (line.type === "up") {
       this.#isUp = true;
       this.#up.resolve(true);
     }
     onLine(line, this);
   }
-}
 
-/** A process that was killed may leave half a line. */
-function parsed(text: string): Line | undefined {
-  try {
-    const line = JSON.parse(text) as Line | null;
-    return line !== null && typeof line === "object" && "type" in line ? line : undefined;
-  } catch {
-    return undefined;
+  #note(text: string): void {
+    if (!this.#log.writableEnded) this.#log.write(text);
   }
 }

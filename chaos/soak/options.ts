@@ -1,6 +1,6 @@
 // What a soak may be told on its command line.
 import { parseArgs } from "node:util";
-import { RUNTIMES, type Runtime } from "../../bench/runtimes.ts";
+import { RUNTIMES, type Runtime } from "../../tests/support/processes/runtimes.ts";
 
 export interface SoakOptions {
   readonly help: boolean;

@@ -7,11 +7,13 @@ import { seededRandom } from "../../platform/random.ts";
 import { ManualClock } from "../../testing/manual_clock.ts";
 import { MemoryNetwork } from "../../transport/memory/network.ts";
 import type { RecordFate, RecordOperation } from "../../transport/memory/records.ts";
+import { untilTrue, comesTo } from "../support/virtual_time.ts";
 
 /** Decides about one request for a record; `undefined` leaves it alone. */
 export type Fault = (client: string, operation: RecordOperation, key: string) => RecordFate | undefined;
 
 export const BUCKET = "cluster";
+const STEP_MS = 10;
 
 export class TestCluster {
   readonly clock = new ManualClock();
@@ -56,26 +58,14 @@ export class TestCluster {
     return node;
   }
 
-  /** Runs time until the promise ends, at most `withinMs`, in steps of `stepMs`. */
-  async ends<T>(promise: Promise<T>, withinMs = 60_000, stepMs = 10): Promise<T> {
-    let ended = false;
-    promise.then(
-      () => (ended = true),
-      () => (ended = true),
-    );
-    for (let passed = 0; !ended && passed <= withinMs; passed += stepMs) await this.clock.advance(stepMs);
-    if (!ended)
-      throw new Error(`expected an end within ${withinMs} ms; seen: none at ${this.clock.now()} ms`);
-    return promise;
+  /** See {@link comesTo}. */
+  ends<T>(promise: Promise<T>, withinMs?: number, stepMs = STEP_MS): Promise<T> {
+    return comesTo(this.clock, promise, { withinMs, stepMs });
   }
 
-  /** Runs time until the condition holds, at most `withinMs`; returns how long it took. */
-  async until(what: string, holds: () => boolean, withinMs = 60_000, stepMs = 10): Promise<number> {
-    for (let passed = 0; passed <= withinMs; passed += stepMs) {
-      if (holds()) return passed;
-      await this.clock.advance(stepMs);
-    }
-    throw new Error(`expected ${what} within ${withinMs} ms; seen: not at ${this.clock.now()} ms`);
+  /** See {@link untilTrue}. */
+  until(what: string, holds: () => boolean, withinMs?: number, stepMs = STEP_MS): Promise<number> {
+    return untilTrue(this.clock, what, holds, { withinMs, stepMs });
   }
 }
 

@@ -6,6 +6,7 @@ import type { Store, StoreKey, StoreWrite } from "../../storage/store.ts";
 import { ManualClock } from "../../testing/manual_clock.ts";
 import { MemoryNetwork } from "../../transport/memory/network.ts";
 import type { RecordFate, RecordOperation } from "../../transport/memory/records.ts";
+import { comesTo } from "../support/virtual_time.ts";
 
 export const KEY: StoreKey = { kind: "cart", shard: 3, name: "alice" };
 
@@ -54,14 +55,9 @@ export class StoreWorld {
     return all.flatMap(({ key, value }) => (value && key.startsWith(`${prefix}.`) ? [key] : []));
   }
 
-  /** Runs time until the promise ends: its value, or what it threw. */
-  async ends<T>(promise: Promise<T>, withinMs = 60_000): Promise<T> {
-    let ended = false;
-    const end = () => void (ended = true);
-    promise.then(end, end);
-    for (let ms = 0; ms <= withinMs && !ended; ms += 10) await this.clock.advance(10);
-    if (!ended) throw new Error(`expected an end within ${withinMs} ms of virtual time; seen: none`);
-    return await promise;
+  /** See {@link comesTo}. */
+  ends<T>(promise: Promise<T>, withinMs?: number): Promise<T> {
+    return comesTo(this.clock, promise, { withinMs, stepMs: 10 });
   }
 }
 

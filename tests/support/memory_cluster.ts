@@ -3,15 +3,9 @@ import { type ActorNode, MemoryNetwork, type NodeEvent, type NodeOptions, startN
 import { seededRandom } from "../../platform/random.ts";
 import { ManualClock } from "../../testing/manual_clock.ts";
 import type { MemoryNetworkOptions } from "../../transport/memory/network.ts";
+import { type Outcome, untilOver, untilTrue, comesTo } from "./virtual_time.ts";
 
-const STEP_MS = 5;
-const WITHIN_MS = 60_000;
-
-/** How a call ended: "value", or the error that was thrown. */
-export interface Outcome<T> {
-  readonly value?: T;
-  readonly error?: Error & { readonly code?: string; readonly path?: string; readonly retryable?: boolean };
-}
+export type { Outcome } from "./virtual_time.ts";
 
 export class MemoryCluster {
   readonly clock = new ManualClock();
@@ -48,39 +42,19 @@ export class MemoryCluster {
     );
   }
 
-  /** Runs time until the promise ends; its value, or what it threw. */
-  async ends<T>(promise: Promise<T>, withinMs = WITHIN_MS): Promise<T> {
-    const outcome = await this.outcome(promise, withinMs);
-    if (outcome.error) throw outcome.error;
-    return outcome.value as T;
+  /** See {@link comesTo}. */
+  ends<T>(promise: Promise<T>, withinMs?: number): Promise<T> {
+    return comesTo(this.clock, promise, { withinMs });
   }
 
-  /** Runs time until the promise ends, and tells how, as data. */
-  async outcome<T>(promise: Promise<T>, withinMs = WITHIN_MS): Promise<Outcome<T>> {
-    let outcome: Outcome<T> | undefined;
-    promise.then(
-      (value) => (outcome = { value }),
-      (error: Error) => (outcome = { error }),
-    );
-    const startedAt = this.clock.now();
-    await this.clock.advance(0);
-    while (outcome === undefined && this.clock.now() - startedAt <= withinMs)
-      await this.clock.advance(STEP_MS);
-    if (outcome !== undefined) return outcome;
-    throw new Error(
-      `expected an end within ${withinMs} ms of virtual time; seen: none at ${this.clock.now()} ms`,
-    );
+  /** See {@link untilOver}. */
+  outcome<T>(promise: Promise<T>, withinMs?: number): Promise<Outcome<T>> {
+    return untilOver(this.clock, promise, { withinMs });
   }
 
-  /** Runs time until the condition holds. */
-  async until(what: string, holds: () => boolean, withinMs = WITHIN_MS): Promise<void> {
-    const startedAt = this.clock.now();
-    await this.clock.advance(0);
-    while (!holds()) {
-      if (this.clock.now() - startedAt > withinMs)
-        throw new Error(`expected ${what} within ${withinMs} ms; seen: not so at ${this.clock.now()} ms`);
-      await this.clock.advance(STEP_MS);
-    }
+  /** See {@link untilTrue}. */
+  until(what: string, holds: () => boolean, withinMs?: number): Promise<number> {
+    return untilTrue(this.clock, what, holds, { withinMs });
   }
 
   /** Every shard of the kind is owned by one of the named nodes, and nothing moves. */

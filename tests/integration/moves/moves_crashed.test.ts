@@ -45,8 +45,8 @@ async function committing(first: RecordFate): Promise<{ caller: ActorNode; x: Re
   return { caller, x };
 }
 
-function at(observer: ActorNode, node: string): Promise<void> {
-  return cluster.until(`the shard at ${node}`, () =>
+async function at(observer: ActorNode, node: string): Promise<void> {
+  await cluster.until(`the shard at ${node}`, () =>
     observer.inspect().shards.every(({ owner, state }) => owner === node && state === "owned"),
   );
 }

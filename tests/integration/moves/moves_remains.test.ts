@@ -18,8 +18,8 @@ afterEach(async () => {
 });
 
 /** The shard is owned by that node, with so many late actors. */
-function at(observer: ActorNode, node: string, lateActors = 0): Promise<void> {
-  return cluster.until(`the shard at ${node} with ${lateActors} late actors`, () =>
+async function at(observer: ActorNode, node: string, lateActors = 0): Promise<void> {
+  await cluster.until(`the shard at ${node} with ${lateActors} late actors`, () =>
     observer
       .inspect()
       .shards.every(

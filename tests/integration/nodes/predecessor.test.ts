@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { findRuntimes } from "../../../examples/git_activity/cluster/runtimes.ts";
+import { findRuntimes } from "../../support/processes/runtimes.ts";
 import { type ActorNode, natsTransport, startNode } from "../../../mod.ts";
 import { until } from "../../support/conditions.ts";
 import { type NatsServer, startNatsServer } from "../../support/nats/nats_server.ts";

@@ -1,7 +1,7 @@
 // A node that is frozen while others have much to say to it: NATS must not cut it off for what we send.
 import { expect, test } from "bun:test";
 import { natsTransport, startNode } from "../../../mod.ts";
-import { findRuntimes } from "../../../examples/git_activity/cluster/runtimes.ts";
+import { findRuntimes } from "../../support/processes/runtimes.ts";
 import { until, within } from "../../support/conditions.ts";
 import { ledger } from "../../support/ledger.ts";
 import { startNatsServer } from "../../support/nats/nats_server.ts";

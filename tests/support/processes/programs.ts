@@ -1,18 +1,18 @@
 // Starts and ends programs as processes on Bun and on Deno.
-import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
-import { findRuntimes } from "../../../examples/git_activity/cluster/runtimes.ts";
 import { until, within } from "../conditions.ts";
+import { Child, type Ending } from "./child.ts";
+import { findRuntimes, runArguments, type Runtime } from "./runtimes.ts";
 
-export type Runtime = "bun" | "deno";
+export type { Runtime } from "./runtimes.ts";
+
+const SAID_MAX = 100_000;
 
 /** The runtime that this runs on. */
 export const OWN: Runtime = process.versions.bun === undefined ? "deno" : "bun";
 
 /** How a process ended, and what it had said on standard error. */
-export interface Ended {
-  readonly status: number | null;
-  readonly signal: string | null;
+export interface Ended extends Ending {
   readonly said: string;
 }
 
@@ -37,11 +37,8 @@ export function executableOf(runtime: Runtime): string {
 export class Program {
   readonly name: string;
   readonly #endTimeoutMs: number;
-  readonly #child: ChildProcess;
-  readonly #exit: Promise<Ended>;
-  readonly #ended: Promise<Ended>;
+  readonly #child: Child;
   #printed = "";
-  #said = "";
 
   constructor(
     name: string,
@@ -49,28 +46,14 @@ export class Program {
     args: readonly string[],
     { denoArgs = ["-A"], ignoring = "", endTimeoutMs = 30_000 }: ProgramOptions = {},
   ) {
-    const how = runtime === "bun" ? ["run"] : ["run", "--no-prompt", "--quiet", ...denoArgs];
-    const program = [executableOf(runtime), ...how, ...args];
+    const [file = "", ...more] = args;
+    const program = [executableOf(runtime), ...runArguments(runtime, file, denoArgs), ...more];
     const [command = "", ...rest] =
       ignoring === "" ? program : ["/bin/sh", "-c", `trap '' ${ignoring}; exec "$@"`, "sh", ...program];
     this.name = name;
     this.#endTimeoutMs = endTimeoutMs;
-    this.#child = spawn(command, rest, { stdio: ["pipe", "pipe", "pipe"] });
-    this.#child.stdin?.on("error", () => {});
-    this.#child.stdout?.on("data", (data) => {
-      this.#printed += String(data);
-    });
-    this.#child.stderr?.on("data", (data) => {
-      this.#said += String(data);
-    });
-    this.#exit = this.#once("exit");
-    this.#ended = this.#once("close");
-  }
-
-  #once(event: "exit" | "close"): Promise<Ended> {
-    return new Promise((resolve) => {
-      this.#child.once(event, (status, signal) => resolve({ status, signal, said: this.#said }));
-    });
+    const onPrinted = (text: string) => void (this.#printed += text);
+    this.#child = new Child(command, rest, { onPrinted, saidMax: SAID_MAX });
   }
 
   get pid(): number {
@@ -86,35 +69,35 @@ export class Program {
   async prints(what: string, isSo = (printed: string) => printed.includes(what)): Promise<void> {
     const words = `"${what}" of "${this.name}"`;
     await until(words, () => isSo(this.#printed), { timeoutMs: 30_000 }).catch((error: Error) => {
-      throw new Error(`${error.message}; it printed "${this.#printed}" and said "${this.#said}"`);
+      throw new Error(`${error.message}; it printed "${this.#printed}" and said "${this.#child.said}"`);
     });
   }
 
-  /** SIGSTOP freezes it, and SIGCONT lets it go on. By number: on Deno, `ChildProcess.kill` also closes its input. */
+  /** SIGSTOP freezes it, and SIGCONT lets it go on. */
   signal(signal: NodeJS.Signals): void {
-    const { pid, exitCode, signalCode } = this.#child;
-    if (pid !== undefined && exitCode === null && signalCode === null) process.kill(pid, signal);
+    this.#child.signal(signal);
   }
 
   /** Waits for its end, and for all that it has printed: also for the end of processes that write to the same place. */
-  async ended(): Promise<Ended> {
-    return await this.#inTime(this.#ended);
+  ended(): Promise<Ended> {
+    return this.#inTime(this.#child.ended);
   }
 
   /** Waits for its end alone. */
-  async exit(): Promise<Ended> {
-    return await this.#inTime(this.#exit);
+  exit(): Promise<Ended> {
+    return this.#inTime(this.#child.exited);
   }
 
-  #inTime(end: Promise<Ended>): Promise<Ended> {
-    const what = () => `the end of "${this.name}", which printed "${this.#printed}" and said "${this.#said}"`;
-    return within(end, this.#endTimeoutMs, what);
+  async #inTime(end: Promise<Ending>): Promise<Ended> {
+    const said = () => this.#child.said;
+    const what = () => `the end of "${this.name}", which printed "${this.#printed}" and said "${said()}"`;
+    return { ...(await within(end, this.#endTimeoutMs, what)), said: said() };
   }
 
   /** Sends the same signal again and again until the process is over. */
   async endByMany(signal: NodeJS.Signals): Promise<Ended> {
     let isOver = false;
-    void this.#exit.then(() => (isOver = true));
+    void this.#child.exited.then(() => (isOver = true));
     await until(`the end of "${this.name}" by one of many ${signal}`, () => {
       this.signal(signal);
       return isOver;
