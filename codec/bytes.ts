@@ -139,6 +139,11 @@ export class ByteWriter {
     this.#at = end;
   }
 
+  /** A copy of what was written behind the first `from` bytes. */
+  copy(from: number): Uint8Array {
+    return this.#bytes.slice(this.#start + from, this.#at);
+  }
+
   /** What was written. The bytes share a block of memory with other frames, but nobody writes to them again. */
   finish(): Uint8Array {
     const frame = this.#bytes.subarray(this.#start, this.#at);
@@ -219,6 +224,21 @@ export class ByteReader {
   /** Bytes not read yet, of the block if it is in one. */
   get left(): number {
     return this.#end - this.#at;
+  }
+
+  /** Where the next byte is read, from the beginning. */
+  get at(): number {
+    return this.#at;
+  }
+
+  /** Whether all that is left is the same as the `length` bytes from there, which were read before. Then it is passed over. */
+  repeats(from: number, length: number): boolean {
+    if (length !== this.left) return false;
+    const bytes = this.#bytes;
+    const by = this.#at - from;
+    for (let i = from; i < from + length; i++) if (bytes[i] !== bytes[i + by]) return false;
+    this.#at = this.#end;
+    return true;
   }
 
   /** Goes into a block: until `leave` nothing behind its end is read. @returns for `leave` */

@@ -19,6 +19,9 @@ export class HeaderMap {
   /** Bytes of all names and values as UTF-8. */
   readonly bytes: number;
   readonly #entries: ReadonlyMap<string, string>;
+  /** As it was written; kept by a map that is written more than once, as that of an actor's tells is. */
+  #written: Uint8Array | undefined;
+  #isWritten = false;
 
   private constructor(entries: ReadonlyMap<string, string>, bytes: number) {
     this.#entries = entries;
@@ -75,11 +78,15 @@ export class HeaderMap {
   }
 
   write(writer: ByteWriter): void {
+    if (this.#written !== undefined) return writer.raw(this.#written);
+    const from = writer.length;
     writer.varint(this.#entries.size);
     for (const [name, value] of this.#entries) {
       writer.string(name);
       writer.string(value);
     }
+    if (this.#isWritten) this.#written = writer.copy(from);
+    this.#isWritten = true;
   }
 
   /** Entries. */

@@ -188,6 +188,10 @@ export function readFrame(bytes: Uint8Array, cluster: string, texts?: ShortTexts
 class FrameReader extends ByteReader {
   /** Items and sections that were passed over. */
   unknown = 0;
+  /** The headers that were read last, and where: all that an actor sends at once has the same, so they are compared before they are read. */
+  headers: HeaderMap | undefined;
+  headersAt = 0;
+  headersLength = 0;
 }
 
 /** An item of protocol 2. */
@@ -298,7 +302,11 @@ function readHeaders(reader: FrameReader): HeaderMap | undefined {
   let headers: HeaderMap | undefined;
   reader.unknown += readSections(reader, (section) => {
     if (section !== HEADERS) return false;
-    headers = HeaderMap.read(reader);
+    if (!reader.headers || !reader.repeats(reader.headersAt, reader.headersLength)) {
+      [reader.headersAt, reader.headersLength] = [reader.at, reader.left];
+      reader.headers = HeaderMap.read(reader);
+    }
+    headers = reader.headers;
     return true;
   });
   return headers;

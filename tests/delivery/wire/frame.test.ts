@@ -216,6 +216,17 @@ const CALLED: readonly Item[] = [
   },
 ];
 
+test("headers that come again in a frame are the same map, and others are not taken for them", () => {
+  const ask = EXAMPLE[0] as Envelope;
+  const given = ["a", "a", "b", "", "b", "bb"].map((trace) =>
+    HeaderMap.of(trace === "" ? [] : [["trace", trace]]),
+  );
+  const { items: read_ } = readFrame(frame(given.map((headers) => ({ ...ask, headers }))), "test");
+  const maps = read_.map((item) => (item as Envelope).headers);
+  expect(maps.map((map) => map?.get("trace"))).toEqual(["a", "a", "b", undefined, "b", "bb"]);
+  expect([maps[0] === maps[1], maps[2] === maps[4], maps[1] === maps[2]]).toEqual([true, true, false]);
+});
+
 test("who calls, and a context, keep their bytes", () => {
   const golden = (JSON.parse(readFileSync(GOLDEN, "utf8")) as Record<string, string>)["protocol 2, callers"];
   expect(hex(frame(CALLED, 2))).toBe(golden as string);
