@@ -12,11 +12,15 @@ export type Count = (count: number) => boolean;
 /** So many items that are all alike. */
 abstract class ItemsOf implements Pattern {
   readonly isExact: boolean;
+  readonly isPrimitive = false;
   protected readonly item: Pattern;
+  /** The items, if of one of them it can be seen at a glance that it has not changed. */
+  protected readonly flat: FixedObject | undefined;
   protected readonly count: Count;
 
   constructor(item: Pattern, count: Count) {
     this.item = item;
+    this.flat = flatOf(item);
     this.count = count;
     this.isExact = item.isExact;
   }
@@ -39,13 +43,13 @@ export class ListOf extends ItemsOf {
     const { length } = value;
     walk.itemsLeft -= length + 1;
     if (walk.itemsLeft < 0) return NO;
-    const { item } = this;
+    const { item, flat } = this;
     const old = before === NO ? NONE : (before as readonly unknown[]);
     let copy: unknown[] | undefined;
     for (let i = 0; i < length; i++) {
       const part = value[i];
       const was = i < old.length ? old[i] : NO;
-      if (part === was && isScalar(part)) continue;
+      if (flat === undefined ? part === was && isScalar(part) : flat.isStill(was, part, walk)) continue;
       const kept = item.keep(was, part, walk);
       if (kept === NO) return NO;
       if (Object.is(kept, was)) continue;
@@ -92,12 +96,15 @@ function isExactObject(patterns: readonly Pattern[], { isStrict, anyOrder }: Ord
 /** A plain object that always has the same keys. Most states, and what they hold most of, are such. */
 export class FixedObject implements Pattern {
   readonly isExact: boolean;
+  readonly isPrimitive = false;
   readonly #keys: readonly string[];
   readonly #patterns: readonly Pattern[];
   /** Where each key stands; `undefined` if they must come in their order. */
   readonly #places: ReadonlyMap<string, number> | undefined;
   /** What one counts of a walk. */
   readonly #items: number;
+  /** Whether no field holds an object: then one that has not changed is known at a glance. */
+  readonly isFlat: boolean;
 
   /** @param fields of which none is optional */
   constructor(fields: readonly Field[], order: Order) {
@@ -105,6 +112,7 @@ export class FixedObject implements Pattern {
     this.#patterns = fields.map(({ pattern }) => pattern);
     this.#places = order.anyOrder ? new Map(this.#keys.map((key, place) => [key, place])) : undefined;
     this.#items = 2 * fields.length + 1;
+    this.isFlat = this.#patterns.every(({ isPrimitive }) => isPrimitive);
     this.isExact = isExactObject(this.#patterns, order);
   }
 
@@ -125,6 +133,23 @@ export class FixedObject implements Pattern {
     walk.itemsLeft -= this.#items;
     if (walk.itemsLeft < 0) return NO;
     return before === NO ? this.#copy(value, walk) : this.#update(before as Plain, value, walk);
+  }
+
+  /**
+   * Whether a value is certainly what was kept, if this one is flat; a no says nothing. This is most of the work for a large state of
+   * small items of which few have changed.
+   */
+  isStill(before: unknown, value: unknown, walk: Walk): boolean {
+    if (before === NO || typeof value !== "object" || value === null) return false;
+    if (Object.getPrototypeOf(value) !== Object.prototype) return false;
+    const keys = this.#keys;
+    let seen = 0;
+    for (const key in value) {
+      if (key !== keys[seen] || (value as Plain)[key] !== (before as Plain)[key]) return false;
+      seen++;
+    }
+    walk.itemsLeft -= this.#items;
+    return seen === keys.length && walk.itemsLeft >= 0;
   }
 
   #copy(value: Plain, walk: Walk): unknown {
@@ -165,6 +190,11 @@ export class FixedObject implements Pattern {
   }
 }
 
+/** A pattern as what {@link FixedObject.isStill} may be asked of. */
+function flatOf(pattern: Pattern): FixedObject | undefined {
+  return pattern instanceof FixedObject && pattern.isFlat ? pattern : undefined;
+}
+
 /** The first parts of a copy that nobody has changed, in the order of a value. Made key by key: to spread is dearer than that. */
 function firstOf(before: Plain, value: Plain, count: number): Record<string, unknown> {
   const copy: Record<string, unknown> = {};
@@ -179,12 +209,14 @@ function firstOf(before: Plain, value: Plain, count: number): Record<string, unk
 /** A plain object: keys that are known, some of which may be missing, and others if there may be any. */
 export class ObjectOf implements Pattern {
   readonly isExact: boolean;
+  readonly isPrimitive = false;
   readonly #keys: readonly string[];
   readonly #patterns: readonly Pattern[];
   readonly #isRequired: readonly boolean[];
   readonly #places: ReadonlyMap<string, number>;
   readonly #required: number;
   readonly #rest: Rest | undefined;
+  readonly #flatRest: FixedObject | undefined;
   readonly #anyOrder: boolean;
 
   /** @param rest other keys; `undefined` if there may be none */
@@ -195,6 +227,7 @@ export class ObjectOf implements Pattern {
     this.#places = new Map(this.#keys.map((key, place) => [key, place]));
     this.#required = fields.filter(({ isOptional }) => !isOptional).length;
     this.#rest = rest;
+    this.#flatRest = rest && flatOf(rest.pattern);
     this.#anyOrder = order.anyOrder;
     this.isExact = isExactObject(rest ? [...this.#patterns, rest.pattern] : this.#patterns, order);
   }
@@ -234,7 +267,8 @@ export class ObjectOf implements Pattern {
       const part = value[key];
       if (part !== old[key] || !isScalar(part)) {
         const was = own(old, key);
-        const kept = this.#at(place).keep(was, part, walk);
+        const isStill = place === keys.length && this.#flatRest?.isStill(was, part, walk) === true;
+        const kept = isStill ? was : this.#at(place).keep(was, part, walk);
         if (kept === NO) return NO;
         if (!Object.is(kept, was)) {
           copy ??= { ...old };
@@ -279,13 +313,16 @@ function own(plain: Plain, key: string): unknown {
 /** A map; the order of its entries counts. */
 export class MapOf implements Pattern {
   readonly isExact: boolean;
+  readonly isPrimitive = false;
   readonly #key: Pattern;
   readonly #item: Pattern;
+  readonly #flat: FixedObject | undefined;
   readonly #count: Count;
 
   constructor(key: Pattern, item: Pattern, count: Count) {
     this.#key = key;
     this.#item = item;
+    this.#flat = flatOf(item);
     this.#count = count;
     this.isExact = key.isExact && item.isExact;
   }
@@ -306,7 +343,8 @@ export class MapOf implements Pattern {
     for (const [key, item] of value) {
       const [keyWas, itemWas] = (old.next().value as [unknown, unknown] | undefined) ?? [NO, NO];
       const keptKey = this.#key.keep(keyWas, key, walk);
-      const keptItem = this.#item.keep(itemWas, item, walk);
+      const isStill = this.#flat?.isStill(itemWas, item, walk) === true;
+      const keptItem = isStill ? itemWas : this.#item.keep(itemWas, item, walk);
       if (keptKey === NO || keptItem === NO) return NO;
       isSameMap &&= Object.is(keptKey, keyWas) && Object.is(keptItem, itemWas);
       copy.set(keptKey, keptItem);

@@ -13,6 +13,8 @@ export interface Pattern {
    * put them in another order.
    */
   readonly isExact: boolean;
+  /** Whether nothing that fits is an object: then what is equal is the same. */
+  readonly isPrimitive: boolean;
 
   /** Whether a value that was copied or decoded fits: the library would give back the same, its keys in the same order. */
   fits(value: unknown): boolean;

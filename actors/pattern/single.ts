@@ -9,6 +9,7 @@ import { isPlain, NO, type Pattern, type Plain, type Walk } from "./pattern.ts";
 /** Numbers, texts, dates, bytes: whatever has no parts. */
 export class Single implements Pattern {
   readonly isExact = true;
+  readonly isPrimitive: boolean;
   readonly fits: (value: unknown) => boolean;
   readonly #same: (before: unknown, value: unknown) => boolean;
 
@@ -19,6 +20,7 @@ export class Single implements Pattern {
   ) {
     this.fits = fits;
     this.#same = same;
+    this.isPrimitive = same === Object.is;
   }
 
   keep(before: unknown, value: unknown): unknown {
@@ -40,6 +42,7 @@ export class Single implements Pattern {
 /** Anything that can travel. What has parts is left to the library: nothing is known of them. */
 export class Anything implements Pattern {
   readonly isExact = true;
+  readonly isPrimitive = false;
 
   fits(): boolean {
     return true;
@@ -53,6 +56,7 @@ export class Anything implements Pattern {
 /** `null` or `undefined`, or something else. */
 export class Maybe implements Pattern {
   readonly isExact: boolean;
+  readonly isPrimitive: boolean;
   readonly #none: null | undefined;
   readonly #some: Pattern;
 
@@ -60,6 +64,7 @@ export class Maybe implements Pattern {
     this.#none = none;
     this.#some = some;
     this.isExact = some.isExact;
+    this.isPrimitive = some.isPrimitive;
   }
 
   fits(value: unknown): boolean {
@@ -75,11 +80,13 @@ export class Maybe implements Pattern {
 /** The first of several that fits. A no of each but the last must be one of the library: it takes the first as well. */
 export class FirstOf implements Pattern {
   readonly isExact: boolean;
+  readonly isPrimitive: boolean;
   readonly #options: readonly Pattern[];
 
   constructor(options: readonly Pattern[]) {
     this.#options = options;
     this.isExact = options.every(({ isExact }) => isExact);
+    this.isPrimitive = options.every(({ isPrimitive }) => isPrimitive);
   }
 
   fits(value: unknown): boolean {
@@ -100,6 +107,7 @@ export class FirstOf implements Pattern {
 /** One of several objects, told apart by what is under one key. */
 export class ByKey implements Pattern {
   readonly isExact: boolean;
+  readonly isPrimitive = false;
   readonly #key: string;
   readonly #options: ReadonlyMap<unknown, Pattern>;
 

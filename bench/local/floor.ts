@@ -1,6 +1,7 @@
 // The other reference of the local part: the ring mailbox with the checks and copies that are promised, made in the same way,
 // and nothing else. It has no deadlines, bounds, order across moves, gate, events or timers.
 import { Check, NO } from "../../actors/check.ts";
+import type { Schema } from "../../actors/schema.ts";
 import { copyValue } from "../../codec/value.ts";
 import { weight } from "../../codec/weight.ts";
 import { Counter, type Tally } from "../contract.ts";
@@ -8,56 +9,43 @@ import { type BareStub, bareStub } from "./ring_mailbox.ts";
 
 const BYTES_MAX = 1_000_000;
 
-interface State {
-  count: number;
+/** What is checked of an actor whose messages all have the same argument and result. */
+export interface Checks {
+  readonly input: Schema;
+  readonly output: Schema;
+  readonly state: Schema;
 }
 
-/** The counter of the contract, between its checks. */
-class CheckedCounter {
-  readonly #tally: Tally;
-  readonly #input = new Check(Counter.messages.add.input);
-  readonly #output = new Check(Counter.messages.add.output);
-  readonly #check = new Check(Counter.state, { anyOrder: true });
-  readonly #state: State = { count: 0 };
+/** An actor between its checks. */
+export class CheckedActor {
+  readonly #input: Check;
+  readonly #output: Check;
+  readonly #check: Check;
   #checked: unknown = NO;
 
-  constructor(tally: Tally) {
-    this.#tally = tally;
+  constructor({ input, output, state }: Checks) {
+    this.#input = new Check(input);
+    this.#output = new Check(output);
+    this.#check = new Check(state, { anyOrder: true });
   }
 
-  add(by: unknown): unknown {
-    this.#state.count += this.#valid(by);
-    this.#settle();
-    return this.#answer(this.#state.count);
+  /** The copy of an argument that leaves its sender. */
+  static sent(argument: unknown): unknown {
+    return sized(copyValue(argument));
   }
 
-  echo(value: unknown): unknown {
-    return this.#answer(this.#valid(value));
-  }
-
-  note(by: unknown): void {
-    this.#state.count += this.#valid(by);
-    this.#settle();
-    this.#tally.add();
-  }
-
-  hint(value: unknown): void {
-    this.#valid(value);
-    this.#tally.add();
-  }
-
-  #valid(argument: unknown): number {
+  protected valid(argument: unknown): unknown {
     const result = this.#input.validate(argument);
     if (result.issues) throw new TypeError("the argument does not fit");
-    return result.value as number;
+    return result.value;
   }
 
-  #settle(): void {
-    this.#checked = this.#check.keep(this.#checked, this.#state);
+  protected settle(state: unknown): void {
+    this.#checked = this.#check.keep(this.#checked, state);
     if (this.#checked === NO) throw new TypeError("the state does not fit");
   }
 
-  #answer(result: unknown): unknown {
+  protected answer(result: unknown): unknown {
     const kept = this.#output.keep(NO, result);
     if (kept === NO) throw new TypeError("the result does not fit");
     return sized(copyValue(kept));
@@ -69,13 +57,45 @@ function sized(value: unknown): unknown {
   return value;
 }
 
+/** The counter of the contract. */
+class CheckedCounter extends CheckedActor {
+  readonly #tally: Tally;
+  readonly #state = { count: 0 };
+
+  constructor(tally: Tally) {
+    super({ ...Counter.messages.add, state: Counter.state });
+    this.#tally = tally;
+  }
+
+  add(by: unknown): unknown {
+    this.#state.count += this.valid(by) as number;
+    this.settle(this.#state);
+    return this.answer(this.#state.count);
+  }
+
+  echo(value: unknown): unknown {
+    return this.answer(this.valid(value));
+  }
+
+  note(by: unknown): void {
+    this.#state.count += this.valid(by) as number;
+    this.settle(this.#state);
+    this.#tally.add();
+  }
+
+  hint(value: unknown): void {
+    this.valid(value);
+    this.#tally.add();
+  }
+}
+
 /** A stub of such a counter. */
 export function floorStub(tally: Tally): BareStub<"add" | "echo", "note" | "hint"> {
   const stub = bareStub(new CheckedCounter(tally), ["add", "echo"], ["note", "hint"]);
   return {
-    add: (argument) => stub.add(sized(copyValue(argument))),
-    echo: (argument) => stub.echo(sized(copyValue(argument))),
-    note: (argument) => stub.note(sized(copyValue(argument))),
-    hint: (argument) => stub.hint(sized(copyValue(argument))),
+    add: (argument) => stub.add(CheckedActor.sent(argument)),
+    echo: (argument) => stub.echo(CheckedActor.sent(argument)),
+    note: (argument) => stub.note(CheckedActor.sent(argument)),
+    hint: (argument) => stub.hint(CheckedActor.sent(argument)),
   };
 }

@@ -7,14 +7,16 @@ import { BareCounter, Counter, counterHost, names, Tally } from "../contract.ts"
 import { type Comparison, compare, inBatches, inFlight, ownCpuUs } from "../measure.ts";
 import { floorStub } from "./floor.ts";
 import { bareStub } from "./ring_mailbox.ts";
+import { bareShelf, floorShelf, Shelf, shelfHost } from "./shelf.ts";
 import type { PartSettings } from "../parts.ts";
 
 const CONCURRENCY = 256;
+const LARGE_CONCURRENCY = 16;
 
 followParent(() => {});
 const settings = childSettings<PartSettings>();
 const tally = new Tally();
-const node = await startNode({ name: "local", hosts: [counterHost(tally)], signals: false });
+const node = await startNode({ name: "local", hosts: [counterHost(tally), shelfHost()], signals: false });
 const actors = names(settings.actors);
 const refs = actors.map((name) => node.ref(Counter, name));
 const stubs = actors.map(() => bareStub(new BareCounter(tally), ["add", "echo"], ["note", "hint"]));
@@ -56,11 +58,28 @@ function tells(name: string, message: Tell): Comparison {
   };
 }
 
+/** One large actor, with a few calls under way. */
+function largeState(): Comparison {
+  const sides = [
+    { label: "Baton", stub: node.ref(Shelf, "one") },
+    { label: "ring mailbox", stub: bareShelf() },
+    { label: "same checks, copies", stub: floorShelf() },
+  ];
+  return {
+    name: "local ask, 1 of 1,000 items changed",
+    sides: sides.map(({ label, stub }) => ({
+      label,
+      run: (milliseconds) => inFlight(milliseconds, LARGE_CONCURRENCY, (index) => stub.take(index)),
+    })),
+  };
+}
+
 const comparisons = [
   asks("local ask", "add"),
   tells("local tell", "note"),
   asks("local ask, state untouched", "echo"),
   tells("local tell, state untouched", "hint"),
+  largeState(),
 ];
 for (const comparison of comparisons) {
   const figures = await compare(comparison, settings.pace, async () => ownCpuUs());

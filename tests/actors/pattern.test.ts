@@ -446,3 +446,66 @@ function sharesObjects(one: unknown, other: unknown): boolean {
   const others = objectsIn(other);
   return [...objectsIn(one)].some((part) => others.has(part));
 }
+
+describe("keep() of many small objects", () => {
+  const item = z.strictObject({ id: z.string(), stock: z.number().int(), note: z.string().nullable() });
+  type Item = z.infer<typeof item>;
+  const make = (id: string): Item => ({ id, stock: 1, note: null });
+  const kinds = {
+    list: {
+      check: new Check(z.array(item), { anyOrder: true }),
+      of: (items: readonly unknown[]): unknown => [...items],
+      at: (kept: unknown, i: number): unknown => (kept as unknown[])[i],
+    },
+    record: {
+      check: new Check(z.record(z.string(), item), { anyOrder: true }),
+      of: (items: readonly unknown[]): unknown => Object.fromEntries(items.map((each, i) => [`k${i}`, each])),
+      at: (kept: unknown, i: number): unknown => (kept as Record<string, unknown>)[`k${i}`],
+    },
+    map: {
+      check: new Check(z.map(z.string(), item), { anyOrder: true }),
+      of: (items: readonly unknown[]): unknown => new Map(items.map((each, i) => [`k${i}`, each])),
+      at: (kept: unknown, i: number): unknown => (kept as Map<string, unknown>).get(`k${i}`),
+    },
+  };
+  for (const [name, { check, of, at }] of Object.entries(kinds)) {
+    const first = () => {
+      const items = [make("a"), make("b"), make("c")];
+      return { items, kept: check.keep(NO, of(items)) };
+    };
+
+    test(`in a ${name} takes over what has not changed, and copies what has`, () => {
+      const { items, kept } = first();
+      expect(check.keep(kept, of(items))).toBe(kept);
+      (items[1] as Item).stock++;
+      const next = check.keep(kept, of(items));
+      expect([at(next, 0) === at(kept, 0), at(next, 1), at(next, 2) === at(kept, 2)]).toEqual([
+        true,
+        { id: "b", stock: 2, note: null },
+        true,
+      ]);
+      expect(at(kept, 1)).toEqual({ id: "b", stock: 1, note: null });
+      expect(at(next, 1)).not.toBe(items[1]);
+    });
+
+    test(`in a ${name} sees what is not one of them any more, though all that it had is there`, () => {
+      const { items, kept } = first();
+      const [a] = items as [Item];
+      const strange: unknown[] = [
+        { ...a, more: 1 },
+        { id: a.id, stock: a.stock },
+        Object.defineProperty({ id: a.id, stock: a.stock, more: 1 }, "note", {
+          value: null,
+          enumerable: false,
+        }),
+        Object.assign(Object.create({ inherited: true }), a),
+        Object.assign([], a),
+        { ...a, stock: 0.5 },
+        null,
+        "a",
+      ];
+      for (const one of strange) expect(check.keep(kept, of([one, items[1]]))).toBe(NO);
+      expect(check.keep(kept, of([{ note: null, stock: 1, id: "a" }, items[1], items[2]]))).toBe(kept);
+    });
+  }
+});

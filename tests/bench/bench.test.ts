@@ -154,6 +154,22 @@ describe("goalLines()", () => {
     ]);
     expect(comparisonText(figures)).toContain("Baton is 0.60 × (0.60..0.60)");
   });
+
+  test("puts messages within a node beside two references, and a large state beside a time", () => {
+    const side = (label: string, perSecond: number[]) => ({ label, perSecond, p50Ms: [], cpuUs: perSecond });
+    const sides = [side("Baton", [30]), side("ring mailbox", [100]), side("same checks, copies", [60])];
+    const large = [side("Baton", [50_000]), side("ring mailbox", [1e6])];
+    const figures: Figures[] = [
+      { name: "local ask", sides },
+      { name: "local ask, 1 of 1,000 items changed", sides: large },
+    ];
+    const lines = goalLines([{ runtime: "bun", figures }], []);
+    expect(lines.map(({ goal, seen, reached }) => [goal, seen, reached])).toEqual([
+      ["≥ 0.28 ×", "0.30 ×", true],
+      ["≥ 0.8 ×", "0.50 ×", false],
+      ["≤ 12 µs", "20.0 µs", false],
+    ]);
+  });
 });
 
 describe("bench/main.ts", () => {
@@ -174,6 +190,7 @@ describe("bench/main.ts", () => {
           "local tell",
           "local ask, state untouched",
           "local tell, state untouched",
+          "local ask, 1 of 1,000 items changed",
           "remote ask, 1 in flight",
           "remote ask, 256 in flight",
           "remote tell",
