@@ -310,6 +310,16 @@ export class ByteReader {
     return this.raw(this.#count(bytesMax));
   }
 
+  /** What is being read. */
+  get source(): Uint8Array {
+    return this.#bytes;
+  }
+
+  /** Passes over `length` bytes. @returns where they begin */
+  skip(length: number): number {
+    return this.#take(length);
+  }
+
   /** Exactly `length` bytes, as a view into what is being read. */
   raw(length: number): Uint8Array {
     const start = this.#take(length);

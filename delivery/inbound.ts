@@ -16,8 +16,8 @@ import { ShortTexts } from "../codec/short_texts.ts";
 import type { NodeAddress, Subjects } from "../transport/subjects.ts";
 import type { Incoming, Subscription, Transport } from "../transport/transport.ts";
 import { type Frame, numbers, readFrame } from "./wire/frame.ts";
-import type { FrameItem, Item, Moved, Reply, ShardRef } from "./wire/frame_items.ts";
-import type { SenderLink } from "./sending/sender_link.ts";
+import type { FramedReply, FrameItem, Item, Moved, ShardRef } from "./wire/frame_items.ts";
+import type { ReplyReader, SenderLink } from "./sending/sender_link.ts";
 import type { Outbox } from "./wire/outbox.ts";
 import type { PendingCall } from "./calls/pending_call.ts";
 import type { AckSource, Peer, Peers } from "./wire/peer.ts";
@@ -48,7 +48,7 @@ export interface InboundDeps {
 }
 
 /** See the module's text. */
-export class Inbound {
+export class Inbound implements ReplyReader {
   readonly #deps: InboundDeps;
   readonly #subscription: Subscription;
   readonly #texts = new ShortTexts();
@@ -126,9 +126,9 @@ export class Inbound {
       case "envelope":
         return table.receive(peer, item, now);
       case "reply":
-        return this.#reply(peer, item);
+        return this.#reply(peer, item, now);
       case "ack":
-        return this.#linkOf(peer, item)?.onAck(item.epoch, item.upTo);
+        return this.#linkOf(peer, item)?.onAck(item.epoch, item.upTo, now);
       case "waits":
         return this.#linkOf(peer, item)?.onWaits(item.epoch, item.seqs);
       case "gap":
@@ -159,18 +159,18 @@ export class Inbound {
     if (link && epoch >= link.epoch) this.#deps.table.look(kind, shard); // the same one: neither knows better yet
   }
 
-  #reply(peer: Peer, reply: Reply): void {
+  #reply(peer: Peer, reply: FramedReply, now: number): void {
     const { kind, shard, seq, epoch } = reply;
     const link = this.#linkOf(peer, reply, epoch);
     // a new owner may be heard before its record is seen: not confirmed, it says it again
     if (link === undefined && this.#deps.router.known(kind, shard)?.isAwaiting(seq)) return;
     this.#confirm(peer, kind, shard, seq);
-    link?.onReply(epoch, seq, (call) => this.#end(call, reply));
+    link?.onReply(reply, this, now);
   }
 
-  #end(call: PendingCall, { ok, body }: Reply): void {
+  end(call: PendingCall, { ok, frame, from, to }: FramedReply): void {
     try {
-      const value = this.#deps.codec.decode(body);
+      const value = this.#deps.codec.decode(frame, from, to);
       if (ok) call.end(value);
       else call.endBadly(fromErrorData(errorData(value)));
     } catch (error) {

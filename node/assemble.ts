@@ -124,7 +124,7 @@ export function assemble(ground: NodeContext): Parts {
     settings,
     onThrow,
   });
-  const keeper = new ReplyKeeper({ clock, random, outbox, settings });
+  const keeper = new ReplyKeeper({ clock, random, codec, outbox, settings });
   const table = new ShardTable({ self, clock, ownership, outbox, settings });
   const checks = new Checks();
   const router = new Router({
@@ -202,7 +202,7 @@ export function assemble(ground: NodeContext): Parts {
   };
   const gaps = new Quota(settings.gapBytesMax);
   const waitingMail = new WaitingMail(clock);
-  const receiver = { gaps, waitingMail, clock, codec, outbox, keeper, settings, scale };
+  const receiver = { gaps, waitingMail, codec, outbox, keeper, settings, scale };
   const { store, hasEnded } = ground;
   const onFailure = (error: unknown) => ground.troubles.failed("stored", error);
   const { clocks } = membership;

@@ -5,7 +5,6 @@
  */
 import type { Mail } from "../../actors/activation/mail.ts";
 import type { Quota } from "../../actors/quota.ts";
-import type { Clock } from "../../platform/clock.ts";
 import type { Codec } from "../../codec/codec.ts";
 import type { Scale } from "../../codec/weight.ts";
 import type { Outbox } from "../wire/outbox.ts";
@@ -15,7 +14,6 @@ import type { WaitingMail } from "./waiting_mail.ts";
 
 /** What the receiving end of every link works with. */
 export interface ReceiverDeps {
-  readonly clock: Clock;
   readonly codec: Codec;
   readonly outbox: Outbox;
   readonly keeper: ReplyKeeper;

@@ -45,28 +45,27 @@ export class ReceiverLink implements AckSource {
     return this.#state.expected;
   }
 
-  /** Takes one envelope of the shard's current epoch. */
-  receive(envelope: Envelope): void {
-    if (this.#state.keeps(envelope.first)) this.#skipTo(envelope.first);
+  /** Takes one envelope of the shard's current epoch, at a time just read from the clock. */
+  receive(envelope: Envelope, now: number): void {
+    if (this.#state.keeps(envelope.first)) this.#skipTo(envelope.first, now);
     switch (this.#state.judge(envelope.seq)) {
       case "ahead":
-        return this.#hold(envelope);
+        return this.#hold(envelope, now);
       case "again":
         return this.#again(envelope);
       case "next":
-        this.#admit(envelope);
-        this.#admitHeld();
+        this.#admit(envelope, now);
+        this.#admitHeld(now);
         return this.#owe(envelope.urgent);
     }
   }
 
   /** A local sender's message: the same numbers, nothing to acknowledge. What was admitted before is not again. */
   admitLocal(seq: number, mail: PackableMail | undefined): void {
-    if (this.#state.keeps(seq)) this.#skipTo(seq);
+    if (this.#state.keeps(seq)) this.#state.skipTo(seq); // of itself a node holds nothing: nothing of that is lost on the way
     if (this.#state.judge(seq) === "again") return this.#knownLocal(seq, mail);
     this.#state.admit();
     if (mail) this.#shard.catalog.admit(mail.name, mail);
-    this.#admitHeld();
   }
 
   /** It was admitted under a former owner; or refused there, which its sender may not have heard. */
@@ -107,27 +106,17 @@ export class ReceiverLink implements AckSource {
   }
 
   /** What the sender gave up leaves no gap; what is only missing is still asked for. */
-  #skipTo(first: number): void {
+  #skipTo(first: number, now: number): void {
     for (const held of this.#state.skipTo(first)) this.#unheld(held);
-    this.#admitHeld();
+    this.#admitHeld(now);
   }
 
-  #admit(envelope: Envelope): void {
+  #admit(envelope: Envelope, now: number): void {
     this.#state.admit();
-    if (envelope.type === "skip") return;
-    const { type, seq, name, message, chain, headers, remainingMs } = envelope;
+    const { type, name, message, oversize } = envelope;
+    if (type === "skip") return;
     const argument = envelope.argument.slice(); // the frame's bytes are only lent
-    const mail = new RemoteMail(this.#deps, this.#shard, this.peer, {
-      seq,
-      type,
-      name,
-      message,
-      chain,
-      headers,
-      remainingMs,
-      argument,
-    });
-    const { oversize } = envelope;
+    const mail = new RemoteMail(this.#deps, this.#shard, this.peer, envelope, type, argument, now);
     if (oversize) mail.refuse(toErrorData(tooLarge("send", message, oversize.bytes, oversize.bytesMax)));
     else if (type === "ask" && this.#hasTooManyReplies) mail.refuse(tooManyReplies());
     else this.#shard.catalog.admit(name, mail);
@@ -141,10 +130,10 @@ export class ReceiverLink implements AckSource {
     return keeper.isFull || keeper.count(this.peer, kind, shard) >= settings.repliesMax;
   }
 
-  #admitHeld(): void {
+  #admitHeld(now: number): void {
     for (let next = this.#state.takeNext(); next !== undefined; next = this.#state.takeNext()) {
       this.#unheld(next);
-      this.#admit(next);
+      this.#admit(next, now);
     }
   }
 
@@ -155,14 +144,14 @@ export class ReceiverLink implements AckSource {
     this.#owe(true);
   }
 
-  #hold(envelope: Envelope): void {
-    const { clock, settings, outbox, gaps } = this.#deps;
+  #hold(envelope: Envelope, now: number): void {
+    const { settings, outbox, gaps } = this.#deps;
     const { kind, shard, epoch } = this.#shard;
     const bytes = keptBytes(envelope);
     const isRoom = this.#state.held < settings.gapMax && gaps.fits(bytes);
     if (isRoom && this.#state.hold(envelope.seq, { ...envelope, argument: envelope.argument.slice() }))
       gaps.take(bytes);
-    if (!this.#state.asks(clock.now(), settings.resendMinMs)) return;
+    if (!this.#state.asks(now, settings.resendMinMs)) return;
     outbox.add(
       this.peer,
       numbers({ item: "gap", kind, shard, epoch, from: this.expected, to: envelope.seq - 1 }),

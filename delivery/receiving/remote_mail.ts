@@ -11,7 +11,6 @@ import type { HeaderMap } from "../../codec/header_map.ts";
 import { noRoomInTime } from "../calls/call_errors.ts";
 import type { Peer } from "../wire/peer.ts";
 import type { ReceiverDeps, ReceiverShard } from "./receiver_deps.ts";
-import { KeptReply } from "./reply_keeper.ts";
 import { deadlineOf, timeLeft } from "../deadline.ts";
 
 /** An admitted message as it travels in a sealed shard. */
@@ -51,20 +50,33 @@ export class RemoteMail implements PackableMail {
   #place: Place<RemoteMail> | undefined;
   readonly #argument: Uint8Array;
 
-  constructor(deps: ReceiverDeps, shard: ReceiverShard, peer: Peer, mail: Omit<PackedMail, "from">) {
+  /**
+   * @param mail what is said, without the argument
+   * @param argument its own bytes
+   * @param now when it came, as the time just read from the clock
+   */
+  constructor(
+    deps: ReceiverDeps,
+    shard: ReceiverShard,
+    peer: Peer,
+    mail: Pick<PackedMail, "seq" | "name" | "message" | "chain" | "headers" | "remainingMs">,
+    type: "ask" | "tell",
+    argument: Uint8Array,
+    now: number,
+  ) {
     this.#deps = deps;
     this.#shard = shard;
     this.#peer = peer;
     this.seq = mail.seq;
-    this.#argument = mail.argument;
-    this.type = mail.type;
+    this.#argument = argument;
+    this.type = type;
     this.name = mail.name;
     this.message = mail.message;
     this.chain = mail.chain;
     this.headers = mail.headers;
     // a tell, once admitted, is handled however late
-    this.admitBy = deadlineOf(mail.remainingMs, deps.clock.now());
-    this.deadlineAt = mail.type === "ask" ? this.admitBy : Infinity;
+    this.admitBy = deadlineOf(mail.remainingMs, now);
+    this.deadlineAt = type === "ask" ? this.admitBy : Infinity;
   }
 
   get weight(): number {
@@ -149,8 +161,7 @@ export class RemoteMail implements PackableMail {
   #reply(ok: boolean, body: Uint8Array): void {
     const { kind, shard, epoch } = this.#shard;
     const reply = { kind, shard, epoch, seq: this.seq, ok, body };
-    const { keeper, codec } = this.#deps;
-    keeper.keep(new KeptReply(codec, this.#peer, reply, this.type === "tell" && !ok));
+    this.#deps.keeper.keep(this.#peer, reply, this.type === "tell" && !ok);
   }
 
   pack(_self: NodeId, now: number): PackedMail {

@@ -18,20 +18,28 @@ import type { Peer } from "../wire/peer.ts";
 import { NumberRing } from "../number_ring.ts";
 import type { DeliverySettings } from "../settings.ts";
 
+/** What all that are kept work with. */
+interface KeptReplyDeps {
+  readonly codec: Codec;
+  readonly alarm: CoalescedTimer;
+  /** Milliseconds until it is repeated that was sent so often before. */
+  pauseMs(attempts: number): number;
+}
+
 /** A reply, kept until it is confirmed. */
 export class KeptReply implements FrameItem {
   readonly peer: Peer;
   readonly reply: Omit<Reply, "item">;
-  readonly #codec: Codec;
+  readonly #deps: KeptReplyDeps;
   /** It refuses a tell: the acknowledgement must not arrive without it. */
   readonly refusesTell: boolean;
-  dueAt = 0;
-  attempts = 0;
-  /** It waits in the outbox: a closed gate must not heap up copies. */
-  queued = false;
+  /** When it is to be repeated; `Infinity` while it waits in the outbox, for a closed gate must not heap up copies. */
+  dueAt: number = Infinity;
+  #isQueued = false;
+  #attempts = 0;
 
-  constructor(codec: Codec, peer: Peer, reply: Omit<Reply, "item">, refusesTell: boolean) {
-    this.#codec = codec;
+  constructor(deps: KeptReplyDeps, peer: Peer, reply: Omit<Reply, "item">, refusesTell: boolean) {
+    this.#deps = deps;
     this.peer = peer;
     this.reply = reply;
     this.refusesTell = refusesTell;
@@ -41,17 +49,32 @@ export class KeptReply implements FrameItem {
     return this.reply.body.byteLength;
   }
 
+  /** @returns false if it waits there already */
+  enqueued(): boolean {
+    if (this.#isQueued) return false;
+    this.#isQueued = true;
+    this.dueAt = Infinity;
+    return true;
+  }
+
   write(writer: FrameWriter): void {
-    this.queued = false;
+    this.#leaves(writer.now);
     writeReply(writer, this.reply);
+  }
+
+  /** Its pause begins when it leaves: so nobody reads the clock for it before. */
+  #leaves(now: number): void {
+    this.#isQueued = false;
+    this.dueAt = now + this.#deps.pauseMs(this.#attempts++);
+    this.#deps.alarm.by(this.dueAt);
   }
 
   /** Its asker hears that, and not silence. What is kept stays what it is: another server may let it through. */
   writeOversize(writer: FrameWriter, bytesMax: number): void {
-    this.queued = false;
+    this.#leaves(writer.now);
     const words = `its result has ${this.size} bytes, and ${bytesMax} at most fit into a message`;
     const error = toErrorData(new TooLargeError(`Cannot answer a message: ${words}`));
-    writeReply(writer, { ...this.reply, ok: false, body: this.#codec.encode(error) });
+    writeReply(writer, { ...this.reply, ok: false, body: this.#deps.codec.encode(error) });
   }
 }
 
@@ -81,6 +104,7 @@ class Replies {
 export interface KeeperDeps {
   readonly clock: Clock;
   readonly random: Random;
+  readonly codec: Codec;
   readonly outbox: Outbox;
   readonly settings: DeliverySettings;
 }
@@ -90,6 +114,7 @@ export class ReplyKeeper {
   readonly #deps: KeeperDeps;
   readonly #byPeer = new Map<Peer, ShardMap<Replies>>();
   readonly #alarm: CoalescedTimer;
+  readonly #keptDeps: KeptReplyDeps;
   #size = 0;
   #bytes = 0;
 
@@ -100,6 +125,17 @@ export class ReplyKeeper {
       (now) => this.#repeat(now),
       () => restFor(this.#size),
     );
+    this.#keptDeps = {
+      codec: deps.codec,
+      alarm: this.#alarm,
+      pauseMs: (attempts) => this.#pauseMs(attempts),
+    };
+  }
+
+  #pauseMs(attempts: number): number {
+    const { random, settings } = this.#deps;
+    const pauseMs = Math.min(settings.resendMaxMs, 4 * settings.resendMinMs * 2 ** attempts);
+    return pauseMs * (0.75 + random.next() / 2);
   }
 
   get size(): number {
@@ -117,8 +153,9 @@ export class ReplyKeeper {
   }
 
   /** Sends a reply and keeps it. */
-  keep(kept: KeptReply): void {
-    if (kept.peer.over) return; // nobody will ever confirm it
+  keep(peer: Peer, reply: Omit<Reply, "item">, refusesTell: boolean): void {
+    if (peer.over) return; // nobody will ever confirm it
+    const kept = new KeptReply(this.#keptDeps, peer, reply, refusesTell);
     const replies = this.#made(kept.peer, kept.reply.kind, kept.reply.shard);
     this.#uncount(replies.delete(kept.reply.seq));
     replies.set(kept);
@@ -197,12 +234,7 @@ export class ReplyKeeper {
   }
 
   #send(kept: KeptReply): void {
-    const { clock, random, outbox, settings } = this.#deps;
-    const delayMs = Math.min(settings.resendMaxMs, 4 * settings.resendMinMs * 2 ** kept.attempts++);
-    kept.dueAt = clock.now() + delayMs * (0.75 + random.next() / 2);
-    if (!kept.queued) outbox.add(kept.peer, kept);
-    kept.queued = true;
-    this.#alarm.by(kept.dueAt);
+    if (kept.enqueued()) this.#deps.outbox.add(kept.peer, kept);
   }
 
   #repeat(now: number): void {
@@ -210,7 +242,7 @@ export class ReplyKeeper {
       for (const { bySeq } of byShard.values()) {
         for (const kept of bySeq) {
           if (kept.dueAt <= now) this.#send(kept);
-          else this.#alarm.by(kept.dueAt);
+          else if (kept.dueAt !== Infinity) this.#alarm.by(kept.dueAt);
         }
       }
     }

@@ -116,8 +116,8 @@ export class Shard implements CatalogShard, ReceiverShard, LocalShard {
   // ---- messages
 
   /** Takes an envelope of this epoch from another node. */
-  receive(peer: Peer, envelope: Envelope): void {
-    this.#link(peer, envelope.first).receive(envelope);
+  receive(peer: Peer, envelope: Envelope, now: number): void {
+    this.#link(peer, envelope.first).receive(envelope, now);
   }
 
   admitLocal(seq: number, mail: LocalMail | undefined): void {

@@ -93,7 +93,7 @@ export class ShardTable {
     const served = this.get(kind, shard);
     if (served) {
       if (envelope.epoch < served.epoch) return this.#moved(peer, envelope, served.epoch);
-      if (envelope.epoch === served.epoch && served.admitsAt(now)) return served.receive(peer, envelope);
+      if (envelope.epoch === served.epoch && served.admitsAt(now)) return served.receive(peer, envelope, now);
       this.#held.hold(peer, envelope, until);
       if (envelope.epoch > served.epoch) this.look(kind, shard);
       return;

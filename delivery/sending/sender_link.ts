@@ -24,6 +24,7 @@ import { aborted, outcomeUnknown, pastDeadline } from "../calls/call_errors.ts";
 import { LocalMail } from "../calls/local_mail.ts";
 import type { CallKeeper, PendingCall } from "../calls/pending_call.ts";
 import { EnvelopeCopy } from "../wire/envelope_copy.ts";
+import type { FramedReply } from "../wire/frame_items.ts";
 import type { Peer, Starved } from "../wire/peer.ts";
 import { Congestion } from "./congestion.ts";
 import { KnownOwners } from "./known_owners.ts";
@@ -32,6 +33,11 @@ import { SendQueue } from "./send_queue.ts";
 import type { SenderDeps } from "./sender_deps.ts";
 import { type Acknowledged, afterLoss, SenderState, type SenderPlace } from "./sender_state.ts";
 import type { WindowEntry } from "./window_entry.ts";
+
+/** Ends a call as a reply says. */
+export interface ReplyReader {
+  end(call: PendingCall, reply: FramedReply): void;
+}
 
 /** See the module's text. */
 export class SenderLink implements Starved, CallKeeper, Acknowledged {
@@ -133,7 +139,7 @@ export class SenderLink implements Starved, CallKeeper, Acknowledged {
   #transmit(entry: WindowEntry, peer: Peer, now: number): void {
     const { epoch } = this.#state;
     entry.sentTo(peer, epoch, now);
-    this.#deps.outbox.add(peer, new EnvelopeCopy(this, entry, epoch, this.#deps.clock));
+    this.#deps.outbox.add(peer, new EnvelopeCopy(this, entry, epoch));
     if (this.#pace.resendAt === Infinity) this.#scheduleResend(now);
   }
 
@@ -195,9 +201,10 @@ export class SenderLink implements Starved, CallKeeper, Acknowledged {
 
   // ---- what is heard
 
-  onAck(epoch: number, upTo: number): void {
-    this.#heardAt = this.#deps.clock.now();
-    if (this.#state.acknowledged(epoch, upTo, this) > 0) this.#progressed(this.#heardAt);
+  /** @param now when its frame came in */
+  onAck(epoch: number, upTo: number, now: number): void {
+    this.#heardAt = now;
+    if (this.#state.acknowledged(epoch, upTo, this) > 0) this.#progressed(now);
   }
 
   acknowledged(entry: WindowEntry): void {
@@ -215,13 +222,13 @@ export class SenderLink implements Starved, CallKeeper, Acknowledged {
   }
 
   /** The end of an ask, or of a tell that is refused or has waited for room. The caller's own checks of peer and frame are done. */
-  onReply(epoch: number, seq: number, end: (call: PendingCall) => void): void {
-    const place = this.#state.endOf(epoch, seq);
+  onReply(reply: FramedReply, reader: ReplyReader, now: number): void {
+    const place = this.#state.endOf(reply.epoch, reply.seq);
     if (place === undefined) return;
     const { call } = place;
     const isNews = place.acknowledge();
-    if (call.place === place && !call.ended) end(call);
-    if (isNews) this.#progressed(this.#deps.clock.now());
+    if (call.place === place && !call.ended) reader.end(call, reply);
+    if (isNews) this.#progressed(now);
   }
 
   /** The owner misses some: send them again now. */

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import type { Clock } from "../../platform/clock.ts";
 import { writeEnvelope } from "./frame.ts";
 import type { FrameWriter } from "./frame_writer.ts";
 import type { FrameItem, Oversize, ShardRef } from "./frame_items.ts";
@@ -23,14 +22,12 @@ export class EnvelopeCopy implements FrameItem {
   readonly #entry: WindowEntry;
   readonly #epoch: number;
   readonly #copy: number;
-  readonly #clock: Clock;
 
-  constructor(link: Numbering, entry: WindowEntry, epoch: number, clock: Clock) {
+  constructor(link: Numbering, entry: WindowEntry, epoch: number) {
     this.#link = link;
     this.#entry = entry;
     this.#epoch = epoch;
     this.#copy = entry.copies;
-    this.#clock = clock;
   }
 
   get address(): { kind: string; name: string } {
@@ -57,7 +54,7 @@ export class EnvelopeCopy implements FrameItem {
     const { kind, shard, first, last } = this.#link;
     const { seq, call, isSkip: skip } = this.#entry; // what is one is never handled again, also by an owner that lost its table
     const { name, message, chain, headers, type } = call;
-    const now = this.#clock.now();
+    const { now } = writer;
     writeEnvelope(writer, {
       kind,
       shard,

@@ -22,7 +22,7 @@ import { ByteReader } from "../../codec/bytes.ts";
 import { HeaderMap } from "../../codec/header_map.ts";
 import { readSections, writeSection } from "../../codec/sections.ts";
 import type { ShortTexts } from "../../codec/short_texts.ts";
-import type { Envelope, FrameItem, Item, Reply, ShardRef } from "./frame_items.ts";
+import type { Envelope, FramedReply, FrameItem, Item, Reply, ShardRef } from "./frame_items.ts";
 import { FRAME_VERSIONS, type FrameWriter, MAGIC } from "./frame_writer.ts";
 
 const PROTOCOLS: ReadonlyMap<number, number> = new Map(
@@ -36,7 +36,7 @@ const SHARD_MAX = 4_096;
 const SEQ_MAX = 2 ** 52;
 
 /** Items that hold nothing but numbers. */
-type Numbers = Exclude<Item, Envelope | Reply>;
+type Numbers = Exclude<Item, Envelope | FramedReply>;
 
 const TYPES = {
   ask: 1,
@@ -231,15 +231,7 @@ function readItem(reader: FrameReader, type: number, flags: number, hasSections:
       return readEnvelope(reader, type, flags, kind, shard, hasSections);
     case TYPES.reply:
     case TYPES.error:
-      return {
-        item: "reply",
-        kind,
-        shard,
-        epoch: reader.varint(),
-        seq: reader.varint(),
-        ok: type === TYPES.reply,
-        body: reader.bytes(),
-      };
+      return readReply(reader, type === TYPES.reply, kind, shard);
     case TYPES.ack:
       return { item: "ack", kind, shard, epoch: reader.varint(), upTo: reader.varint() };
     case TYPES.waits:
@@ -260,6 +252,14 @@ function readItem(reader: FrameReader, type: number, flags: number, hasSections:
     default:
       return { item: type === TYPES.mark ? "mark" : "seen", at: reader.varint() };
   }
+}
+
+function readReply(reader: FrameReader, ok: boolean, kind: string, shard: number): FramedReply {
+  const epoch = reader.varint();
+  const seq = reader.varint();
+  const length = reader.varint();
+  const from = reader.skip(length);
+  return { item: "reply", kind, shard, epoch, seq, ok, frame: reader.source, from, to: from + length };
 }
 
 function readEnvelope(

@@ -75,6 +75,14 @@ export interface Reply extends ShardRef {
   readonly body: Uint8Array;
 }
 
+/** A reply as it was read: its body is where it came, and read from there, for a view of it would cost more than most bodies do. */
+export interface FramedReply extends Omit<Reply, "body"> {
+  /** Only lent. */
+  readonly frame: Uint8Array;
+  readonly from: number;
+  readonly to: number;
+}
+
 /** Everything up to `upTo` was admitted or refused, but for what `waits` says. */
 export interface Ack extends ShardRef {
   readonly item: "ack";
@@ -120,5 +128,5 @@ export interface Mark {
   readonly at: number;
 }
 
-/** Any item. */
-export type Item = Envelope | Reply | Ack | Waits | Got | Gap | Moved | Mark;
+/** Any item, as it is read. */
+export type Item = Envelope | FramedReply | Ack | Waits | Got | Gap | Moved | Mark;

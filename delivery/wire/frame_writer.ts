@@ -18,12 +18,15 @@ export const FRAME_VERSIONS: ReadonlyMap<number, number> = new Map([
 export class FrameWriter extends ByteWriter {
   /** Of the frame that was begun last. */
   protocol = 0;
+  /** When that was: all that is in a frame leaves at one time. */
+  now = 0;
 
-  /** Begins a frame. */
-  begin(protocol: number, { cluster, generation }: ClusterId, from: NodeId): void {
+  /** Begins a frame, at a time just read from the clock. */
+  begin(protocol: number, { cluster, generation }: ClusterId, from: NodeId, now: number): void {
     const version = FRAME_VERSIONS.get(protocol);
     if (version === undefined) throw new TypeError(`Cannot write a frame of protocol ${protocol}`);
     this.protocol = protocol;
+    this.now = now;
     this.u8(MAGIC);
     this.u8(version);
     this.string(cluster);

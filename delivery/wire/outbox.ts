@@ -161,18 +161,19 @@ export class Outbox {
   flush(): void {
     this.#armed = false;
     if (!this.#deps.gate.isOpen) return;
+    const now = this.#deps.clock.now(); // once for all that leaves
     const queue = this.#queue;
     this.#queue = [];
     for (const peer of queue) {
       try {
-        this.#flushPeer(peer);
+        this.#flushPeer(peer, now);
       } catch (error) {
         this.#deps.onThrow(error); // what was lost of it is said again
       }
     }
   }
 
-  #flushPeer(peer: Peer): void {
+  #flushPeer(peer: Peer, now: number): void {
     peer.queued = false;
     if (peer.over) return;
     const items = peer.items.splice(0);
@@ -180,7 +181,7 @@ export class Outbox {
     peer.acks.clear();
     if (peer.cargo.length > 0) this.#load(peer, items);
     this.#mark(peer, items);
-    for (let next = 0; next < items.length; ) next = this.#sendFrame(peer, items, next);
+    for (let next = 0; next < items.length; ) next = this.#sendFrame(peer, items, next, now);
   }
 
   /** Adds the cargo that the credit allows. */
@@ -227,13 +228,13 @@ export class Outbox {
   }
 
   /** The server's limit is asked for each time: it may have become smaller while the items waited. */
-  #sendFrame(peer: Peer, items: readonly FrameItem[], from: number): number {
+  #sendFrame(peer: Peer, items: readonly FrameItem[], from: number, now: number): number {
     const { of, self, transport, subjects, settings } = this.#deps;
     const bytesMax = transport.maxPayloadBytes;
     const closeAt = Math.min(settings.frameBytes, bytesMax);
     const writer = this.#writer;
     writer.reset(); // of a frame that threw, something may be left
-    writer.begin(peer.protocol, of, self);
+    writer.begin(peer.protocol, of, self, now);
     const headBytes = writer.length;
     let next = from;
     while (next < items.length) {

@@ -8,7 +8,6 @@ import type { StagedActor } from "../../actors/shard/relocation.ts";
 import type { Registration } from "../../actors/host.ts";
 import type { SealedActor } from "../../actors/shard/sealed.ts";
 import { RemoteMail } from "../../delivery/receiving/remote_mail.ts";
-import { KeptReply } from "../../delivery/receiving/reply_keeper.ts";
 import { Shard } from "../../delivery/receiving/shard.ts";
 import { type Batch, type BatchActor, decodeBatch } from "../wire/batch.ts";
 import type { HandoffDeps } from "../deps.ts";
@@ -58,8 +57,10 @@ export function unpackActor(
   sealedAt: SealedAt,
 ): SealedActor {
   const { peers, receiver } = deps.shards;
+  const now = deps.clock.now();
   const backlog = actor.backlog.map((mail) => {
-    return new RemoteMail(receiver, shard, peers.of(mail.from.node, mail.from.incarnation), mail);
+    const from = peers.of(mail.from.node, mail.from.incarnation);
+    return new RemoteMail(receiver, shard, from, mail, mail.type, mail.argument, now);
   });
   if (shard.stateStore === undefined) return { ...actor, backlog };
   const { clock, membership } = deps;
@@ -75,14 +76,7 @@ export function serveStaged(deps: HandoffDeps, { shard, batch, actors }: StagedS
   for (const { to, refusesTell, ...reply } of batch.replies) {
     if (membership.isOver(to)) continue;
     const { kind, shard: number } = shard;
-    keeper.keep(
-      new KeptReply(
-        deps.codec,
-        peers.of(to.node, to.incarnation),
-        { ...reply, kind, shard: number },
-        refusesTell,
-      ),
-    );
+    keeper.keep(peers.of(to.node, to.incarnation), { ...reply, kind, shard: number }, refusesTell);
   }
   table.attach(shard);
 }

@@ -2,12 +2,12 @@
 // bytes are kept in `tests/golden/wire.json`, so that a change of a form shows in review.
 import { encodeHello } from "../../cluster/namesakes.ts";
 import { recordCodec } from "../../cluster/records/schemas.ts";
-import type { Item } from "../../delivery/wire/frame_items.ts";
 import { type Batch, type BatchActor, encodeActor, encodeBatch } from "../../handoff/wire/batch.ts";
 import { encodeMove, type MoveBody } from "../../handoff/wire/messages.ts";
 import { createCodec } from "../../codec/codec.ts";
 import { HeaderMap } from "../../codec/header_map.ts";
 import { ANYWHERE, frame } from "../security/forgery.ts";
+import type { WrittenItem } from "../support/frame_items.ts";
 
 const codec = createCodec();
 const records = recordCodec(codec);
@@ -46,7 +46,7 @@ const HEADERS = HeaderMap.of([
 
 const EMPTY = { remainingMs: 0, name: "", message: "", chain: [], argument: new Uint8Array() };
 
-const ITEMS: Readonly<Record<string, Item>> = {
+const ITEMS: Readonly<Record<string, WrittenItem>> = {
   ask: { ...ENVELOPE, type: "ask", urgent: true },
   tell: { ...ENVELOPE, type: "tell", chain: [] },
   oversize: {
@@ -74,7 +74,7 @@ const ITEMS: Readonly<Record<string, Item>> = {
 };
 
 /** What protocol 2 has brought. */
-const ITEMS_2: Readonly<Record<string, Item>> = {
+const ITEMS_2: Readonly<Record<string, WrittenItem>> = {
   ...ITEMS,
   accompanied: { ...ENVELOPE, type: "ask", headers: HEADERS },
 };
@@ -141,8 +141,8 @@ const ACCOMPANIED: BatchActor = {
 };
 const NOTHING: Batch = { links: [], replies: [], actors: [] };
 
-function frames(items: Readonly<Record<string, Item>>, protocol: number): Record<string, Uint8Array> {
-  const one = (item: Item) => frame(SENDER, [item], ANYWHERE, protocol);
+function frames(items: Readonly<Record<string, WrittenItem>>, protocol: number): Record<string, Uint8Array> {
+  const one = (item: WrittenItem) => frame(SENDER, [item], ANYWHERE, protocol);
   return {
     ...Object.fromEntries(Object.entries(items).map(([name, item]) => [name, one(item)])),
     all: frame(SENDER, Object.values(items), ANYWHERE, protocol),

@@ -1,6 +1,6 @@
 // Words of who is not the owner, the target or the source: nothing comes of them but a look at the record.
 import { afterEach, describe, expect, test } from "bun:test";
-import type { Item } from "../../delivery/wire/frame_items.ts";
+import type { WrittenItem } from "../support/frame_items.ts";
 import { encodeMove, type MoveBody } from "../../handoff/wire/messages.ts";
 import { type ActorNode, memoryTransport } from "../../mod.ts";
 import { subjects } from "../../transport/subjects.ts";
@@ -55,7 +55,7 @@ async function scene(contract = Ledger): Promise<Scene> {
 async function said(
   { forger, faces }: Scene,
   to: ActorNode,
-  make: (seq: number, epoch: number) => Item,
+  make: (seq: number, epoch: number) => WrittenItem,
 ): Promise<void> {
   for (const face of faces)
     for (const seq of SEQS) for (const epoch of EPOCHS) forger.says(face, to, make(seq, epoch));
@@ -289,7 +289,7 @@ describe("from another generation", () => {
     const { owner, caller, steered } = await scene();
     const { transport } = memoryTransport({ network: cluster.network, name: "elsewhere" });
     const [own, other] = [clusterOf(owner), { ...clusterOf(owner), generation: "elsewher" }];
-    const tell = (seq: number, word: string): Item => ({
+    const tell = (seq: number, word: string): WrittenItem => ({
       ...{ item: "envelope", type: "tell", ...OF, epoch: 1, seq, copy: 1, first: 1, remainingMs: 0 },
       ...{ urgent: true, name: "x", message: "note", chain: [], argument: codec.encode(word) },
     });

@@ -1,8 +1,5 @@
-// What somebody says who may write to a node's subjects, and is not who he says he is.
-import { numbers, writeEnvelope, writeReply } from "../../delivery/wire/frame.ts";
 import { FrameWriter } from "../../delivery/wire/frame_writer.ts";
 import type { ClusterId } from "../../cluster/records/schemas.ts";
-import type { Item } from "../../delivery/wire/frame_items.ts";
 import {
   decodeMove,
   encodeMove,
@@ -13,6 +10,7 @@ import {
 import { type ActorNode, type MemoryNetwork, memoryTransport } from "../../mod.ts";
 import { createCodec } from "../../codec/codec.ts";
 import { subjects } from "../../transport/subjects.ts";
+import { type WrittenItem, writeItems } from "../support/frame_items.ts";
 
 export interface Who {
   readonly node: string;
@@ -32,14 +30,15 @@ export function clusterOf(node: ActorNode): ClusterId {
 }
 
 /** A frame with these items. */
-export function frame(from: Who, items: readonly Item[], of: ClusterId = ANYWHERE, protocol = 2): Uint8Array {
+export function frame(
+  from: Who,
+  items: readonly WrittenItem[],
+  of: ClusterId = ANYWHERE,
+  protocol = 2,
+): Uint8Array {
   const writer = new FrameWriter();
-  writer.begin(protocol, of, from);
-  for (const item of items) {
-    if (item.item === "envelope") writeEnvelope(writer, item);
-    else if (item.item === "reply") writeReply(writer, item);
-    else numbers(item).write(writer);
-  }
+  writer.begin(protocol, of, from, 0);
+  writeItems(writer, items);
   return writer.finish();
 }
 
@@ -62,7 +61,7 @@ export class Forger {
     });
   }
 
-  says(as: Who, to: ActorNode, ...items: readonly Item[]): void {
+  says(as: Who, to: ActorNode, ...items: readonly WrittenItem[]): void {
     for (const item of items)
       this.#transport.publish(names.batch(to.name, to.incarnation), frame(as, [item], clusterOf(to)));
   }

@@ -25,8 +25,8 @@ const RULES: readonly BrokenRule[] = [
   broken(
     "gap-not-held",
     "receiving/receiver_link.ts",
-    "return this.#hold(envelope);",
-    "this.#skipTo(envelope.seq); return this.receive(envelope);",
+    "return this.#hold(envelope, now);",
+    "this.#skipTo(envelope.seq, now); return this.receive(envelope, now);",
     /never admitted|admitted as|nobody knows/,
   ),
   broken(

@@ -54,8 +54,8 @@ export class TestShard implements LocalShard, Place<Mail> {
     return this.isOpen;
   }
 
-  receive(peer: Peer, envelope: Envelope): void {
-    this.#link(peer, envelope.first).receive(envelope);
+  receive(peer: Peer, envelope: Envelope, now: number): void {
+    this.#link(peer, envelope.first).receive(envelope, now);
   }
 
   admitLocal(seq: number, mail: LocalMail | undefined): void {

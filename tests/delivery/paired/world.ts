@@ -14,7 +14,7 @@ import type { Answer, LocalReplyGate } from "../../../delivery/calls/local_reply
 import { PendingCall } from "../../../delivery/calls/pending_call.ts";
 import { Inbound } from "../../../delivery/inbound.ts";
 import { RemoteMail } from "../../../delivery/receiving/remote_mail.ts";
-import { KeptReply, ReplyKeeper } from "../../../delivery/receiving/reply_keeper.ts";
+import { ReplyKeeper } from "../../../delivery/receiving/reply_keeper.ts";
 import { ShardTable } from "../../../delivery/receiving/shard_table.ts";
 import { WaitingMail } from "../../../delivery/receiving/waiting_mail.ts";
 import type { Router } from "../../../delivery/router.ts";
@@ -97,7 +97,7 @@ class TestNode {
     const own = { self: this.id, of: OF, clock, subjects: NAMES, settings: SETTINGS };
     const codec = createCodec();
     this.outbox = new Outbox({ ...own, transport, gate, onThrow });
-    this.keeper = new ReplyKeeper({ clock, random, outbox: this.outbox, settings: SETTINGS });
+    this.keeper = new ReplyKeeper({ clock, random, codec, outbox: this.outbox, settings: SETTINGS });
     this.waitingMail = new WaitingMail(clock);
     const ownership = {
       entry: () => this.seen,
@@ -105,7 +105,7 @@ class TestNode {
     } as unknown as Ownership;
     this.table = new ShardTable({ ...own, ownership, outbox: this.outbox });
     this.receiver = {
-      ...{ clock, codec, settings: SETTINGS, outbox: this.outbox, keeper: this.keeper },
+      ...{ codec, settings: SETTINGS, outbox: this.outbox, keeper: this.keeper },
       ...{ waitingMail: this.waitingMail, gaps: new Quota(1_000_000), scale: { codec, bytesMax: 1_000_000 } },
     };
     const membership = { self: this.id, isMember: (of: NodeId) => !this.dead.has(of.node) };
@@ -327,13 +327,13 @@ export class PairedWorld {
     );
     for (const mail of packed) {
       const peer = to.peers.of(mail.from.node, mail.from.incarnation);
-      shard.mailbox.push(new RemoteMail(to.receiver, shard, peer, mail));
+      shard.mailbox.push(
+        new RemoteMail(to.receiver, shard, peer, mail, mail.type, mail.argument, this.clock.now()),
+      );
     }
     for (const { peer, reply, refusesTell } of replies) {
       const target = to.peers.of(peer.id.node, peer.id.incarnation);
-      to.keeper.keep(
-        new KeptReply(to.receiver.codec, target, { ...reply, kind: KIND, shard: SHARD }, refusesTell),
-      );
+      to.keeper.keep(target, { ...reply, kind: KIND, shard: SHARD }, refusesTell);
     }
     from.keeper.handOver(replies);
     this.record = entryOf(to.id, epoch, this.record.record.floor);

@@ -58,7 +58,7 @@ function owned(node: string, epoch: number): OwnedEntry {
 /** The envelope that an item writes. */
 function envelope(write: (writer: FrameWriter) => void, protocol = 2): Envelope {
   const writer = new FrameWriter();
-  writer.begin(protocol, { cluster: "test", generation: "g" }, sender);
+  writer.begin(protocol, { cluster: "test", generation: "g" }, sender, 0);
   write(writer);
   const [item] = readFrame(writer.finish(), "test").items;
   return item as Envelope;
@@ -105,9 +105,9 @@ test("the mail that an owner admits has them, weighs them, and packs them, also 
   from.reroute(owned("a", 1), { to: "peer", peer: peers.of("a", "1") });
   from.submit(call, clock.now());
   const one = envelope((writer) => items[0]?.write(writer));
-  link.receive({ ...one, seq: 2 }); // 1 is missing
+  link.receive({ ...one, seq: 2 }, 0); // 1 is missing
   expect(taken).toEqual([one.argument.byteLength + 12]);
-  link.receive(one);
+  link.receive(one, 0);
   expect(admitted.length).toBe(2);
   for (const mail of admitted) {
     expect([wordsOf(mail.headers), mail.weight]).toEqual([WORDS as never, one.argument.byteLength + 12]);

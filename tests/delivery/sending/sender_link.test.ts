@@ -56,7 +56,7 @@ test("after the loss of an owner, tells that waited for room there go before the
   submit("tell", "third");
   submit("ask", "fourth");
   link.onWaits(1, [1, 3]);
-  link.onAck(1, 4);
+  link.onAck(1, 4, 0);
   submit("tell", "fifth");
   const admitted: string[] = [];
   const shard: LocalShard = {

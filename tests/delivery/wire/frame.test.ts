@@ -1,21 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
-import { CHAIN_MAX, numbers, readFrame, writeEnvelope, writeReply } from "../../../delivery/wire/frame.ts";
+import { CHAIN_MAX, readFrame } from "../../../delivery/wire/frame.ts";
 import { FrameWriter } from "../../../delivery/wire/frame_writer.ts";
-import type {
-  Ack,
-  Envelope,
-  Gap,
-  Got,
-  Item,
-  Moved,
-  Reply,
-  Waits,
-} from "../../../delivery/wire/frame_items.ts";
+import type { Ack, Envelope, Gap, Got, Moved, Reply, Waits } from "../../../delivery/wire/frame_items.ts";
 import { DecodeError, ProtocolError } from "../../../errors.ts";
 import { HEADERS_MAX, HeaderMap } from "../../../codec/header_map.ts";
 import { ShortTexts } from "../../../codec/short_texts.ts";
+import { ownReply, type WrittenItem, writeItems } from "../../support/frame_items.ts";
 
 const GOLDEN = new URL("../../golden/frame.json", import.meta.url);
 const GENERATION = "3k9x02ab";
@@ -114,21 +106,18 @@ const newItems = fc.array(fc.oneof(one, accompanied), { maxLength: 6 });
 
 const writer = new FrameWriter();
 
-function frame(given: readonly Item[], protocol = 2, cluster = "test"): Uint8Array {
-  writer.begin(protocol, { cluster, generation: GENERATION }, FROM);
-  for (const item of given) {
-    if (item.item === "envelope") writeEnvelope(writer, item);
-    else if (item.item === "reply") writeReply(writer, item);
-    else numbers(item).write(writer);
-  }
+function frame(given: readonly WrittenItem[], protocol = 2, cluster = "test"): Uint8Array {
+  writer.begin(protocol, { cluster, generation: GENERATION }, FROM, 0);
+  writeItems(writer, given);
   return writer.finish().slice();
 }
 
-/** The same with headers as lists, which can be compared. */
-function plain(given: readonly Item[]): unknown[] {
-  return given.map((item) =>
-    item.item === "envelope" && item.headers ? { ...item, headers: [...item.headers] } : item,
-  );
+/** The same with headers as lists and replies with bodies of their own, which can be compared. */
+function plain(given: readonly WrittenItem[]): unknown[] {
+  return given.map((item) => {
+    if (item.item === "envelope" && item.headers) return { ...item, headers: [...item.headers] };
+    return item.item === "reply" ? ownReply(item) : item;
+  });
 }
 
 function read(bytes: Uint8Array) {
@@ -146,7 +135,7 @@ function hex(given: Uint8Array): string {
   return [...given].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-const EXAMPLE: readonly Item[] = [
+const EXAMPLE: readonly WrittenItem[] = [
   {
     item: "envelope",
     type: "ask",
@@ -190,7 +179,7 @@ const EXAMPLE: readonly Item[] = [
   { item: "seen", at: 100_000 },
 ];
 
-const ACCOMPANIED: readonly Item[] = [
+const ACCOMPANIED: readonly WrittenItem[] = [
   {
     ...(EXAMPLE[0] as Envelope),
     headers: HeaderMap.of([
@@ -202,7 +191,7 @@ const ACCOMPANIED: readonly Item[] = [
 ];
 
 /** What actors and gateways say of themselves, and a context. */
-const CALLED: readonly Item[] = [
+const CALLED: readonly WrittenItem[] = [
   { ...(EXAMPLE[0] as Envelope), chain: [], headers: HeaderMap.of([[":from", "door"]]) },
   {
     ...(EXAMPLE[0] as Envelope),
@@ -329,7 +318,7 @@ describe("a frame of protocol 1", () => {
 });
 
 /** An item as it stands in a frame of protocol 2. */
-const itemBytes = (item: Item): number[] => [...frame([item]).subarray(frame([]).length)];
+const itemBytes = (item: WrittenItem): number[] => [...frame([item]).subarray(frame([]).length)];
 const unknownItem = fc
   .tuple(fc.integer({ min: 13, max: 255 }), fc.uint8Array({ maxLength: 200 }))
   .map(([type, body]) => [type, ...block(...body)]);

@@ -2,9 +2,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { type ActorNode, memoryTransport, type NodeEvent, natsTransport, startNode } from "../../../mod.ts";
-import { numbers, writeEnvelope, writeReply } from "../../../delivery/wire/frame.ts";
 import { FrameWriter } from "../../../delivery/wire/frame_writer.ts";
-import type { Item } from "../../../delivery/wire/frame_items.ts";
 import { encodeMove, HANDOFF_VERSION, type MoveBody } from "../../../handoff/wire/messages.ts";
 import type { ClusterId } from "../../../cluster/records/schemas.ts";
 import { ANYWHERE, clusterOf } from "../../security/forgery.ts";
@@ -16,6 +14,7 @@ import { hostLedger, Ledger, steering } from "../../support/ledger.ts";
 import { gateOf, startOwner } from "../../support/ledger_cluster.ts";
 import { MemoryCluster } from "../../support/memory_cluster.ts";
 import { startNatsServer } from "../../support/nats/nats_server.ts";
+import { type WrittenItem, writeItems } from "../../support/frame_items.ts";
 
 const codec = createCodec();
 const names = subjects("test");
@@ -24,15 +23,11 @@ const NOBODY = { node: "nobody", incarnation: "1-nobody" };
 
 function frame(
   from: { node: string; incarnation: string },
-  items: readonly Item[],
+  items: readonly WrittenItem[],
   of: ClusterId = ANYWHERE,
 ): Uint8Array {
-  writer.begin(2, of, from);
-  for (const item of items) {
-    if (item.item === "envelope") writeEnvelope(writer, item);
-    else if (item.item === "reply") writeReply(writer, item);
-    else numbers(item).write(writer);
-  }
+  writer.begin(2, of, from, 0);
+  writeItems(writer, items);
   return writer.finish().slice();
 }
 
@@ -54,7 +49,7 @@ function unreadable(): Uint8Array[] {
   ];
 }
 
-const ITEMS: readonly Item[] = [
+const ITEMS: readonly WrittenItem[] = [
   { item: "ack", kind: "ledger", shard: 0, epoch: 1, upTo: 1_000_000 },
   { item: "ack", kind: "ledger", shard: 0, epoch: 9_999, upTo: 1_000_000 },
   { item: "ack", kind: "nothing", shard: 4_000, epoch: 1, upTo: 1 },
@@ -93,7 +88,7 @@ const ITEMS: readonly Item[] = [
   envelope({ chain: ["ledger/x", "ledger/x"] }),
 ];
 
-function envelope(given: Partial<Extract<Item, { item: "envelope" }>>): Item {
+function envelope(given: Partial<Extract<WrittenItem, { item: "envelope" }>>): WrittenItem {
   return {
     item: "envelope",
     type: "ask",

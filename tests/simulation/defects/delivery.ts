@@ -91,7 +91,11 @@ export const DELIVERY: readonly Rule[] = [
             find: "if (this.#gate.isOpen) this.#release();",
             replace: "this.#release();",
           },
-          { file: "delivery/wire/outbox.ts", find: "if (!this.#deps.gate.isOpen) return;", replace: "" },
+          {
+            file: "delivery/wire/outbox.ts",
+            find: "if (!this.#deps.gate.isOpen) return;",
+            replace: "",
+          },
         ],
         found: { profile: "verge", seed: 58 },
       },
@@ -119,8 +123,8 @@ export const DELIVERY: readonly Rule[] = [
         changes: [
           {
             file: "delivery/receiving/receiver_link.ts",
-            find: "return this.#hold(envelope);",
-            replace: "this.#skipTo(envelope.seq); return this.receive(envelope);",
+            find: "return this.#hold(envelope, now);",
+            replace: "this.#skipTo(envelope.seq, now); return this.receive(envelope, now);",
           },
         ],
         found: { profile: "planned", seed: 1 },
@@ -136,7 +140,7 @@ export const DELIVERY: readonly Rule[] = [
           },
           {
             file: "delivery/receiving/receiver_link.ts",
-            find: "if (this.#state.keeps(envelope.first)) this.#skipTo(envelope.first);",
+            find: "if (this.#state.keeps(envelope.first)) this.#skipTo(envelope.first, now);",
             replace: "",
           },
         ],
@@ -159,9 +163,9 @@ export const DELIVERY: readonly Rule[] = [
           },
           {
             file: "delivery/receiving/receiver_link.ts",
-            find: "this.#deps.keeper.repeat(this.peer, kind, shard, envelope.seq);",
+            find: "return this.#again(envelope);",
             replace:
-              "if (this.#deps.keeper.isRefused(this.peer, kind, shard, envelope.seq)) { this.#admit(envelope); this.#state.readmitted(); } this.#deps.keeper.repeat(this.peer, kind, shard, envelope.seq);",
+              "if (this.#deps.keeper.isRefused(this.peer, this.#shard.kind, this.#shard.shard, envelope.seq)) { this.#admit(envelope, now); this.#state.readmitted(); } return this.#again(envelope);",
           },
           {
             file: "delivery/receiving/receiver_state.ts",
@@ -282,22 +286,45 @@ export const DELIVERY: readonly Rule[] = [
           {
             file: "delivery/wire/envelope_copy.ts",
             find: "timeLeft(call.ownersDeadlineAt(now), now)",
-            replace: "timeLeft(call.ownersDeadlineAt(now), now - this.#clock.wall())",
+            replace: "timeLeft(call.ownersDeadlineAt(now), now - writer.wall)",
+          },
+          {
+            file: "delivery/wire/outbox.ts",
+            find: "writer.begin(peer.protocol, of, self, now);",
+            replace: "writer.begin(peer.protocol, of, self, now); writer.wall = this.#deps.clock.wall();",
+          },
+          {
+            file: "delivery/receiving/shard.ts",
+            find: "this.#link(peer, envelope.first).receive(envelope, now);",
+            replace:
+              "this.#link(peer, envelope.first).receive(envelope, now - this.#deps.runtime.clock.wall());",
+          },
+          {
+            file: "handoff/move/seal.ts",
+            find: "(mail as PackableMail).pack(self, now)",
+            replace: "(mail as PackableMail).pack(self, now, clock.wall())",
+          },
+          {
+            file: "handoff/move/seal.ts",
+            find: '{ self }: Pick<HandoffDeps, "self">, now: number',
+            replace: "{ self, clock }: HandoffDeps, now: number",
           },
           {
             file: "delivery/calls/local_mail.ts",
-            find: "timeLeft(deadlineAt, now)",
-            replace: "timeLeft(deadlineAt, now - this.#deps.clock.wall())",
+            find: "pack(self: NodeId, now: number): PackedMail {",
+            replace:
+              "pack(self: NodeId, since: number, wall: number): PackedMail { const now = since - wall;",
           },
           {
             file: "delivery/receiving/remote_mail.ts",
-            find: "timeLeft(deadlineAt, now)",
-            replace: "timeLeft(deadlineAt, now - this.#deps.clock.wall())",
+            find: "pack(_self: NodeId, now: number): PackedMail {",
+            replace:
+              "pack(_self: NodeId, since: number, wall: number): PackedMail { const now = since - wall;",
           },
           {
-            file: "delivery/receiving/remote_mail.ts",
-            find: "deadlineOf(mail.remainingMs, deps.clock.now())",
-            replace: "deadlineOf(mail.remainingMs, deps.clock.now() - deps.clock.wall())",
+            file: "handoff/move/staging.ts",
+            find: "const now = deps.clock.now();",
+            replace: "const now = deps.clock.now() - deps.clock.wall();",
           },
         ],
         found: { profile: "clocks", seed: 1 },
@@ -313,9 +340,9 @@ export const DELIVERY: readonly Rule[] = [
         changes: [
           {
             file: "delivery/receiving/receiver_link.ts",
-            find: "this.#admit(envelope); this.#admitHeld(); return this.#owe(envelope.urgent);",
+            find: "this.#admit(envelope, now); this.#admitHeld(now); return this.#owe(envelope.urgent);",
             replace:
-              'const { active, awaited } = this.#shard.catalog.residents; const full = (active.get(envelope.name) ?? awaited.get(envelope.name))?.mailbox.isFull; if (envelope.type !== "skip" && full) return; this.#admit(envelope); this.#admitHeld(); return this.#owe(envelope.urgent);',
+              'const { active, awaited } = this.#shard.catalog.residents; const full = (active.get(envelope.name) ?? awaited.get(envelope.name))?.mailbox.isFull; if (envelope.type !== "skip" && full) return; this.#admit(envelope, now); this.#admitHeld(now); return this.#owe(envelope.urgent);',
           },
         ],
         found: { profile: "slow", seed: 1 },
