@@ -6,7 +6,7 @@
 
 import type { Mail } from "./activation/mail.ts";
 import type { MailboxQuota, Seeker } from "./activation/mailbox.ts";
-import { Quota } from "./quota.ts";
+import { Quota, SoughtQuota } from "./quota.ts";
 
 /** The bounds; see `Settings` for the defaults. */
 export interface BudgetLimits {
@@ -27,14 +27,13 @@ export interface BudgetLimits {
 /** Bytes of the messages in all mailboxes, and of the tells in the lines behind them. */
 export class MailQuota implements MailboxQuota<Mail> {
   readonly lineMax: number;
-  readonly #room: Quota;
+  readonly #room: SoughtQuota<Seeker>;
   readonly #lineRoom: Quota;
   readonly #bothMax: number;
-  readonly #seekers: Set<Seeker> = new Set();
 
   constructor({ mailboxBytesMax, tellsWaitingMax, tellsWaitingBytesMax }: BudgetLimits) {
     this.lineMax = tellsWaitingMax;
-    this.#room = new Quota(mailboxBytesMax);
+    this.#room = new SoughtQuota(mailboxBytesMax, (seeker) => seeker.roomAgain());
     this.#lineRoom = new Quota(tellsWaitingBytesMax);
     this.#bothMax = mailboxBytesMax + tellsWaitingBytesMax;
   }
@@ -66,7 +65,6 @@ export class MailQuota implements MailboxQuota<Mail> {
 
   remove({ weight }: Mail): void {
     this.#room.give(weight);
-    if (this.#seekers.size > 0 && !this.#room.isFull) this.#tellSeekers();
   }
 
   addToLine({ weight }: Mail): void {
@@ -78,18 +76,11 @@ export class MailQuota implements MailboxQuota<Mail> {
   }
 
   seek(seeker: Seeker): void {
-    this.#seekers.add(seeker);
+    this.#room.seek(seeker);
   }
 
   forget(seeker: Seeker): void {
-    this.#seekers.delete(seeker);
-  }
-
-  /** In the order in which they asked: whoever finds no room asks again. */
-  #tellSeekers(): void {
-    const seekers = [...this.#seekers];
-    this.#seekers.clear();
-    for (const seeker of seekers) seeker.roomAgain();
+    this.#room.forget(seeker);
   }
 }
 
@@ -100,11 +91,10 @@ export interface QuotaSeeker {
 
 /** Bytes of what waits behind all output gates. */
 export class OutputQuota {
-  readonly #room: Quota;
-  readonly #seekers: Set<QuotaSeeker> = new Set();
+  readonly #room: SoughtQuota<QuotaSeeker>;
 
   constructor(bytesMax: number) {
-    this.#room = new Quota(bytesMax);
+    this.#room = new SoughtQuota(bytesMax, (seeker) => seeker.wake());
   }
 
   get bytes(): number {
@@ -117,12 +107,12 @@ export class OutputQuota {
 
   /** Whether another handler may start; if not, who asks is woken when it may. */
   hasRoom(seeker: QuotaSeeker): boolean {
-    if (this.#room.isFull) this.#seekers.add(seeker);
+    if (this.#room.isFull) this.#room.seek(seeker);
     return !this.#room.isFull;
   }
 
   forget(seeker: QuotaSeeker): void {
-    this.#seekers.delete(seeker);
+    this.#room.forget(seeker);
   }
 
   take(bytes: number): void {
@@ -131,10 +121,6 @@ export class OutputQuota {
 
   give(bytes: number): void {
     this.#room.give(bytes);
-    if (this.#room.isFull || this.#seekers.size === 0) return;
-    const seekers = [...this.#seekers];
-    this.#seekers.clear();
-    for (const seeker of seekers) seeker.wake();
   }
 }
 

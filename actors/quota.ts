@@ -33,3 +33,31 @@ export class Quota {
     this.#taken -= amount;
   }
 }
+
+/** A quota that tells those who found it full, once each, when that is over. */
+export class SoughtQuota<Seeker> extends Quota {
+  readonly #seekers: Set<Seeker> = new Set();
+  readonly #tell: (seeker: Seeker) => void;
+
+  constructor(max: number, tell: (seeker: Seeker) => void) {
+    super(max);
+    this.#tell = tell;
+  }
+
+  seek(seeker: Seeker): void {
+    this.#seekers.add(seeker);
+  }
+
+  forget(seeker: Seeker): void {
+    this.#seekers.delete(seeker);
+  }
+
+  /** They are told in the order in which they asked: whoever finds no room asks again. */
+  override give(amount: number): void {
+    super.give(amount);
+    if (this.#seekers.size === 0 || this.isFull) return;
+    const seekers = [...this.#seekers];
+    this.#seekers.clear();
+    for (const seeker of seekers) this.#tell(seeker);
+  }
+}
