@@ -77,13 +77,25 @@ export type {
 // transports
 export { MemoryNetwork, memoryTransport } from "./transport/memory/network.ts";
 export type { MemoryNetworkOptions, MemoryOptions, MessageFate } from "./transport/memory/network.ts";
+export type { MemoryConnectOptions } from "./transport/memory/connection.ts";
+export type { RecordFate, RecordFaults, RecordOperation } from "./transport/memory/records.ts";
 export { natsTransport } from "./transport/nats/connection.ts";
 export type { NatsOptions, NatsTls, NatsTransportConnection, Secret } from "./transport/nats/connection.ts";
-export type { CasResult, RecordEntry, Records, Watch } from "./transport/records.ts";
+export type {
+  BucketCondition,
+  CasResult,
+  RecordEntry,
+  Records,
+  Watch,
+  WatchOptions,
+} from "./transport/records.ts";
 export type {
   Connection,
+  CredentialsNotice,
   Incoming,
+  OutdatedServer,
   PublishOptions,
+  Recorder,
   Subscription,
   Transport,
   TransportStatus,
