@@ -1,5 +1,6 @@
-// npm run simulate -- [--seeds 1..500] [--faults planned|crash|…|every] [--defect NAME [--until-found]] [--json] [--verbose] [--help]
+// npm run simulate -- [--seeds 1..500] [--faults planned|crash|…|every] [--defect NAME [--until-found [--record]]] [--json] [--verbose] [--help]
 import { spawn } from "node:child_process";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -25,6 +26,7 @@ ${DEFECTS.map(({ name, what, found }) => `                        ${name} (${fou
 ${UNSEEN.map(({ name, what }) => `                        ${name}: ${what}`).join("\n")}
                         With "all" and --until-found: one after the other, each under its own profile.
   --until-found       runs no further than to the first seed that fails, and prints which that is
+  --record            writes that seed beside the patch, where another one is written down, or one that finds it no more
   --json              prints one line of JSON at the end instead of words
   --verbose           prints everything that happens, in one process
   --help              prints this
@@ -48,6 +50,7 @@ interface Options {
   readonly verbose: boolean;
   readonly worker: boolean;
   readonly untilFound: boolean;
+  readonly record: boolean;
 }
 
 class Summary {
@@ -85,6 +88,7 @@ function options(): Options {
       seeds: { type: "string", default: "1..100" },
       faults: { type: "string" },
       "until-found": { type: "boolean", default: false },
+      record: { type: "boolean", default: false },
       defect: { type: "string" },
       json: { type: "boolean", default: false },
       verbose: { type: "boolean", default: false },
@@ -98,7 +102,7 @@ function options(): Options {
   }
   const [first = Number.NaN, last = first] = values.seeds.split("..").map(Number);
   if (!(first >= 0 && last >= first)) fail(`Cannot run these seeds: current value is "${values.seeds}"`);
-  const { defect, json, verbose, worker } = values;
+  const { defect, json, verbose, worker, record } = values;
   const faults = values.faults ?? profileOf(defect) ?? "planned";
   if (faults !== EVERY && !isProfile(faults))
     return fail(`Cannot run this profile: current value is "${faults}", see --help`);
@@ -106,7 +110,7 @@ function options(): Options {
   const isKnown = defect === undefined || defect.split("+").every((name) => defectNamed(name));
   if (!isKnown && !(untilFound && defect === ALL))
     fail(`Cannot break a rule by this defect: current value is "${defect}", see --help`);
-  return { first, last, faults, defect, json, verbose, worker, untilFound };
+  return { first, last, faults, defect, json, verbose, worker, untilFound, record };
 }
 
 /** The profile under which a defect is found. */
@@ -188,29 +192,43 @@ function show({ seed, profile, phase, violations }: SimulationResult, { defect }
   ].join("\n");
 }
 
-/** Looks for the first seed that finds a defect, and tells of each. */
-async function search({ first, last, faults, defect }: Options): Promise<void> {
+/** Looks for a seed that finds a defect, and tells of each. Of all defects, the seed that is written down comes first. */
+async function search({ first, last, faults, defect, record }: Options): Promise<void> {
   const names = defect === ALL ? DEFECTS.map(({ name }) => name) : [defect];
   for (const name of names) {
     const profile = (defect === ALL ? profileOf(name) : faults) as Profile;
     await withSimulation(name, async (run) => {
-      const found = await firstFound(first, last, (seed) => run({ seed, profile, defect: name }));
+      const written = defect === ALL ? DEFECTS.find((each) => each.name === name)?.found.seed : undefined;
+      const seeds = Array.from({ length: last - first + 1 }, (_, i) => first + i);
+      const inOrder = [...new Set(written === undefined ? seeds : [written, ...seeds])];
+      const found = await firstFound(inOrder, (seed) => run({ seed, profile, defect: name }));
       const what = found?.violations[0];
       const words = what
         ? `seed ${found.seed}: ${what.promise}: ${what.what}`
         : `nothing in ${first}..${last}`;
       console.log(`${name ?? "no defect"} (${profile}) ${words}`);
       if (found === undefined) process.exitCode = 1;
+      else if (record && name !== undefined && found.seed !== written) await writeDown(name, found.seed);
     });
   }
 }
 
+/** Writes the seed that finds a defect beside its patch. */
+async function writeDown(name: string, seed: number): Promise<void> {
+  const folder = fileURLToPath(new URL("../tests/simulation/defects/", import.meta.url));
+  const place = new RegExp(`(name: "${name}",[\\s\\S]*?found: \\{ profile: "[^"]+", seed: )\\d+`);
+  for (const file of await readdir(folder)) {
+    const text = await readFile(folder + file, "utf8");
+    const after = text.replace(place, (_, before: string) => `${before}${seed}`);
+    if (after !== text) await writeFile(folder + file, after);
+  }
+}
+
 async function firstFound(
-  first: number,
-  last: number,
+  seeds: readonly number[],
   run: (seed: number) => Promise<SimulationResult>,
 ): Promise<SimulationResult | undefined> {
-  for (let seed = first; seed <= last; seed++) {
+  for (const seed of seeds) {
     const result = await run(seed);
     if (result.violations.length > 0) return result;
   }

@@ -7,6 +7,7 @@ import { simulate } from "./simulate.ts";
 /** Each is found within this many seeds from the first on; most within five. */
 const SEEDS_MAX = 120;
 const TIMEOUT_MS = 180_000;
+const CURE = "Shorter next time: npm run simulate -- --defect all --until-found --record --seeds 1..120";
 
 /** The seed that found it last comes first: only after a change of the code there is anything to look for. */
 async function seedThatFinds({ name, found }: Defect): Promise<number | undefined> {
@@ -15,7 +16,10 @@ async function seedThatFinds({ name, found }: Defect): Promise<number | undefine
   const others = Array.from({ length: SEEDS_MAX }, (_, i) => i + 1).filter((seed) => seed !== found.seed);
   for (const seed of [found.seed, ...others]) {
     const { violations } = await broken.simulate({ seed, profile: found.profile, defect: name });
-    if (violations.length > 0) return seed;
+    if (violations.length === 0) continue;
+    if (seed !== found.seed)
+      console.warn(`${name}: seed ${seed}, not ${found.seed} as written down. ${CURE}`);
+    return seed;
   }
   return undefined;
 }
