@@ -17,7 +17,8 @@ export class Bench {
   }
 
   get server(): NatsServer {
-    if (this.#server === undefined) throw new Error("Cannot measure: current run has no nats-server");
+    if (this.#server === undefined)
+      throw new Error("Cannot measure: no nats-server was started for this run");
     return this.#server;
   }
 

@@ -18,11 +18,11 @@ export function whole(name: string, text: string): number {
 export function listOf<T extends string>(name: string, known: readonly T[], text: string): T[] {
   const wanted = text.split(",");
   const stranger = wanted.find((each) => !known.includes(each as T));
-  if (stranger !== undefined) throw unusable(name, stranger, known.join(", "));
+  if (stranger !== undefined) throw unusable(name, stranger, `some of ${known.join(", ")}`);
   return known.filter((each) => wanted.includes(each));
 }
 
 /** The error of a flag whose value cannot be used. */
 export function unusable(name: string, value: string, legal: string): Error {
-  return new Error(`Cannot use --${name}: current value is "${value}", expected ${legal}`);
+  return new Error(`Cannot use --${name} "${value}": give ${legal}`);
 }

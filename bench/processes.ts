@@ -96,6 +96,6 @@ export class MeasuringProcess {
 
   #failure(type: string, seen: string): Error {
     const who = `${this.#program} on ${this.runtime}`;
-    return new Error(`Cannot get "${type}" from ${who}: current process ${seen}\n${this.#child.said}`.trim());
+    return new Error(`Cannot get "${type}" from ${who}: its process ${seen}\n${this.#child.said}`.trim());
   }
 }

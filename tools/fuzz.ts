@@ -50,21 +50,22 @@ function options(): Options {
   }
   const targets = values.target?.split(",") ?? known;
   const unknown = targets.find((name) => !MAKERS.has(name));
-  if (unknown !== undefined) fail(`Cannot attack this: current value is "${unknown}", see --help`);
+  if (unknown !== undefined)
+    fail(`Cannot attack "${unknown}": there is no target of that name; --help lists them`);
   const { json } = values;
   return {
-    inputs: count(values.inputs, 1),
-    seed: count(values.seed, 0),
-    from: count(values.from, 0),
+    inputs: count("inputs", values.inputs, 1),
+    seed: count("seed", values.seed, 0),
+    from: count("from", values.from, 0),
     targets,
     json,
   };
 }
 
-function count(text: string, least: number): number {
+function count(flag: string, text: string, least: number): number {
   const value = Number(text);
   if (Number.isSafeInteger(value) && value >= least) return value;
-  return fail(`Cannot count with this: current value is "${text}", see --help`);
+  return fail(`Cannot use --${flag} ${text}: give a whole number from ${least}`);
 }
 
 function fail(message: string): never {

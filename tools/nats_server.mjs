@@ -28,7 +28,7 @@ export async function findNatsServer({ cacheDir, say = () => {}, env = process.e
   if (wished) {
     const problem = whyNotRunnable(wished);
     if (problem === undefined) return { path: path.resolve(wished), from: "environment" };
-    throw new Error(`Cannot use the nats-server in NATS_SERVER: current value is "${wished}", ${problem}`);
+    throw new Error(`Cannot use the nats-server "${wished}" that NATS_SERVER names: ${problem}`);
   }
   const onPath = searchPath(env.PATH ?? "");
   if (onPath !== undefined) return { path: onPath, from: "path" };

@@ -101,15 +101,16 @@ function options(): Options {
     process.exit(0);
   }
   const [first = Number.NaN, last = first] = values.seeds.split("..").map(Number);
-  if (!(first >= 0 && last >= first)) fail(`Cannot run these seeds: current value is "${values.seeds}"`);
+  if (!(first >= 0 && last >= first))
+    fail(`Cannot run the seeds "${values.seeds}": give a first and a last one, as in 1..20`);
   const { defect, json, verbose, worker, record } = values;
   const faults = values.faults ?? profileOf(defect) ?? "planned";
   if (faults !== EVERY && !isProfile(faults))
-    return fail(`Cannot run this profile: current value is "${faults}", see --help`);
+    return fail(`Cannot run the profile "${faults}": there is none of that name; --help lists them`);
   const untilFound = values["until-found"];
   const isKnown = defect === undefined || defect.split("+").every((name) => defectNamed(name));
   if (!isKnown && !(untilFound && defect === ALL))
-    fail(`Cannot break a rule by this defect: current value is "${defect}", see --help`);
+    fail(`Cannot break a rule by "${defect}": there is no defect of that name; --help lists them`);
   return { first, last, faults, defect, json, verbose, worker, untilFound, record };
 }
 

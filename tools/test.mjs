@@ -130,7 +130,10 @@ function parse() {
   const { values } = parseArgs({ args: launcherArguments(), options });
   const only = values.only?.split(",") ?? names;
   const unknown = only.find((name) => !names.includes(name));
-  if (unknown !== undefined) throw new Error(`Cannot run step "${unknown}": steps are ${names.join(", ")}`);
+  if (unknown !== undefined)
+    throw new Error(
+      `Cannot run the step "${unknown}": there is none of that name; choose from ${names.join(", ")}`,
+    );
   return { ...values, only };
 }
 

@@ -58,7 +58,10 @@ export async function measureRecovery(
   const heir = bench.start(runtime, "recovery/node.ts", settings("heir", dueAt));
   await heir.next("up", START_TIMEOUT_MS);
   const waitMs = dueAt - KILL_BEFORE_DUE_MS - Date.now();
-  if (waitMs < 0) throw new Error(`Cannot measure the recovery: current time to fill is above ${forMs} ms`);
+  if (waitMs < 0)
+    throw new Error(
+      `Cannot measure the recovery: filling the store took longer than ${forMs} ms; give fewer --timers or --entries`,
+    );
   await new Promise((resolve) => setTimeout(resolve, waitMs));
   heir.command("take over");
   lost.kill();

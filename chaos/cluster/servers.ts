@@ -178,7 +178,7 @@ export class Servers {
   #at(index: number): NatsServer {
     const server = this.#servers[index];
     if (server === undefined)
-      throw new Error(`Cannot reach server ${index}: current number is ${this.count}`);
+      throw new Error(`Cannot reach server ${index}: there are ${this.count}, counted from 0`);
     return server;
   }
 

@@ -57,7 +57,7 @@ export function parseSoakOptions(args: readonly string[]): SoakOptions {
 function positive(name: string, text: string): number {
   const value = Number(text);
   if (!(value > 0 && value < Infinity))
-    throw new Error(`Cannot use --${name}: current value is "${text}", expected a number above 0`);
+    throw new Error(`Cannot use --${name} "${text}": give a number above 0`);
   return value;
 }
 
@@ -65,6 +65,6 @@ function runtimesIn(text: string): Runtime[] {
   const wanted = text.split(",");
   const stranger = wanted.find((each) => !RUNTIMES.includes(each as Runtime));
   if (stranger !== undefined)
-    throw new Error(`Cannot use --runtimes: current value is "${stranger}", expected ${RUNTIMES.join(", ")}`);
+    throw new Error(`Cannot use --runtimes "${stranger}": give some of ${RUNTIMES.join(", ")}`);
   return RUNTIMES.filter((each) => wanted.includes(each));
 }

@@ -162,7 +162,8 @@ export class Caller {
   #ref(address: string): Ref<Workload> {
     const { kind, name } = parseAddress(address);
     const contract = this.#options.contracts.find((each) => each.kind === kind);
-    if (contract === undefined) throw new Error(`Cannot call ${address}: current workload has no such kind`);
+    if (contract === undefined)
+      throw new Error(`Cannot call ${address}: the workload has no actors of that kind`);
     return this.#options.node.ref(contract, name);
   }
 

@@ -38,12 +38,12 @@ export async function readHistory(input: string, max: number): Promise<readonly 
   }
   if (changes.length > 0) return changes;
   const where = input === "-" ? "standard input" : `"${input}"`;
-  throw new HistoryError(`Cannot count an empty history: current log of ${where} holds no changes`);
+  throw new HistoryError(`Cannot count the changes of ${where}: its log has none`);
 }
 
 async function* repositoryChanges(path: string): AsyncGenerator<FileChange> {
   if (!existsSync(path))
-    throw new HistoryError(`Cannot read a repository: current path "${path}" does not exist`);
+    throw new HistoryError(`Cannot read the repository "${path}": there is nothing at that path`);
   // Inside a git hook these would name another repository than the one that was asked for.
   const { GIT_DIR: _, GIT_WORK_TREE: __, GIT_INDEX_FILE: ___, ...env } = process.env;
   const git = spawn("git", ["-C", path, ...GIT_ARGUMENTS], { stdio: ["ignore", "pipe", "pipe"], env });

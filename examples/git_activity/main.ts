@@ -55,7 +55,7 @@ async function openCluster({ transport }: Options, server: string | undefined): 
   }
   if (server === undefined) {
     throw new UsageError(
-      "Cannot start a nats-server: current NATS_SERVER and PATH name none; --transport memory needs none",
+      "Cannot start a nats-server: neither NATS_SERVER nor PATH leads to one; --transport memory needs none",
     );
   }
   const runtimes = findRuntimes();
@@ -86,7 +86,7 @@ async function run(cluster: Cluster, options: Options, history: readonly FileCha
   const names = Array.from({ length: SENDERS }, (_, index) => `sender-${index + 1}`);
   const senders = await Promise.all(names.map((name) => cluster.connect(name)));
   const [observer] = senders;
-  if (observer === undefined) throw new Error("Cannot run without a sender: current number is 0");
+  if (observer === undefined) throw new Error("Cannot begin: no node was named to send from");
   const ending = new AbortController();
   const shown = progressLine(() => ({ progress, rollOut, journal, beganAt, historyLength: history.length }));
   try {
@@ -139,7 +139,7 @@ async function guarded(work: Promise<unknown>, done: () => number): Promise<void
     if (done() !== seen) [seen, since] = [done(), performance.now()];
     if (performance.now() - since < STALLED_MS) return;
     stalled.reject(
-      new Error(`Cannot make progress: current count of ended messages is ${seen} for ${STALLED_MS} ms`),
+      new Error(`Cannot go on: for ${STALLED_MS} ms no message has ended after the first ${seen}`),
     );
   }, 500);
   try {

@@ -42,9 +42,7 @@ export function parseOptions(
   const { values } = parsed(args);
   const transport = values.transport ?? defaults.transport;
   if (transport !== "memory" && transport !== "nats") {
-    throw new UsageError(
-      `Cannot use this transport: current value is "${transport}", choose "memory" or "nats"`,
-    );
+    throw new UsageError(`Cannot use --transport "${transport}": give "memory" or "nats"`);
   }
   return {
     input: values.input ?? defaults.input,
@@ -70,5 +68,5 @@ function parsed(args: readonly string[]) {
 function wholeNumber(name: string, text: string, max: number): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && value >= 1 && value <= max) return value;
-  throw new UsageError(`Cannot use ${name}, a whole number from 1 to ${max}: current value is "${text}"`);
+  throw new UsageError(`Cannot use ${name} "${text}": give a whole number from 1 to ${max}`);
 }

@@ -65,10 +65,10 @@ describe("parseOptions()", () => {
 
   test("refuses what it does not know, and says what it expects", () => {
     expect(() => parseOptions(["--only", "local,global"])).toThrow(
-      'Cannot use --only: current value is "global", expected local, remote, leave, recovery',
+      'Cannot use --only "global": give some of local, remote, leave, recovery',
     );
-    expect(() => parseOptions(["--seconds", "0"])).toThrow("expected a number above 0");
-    expect(() => parseOptions(["--leave", "10,x"])).toThrow("expected a whole number above 0");
+    expect(() => parseOptions(["--seconds", "0"])).toThrow("give a number above 0");
+    expect(() => parseOptions(["--leave", "10,x"])).toThrow("give a whole number above 0");
   });
 });
 
@@ -212,6 +212,6 @@ describe("bench/main.ts", () => {
   test("ends with status 1 and says why when it is told something strange", async () => {
     const { status, err } = await bench("--only", "everything");
     expect(status).toBe(1);
-    expect(err).toContain('Cannot use --only: current value is "everything"');
+    expect(err).toContain('Cannot use --only "everything": give some of');
   });
 });

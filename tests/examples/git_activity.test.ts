@@ -107,7 +107,7 @@ describe("streamHistory()", () => {
         const key = `${kind} ${actor} ${from}`;
         calls.set(key, [...(calls.get(key) ?? []), sequence]);
         await Promise.resolve();
-        if (fail) throw new UnavailableError("Cannot: current value is unavailable");
+        if (fail) throw new UnavailableError("Cannot count it: nobody is there");
       },
     });
     return { name, ref } as unknown as ActorNode;
@@ -273,7 +273,7 @@ describe("main", () => {
   test("says what is wrong with an empty log and with a flag, by status 2", async () => {
     const empty = await demo("", "--transport", "memory");
     expect(empty).toMatchObject({ status: 2, last: { ok: false } });
-    expect(empty.said).toContain("Cannot count an empty history");
+    expect(empty.said).toContain("Cannot count the changes of standard input: its log has none");
     const flag = await demo("", "--nodes", "many");
     expect(flag).toMatchObject({ status: 2, last: { ok: false } });
     expect(flag.said).toContain("--nodes");

@@ -401,7 +401,7 @@ describe("actorRoutes() authorize", () => {
 
 describe("actorRoutes() errors", () => {
   const cases: readonly (readonly [ActorError, number, string | null])[] = [
-    [new InvalidArgumentError("Cannot x: current value is y", { path: "a.b" }), 400, null],
+    [new InvalidArgumentError("Cannot x: y is no z", { path: "a.b" }), 400, null],
     [new CallCycleError("m"), 409, null],
     [fromErrorData({ code: "invalid-state", message: "m", retryable: false }), 409, null],
     [new TooLargeError("m"), 413, null],

@@ -31,7 +31,7 @@ export function serve(fetch: Fetch): TestServer {
     const server = Bun.serve({ port: 0, hostname, fetch });
     return { port: server.port, stop: () => server.stop(true) };
   }
-  if (Deno === undefined) throw new Error("Cannot serve: current runtime is neither Bun nor Deno");
+  if (Deno === undefined) throw new Error("Cannot serve: the runtime is neither Bun nor Deno");
   const server = Deno.serve({ port: 0, hostname, onListen() {} }, fetch);
   return { port: server.addr.port, stop: () => server.shutdown() };
 }

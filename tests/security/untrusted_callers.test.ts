@@ -17,7 +17,7 @@ const SECRETS = ["SECRET", "untrusted_callers", "at <anonymous>", "node_modules"
 
 /** An error that has everything which must not leave. */
 function loaded(code: string): Error {
-  const data = { code, message: "Cannot do it: current value is 7", retryable: false };
+  const data = { code, message: "Cannot do it: 7 is too much", retryable: false };
   const cause = new TypeError("SECRET cause");
   const remoteStack = "Error: SECRET\n    at secret (/srv/SECRET.ts:1:1)";
   return Object.assign(fromErrorData({ ...data, remoteStack, causeName: "SECRET", causeCode: "SECRET" }), {

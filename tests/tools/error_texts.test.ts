@@ -9,17 +9,17 @@ const { projectFiles } = (await import(
   new URL("../../tools/checks/layers.mjs", import.meta.url).href
 )) as Layers;
 
-/** What users get; tools and tests speak to those who work here. */
-const PRODUCT =
-  /^(actors|cluster|codec|delivery|door|handoff|http|node|platform|storage|supervisor|testing|transport)\/|^(node|errors|events)\.ts$/;
+/** What users get, and what speaks to those who work here. */
+const SPEAKS =
+  /^(tools|bench|chaos|examples|actors|cluster|codec|delivery|door|handoff|http|node|platform|storage|supervisor|testing|transport)\/|^(node|errors|events)\.ts$/;
 
 const FILES: ReadonlyMap<string, string> = projectFiles(fileURLToPath(new URL("../..", import.meta.url)), [
-  ".ts",
+  ...[".ts", ".mjs"],
 ]);
 
 /** Every text in quotes that begins an error's message. */
 const MESSAGES = [...FILES]
-  .filter(([file]) => PRODUCT.test(file))
+  .filter(([file]) => SPEAKS.test(file))
   .flatMap(([file, text]) =>
     [...text.matchAll(/(["'`])(Cannot (?:(?!\1)[^\\\n]|\\.)*)\1/g)].map(
       ([, , words = ""]) => `${file}: ${words}`,

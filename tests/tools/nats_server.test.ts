@@ -58,7 +58,9 @@ describe("startNatsServer()", () => {
       timeout: 20_000,
       env,
     });
-    expect(result.stdout).toContain('current value is "/no/such/nats-server"');
+    expect(result.stdout).toContain(
+      'Cannot use the nats-server "/no/such/nats-server" that NATS_SERVER names: there is no such file',
+    );
     expect(existsSync("/no/such/nats-server")).toBe(false);
   });
 });

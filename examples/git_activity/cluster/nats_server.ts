@@ -57,7 +57,7 @@ export async function startNatsServer(executable: string): Promise<NatsServer> {
   const port = await portOf(child, folder);
   if (port !== undefined) return { url: `nats://127.0.0.1:${port}`, port, stop, killNow };
   await stop();
-  throw new Error(`Cannot start "${executable}": current process gave no sign within ${START_TIMEOUT_MS} ms`);
+  throw new Error(`Cannot start "${executable}": it gave no sign of life within ${START_TIMEOUT_MS} ms`);
 }
 
 /** The server writes the port it took into a file, and then has to answer on it. */

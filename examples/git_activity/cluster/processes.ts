@@ -166,9 +166,7 @@ class NodeProcess {
   }
 
   #error(what: string, seen: string): Error {
-    return new Error(
-      `Cannot let node "${this.#name}" ${what}: current process ${seen}\n${this.#said}`.trim(),
-    );
+    return new Error(`Cannot let node "${this.#name}" ${what}: its process ${seen}\n${this.#said}`.trim());
   }
 }
 

@@ -141,7 +141,7 @@ export class RollOutDriver {
     const deadline = performance.now() + BALANCE_TIMEOUT_MS;
     while (!holds()) {
       if (performance.now() > deadline)
-        throw new Error(`Cannot wait longer for ${what}: current nodes are ${this.#shown()}`);
+        throw new Error(`Cannot wait longer for ${what}: the nodes are ${this.#shown()}`);
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
   }
