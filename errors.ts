@@ -20,6 +20,8 @@ export interface ErrorData {
   readonly causeCode?: string;
   /** `name` of the error that a handler threw. */
   readonly causeName?: string;
+  /** Of `unavailable`, as a word: "no-suitable-node" if no node has the labels that the kind requires. */
+  readonly reason?: string;
   /** Stack of the error that a handler threw; only between nodes of one cluster. */
   readonly remoteStack?: string;
   /** Of an error that the message declares: what comes with it, and the status of an HTTP answer. */
@@ -30,7 +32,7 @@ export interface ErrorData {
 export type ErrorDetail = Omit<ErrorData, "code" | "message" | "retryable" | "declared"> & ErrorOptions;
 
 /** Beside its message and code an error has only those of these that say something, so that a log shows no others. */
-const TEXTS = ["path", "causeCode", "causeName", "remoteStack"] as const;
+const TEXTS = ["path", "causeCode", "causeName", "reason", "remoteStack"] as const;
 const DETAILS = ["retryAfterMs", ...TEXTS] as const;
 
 /** Base of all errors of this package. Catch this one, or compare `code`. */
@@ -43,6 +45,7 @@ export abstract class ActorError extends Error {
   declare readonly path: string | undefined;
   declare readonly causeCode: string | undefined;
   declare readonly causeName: string | undefined;
+  declare readonly reason: string | undefined;
   declare readonly remoteStack: string | undefined;
 
   constructor(message: string, detail: ErrorDetail = {}) {

@@ -107,6 +107,16 @@ export type NodeEventBody =
       readonly readable: number;
       readonly reason: string;
     }
+  /**
+   * Shards have no owner, though nodes host their kind: none of these has the labels that it requires. Told once for each shard
+   * by every node that hosts the kind, and calls end as `unavailable` with the reason `no-suitable-node`.
+   */
+  | {
+      readonly type: "shards-unplaced";
+      readonly kind: string;
+      readonly shards: readonly number[];
+      readonly require: Readonly<Record<string, string>>;
+    }
   /** A handler or hook threw, or what it left or returned does not fit: `error` says which. */
   | {
       readonly type: "handler-failed";
@@ -230,8 +240,10 @@ export interface ShardMoved {
   readonly from: string;
   /** The new owner, or "parked". */
   readonly to: string;
-  /** Why it moved: a node joined or left, or the view changed otherwise. */
-  readonly why: "rebalance" | "leave" | "park";
+  /** Why it moved: to even out the shares, because its node leaves or drains, or by `move()`; "park" into the bucket. */
+  readonly why: "rebalance" | "leave" | "park" | "drain" | "by-hand";
+  /** What who moved it by hand has given. */
+  readonly reason?: string;
   readonly actors: number;
   readonly lateActors: number;
   readonly bytes: number;

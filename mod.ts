@@ -9,6 +9,14 @@ export { startNode } from "./node.ts";
 export type { ActorNode, EnvOption, EventOf, EventsOptions, NodeOptions } from "./node/api.ts";
 export type { AskAllOptions } from "./node/calls/ask_all.ts";
 export type { NodeHealth } from "./node/status/health.ts";
+export type {
+  ActorOrShard,
+  DrainOptions,
+  DrainReport,
+  MoveOptions,
+  MoveReport,
+  ShardAddress,
+} from "./node/placing.ts";
 export type { InspectedActor, InspectedNode, InspectedShard, NodeInspection } from "./node/status/inspect.ts";
 export { DEFAULT_SETTINGS } from "./node/settings.ts";
 export type { ActorSettings, GivenSettings, SettingGroups, Settings } from "./node/settings.ts";
@@ -44,6 +52,7 @@ export type {
   InputOf,
   MessageOptions,
   Messages,
+  PlacementOptions,
   OnError,
   ResultOf,
   ReturnOf,

@@ -16,11 +16,12 @@ import {
 } from "./errors.ts";
 import { EventBus, type NodeEvent } from "./events.ts";
 import { nameAt } from "./actors/address.ts";
-import type { Contract } from "./actors/contract.ts";
+import { checkLabels, type Contract } from "./actors/contract.ts";
 import { type Registration, hostTable } from "./actors/host.ts";
 import { type Address, type CallOptions, type Ref, RefFactory } from "./actors/ref.ts";
 import { RefusedTells, type ToldOf } from "./actors/tell_promise.ts";
-import { type NodeId, WEIGHT_MAX } from "./cluster/records/schemas.ts";
+import { isAppVersion } from "./cluster/placement/app_version.ts";
+import { type Cordon, type NodeId, WEIGHT_MAX } from "./cluster/records/schemas.ts";
 import { checkDoor } from "./door/options.ts";
 import type { Router } from "./delivery/router.ts";
 import { type LeaveOptions, type LeaveReport, leaveCluster } from "./handoff/leave.ts";
@@ -32,6 +33,16 @@ import { logEvents } from "./node/status/event_log.ts";
 import { healthOf, type NodeHealth } from "./node/status/health.ts";
 import { inspectNode, type NodeInspection } from "./node/status/inspect.ts";
 import { ActorChannel, type Dispatcher, type Routing } from "./delivery/actor_channel.ts";
+import {
+  type DrainOptions,
+  type DrainReport,
+  drained,
+  moveByHand,
+  type MoveOptions,
+  type MoveReport,
+  type ActorOrShard,
+  unpin,
+} from "./node/placing.ts";
 import { Life, type LifeDeps } from "./node/life.ts";
 import { Rejoin } from "./node/rejoin.ts";
 import { checkOption, settingsWith } from "./node/settings.ts";
@@ -71,8 +82,8 @@ async function started(options: NodeOptions): Promise<ActorNode> {
   const connection = options.transport ?? memoryTransport();
   let node: Node;
   try {
-    const deps = lifeDeps(options, connection);
-    node = new Node(options, deps);
+    const cordon: Said = { said: undefined };
+    node = new Node(options, lifeDeps(options, connection, cordon), cordon);
   } catch (error) {
     await closed(connection, options);
     throw isActorError(error) ? error : notStarted(ConfigurationError, error);
@@ -100,7 +111,12 @@ function notStarted(of: typeof ConfigurationError | typeof ServerError, cause: u
   return new of(`Cannot start a node: ${wordsOf(cause, "something was thrown that is no error")}`, { cause });
 }
 
-function lifeDeps(options: NodeOptions, connection: Connection): LifeDeps {
+/** What an operator has last said of a node: it outlives a life. */
+interface Said {
+  said: Cordon | undefined;
+}
+
+function lifeDeps(options: NodeOptions, connection: Connection, cordon: Said): LifeDeps {
   const random = options.random ?? systemRandom();
   const clock = cleanClock(options.clock ?? systemClock());
   const events = new EventBus(() => clock.wall());
@@ -109,6 +125,11 @@ function lifeDeps(options: NodeOptions, connection: Connection): LifeDeps {
   checkIdentifier("node name", name);
   checkIdentifier("cluster", cluster);
   checkOption("weight", options.weight, WEIGHT_MAX);
+  if (options.labels !== undefined) checkLabels(`Cannot start node "${name}"`, options.labels);
+  if (options.version !== undefined && !isAppVersion(options.version))
+    throw new ConfigurationError(
+      `Cannot start node "${name}": its version is "${options.version}", and must be one to four whole numbers with dots between`,
+    );
   checkOption("leaveDeadlineMs", options.leaveDeadlineMs, Infinity);
   if (typeof options.door === "object") checkDoor(options.door);
   return {
@@ -122,6 +143,9 @@ function lifeDeps(options: NodeOptions, connection: Connection): LifeDeps {
     log: guardedLog(options.log ?? silentLog),
     store: options.store,
     weight: options.weight,
+    labels: options.labels,
+    version: options.version,
+    cordon: () => cordon.said,
     system: connection.type === "memory" ? undefined : linuxSystem(),
     tag: processTag(),
     door: options.door ?? true,
@@ -138,6 +162,7 @@ class Node implements ActorNode, Routing {
   readonly whenStopped: Promise<void>;
   readonly #options: NodeOptions;
   readonly #deps: LifeDeps;
+  readonly #cordon: Said;
   readonly #stopped = Promise.withResolvers<void>();
   #life: Life;
   /** Of the latest life that has joined, also when it is over. */
@@ -160,9 +185,10 @@ class Node implements ActorNode, Routing {
     refuse: (request, error) => this.#refused(request.type, request, error),
   };
 
-  constructor(options: NodeOptions, deps: LifeDeps) {
+  constructor(options: NodeOptions, deps: LifeDeps, cordon: Said) {
     this.#options = options;
     this.#deps = deps;
+    this.#cordon = cordon;
     if (options.log) logEvents(deps.events, deps.log, deps.name); // else nobody listens, and nothing is made for it
     deps.events.keepEarly(true);
     this.#life = this.#newLife();
@@ -350,6 +376,40 @@ class Node implements ActorNode, Routing {
 
   inspect(): NodeInspection {
     return inspectNode(this, this.#joined);
+  }
+
+  cordon(): Promise<void> {
+    return this.#says("cordoned");
+  }
+
+  uncordon(): Promise<void> {
+    return this.#says(undefined);
+  }
+
+  async drain(options: DrainOptions = {}): Promise<DrainReport> {
+    await this.#says("draining");
+    return await drained(this.#joined, options, this.#deps.clock);
+  }
+
+  async #says(said: Cordon | undefined): Promise<void> {
+    if (this.router === undefined) throw this.#refusal ?? stoppedError(this.name);
+    if (this.#leaving) throw new UnavailableError(`Cannot place by hand: node "${this.name}" is leaving`);
+    this.#cordon.said = said;
+    await this.#joined.membership.setState(said ?? "up");
+  }
+
+  async move<C extends Contract>(
+    what: ActorOrShard<C>,
+    to: string,
+    options: MoveOptions,
+  ): Promise<MoveReport> {
+    if (this.router === undefined) throw this.#refusal ?? stoppedError(this.name);
+    return await moveByHand(this.#joined, what, to, options, { clock: this.#deps.clock, by: this.name });
+  }
+
+  async unpin<C extends Contract>(what: ActorOrShard<C>): Promise<boolean> {
+    if (this.router === undefined) throw this.#refusal ?? stoppedError(this.name);
+    return await unpin(this.#joined, what);
   }
 
   leave(options: LeaveOptions = {}): Promise<LeaveReport> {

@@ -192,6 +192,18 @@ export interface ContractOptions<S extends Schema, M extends Messages> {
   readonly mailboxMax?: number;
   /** Milliseconds without a message after which an actor is passivated. Default 600,000; `Infinity` for never. */
   readonly idleMs?: number;
+  /** Which nodes may have its shards, by their labels. Default: all that host the kind. */
+  readonly placement?: PlacementOptions;
+}
+
+/** Which nodes may have shards of a kind. A node has its labels from `startNode({ labels })`. */
+export interface PlacementOptions {
+  /** Only nodes with all of these labels. If none has, the shards have no owner, and calls end as `unavailable`. */
+  readonly require?: Readonly<Record<string, string>>;
+  /** Of those, nodes with all of these labels, if there are any; else all but the last of them, and so on. */
+  readonly prefer?: Readonly<Record<string, string>>;
+  /** A label, such as "zone": each of its values gets the same number of shards, however many nodes have it. */
+  readonly spread?: string;
 }
 
 /** A contract as {@link defineActor} makes it: frozen, with every default filled in. */
@@ -211,6 +223,8 @@ export interface Contract<
   readonly stateCheck: "handler" | "seal";
   readonly mailboxMax: number;
   readonly idleMs: number;
+  /** Absent if it may be on any node. */
+  readonly placement?: PlacementOptions;
 }
 
 /** The state of contract `C`. */
@@ -266,7 +280,7 @@ export const RESERVED_NAMES: readonly string[] = Object.freeze([
 
 const OPTIONS: readonly string[] = [
   ...["state", "stateVersion", "messages", "shards", "durability", "onMove", "onError", "stateCheck"],
-  ...["mailboxMax", "idleMs", "kind"], // the last so that a contract can be spread into another
+  ...["mailboxMax", "idleMs", "placement", "kind"], // the last so that a contract can be spread into another
 ];
 
 /**
@@ -312,6 +326,7 @@ export function defineActor<const K extends string, S extends Schema, M extends 
     stateCheck: options.stateCheck ?? "handler",
     mailboxMax: wholeNumber("mailboxMax", options.mailboxMax ?? 1_024, 1),
     idleMs: positive("idleMs", options.idleMs ?? 600_000),
+    ...(options.placement === undefined ? {} : { placement: placementOf(kind, options.placement) }),
   };
   if (contract.stateCheck === "seal" && contract.onError !== "keep") {
     throw new ConfigurationError(
@@ -325,6 +340,34 @@ export function defineActor<const K extends string, S extends Schema, M extends 
     );
   }
   return Object.freeze(contract);
+}
+
+function placementOf(kind: string, given: PlacementOptions): PlacementOptions {
+  checkOptions(`the placement of kind "${kind}"`, given, ["require", "prefer", "spread"]);
+  const { require = {}, prefer = {}, spread } = given;
+  for (const labels of [require, prefer]) checkLabels(`Cannot define kind "${kind}"`, labels);
+  if (spread !== undefined) checkLabels(`Cannot define kind "${kind}"`, { [spread]: "any" });
+  return Object.freeze({ ...given });
+}
+
+const LABEL = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/;
+/** Most labels of a node, and of a rule. */
+const LABELS_MAX = 32;
+
+/** @throws {ConfigurationError} for a label that no node can have; `what` begins its words */
+export function checkLabels(what: string, labels: Readonly<Record<string, string>>): void {
+  const rule = `a letter or digit, and then up to 62 letters, digits, "_", "." and "-"`;
+  for (const [label, value] of Object.entries(labels)) {
+    if (!LABEL.test(label)) throw new ConfigurationError(`${what}: the label "${label}" must be ${rule}`);
+    if (typeof value !== "string" || !LABEL.test(value))
+      throw new ConfigurationError(
+        `${what}: the value of the label "${label}" is ${typeof value === "string" ? `"${value}"` : `a ${typeof value}`}, and must be ${rule}`,
+      );
+  }
+  if (Object.keys(labels).length > LABELS_MAX)
+    throw new ConfigurationError(
+      `${what}: ${Object.keys(labels).length} labels are given, and ${LABELS_MAX} are the most`,
+    );
 }
 
 const WORD = "a letter, and then up to 63 letters, digits";

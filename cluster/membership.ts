@@ -21,6 +21,7 @@ import type { ClusterRecords } from "./records/cluster_records.ts";
 import { LeaseMonitor } from "./lease/lease_monitor.ts";
 import { Gate } from "./gate.ts";
 import { generationName } from "./records/generation.ts";
+import type { OwnState } from "./lease/lease.ts";
 import { LeaseDriver, type RenewalRefusal, OTHER_GENERATION } from "./lease/lease_driver.ts";
 import { type MembershipEvent, membershipEvents } from "./membership_events.ts";
 import { type NodeInfo, ownRecord } from "./node_info.ts";
@@ -286,13 +287,13 @@ export class Membership {
   }
 
   /**
-   * Tells the cluster that this node is leaving, or has gone; resolves when that is written. From "gone" on no probe is
+   * Tells the cluster that this node is cordoned or draining or neither any more, is leaving, or has gone; resolves when that is written. From "gone" on no probe is
    * answered, and once it is written the gate is closed for ever and the lease is renewed no more.
    *
    * @throws {FencedError} if the lease is lost before
    * @throws {NodeStoppedError} if the membership is stopped before
    */
-  async setState(state: "leaving" | "gone"): Promise<void> {
+  async setState(state: OwnState): Promise<void> {
     if (!this.#lease) throw new TypeError(`Cannot set the state to "${state}": the node has not joined`);
     if (state === "gone") this.witness.close();
     await this.#lease.setState(state);

@@ -6,7 +6,7 @@
 import type { ProcessIdentity } from "../platform/process/process_identity.ts";
 import type { OfferedKind } from "./kind_agreement.ts";
 import { PROTOCOL_VERSIONS } from "./protocol.ts";
-import type { HostedKind, NodeRecord } from "./records/schemas.ts";
+import type { Cordon, HostedKind, Labels, NodeRecord } from "./records/schemas.ts";
 
 /** How a node introduces itself. */
 export interface NodeInfo {
@@ -14,6 +14,10 @@ export interface NodeInfo {
   readonly kinds: readonly OfferedKind[];
   /** Default 1. */
   readonly weight?: number;
+  readonly labels?: Labels;
+  /** Of the application. */
+  readonly version?: string;
+  readonly cordon?: Cordon;
   /** For people: "bun 1.4.5". */
   readonly runtime: string;
   /** In which process it runs, if that is known. */
@@ -26,7 +30,7 @@ export interface NodeInfo {
 
 /** The first record of a node's life. */
 export function ownRecord(info: NodeInfo, incarnation: string): Omit<NodeRecord, "nonce"> {
-  const { name, kinds, weight = 1, runtime, process } = info;
+  const { name, kinds, weight = 1, runtime, process, labels, version, cordon } = info;
   return {
     node: name,
     incarnation,
@@ -37,10 +41,17 @@ export function ownRecord(info: NodeInfo, incarnation: string): Omit<NodeRecord,
     runtime,
     renewal: 0,
     ...(process === undefined ? {} : { process }),
+    ...(labels === undefined ? {} : { labels }),
+    ...(version === undefined ? {} : { version }),
+    ...(cordon === undefined ? {} : { cordon }),
   };
 }
 
 /** What others need to know of it. */
-function hosted({ kind, shards, stateVersion, durability }: OfferedKind): HostedKind {
-  return { kind, shards, stateVersion, ...(durability === undefined ? {} : { durability }) };
+function hosted({ kind, shards, stateVersion, durability, placement }: OfferedKind): HostedKind {
+  return {
+    ...{ kind, shards, stateVersion },
+    ...(durability === undefined ? {} : { durability }),
+    ...(placement === undefined ? {} : { placement }),
+  };
 }

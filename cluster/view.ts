@@ -67,7 +67,7 @@ export class View {
   /** The view with this record; the same view if the record says nothing new but a renewal. */
   with(record: NodeRecord): View {
     const known = this.#byName.get(record.node);
-    if (known && known.incarnation === record.incarnation && known.state === record.state) return this;
+    if (known && known.incarnation === record.incarnation && saysSame(known, record)) return this;
     return new View(this.version + 1, new Map(this.#byName).set(record.node, record));
   }
 
@@ -77,6 +77,11 @@ export class View {
     if (!known || !isFinal(known)) return this;
     return new View(this.version + 1, new Map([...this.#byName].filter(([name]) => name !== node)));
   }
+}
+
+/** What else it says stays the same for the life of an incarnation. */
+function saysSame(one: NodeRecord, other: NodeRecord): boolean {
+  return one.state === other.state && one.cordon === other.cordon;
 }
 
 /** True if the node's record will not change again but for a new incarnation. */

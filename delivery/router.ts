@@ -12,7 +12,7 @@ import type { CallOptions, Channel } from "../actors/ref.ts";
 import type { RefusedTells } from "../actors/tell_promise.ts";
 import type { Membership } from "../cluster/membership.ts";
 import type { OwnedEntry, Ownership } from "../cluster/ownership.ts";
-import { shardOf } from "../cluster/placement.ts";
+import { shardOf } from "../cluster/placement/placement.ts";
 import { sameNode } from "../cluster/records/schemas.ts";
 import type { HeaderMap } from "../codec/header_map.ts";
 import { checkName } from "../transport/subjects.ts";
@@ -25,7 +25,7 @@ import { KindLookup } from "./calls/kind_lookup.ts";
 import { LocalReplyGate } from "./calls/local_reply_gate.ts";
 import { type SenderDeps, SendingQuotas } from "./sending/sender_deps.ts";
 import type { Route } from "./sending/route.ts";
-import { whereIs } from "./calls/whereabouts.ts";
+import { type Where, whereIs } from "./calls/whereabouts.ts";
 import { type CallDeps, PendingCall, type Prepared, type Request } from "./calls/pending_call.ts";
 import type { Peers } from "./wire/peer.ts";
 import type { ShardTable } from "./receiving/shard_table.ts";
@@ -276,7 +276,7 @@ export class Router implements Dispatcher {
     }
   }
 
-  #whereIs(kind: string, shard: number): string {
+  #whereIs(kind: string, shard: number): Where {
     const { membership, ownership } = this.#deps;
     const record = ownership.entry(kind, shard)?.record;
     const hosts = membership.view.hosting(kind);

@@ -27,6 +27,7 @@ import { IncomingMoves } from "./move/incoming_moves.ts";
 import { ReconcileLoop } from "./reconcile_loop.ts";
 import type { MoveEnd } from "./move/move.ts";
 import { SourceMove } from "./move/source_driver.ts";
+import { Unplaced } from "./unplaced.ts";
 import { Unreadable } from "./unreadable.ts";
 
 /** Claims and restores of one kind that may be on their way at once: those that wait for a store hold up no other kind. */
@@ -51,6 +52,7 @@ export class Coordinator {
   readonly #backoff: Backoff;
   readonly #placements: PlacementCache;
   readonly #unreadable: Unreadable;
+  readonly #unplaced: Unplaced;
   readonly #loop: ReconcileLoop;
   readonly #stops: (() => void)[];
   #leaving = false;
@@ -75,6 +77,7 @@ export class Coordinator {
     this.#placements = new PlacementCache(deps);
     this.#backoff = new Backoff(deps.clock, deps.random, deps.settings);
     this.#unreadable = new Unreadable(deps.clock, deps.events);
+    this.#unplaced = new Unplaced(deps.events);
     this.#loop = new ReconcileLoop(deps.clock, deps.settings, () => this.#reconcile());
     this.#incoming = new IncomingMoves(deps, incoming, () => this.soon());
     deps.channel.onNew = (message) => {
@@ -84,6 +87,10 @@ export class Coordinator {
     this.#stops = [
       deps.membership.onView(() => this.#viewChanged()),
       deps.ownership.onChange((kind, shard) => this.#recordChanged(kind, shard)),
+      deps.pins.onChange((kind, shard) => {
+        this.#placements.changed(kind, shard);
+        this.soon();
+      }),
       deps.gate.onChange((open) => open && this.soon()),
     ];
   }
@@ -163,6 +170,7 @@ export class Coordinator {
 
   #recordChanged(kind: string, shard: number): void {
     const key = shardKey(kind, shard);
+    this.#placements.changed(kind, shard);
     const source = this.#sources.get(key);
     if (source) source.look();
     else this.#claims.dropSuperseded(kind, shard);
@@ -177,14 +185,21 @@ export class Coordinator {
       const plan = this.#placements.of(hosted.contract);
       for (let shard = 0; shard < hosted.contract.shards; shard++)
         this.#reconcileShard(kind, shard, plan[shard] as Proposal);
-      if (!this.#leaving)
-        this.#unreadable.look(
-          kind,
-          this.#parkedOf(hosted.contract),
-          this.#deps.membership.view.hosting(kind),
-        );
+      if (this.#leaving) continue;
+      this.#unplaced.look(kind, this.#placements.lacking(hosted.contract), () =>
+        this.#ownerless(hosted.contract),
+      );
+      this.#unreadable.look(kind, this.#parkedOf(hosted.contract), this.#deps.membership.view.hosting(kind));
     }
     this.arrivals.look();
+  }
+
+  #ownerless({ kind, shards }: Contract): number[] {
+    const { ownership, membership } = this.#deps;
+    return Array.from({ length: shards }, (_, shard) => shard).filter((shard) => {
+      const record = ownership.entry(kind, shard)?.record;
+      return record === undefined || record.state === "parked" || membership.isOver(record.owner);
+    });
   }
 
   #parkedOf({ kind, shards }: Contract): Map<number, ShardRecord> {
@@ -285,9 +300,9 @@ export class Coordinator {
       case "reinstate":
         return void this.#exclusively(kind, shard, () => this.#claims.reinstate(kind, shard));
       case "move":
-        return this.#move(kind, shard, step.to, this.#leaving ? "leave" : "rebalance");
+        return this.#move(kind, shard, step.to, this.#whyTo(kind, shard, step.to));
       case "park":
-        return this.#move(kind, shard, "bucket", "park");
+        return this.#move(kind, shard, "bucket", { why: "park" });
     }
   }
 
@@ -309,7 +324,15 @@ export class Coordinator {
 
   // ---- giving away
 
-  #move(kind: string, number: number, to: NodeId | "bucket", why: ShardMoved["why"]): void {
+  #whyTo(kind: string, shard: number, to: NodeId): Why {
+    const { pins, membership, self } = this.#deps;
+    if (this.#leaving) return { why: "leave" };
+    const pin = pins.of(kind, shard);
+    if (pin?.to === to.node) return { why: "by-hand", reason: pin.reason };
+    return { why: membership.view.get(self.node)?.cordon === "draining" ? "drain" : "rebalance" };
+  }
+
+  #move(kind: string, number: number, to: NodeId | "bucket", why: Why): void {
     const { table, ownership, random } = this.#deps;
     const shard = table.get(kind, number);
     const entry = ownership.entry(kind, number);
@@ -324,7 +347,7 @@ export class Coordinator {
     // who waits for late actors does not put their shard away, as long as there is time
     if (to === "bucket" && shard.catalog.residents.awaited.size > 0 && !this.#hurried) return;
     const key = shardKey(kind, number);
-    const plan = { moveId: random.id(), shard, to, why };
+    const plan = { moveId: random.id(), shard, to, ...why };
     const move = new SourceMove(this.#deps, this.#parking, plan, entry, (end) =>
       this.#moveEnded(key, move, end),
     );
@@ -362,6 +385,9 @@ export class Coordinator {
     this.#deps.events.emit({ type: "move-aborted", kind, shard: number, to: target, reason });
   }
 }
+
+/** Why a shard moves. */
+type Why = Pick<ShardMoved, "why" | "reason">;
 
 /** Whom a step needs, for the pauses after it has failed; empty for what needs nobody. */
 function targetOf(step: Step): string {

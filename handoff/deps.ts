@@ -6,6 +6,7 @@
 import type { Registration } from "../actors/host.ts";
 import type { Gate } from "../cluster/gate.ts";
 import type { Membership } from "../cluster/membership.ts";
+import type { Pins } from "../cluster/placement/pins.ts";
 import type { OwnedEntry, Ownership } from "../cluster/ownership.ts";
 import type { NodeId } from "../cluster/records/schemas.ts";
 import type { ReplyKeeper } from "../delivery/receiving/reply_keeper.ts";
@@ -41,6 +42,7 @@ export interface HandoffDeps {
   readonly gate: Gate;
   readonly membership: Membership;
   readonly ownership: Ownership;
+  readonly pins: Pins;
   readonly hosts: ReadonlyMap<string, Registration>;
   readonly table: ShardTable;
   readonly shards: ShardDeps;

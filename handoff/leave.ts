@@ -6,6 +6,7 @@
  */
 import { UnavailableError } from "../errors.ts";
 import type { Membership } from "../cluster/membership.ts";
+import { suitable } from "../cluster/placement/suitability.ts";
 import type { HostedKind } from "../cluster/records/schemas.ts";
 import type { ReplyKeeper } from "../delivery/receiving/reply_keeper.ts";
 import type { Router } from "../delivery/router.ts";
@@ -113,11 +114,13 @@ export async function leaveCluster(
 
 /** The kinds hosted here that no other node takes over: who calls one of them would wait for nobody. */
 function untakenKinds({ self, view, living }: Membership): ReadonlySet<string> {
-  const takers = living.filter(({ state, weight }) => state === "up" && weight > 0);
-  const isTaken = ({ kind, stateVersion }: HostedKind) =>
-    takers.some(({ kinds }) =>
-      kinds.some((theirs) => theirs.kind === kind && theirs.stateVersion >= stateVersion),
+  const takers = living.filter(({ state }) => state === "up");
+  const isTaken = (own: HostedKind) => {
+    const hosts = takers.filter(({ kinds }) => kinds.some(({ kind }) => kind === own.kind));
+    return (
+      suitable(own.kind, hosts, (theirs) => theirs.stateVersion >= own.stateVersion).candidates.length > 0
     );
+  };
   const own = view.get(self.node)?.kinds ?? [];
   return new Set(own.filter((hosted) => !isTaken(hosted)).map(({ kind }) => kind));
 }

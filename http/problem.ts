@@ -23,6 +23,8 @@ export interface Problem {
   readonly path?: string;
   /** `code` of what a handler threw, with `showHandlerErrors`. */
   readonly causeCode?: string;
+  /** Of `unavailable`: "no-suitable-node" if no node has the labels that the kind requires. */
+  readonly reason?: string;
   /** What comes with an error that the message declares. */
   readonly data?: unknown;
 }
@@ -94,6 +96,7 @@ function problemResponse(data: ErrorData): Response {
     retryable: data.retryable,
     ...(data.path === undefined ? {} : { path: data.path }),
     ...(data.causeCode === undefined ? {} : { causeCode: data.causeCode }),
+    ...(data.reason === undefined ? {} : { reason: data.reason }),
     ...(data.declared === undefined ? {} : { data: data.declared.data }),
   };
   const headers = new Headers({ ...SAFE_HEADERS, "content-type": "application/problem+json" });

@@ -15,6 +15,7 @@ import type { Random } from "../platform/random.ts";
 import type { Store } from "../storage/store.ts";
 import type { Connection } from "../transport/transport.ts";
 import type { AskAllOptions } from "./calls/ask_all.ts";
+import type { ActorOrShard, DrainOptions, DrainReport, MoveOptions, MoveReport } from "./placing.ts";
 import type { NodeHealth } from "./status/health.ts";
 import type { NodeInspection } from "./status/inspect.ts";
 import type { GivenSettings } from "./settings.ts";
@@ -38,6 +39,14 @@ export interface NodeOptions<Env = unknown> {
   readonly store?: Store;
   /** Its share of the shards compared to others. Default 1. */
   readonly weight?: number;
+  /** What it is, for the `placement` of kinds: `{ zone: "a", gpu: "yes" }`. At most 32. Default: none. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /**
+   * Of the application that it runs: one to four whole numbers with dots between, as "2.14.0". While versions are mixed, nothing is given
+   * to a node of an older one if a newer one can have it, and nothing else moves: in a roll-out each shard moves once. Default: none,
+   * which is older than any.
+   */
+  readonly version?: string;
   /**
    * What it does when the others have declared it dead: begin again under its name, as a new incarnation on the same
    * connection, or stop. Default "rejoin".
@@ -129,6 +138,27 @@ export interface ActorNode extends AsyncDisposable {
     ask: (ref: R, index: number) => Promise<T>,
     options?: AskAllOptions,
   ): Promise<PromiseSettledResult<T>[]>;
+  /** From now on it gets no more shards, and keeps what it has. Resolves when the others can see that. */
+  cordon(): Promise<void>;
+  /** It gets shards again, after `cordon` or `drain`. */
+  uncordon(): Promise<void>;
+  /**
+   * Gives all its shards to others, and goes on: it gets none until `uncordon`. What nobody else may have stays. Resolves when all
+   * has gone, or the time is up.
+   */
+  drain(options?: DrainOptions): Promise<DrainReport>;
+  /**
+   * Puts the shard of an actor on a node, and resolves when that serves it. It stays there for as long as the node can have it, or
+   * until it is told otherwise. Any node may say so, for any shard.
+   *
+   * @throws {InvalidArgumentError} for a shard that does not exist, or a node that cannot have it
+   * @throws {UnavailableError} if it is not there in time; the pin stays, and it goes there as soon as it can
+   * @example
+   * await node.move(node.ref(Cart, "alice"), "node-3", { reason: "its customers are there" });
+   */
+  move<C extends Contract>(what: ActorOrShard<C>, to: string, options: MoveOptions): Promise<MoveReport>;
+  /** Takes a `move` back: the shard goes where shares say. Resolves to whether it was pinned. */
+  unpin<C extends Contract>(what: ActorOrShard<C>): Promise<boolean>;
   /** Hands everything over, then goes. A second call gives the first one's report. Never rejects. */
   leave(options?: LeaveOptions): Promise<LeaveReport>;
   /** The same as `leave`. */

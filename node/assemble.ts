@@ -14,6 +14,7 @@ import { TrialLane } from "../actors/activation/trials.ts";
 import type { Gate } from "../cluster/gate.ts";
 import type { Membership } from "../cluster/membership.ts";
 import { type Namesake, Namesakes } from "../cluster/namesakes.ts";
+import type { Pins } from "../cluster/placement/pins.ts";
 import type { Ownership } from "../cluster/ownership.ts";
 import { Pulse } from "../cluster/heartbeat/pulse_driver.ts";
 import type { NodeId } from "../cluster/records/schemas.ts";
@@ -60,6 +61,7 @@ export interface NodeContext {
   readonly hosts: ReadonlyMap<string, Registration>;
   readonly membership: Membership;
   readonly ownership: Ownership;
+  readonly pins: Pins;
   readonly door: boolean | DoorOptions;
   readonly permissions: Permissions;
   readonly troubles: StoreTroubles;
@@ -71,7 +73,10 @@ export interface NodeContext {
 
 /** The parts of a running node. */
 export interface Parts
-  extends Pick<NodeContext, "membership" | "ownership" | "permissions" | "troubles" | "events" | "settings"> {
+  extends Pick<
+    NodeContext,
+    "membership" | "ownership" | "pins" | "permissions" | "troubles" | "events" | "settings"
+  > {
   readonly gate: Gate;
   readonly pulse: Pulse;
   readonly namesakes: Namesakes;
@@ -219,6 +224,7 @@ export function assemble(ground: NodeContext): Parts {
     gate,
     membership,
     ownership,
+    pins: ground.pins,
     hosts,
     table,
     shards,
@@ -242,6 +248,7 @@ export function assemble(ground: NodeContext): Parts {
   return {
     membership,
     ownership,
+    pins: ground.pins,
     permissions: ground.permissions,
     troubles: ground.troubles,
     events,

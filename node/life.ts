@@ -18,10 +18,11 @@ import { Cleaner } from "../cluster/records/cleaner.ts";
 import { ClusterRecords } from "../cluster/records/cluster_records.ts";
 import type { OfferedKind } from "../cluster/kind_agreement.ts";
 import { Membership } from "../cluster/membership.ts";
-import type { NodeId } from "../cluster/records/schemas.ts";
+import type { Cordon, Labels, NodeId } from "../cluster/records/schemas.ts";
 import type { ClusterTimes } from "../cluster/heartbeat/pulse_times.ts";
+import { Pins } from "../cluster/placement/pins.ts";
 import { Ownership } from "../cluster/ownership.ts";
-import { shardOf } from "../cluster/placement.ts";
+import { shardOf } from "../cluster/placement/placement.ts";
 import type { Timer } from "../platform/clock.ts";
 import type { Log } from "../platform/log.ts";
 import { hasEnded, type System } from "../platform/process/process_identity.ts";
@@ -67,6 +68,11 @@ export interface LifeDeps
   /** Where stored actors are kept; `undefined` for a bucket of the connection. */
   readonly store: Store | undefined;
   readonly weight: number | undefined;
+  readonly labels: Labels | undefined;
+  /** Of the application. */
+  readonly version: string | undefined;
+  /** What an operator has last said of it: it outlives a life. */
+  readonly cordon: () => Cordon | undefined;
   /** Where it runs, and what is known of where others ran; `undefined` in memory. */
   readonly system: System | undefined;
   /** Begins the random part of its incarnations, for whoever started this process. */
@@ -133,6 +139,7 @@ export class Life {
     if (this.#over || this.#unwanted) throw overError();
     const bucket = new ClusterRecords({ records, clock, random, log });
     const ownership = new Ownership(bucket, clock);
+    const pins = new Pins(bucket);
     const membership = new Membership({
       bucket,
       transport: connection.transport,
@@ -167,6 +174,7 @@ export class Life {
       }),
       membership,
       ownership,
+      pins,
       hasEnded: () => this.#over,
       onThrow: (error) => log.error("A step of the node threw, and was given up", { node: name, error }),
     });
@@ -223,8 +231,9 @@ export class Life {
   }
 
   #offers(identity: StoreIdentity | undefined): OfferedKind[] {
-    return this.#contracts.map(({ kind, shards, stateVersion, durability }) => {
-      const offer = { kind, shards, stateVersion, durability };
+    return this.#contracts.map(({ kind, shards, stateVersion, durability, placement }) => {
+      const rule = placement === undefined ? {} : { placement };
+      const offer = { kind, shards, stateVersion, durability, ...rule };
       if (durability === "memory" || identity === undefined) return offer;
       return { ...offer, store: identity.id ?? null, wasStored: identity.known.has(kind) };
     });
@@ -235,7 +244,8 @@ export class Life {
     former: NodeId | undefined,
     identity: StoreIdentity | undefined,
   ): Promise<void> {
-    const { name, weight, tag, system } = this.#deps;
+    const { name, weight, labels, version, tag, system } = this.#deps;
+    const cordon = this.#deps.cordon();
     const kinds = this.#offers(identity);
     const process = system?.own();
     await membership.start({
@@ -243,6 +253,9 @@ export class Life {
       kinds,
       runtime: runtimeName(),
       ...(weight === undefined ? {} : { weight }),
+      ...(labels === undefined ? {} : { labels }),
+      ...(version === undefined ? {} : { version }),
+      ...(cordon === undefined ? {} : { cordon }),
       ...(tag === undefined ? {} : { tag }),
       ...(process === undefined ? {} : { process }),
       ...(former === undefined ? {} : { former: former.incarnation }),

@@ -236,6 +236,7 @@ export interface Keys {
   node(node: string): string;
   kind(kind: string): string;
   shard(kind: string, index: number): string;
+  pin(kind: string, index: number): string;
   readonly generation: string;
   readonly retired: string;
 }
@@ -245,6 +246,7 @@ export const keys: Keys = {
   node: (node) => `nodes.${node}`,
   kind: (kind) => `kinds.${kind}`,
   shard: (kind, index) => `shards.${kind}.${index}`,
+  pin: (kind, index) => `pins.${kind}.${index}`,
   generation: "generation",
   retired: "retired",
 };

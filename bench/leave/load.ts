@@ -1,7 +1,7 @@
 // The load of the leave: it fills the leaving node with actors, sends them numbered asks and tells all the while, and
 // reads every actor's book at the end.
 import process from "node:process";
-import { shardOf } from "../../cluster/placement.ts";
+import { shardOf } from "../../cluster/placement/placement.ts";
 import { type ActorNode, natsTransport, type Ref, startNode } from "../../mod.ts";
 import { childSettings, followParent, tellParent } from "../child.ts";
 import { Ledger } from "./ledger.ts";

@@ -3,7 +3,7 @@
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { type ActorNode, natsTransport, startNode } from "../../mod.ts";
-import { shardOf } from "../../cluster/placement.ts";
+import { shardOf } from "../../cluster/placement/placement.ts";
 import { systemRandom } from "../../platform/random.ts";
 import { workloadHosts } from "../workload/actors.ts";
 import { Caller } from "../workload/caller.ts";

@@ -20,11 +20,11 @@
  * @module
  */
 import type { LeaseTimes } from "./lease_times.ts";
-import { incarnationCount, type NodeState } from "../records/schemas.ts";
+import { type Cordon, incarnationCount, type NodeState } from "../records/schemas.ts";
 import { type KnownRevisions, wentBack } from "../records/rollback.ts";
 
-/** What a node may say of itself. */
-export type OwnState = Exclude<NodeState, "dead">;
+/** What a node may say of itself. A node that is cordoned or draining is up. */
+export type OwnState = Exclude<NodeState, "dead"> | Cordon;
 
 /** One write whose outcome is not yet known. */
 export interface Attempt {
@@ -111,19 +111,20 @@ const ATTEMPTS_MAX = 64;
 /** An attempt that fails at once, for want of a connection, is repeated no sooner than this after it was sent. */
 const RETRY_MIN_MS = 250;
 
-/** A lease whose record was just written at `revision`, by a write sent at `sentAt`; attempts count from 1. */
+/** A lease whose record was just written at `revision`, by a write sent at `sentAt`, and said `wanted`; attempts count from 1. */
 export function heldLease(
   incarnation: string,
   revision: number,
   sentAt: number,
   now: number,
   times: LeaseTimes,
+  wanted: OwnState = "up",
 ): LeaseState {
   return {
     at: "waiting",
     incarnation,
     revision,
-    wanted: "up",
+    wanted,
     latest: 0,
     attempts: [],
     dueAt: sentAt + times.renewMs,

@@ -22,7 +22,7 @@ import {
   stepLease,
 } from "./lease.ts";
 import { type LeaseTimes, missingMs } from "./lease_times.ts";
-import { type Heard, incarnationCount, type NodeRecord } from "../records/schemas.ts";
+import { type Cordon, type Heard, incarnationCount, type NodeRecord } from "../records/schemas.ts";
 import type { Entry, Mark } from "../records/table.ts";
 
 /** What a lease needs around it. */
@@ -62,6 +62,10 @@ interface Waiter {
   reject(error: Error): void;
 }
 
+function isCordon(state: OwnState): state is Cordon {
+  return state === "cordoned" || state === "draining";
+}
+
 /** Keeps one lease until it is given back, lost, or stopped. */
 export class LeaseDriver {
   readonly #deps: LeaseDeps;
@@ -77,9 +81,10 @@ export class LeaseDriver {
   /** Starts renewing the record as it was written, by a write that was sent at `sentAt`. */
   constructor(deps: LeaseDeps, { record, revision }: Entry<NodeRecord>, sentAt: number) {
     this.#deps = deps;
-    this.#record = record;
     const now = deps.clock.now();
-    this.#state = heldLease(record.incarnation, revision, sentAt, now, deps.times);
+    const { cordon, ...bare } = record;
+    this.#record = bare;
+    this.#state = heldLease(record.incarnation, revision, sentAt, now, deps.times, cordon);
     this.#arm(now);
   }
 
@@ -173,7 +178,8 @@ export class LeaseDriver {
     const nonce = attemptNonce(this.#record.incarnation, number);
     const heard = state === "gone" ? this.#deps.heard() : undefined;
     const wallMs = this.#deps.clock.wall();
-    const record = { ...this.#record, state, renewal: number, wallMs, nonce, ...(heard && { heard }) };
+    const said = isCordon(state) ? ({ state: "up", cordon: state } as const) : { state };
+    const record = { ...this.#record, ...said, renewal: number, wallMs, nonce, ...(heard && { heard }) };
     const key = keys.node(record.node);
     try {
       const writing = this.#deps.bucket.nodes.write(key, revision, record);
@@ -213,7 +219,8 @@ export class LeaseDriver {
   async #lookForBucket(): Promise<void> {
     const { clock, times } = this.#deps;
     // who is leaving can do nothing without it, and has little time
-    const patienceMs = this.#state.wanted === "up" ? times.leaseMs : 0;
+    const { wanted } = this.#state;
+    const patienceMs = wanted === "up" || isCordon(wanted) ? times.leaseMs : 0;
     const isMissing = clock.now() - this.lastAckedSentAt >= patienceMs && !(await this.#bucketExists());
     if (!isMissing) this.#missingSince = undefined;
     else if (clock.now() - (this.#missingSince ??= clock.now()) >= missingMs(times))
@@ -271,8 +278,9 @@ export class LeaseDriver {
   }
 
   #settle(state: OwnState): void {
-    const done = this.#waiters.filter((waiter) => waiter.state === state);
-    this.#waiters = this.#waiters.filter((waiter) => waiter.state !== state);
+    const isLatest = state === this.#state.wanted; // what was wanted before has been overtaken
+    const done = this.#waiters.filter((waiter) => isLatest || waiter.state === state);
+    this.#waiters = this.#waiters.filter((waiter) => !done.includes(waiter));
     for (const waiter of done) waiter.resolve();
     if (this.#state.at === "ended") this.#rejectWaiters(stoppedError);
   }

@@ -16,6 +16,7 @@ import {
   type GenerationRecord,
   type KindRecord,
   type NodeRecord,
+  type PinRecord,
   type RecordCodec,
   type RetiredRecord,
   recordCodec,
@@ -47,6 +48,7 @@ export class ClusterRecords {
   readonly nodes: RecordTable<NodeRecord>;
   readonly kinds: RecordTable<KindRecord>;
   readonly shards: RecordTable<ShardRecord>;
+  readonly pins: RecordTable<PinRecord>;
   readonly generation: RecordTable<GenerationRecord>;
   readonly retired: RecordTable<RetiredRecord>;
   readonly #records: GenerationRecords;
@@ -71,6 +73,7 @@ export class ClusterRecords {
     this.nodes = table(codec.encodeNode, codec.decodeNode);
     this.kinds = table(codec.encodeKind, codec.decodeKind);
     this.shards = table(codec.encodeShard, codec.decodeShard);
+    this.pins = table(codec.encodePin, codec.decodePin);
     // it is what has to be changed in a store that went back
     this.generation = new RecordTable<GenerationRecord>({
       ...common,
@@ -148,6 +151,7 @@ export class ClusterRecords {
     else if (entry.key.startsWith(keys.node(""))) this.nodes.observe(entry);
     else if (entry.key.startsWith(keys.kind(""))) this.kinds.observe(entry);
     else if (entry.key.startsWith("shards.")) this.shards.observe(entry);
+    else if (entry.key.startsWith("pins.")) this.pins.observe(entry);
     else this.#log.debug("A record of an unknown sort", { key: entry.key });
   }
 

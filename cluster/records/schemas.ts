@@ -9,6 +9,7 @@
 import { z } from "zod";
 import { DecodeError } from "../../errors.ts";
 import type { ProcessIdentity } from "../../platform/process/process_identity.ts";
+import { isAppVersion } from "../placement/app_version.ts";
 import { type Codec, createCodec } from "../../codec/codec.ts";
 
 /** Most shards that a kind may have. */
@@ -40,6 +41,21 @@ export interface ClusterId {
 /** Largest weight of a node. */
 export const WEIGHT_MAX = 1_000_000;
 
+/** Most labels of a node, or in a rule. */
+export const LABELS_MAX = 32;
+/** What a node is, for placement: `{ zone: "a", gpu: "yes" }`. */
+export type Labels = Readonly<Record<string, string>>;
+
+/** Which nodes may have shards of a kind, by their labels. */
+export interface PlacementRule {
+  /** Only nodes that have all of these. If none has, the shards have no owner. */
+  readonly require?: Labels;
+  /** Of those, nodes that have all of these, if there are any; else all but the last, and so on. */
+  readonly prefer?: Labels;
+  /** A label: each of its values gets the same number of shards. */
+  readonly spread?: string;
+}
+
 /** Where the states of a kind live. */
 export type KindDurability = "memory" | "stored";
 
@@ -50,10 +66,15 @@ export interface HostedKind {
   readonly stateVersion: number;
   /** Absent in the record of a node of the release before. */
   readonly durability?: KindDurability;
+  /** Absent if it may be anywhere. */
+  readonly placement?: PlacementRule;
 }
 
 /** Where a node is in its life. "gone" left in order; "dead" was declared so by another. Both are final. */
 export type NodeState = "up" | "leaving" | "gone" | "dead";
+
+/** "cordoned": it gets no shards and keeps what it has. "draining": it also gives away what it has. It goes on serving. */
+export type Cordon = "cordoned" | "draining";
 
 /** Who a node is. Its change, every renewal, is the sign of life. */
 export interface NodeRecord extends NodeId {
@@ -61,6 +82,12 @@ export interface NodeRecord extends NodeId {
   readonly kinds: readonly HostedKind[];
   /** Share of shards that it takes, relative to others. At least 0; 0 takes none. */
   readonly weight: number;
+  /** Absent if it has none. */
+  readonly labels?: Labels;
+  /** Of the application that it runs; see `placement/app_version.ts`. Absent: older than any. */
+  readonly version?: string;
+  /** Whether it is given nothing more, or also gives away what it has. Absent: neither. */
+  readonly cordon?: Cordon;
   readonly protocol: readonly number[];
   /** For people: "bun 1.4", "deno 2.9". */
   readonly runtime: string;
@@ -153,6 +180,22 @@ export interface ShardRecord {
   readonly nonce: string;
 }
 
+/** Longest reason of a pin, in characters. */
+export const PIN_REASON_MAX = 200;
+
+/** A shard that somebody has put on a node by hand: see `placement/pins.ts`. */
+export interface PinRecord {
+  /** The node's name: one that restarts still has it. */
+  readonly to: string;
+  /** The node that was told to. */
+  readonly by: string;
+  /** For people. */
+  readonly reason: string;
+  /** When it ends, in milliseconds since 1970; absent for never. */
+  readonly until?: number;
+  readonly nonce: string;
+}
+
 /** True if both name the same incarnation of the same node. */
 export function sameNode(a: NodeId, b: NodeId): boolean {
   return a.node === b.node && a.incarnation === b.incarnation;
@@ -219,13 +262,33 @@ const keep = z
   .refine((entries) => Object.keys(entries).length <= KEEP_MAX, `more than ${KEEP_MAX} entries`);
 const id = z.object({ node: word, incarnation: z.string().regex(/^[1-9][0-9]{0,14}-[0-9A-Za-z]{1,64}$/) });
 
+const labels = z
+  .record(z.string().min(1).max(64), z.string().min(1).max(64))
+  .refine((given) => Object.keys(given).length <= LABELS_MAX, `more than ${LABELS_MAX} labels`);
+const placement = z.object({
+  require: labels.exactOptional(),
+  prefer: labels.exactOptional(),
+  spread: z.string().min(1).max(64).exactOptional(),
+});
+
 const nodeSchema = z.object({
   ...id.shape,
   state: z.enum(["up", "leaving", "gone", "dead"]),
   kinds: z
-    .array(z.object({ kind: word, shards, stateVersion: count, durability: durability.exactOptional() }))
+    .array(
+      z.object({
+        kind: word,
+        shards,
+        stateVersion: count,
+        durability: durability.exactOptional(),
+        placement: placement.exactOptional(),
+      }),
+    )
     .max(10_000),
   weight: z.number().min(0).max(WEIGHT_MAX),
+  labels: labels.exactOptional(),
+  version: z.string().max(64).refine(isAppVersion, "not numbers with dots between").exactOptional(),
+  cordon: z.enum(["cordoned", "draining"]).exactOptional(),
   protocol: z.array(z.int().min(1)).max(64),
   runtime: z.string().max(255),
   process: z
@@ -248,6 +311,13 @@ const kindSchema = z.object({
   nonce: word,
 });
 const retiredSchema = z.object({ count, nonce: word });
+const pinSchema = z.object({
+  to: word,
+  by: word,
+  reason: z.string().max(PIN_REASON_MAX),
+  until: z.number().exactOptional(),
+  nonce: word,
+});
 const generationSchema = z.object({ generation: word, nonce: word });
 /** Late actors travel grouped by node, in runs: thousands of them are of one node, and must fit one message. */
 const lateSchema = z
@@ -285,6 +355,8 @@ export interface RecordCodec {
   decodeGeneration(bytes: Uint8Array): GenerationRecord;
   encodeRetired(record: RetiredRecord): Uint8Array;
   decodeRetired(bytes: Uint8Array): RetiredRecord;
+  encodePin(record: PinRecord): Uint8Array;
+  decodePin(bytes: Uint8Array): PinRecord;
   encodeShard(record: ShardRecord): Uint8Array;
   decodeShard(bytes: Uint8Array): ShardRecord;
 }
@@ -302,6 +374,8 @@ export function recordCodec(codec: Codec = createCodec()): RecordCodec {
     decodeGeneration: (bytes) => read("generation", generationSchema, bytes),
     encodeRetired: (record) => codec.encode(record),
     decodeRetired: (bytes) => read("retired", retiredSchema, bytes),
+    encodePin: (record) => codec.encode(record),
+    decodePin: (bytes) => read("pin", pinSchema, bytes),
     encodeShard: (record) => codec.encode({ ...record, late: lateRuns(record.late) }),
     decodeShard: (bytes) => shardOfWire(read("shard", shardSchema, bytes)),
   };

@@ -5,12 +5,16 @@
  */
 import {
   AbortedError,
+  type ActorError,
   BusyError,
   DeadlineError,
   isActorError,
   OutcomeUnknownError,
   TooLargeError,
+  UnavailableError,
 } from "../../errors.ts";
+
+import type { Where } from "./whereabouts.ts";
 
 /** What an end is about. */
 export interface Unanswered {
@@ -38,8 +42,11 @@ export function tooLarge(what: string, message: string, bytes: number, max: numb
 }
 
 /** Its deadline passed before it left. */
-function neverSent({ kind, name, message }: Unanswered, shard: string): DeadlineError {
-  return new DeadlineError(`Cannot deliver "${message}" to ${kind}/${name} in time: ${shard}`);
+function neverSent({ kind, name, message }: Unanswered, shard: number, where: Where): ActorError {
+  const words = `Cannot deliver "${message}" to ${kind}/${name} in time: shard ${shard} ${where.words}`;
+  return where.reason === undefined
+    ? new DeadlineError(words)
+    : new UnavailableError(words, { reason: where.reason });
 }
 
 /** Its actor's mailbox has been full all the time. */
@@ -68,12 +75,12 @@ interface Standing {
   readonly waitsForRoom: boolean;
 }
 
-/** Its deadline passed: what is true depends on how far it came. `where` goes on after "shard 7 …". */
-export function pastDeadline(about: Unanswered & Standing, shard: number, where: () => string): Error {
+/** Its deadline passed: what is true depends on how far it came. */
+export function pastDeadline(about: Unanswered & Standing, shard: number, where: () => Where): Error {
   const { maybeAdmitted, acked, waitsForRoom } = about;
   if (waitsForRoom)
     return maybeAdmitted ? outcomeUnknown(about, "waiting for room in the mailbox") : noRoomInTime(about);
-  if (!maybeAdmitted) return neverSent(about, `shard ${shard} ${where()}`);
+  if (!maybeAdmitted) return neverSent(about, shard, where());
   return outcomeUnknown(about, acked ? "admitted, without an answer" : "sent, without an acknowledgement");
 }
 

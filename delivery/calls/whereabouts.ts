@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { suitable } from "../../cluster/placement/suitability.ts";
 import type { NodeRecord, ShardRecord } from "../../cluster/records/schemas.ts";
 import type { IsOver } from "../../cluster/records/shard_changes.ts";
 
@@ -17,14 +18,32 @@ export interface Whereabouts {
 
 const NO_HOST = "no node that is up hosts its kind";
 
-/** Goes on after "shard 7 …". */
-export function whereIs({ kind, record, hosts, isOver }: Whereabouts): string {
+/** Where a shard is. */
+export interface Where {
+  /** Goes on after "shard 7 …". */
+  readonly words: string;
+  /** Of the error `unavailable`, if waiting does not help. */
+  readonly reason?: "no-suitable-node";
+}
+
+/** See the module's text. */
+export function whereIs({ kind, record, hosts, isOver }: Whereabouts): Where {
+  const hasOwner = record !== undefined && record.state !== "parked" && !isOver(record.owner);
+  if (hasOwner) return { words: "is owned, and it could not be sent" };
+  const { lacking } = suitable(kind, hosts, () => true);
+  if (lacking) {
+    const labels = Object.entries(lacking).map(([label, value]) => `${label}=${value}`);
+    return {
+      words: `has no owner, and no node that is up has ${labels.join(", ")}`,
+      reason: "no-suitable-node",
+    };
+  }
   const heir = hosts.length > 0 ? "nobody has claimed it yet" : NO_HOST;
   if (record === undefined)
-    return hosts.length > 0 ? "has no known owner" : `has no known owner, and ${NO_HOST}`;
-  if (record.state === "parked") return `is ${howParked(kind, record.parked?.stateVersion ?? 0, hosts)}`;
-  if (isOver(record.owner)) return `has lost its owner, and ${heir}`;
-  return "is owned, and it could not be sent";
+    return { words: hosts.length > 0 ? "has no known owner" : `has no known owner, and ${NO_HOST}` };
+  if (record.state === "parked")
+    return { words: `is ${howParked(kind, record.parked?.stateVersion ?? 0, hosts)}` };
+  return { words: `has lost its owner, and ${heir}` };
 }
 
 /** Why what is parked with that version of its states stays so. Goes on after "it is …". */

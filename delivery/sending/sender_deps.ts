@@ -8,6 +8,7 @@ import { Quota } from "../../actors/quota.ts";
 import type { Gate } from "../../cluster/gate.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Random } from "../../platform/random.ts";
+import type { Where } from "../calls/whereabouts.ts";
 import type { Outbox } from "../wire/outbox.ts";
 import type { LocalMailDeps } from "../calls/local_mail.ts";
 import type { DeliverySettings } from "../settings.ts";
@@ -63,8 +64,8 @@ export interface SenderDeps extends LocalMailDeps {
   readonly settings: DeliverySettings & Pick<TrialSettings, "deathsMax">;
   /** A message was sent to so many owners that were lost, and is not sent to another. */
   readonly onQuarantined: (about: Quarantined) => void;
-  /** Where a shard is, in words that go on after "shard 7 …". */
-  whereIs(kind: string, shard: number): string;
+  /** Where a shard is, in words. */
+  whereIs(kind: string, shard: number): Where;
   /** Asks for `tick` at that time at the latest. */
   wakeBy(time: number): void;
 }

@@ -17,6 +17,8 @@ export interface MovePlan {
   readonly shard: Shard;
   readonly to: NodeId | "bucket";
   readonly why: ShardMoved["why"];
+  /** Of whom moves it by hand. */
+  readonly reason?: string;
 }
 
 /** How a move ended. */
@@ -65,7 +67,7 @@ export interface MoveTimes {
 
 /** What the journal and the events say about a move that ended well. */
 export function moveReport(
-  { moveId, shard, to, why }: MovePlan,
+  { moveId, shard, to, why, reason }: MovePlan,
   from: string,
   epoch: number,
   sealed: SealedShard | undefined,
@@ -81,6 +83,7 @@ export function moveReport(
     from,
     to: to === "bucket" ? "parked" : to.node,
     why,
+    ...(reason === undefined ? {} : { reason }),
     actors: sealed?.actors ?? 0,
     lateActors,
     bytes: sealed?.bytes.byteLength ?? 0,

@@ -15,6 +15,7 @@ const WORDS: Readonly<Partial<Record<NodeEvent["type"], readonly [Level, string]
   "actor-quarantined": ["error", "The state of an actor cannot be read: it is quarantined"],
   "message-quarantined": ["error", "A message or timer that has ended its nodes is set aside"],
   "shards-unreadable": ["error", "Shards are parked that no node here can read"],
+  "shards-unplaced": ["error", "Shards have no owner: no node has the labels that their kind requires"],
   "shard-lost": ["warn", "A shard was given to another node without a move: what was here of it is dropped"],
   "commit-refused": ["warn", "What is stored of an actor was changed by another"],
   "load-failed": ["error", "What is stored of an actor was not read"],

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Pin } from "../../cluster/placement/pins.ts";
 import { nodeKey } from "../../cluster/records/schemas.ts";
 import type { ShardMoved } from "../../events.ts";
 import type { Parts } from "../assemble.ts";
@@ -16,6 +17,11 @@ export interface InspectedNode {
   /** Whether it has answered this node's probes with nothing for a while. Only neighbours are probed. */
   readonly suspect: boolean;
   readonly kinds: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  /** Of the application; `undefined` if the node has none. */
+  readonly version: string | undefined;
+  /** `undefined` if it is given shards as others are. */
+  readonly cordon: "cordoned" | "draining" | undefined;
   /** "bun 1.4.5". */
   readonly runtime: string;
   /** Versions of the protocol between nodes that it speaks. */
@@ -34,6 +40,8 @@ export interface InspectedShard {
   readonly to: string | undefined;
   /** Names of actors whose handler still runs at a former owner. */
   readonly late: readonly string[];
+  /** Where it was put by hand; `undefined` if it was not. */
+  readonly pin: Pin | undefined;
 }
 
 /** An actor on this node. */
@@ -185,13 +193,16 @@ export function inspectNode(who: { name: string; cluster: string }, parts: Parts
 
 function inspectNodes({ membership, pulse }: Parts): InspectedNode[] {
   const suspects = new Set(pulse.suspects.map(nodeKey));
-  return membership.view.nodes.map(({ node, incarnation, state, kinds, runtime, protocol }) => {
-    const suspect = suspects.has(nodeKey({ node, incarnation }));
-    return { node, incarnation, state, suspect, kinds: kinds.map(({ kind }) => kind), runtime, protocol };
+  return membership.view.nodes.map((record) => {
+    const { node, incarnation, state, kinds, labels = {}, version, cordon, runtime, protocol } = record;
+    return {
+      ...{ node, incarnation, state, suspect: suspects.has(nodeKey(record)) },
+      ...{ kinds: kinds.map(({ kind }) => kind), labels, version, cordon, runtime, protocol },
+    };
   });
 }
 
-function inspectShards({ ownership }: Parts): InspectedShard[] {
+function inspectShards({ ownership, pins }: Parts): InspectedShard[] {
   return [...ownership.entries()].map(({ kind, shard, entry: { record } }) => {
     const { epoch, floor, state, to, late } = record;
     const target = to === "bucket" ? "parked" : to?.node;
@@ -204,6 +215,7 @@ function inspectShards({ ownership }: Parts): InspectedShard[] {
       state,
       to: target,
       late: late.map(({ name }) => name),
+      pin: pins.of(kind, shard),
     };
   });
 }

@@ -141,7 +141,7 @@ class Simulation {
     const lives = new Lives({
       ...{ workload, bank, mortals, cluster, history, random, hooks, pace: this.#profile },
       poison: () => this.#poison,
-      ...{ faulty, sending, straggles: this.#profile.aims === "changes" },
+      ...{ faulty, sending, hasPlaces: this.#profile.hasPlaces, straggles: this.#profile.aims === "changes" },
       losesContexts: this.#profile.mixesReleases,
       generationOf: (name) => observer.generationOf(name),
     });

@@ -7,7 +7,7 @@ import {
   StoreLabels,
   WatchedStore,
 } from "../../storage/identity.ts";
-import { shardOf } from "../../cluster/placement.ts";
+import { shardOf } from "../../cluster/placement/placement.ts";
 import type { Store } from "../../storage/store.ts";
 import { bytesOf, KEY, StoreWorld } from "./support.ts";
 

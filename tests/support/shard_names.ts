@@ -1,5 +1,5 @@
 // Names that reach every shard of a kind.
-import { shardOf } from "../../cluster/placement.ts";
+import { shardOf } from "../../cluster/placement/placement.ts";
 
 /** One name in each shard of a kind, in the order of the shards: `probe0`, `probe7`, … */
 export function namesOfShards(kind: string, shards: number): string[] {

@@ -12,7 +12,7 @@ const parked = shardRecord({
   parked: { chunks: 1, bytes: 1, hash: "0".repeat(64), actors: 1, stateVersion: 2 },
 });
 const where = (given: Partial<Parameters<typeof whereIs>[0]>) =>
-  whereIs({ kind: "cart", record: undefined, hosts: [host("a", 1)], isOver: () => false, ...given });
+  whereIs({ kind: "cart", record: undefined, hosts: [host("a", 1)], isOver: () => false, ...given }).words;
 
 describe("whereIs()", () => {
   test("names the versions of what is parked and nobody reads", () => {

@@ -179,7 +179,11 @@ export class PairedWorld {
       {
         ...{ node: "sender", clock, exit, random: this.random, rooms: this.#rooms, settings: SETTINGS },
         ...{ gate: { isOpenAt: () => true } as unknown as Gate, outbox: this.#sender.outbox },
-        ...{ scale: this.#sender.receiver.scale, onQuarantined: () => {}, whereIs: () => "is somewhere" },
+        ...{
+          scale: this.#sender.receiver.scale,
+          onQuarantined: () => {},
+          whereIs: () => ({ words: "is somewhere" }),
+        },
         wakeBy: (time) => this.#alarm.by(time),
       },
       KIND,

@@ -7,7 +7,7 @@ import { Peers } from "../../../delivery/wire/peer.ts";
 import { DELIVERY_DEFAULTS } from "../../../delivery/settings.ts";
 import type { ActorNode } from "../../../mod.ts";
 import { seededRandom } from "../../../platform/random.ts";
-import { shardOf } from "../../../cluster/placement.ts";
+import { shardOf } from "../../../cluster/placement/placement.ts";
 import { ManualClock } from "../../../testing/manual_clock.ts";
 import { subjects } from "../../../transport/subjects.ts";
 import type { Transport } from "../../../transport/transport.ts";

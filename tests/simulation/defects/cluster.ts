@@ -15,6 +15,35 @@ const WITH_CREATE_ABSENT: Change = {
 
 export const CLUSTER: readonly Rule[] = [
   {
+    rule: "nothing is given to a node that wants nothing, nor to one of an older version while a newer one can have it",
+    defects: [
+      {
+        name: "cordon-ignored",
+        what: "a cordoned node is given shards like any other",
+        changes: [
+          {
+            file: "cluster/placement/suitability.ts",
+            find: "({ cordon }: NodeRecord) => cordon === undefined",
+            replace: '({ cordon }: NodeRecord) => cordon !== "draining"',
+          },
+        ],
+        found: { profile: "placed", seed: 29 },
+      },
+      {
+        name: "version-ignored",
+        what: "a node of an older version of the application is given shards beside newer ones",
+        changes: [
+          {
+            file: "cluster/placement/suitability.ts",
+            find: "({ version }: NodeRecord) => compareAppVersions(version, newest) < 0",
+            replace: "(_: NodeRecord) => false",
+          },
+        ],
+        found: { profile: "placed", seed: 16 },
+      },
+    ],
+  },
+  {
     rule: "an unknown outcome is settled by the record",
     defects: [
       {

@@ -8,7 +8,7 @@ import { ask, defineActor, tell } from "../../../actors/contract.ts";
 import { type ActorClass, host, type Hosted } from "../../../actors/host.ts";
 import type { ActorNode } from "../../../node/api.ts";
 import type { Random } from "../../../platform/random.ts";
-import { shardOf } from "../../../cluster/placement.ts";
+import { shardOf } from "../../../cluster/placement/placement.ts";
 import type { History } from "../../../testing/history.ts";
 
 const Transfer = z.strictObject({ id: z.string(), other: z.string(), amount: z.number().int() });

@@ -6,7 +6,7 @@ import { z } from "zod";
 import { Actor } from "../../../actors/actor.ts";
 import { ask, defineActor, tell } from "../../../actors/contract.ts";
 import { type ActorClass, host, type Hosted } from "../../../actors/host.ts";
-import { shardOf } from "../../../cluster/placement.ts";
+import { shardOf } from "../../../cluster/placement/placement.ts";
 import type { NodeEvent } from "../../../events.ts";
 import type { ActorNode } from "../../../node/api.ts";
 import type { Random } from "../../../platform/random.ts";

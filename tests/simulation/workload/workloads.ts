@@ -1,7 +1,7 @@
 /** What the actors of a simulation are: their messages, their kinds, and their names. */
 import { z } from "zod";
 import { ask, type Contract, defineActor, tell } from "../../../actors/contract.ts";
-import { shardOf } from "../../../cluster/placement.ts";
+import { shardOf } from "../../../cluster/placement/placement.ts";
 import type { Random } from "../../../platform/random.ts";
 
 const FoldSchema = z.strictObject({ count: z.number().int(), digest: z.number().int() });

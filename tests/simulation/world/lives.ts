@@ -1,6 +1,7 @@
 /** The nodes of a simulation, each from a start to its end: they join, leave, are killed, and come back. */
 import { ActorError, ConfigurationError } from "../../../errors.ts";
-import type { ActorNode } from "../../../node/api.ts";
+import type { ActorNode, NodeOptions } from "../../../node/api.ts";
+import { hash32 } from "../../../platform/hash.ts";
 import { type Random, seededRandom } from "../../../platform/random.ts";
 import type { SimulatedCluster } from "../../../testing/cluster.ts";
 import type { History } from "../../../testing/history.ts";
@@ -13,6 +14,8 @@ import type { Pace } from "./profiles.ts";
 import { runReader, runSender } from "../workload/senders.ts";
 import type { Workload } from "../workload/workloads.ts";
 
+/** So long nodes are started of one version of the application, in milliseconds. */
+const VERSION_MS = 2_500;
 /** Mean pause between two visits, in milliseconds. */
 const VISITS_MS = 50;
 
@@ -48,6 +51,7 @@ export interface LivesOptions {
   readonly pace: Pace;
   readonly straggles: boolean;
   readonly losesContexts: boolean;
+  readonly hasPlaces: boolean;
   /** Follows which generation of the records the latest incarnation of that name is of, counted from 0. */
   generationOf(name: string): () => number;
   /** Whether hooks misbehave now. */
@@ -67,6 +71,14 @@ export class Lives {
 
   constructor(options: LivesOptions) {
     this.#options = options;
+  }
+
+  /** A later start is of a later version. */
+  #placeOf(name: string): Pick<NodeOptions, "labels" | "version"> {
+    const { hasPlaces, cluster } = this.#options;
+    if (!hasPlaces) return {};
+    const labels = { zone: hash32(name) % 2 === 0 ? "a" : "b" };
+    return { labels, version: `1.${Math.floor(cluster.clock.now() / VERSION_MS)}` };
   }
 
   /** Lives that are up and have not begun to leave. */
@@ -179,7 +191,7 @@ export class Lives {
     const hosts = [...hostsOf(around), ...more];
     const node = await this.#insistOnStart(life, () => {
       if (!life.alive) return new Promise<never>(() => {}); // it was killed between two attempts
-      const starting = cluster.starting(name, hosts, {}, life.process);
+      const starting = cluster.starting(name, hosts, this.#placeOf(name), life.process);
       life.clock = cluster.clockOf(life.process);
       return starting;
     });

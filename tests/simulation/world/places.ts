@@ -1,5 +1,5 @@
 /** Where the actors of a simulation are, by all records: with whom their shard is, and who should take one that nobody has. */
-import { place } from "../../../cluster/placement.ts";
+import { place } from "../../../cluster/placement/placement.ts";
 import type { HostedKind, NodeId, NodeRecord, ShardRecord } from "../../../cluster/records/schemas.ts";
 import { View } from "../../../cluster/view.ts";
 import type { History, Place } from "../../../testing/history.ts";

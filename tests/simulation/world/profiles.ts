@@ -36,7 +36,9 @@ export type TroubleName =
   /** A second process is started under its name. */
   | "twin"
   /** A message is made that ends its node whenever it is handled. */
-  | "poison";
+  | "poison"
+  /** An operator cordons a node or drains it for a while, or puts a shard on another node by hand. */
+  | "place";
 
 /** At which moments faults are aimed: as records of shards and nodes change, as shards move, or as a node is asked about another. */
 export type AimedAt = "changes" | "moves" | "questions";
@@ -82,6 +84,8 @@ export interface ProfileData extends Pace {
   readonly blinks: boolean;
   /** Whether faults are also aimed at the moments at which they do most, and at which. */
   readonly aims: AimedAt | undefined;
+  /** Whether nodes have labels, and versions of the application that follow one another. */
+  readonly hasPlaces: boolean;
   /** Whether about half of the nodes are of another release: of the one before, or from the future. */
   readonly mixesReleases: boolean;
   /** Whether there are actors that destroy themselves. */
@@ -140,6 +144,7 @@ function troubled(
     ...{ saidNo: 0, lateAnswersMs: 0 },
     ...{
       mixesReleases: false,
+      hasPlaces: false,
       destroys: false,
       workload: "memory",
       wallsApartMs: 0,
@@ -316,6 +321,11 @@ export const PROFILES = {
     "half of the nodes are of the release before, or half are from the future, and nodes are killed, frozen or cut off",
     ["crash", "crash", "freeze", "cut"],
     { mixesReleases: true, troubleShare: 0.2, betweenMs: 800 },
+  ),
+  placed: troubled(
+    "versions of the application follow one another, and operators cordon, drain and move by hand, while nodes are killed",
+    ["place", "place", "place", "crash"],
+    { troubleShare: 0.55, betweenMs: 800, hasPlaces: true },
   ),
   missed: troubled(
     "watches miss changes of records and are never told of them, while nodes are killed",

@@ -12,6 +12,7 @@ import {
   type ShardRecord,
 } from "../../../cluster/records/schemas.ts";
 import type { MemoryBucket } from "../../../transport/memory/bucket.ts";
+import { compareAppVersions } from "../../../cluster/placement/app_version.ts";
 import { keys } from "../../../transport/subjects.ts";
 import { epochIn } from "../../../testing/generations.ts";
 import type { History } from "../../../testing/history.ts";
@@ -30,6 +31,9 @@ export interface Moment {
   /** Of a node that died. */
   readonly incarnation?: string;
 }
+
+/** By then everybody knows what a node says of itself, and has planned anew. */
+const KNOWN_AFTER_MS = 2_500;
 
 export class RecordObserver {
   readonly #history: History;
@@ -51,6 +55,8 @@ export class RecordObserver {
   readonly #writtenAt = new Map<string, number>();
   /** In which generation of the records each incarnation began, and which one a name had last. */
   readonly #began = new Map<string, number>();
+  /** Since when each node's record says what it says. */
+  readonly #saidAt = new Map<string, number>();
   readonly #latest = new Map<string, string>();
   /** Incarnations that were over once: no copy of the records brings one back. */
   readonly #ended = new Set<string>();
@@ -188,6 +194,12 @@ export class RecordObserver {
     if (!this.#since.has(next.incarnation)) this.#since.set(next.incarnation, this.#history.now);
     if (!this.#began.has(next.incarnation)) this.#began.set(next.incarnation, this.generation);
     this.#places.sawNode(next);
+    if (
+      next.state !== before?.state ||
+      next.cordon !== before.cordon ||
+      next.incarnation !== before.incarnation
+    )
+      this.#saidAt.set(next.node, this.#history.now);
     if (next.state === before?.state && next.incarnation === before.incarnation)
       return this.#onMoment({ what: "renewed", key: "", from: next.node, to: next.node, late: 0 });
     this.#history.note(`record of node ${next.node} ${next.incarnation} ${next.state}`);
@@ -217,6 +229,7 @@ export class RecordObserver {
     this.#history.note(`record of ${key} ${owner.node} ${epoch} ${floor} ${state}`);
     if (before === undefined) return;
     if (this.#removed.delete(key)) return this.#madeAnew(key, before, next);
+    this.#checkPlace(key, before, next);
     const fault = this.#faultOf(before, next);
     if (fault !== undefined)
       this.#history.violate("I1", `${key} went from ${inWords(before)} to ${inWords(next)}: ${fault}`);
@@ -278,6 +291,30 @@ export class RecordObserver {
     if (next.epoch === before.epoch || next.state !== "owned") return;
     const what = next.floor === before.floor ? "committed" : "claimed";
     this.#onMoment({ what, key, from, to: next.owner.node, late: next.late.length });
+  }
+
+  /** Nothing is given to a node that is known to want nothing, nor to one of an older version than another that could have it. */
+  #checkPlace(key: string, before: ShardRecord, next: ShardRecord): void {
+    if (next.state !== "moving" || before.state !== "owned" || !isNode(next.to)) return;
+    const target = this.#nodes.get(next.to.node);
+    if (target === undefined || this.#history.now - (this.#saidAt.get(target.node) ?? 0) < KNOWN_AFTER_MS)
+      return;
+    if (target.cordon !== undefined)
+      this.#history.violate("I8", `${key} is given to ${target.node}, which is ${target.cordon}`);
+    const [, kind = ""] = key.split(".");
+    const newer = [...this.#nodes.values()].find(
+      (other) =>
+        other.state === "up" &&
+        other.cordon === undefined &&
+        other.kinds.some((hosted) => hosted.kind === kind) &&
+        this.#history.now - (this.#saidAt.get(other.node) ?? 0) >= KNOWN_AFTER_MS &&
+        compareAppVersions(other.version, target.version) > 0,
+    );
+    if (newer)
+      this.#history.violate(
+        "I8",
+        `${key} is given to ${target.node} of ${target.version}, beside ${newer.node} of ${newer.version}`,
+      );
   }
 
   /** Why a change must not be, if so. */

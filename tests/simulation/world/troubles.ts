@@ -112,6 +112,8 @@ export class Troubles {
         return this.#restore(up);
       case "poison":
         return this.#options.poison().make();
+      case "place":
+        return this.#place(life, up);
     }
   }
 
@@ -157,6 +159,30 @@ export class Troubles {
     if (chance < 0.4) this.#freeze(life, false);
     else if (chance < 0.6) this.#cut(life);
     lives.startTwin(life);
+  }
+
+  /** What becomes of it is no matter: the node may go, or the shard move elsewhere, while it is done. */
+  #place({ node, name }: Life, up: readonly Life[]): void {
+    const { random, history } = this.#options;
+    if (!node) return;
+    const ignored = (work: Promise<unknown>) => void work.catch(() => undefined);
+    const chance = random.next();
+    const said = chance < 0.35 ? "cordon" : chance < 0.65 ? "drain" : "move";
+    history.note(`${said} of ${name}`);
+    if (said === "move") {
+      const shards = node.inspect().shards;
+      if (shards.length === 0) return;
+      const shard = shards[Math.floor(random.next() * shards.length)] as (typeof shards)[number];
+      const until = random.next() < 0.5 ? {} : { until: this.#options.cluster.clock.wall() + 4_000 };
+      return ignored(
+        node.move(shard, pick(up, random).name, { reason: "by chance", timeoutMs: 3_000, ...until }),
+      );
+    }
+    ignored(said === "cordon" ? node.cordon() : node.drain({ deadlineMs: 2_000 }));
+    this.#during(
+      () => {},
+      () => ignored(node.uncordon()),
+    );
   }
 
   /** By some seconds, forward or back; not while the machine sleeps, or nothing on it could tell how long it slept. */

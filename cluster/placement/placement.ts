@@ -9,9 +9,9 @@
  *
  * @module
  */
-import { hash32 } from "../platform/hash.ts";
+import { hash32 } from "../../platform/hash.ts";
 import { apportion } from "./apportionment.ts";
-import { isShardCount, type NodeId, nodeKey } from "./records/schemas.ts";
+import { isShardCount, type NodeId, nodeKey } from "../records/schemas.ts";
 import { cost, mixed, seedOf, shardHash } from "./rendezvous.ts";
 
 /** A node that shards of the kind may be given to. */

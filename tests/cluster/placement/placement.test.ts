@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { type Candidate, place, shardOf, type Standing } from "../../cluster/placement.ts";
-import type { NodeId } from "../../cluster/records/schemas.ts";
-import { id } from "./support.ts";
+import { type Candidate, place, shardOf, type Standing } from "../../../cluster/placement/placement.ts";
+import type { NodeId } from "../../../cluster/records/schemas.ts";
+import { id } from "../support.ts";
 
 function nodes(count: number, weight = 1): Candidate[] {
   return Array.from({ length: count }, (_, i) => ({ id: id(`node-${i}`), weight }));

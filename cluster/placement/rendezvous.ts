@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { hash32 } from "../platform/hash.ts";
+import { hash32 } from "../../platform/hash.ts";
 
 /** A kind, as its shards' hashes begin. */
 export function seedOf(kind: string): number {
