@@ -197,7 +197,7 @@ export const ACTORS: readonly Rule[] = [
             replace: "if (false) { const address",
           },
         ],
-        found: { profile: "planned", seed: 2 },
+        found: { profile: "planned", seed: 1 },
       },
     ],
   },

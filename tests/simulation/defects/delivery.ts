@@ -260,7 +260,7 @@ export const DELIVERY: readonly Rule[] = [
               "return this.early ?? [...this.#links.values()].map(({ peer, expected }) => ({ from: peer.id, expected }));",
           },
         ],
-        found: { profile: "planned", seed: 14 },
+        found: { profile: "planned", seed: 28 },
       },
       {
         name: "admit-after-seal",

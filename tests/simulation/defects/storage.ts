@@ -33,7 +33,7 @@ export const STORAGE: readonly Rule[] = [
               "channel(contract: Contract, name: string, channel: Channel): Channel { if (true) return channel;",
           },
         ],
-        found: { profile: "stored", seed: 1 },
+        found: { profile: "stored", seed: 5 },
       },
       {
         name: "chunks-after-head",
@@ -68,7 +68,7 @@ export const STORAGE: readonly Rule[] = [
             replace: "#isAbove(record: StoredRecord): boolean { if (true) return false;",
           },
         ],
-        found: { profile: "wiped-stored", seed: 3 },
+        found: { profile: "wiped-stored", seed: 2 },
       },
       {
         name: "conflict-ignored",
