@@ -42,13 +42,15 @@ function comparisonLines(on: Runtime, { name, sides }: Figures): GoalLine[] {
   const floor = second ? [atLeast(FLOOR_SHARE, second)] : [];
   switch (name) {
     case "remote ask, 256 in flight":
-      return [atLeast(on === "bun" ? 2.5 : 4), ...(second ? [cpuLine(on, ours, second)] : [])];
+      return [atLeast(on === "bun" ? 3.5 : 6), ...(second ? [cpuLine(on, ours, second)] : [])];
+    case "remote ask, a real handler":
+      return [atLeast(on === "bun" ? 2 : 4)];
     case "remote ask, 1 in flight": {
       const p50 = median(ratios(ours.p50Ms, first.p50Ms));
       return [line(`${name}, p50 vs ${first.label}`, on, "≤", 1.1, p50)];
     }
     case "remote tell":
-      return [atLeast(0.5)];
+      return [atLeast(on === "bun" ? 0.6 : 0.85)];
     case "local ask":
       return [atLeast(on === "bun" ? 0.28 : 0.25), ...floor];
     case "local tell":
@@ -65,7 +67,8 @@ function timeLine(what: string, on: Runtime, goalUs: number, seenUs: number): Go
 }
 
 function cpuLine(on: Runtime, ours: SideFigures, bare: SideFigures): GoalLine {
-  return line(`CPU of a remote ask vs ${bare.label}`, on, "≤", 1.3, median(ratios(ours.cpuUs, bare.cpuUs)));
+  const goal = on === "bun" ? 0.7 : 0.55;
+  return line(`CPU of a remote ask vs ${bare.label}`, on, "≤", goal, median(ratios(ours.cpuUs, bare.cpuUs)));
 }
 
 function line(what: string, on: string, sign: "≥" | "≤", goal: number, seen: number): GoalLine {

@@ -6,10 +6,13 @@ import { Counter, names } from "../contract.ts";
 import { BareInbox } from "./bare_inbox.ts";
 import { type Comparison, compare, inBatches, inFlight, oneByOne, ownCpuUs } from "../measure.ts";
 import { PLAIN, type ServedSettings } from "../parts.ts";
+import { Note, WORDS } from "./note.ts";
 
 const CONCURRENCY = 256;
 /** As many as a client may publish without asking whether they went out. */
 const BATCH = 1_000;
+/** Actors with a real handler: as many as have something to do at once somewhere. */
+const NOTES = 64;
 const PAYLOAD = new TextEncoder().encode('{"message":"add","by":1}');
 
 followParent(() => {});
@@ -19,10 +22,15 @@ const node = await startNode({ name: "caller", cluster, transport, hosts: [], si
 const { client } = await natsTransport({ servers: server, name: "plain-caller" });
 const inbox = new BareInbox(client);
 const refs = names(actors).map((name) => node.ref(Counter, name));
-await Promise.all(refs.map((ref) => ref.add(1)));
+const notes = names(NOTES).map((name) => node.ref(Note, name));
+await Promise.all([...refs.map((ref) => ref.add(1)), ...notes.map((ref) => ref.put(WORDS))]);
 
 const ours = (index: number) => refs[index % refs.length]?.add(1) as Promise<number>;
 const tell = (index: number) => refs[index % refs.length]?.note(1) as Promise<void>;
+const put = (index: number) => notes[index % NOTES]?.put(WORDS) as Promise<unknown>;
+const JSON_PAYLOAD = new TextEncoder().encode(JSON.stringify(WORDS));
+/** The same bytes there and back, as JSON, which nobody there looks at. */
+const requestJson = () => client.request(PLAIN.request, JSON_PAYLOAD, { timeout: 5_000 });
 const request = () => client.request(PLAIN.request, PAYLOAD, { timeout: 5_000 });
 const bare = () => inbox.request(PLAIN.request, PAYLOAD);
 
@@ -41,15 +49,18 @@ async function publishing(milliseconds: number) {
   return { count, seconds: (performance.now() - startMs) / 1_000 };
 }
 
+/** What a runtime has not compiled yet takes several times as long: so one call at a time is measured before any load, and after it. */
+const alone = (name: string): Comparison => ({
+  name,
+  sides: [
+    { label: "Baton", run: (milliseconds) => oneByOne(milliseconds, ours) },
+    { label: "request()", run: (milliseconds) => oneByOne(milliseconds, request) },
+    { label: "bare inbox + Map", run: (milliseconds) => oneByOne(milliseconds, bare) },
+  ],
+});
+
 const comparisons: Comparison[] = [
-  {
-    name: "remote ask, 1 in flight",
-    sides: [
-      { label: "Baton", run: (milliseconds) => oneByOne(milliseconds, ours) },
-      { label: "request()", run: (milliseconds) => oneByOne(milliseconds, request) },
-      { label: "bare inbox + Map", run: (milliseconds) => oneByOne(milliseconds, bare) },
-    ],
-  },
+  alone("remote ask, 1 in flight, just started"),
   {
     name: "remote ask, 256 in flight",
     sides: [
@@ -59,12 +70,20 @@ const comparisons: Comparison[] = [
     ],
   },
   {
+    name: "remote ask, a real handler",
+    sides: [
+      { label: "Baton", run: (milliseconds) => inFlight(milliseconds, CONCURRENCY, put) },
+      { label: "request()", run: (milliseconds) => inFlight(milliseconds, CONCURRENCY, requestJson) },
+    ],
+  },
+  {
     name: "remote tell",
     sides: [
       { label: "Baton", run: (milliseconds) => inFlight(milliseconds, BATCH, tell) },
       { label: "publish → subscribe", run: publishing },
     ],
   },
+  alone("remote ask, 1 in flight"),
 ];
 for (const comparison of comparisons) {
   const figures = await compare(comparison, pace, cpuOfBoth);

@@ -4,11 +4,13 @@ import { childSettings, followParent, tellParent } from "../child.ts";
 import { counterHost, Tally } from "../contract.ts";
 import { ownCpuUs } from "../measure.ts";
 import { PLAIN, type ServedSettings } from "../parts.ts";
+import { noteHost } from "./note.ts";
 
 followParent(() => {});
 const { server, cluster } = childSettings<ServedSettings>();
 const transport = await natsTransport({ servers: server, name: "owner" });
-await startNode({ name: "owner", cluster, transport, hosts: [counterHost(new Tally())], signals: false });
+const hosts = [counterHost(new Tally()), noteHost()];
+await startNode({ name: "owner", cluster, transport, hosts, signals: false });
 
 // the same connector with the same settings; the client itself is the plain one
 const { client } = await natsTransport({ servers: server, name: "plain-owner" });
