@@ -27,6 +27,7 @@ import { type SenderDeps, SendingQuotas } from "./sending/sender_deps.ts";
 import type { Route } from "./sending/route.ts";
 import { type Where, whereIs } from "./calls/whereabouts.ts";
 import { type CallDeps, PendingCall, type Prepared, type Request } from "./calls/pending_call.ts";
+import type { DeliverySettings } from "./settings.ts";
 import type { Peers } from "./wire/peer.ts";
 import type { ShardTable } from "./receiving/shard_table.ts";
 import { UnservedShards } from "./unserved_shards.ts";
@@ -34,6 +35,7 @@ import { UnservedShards } from "./unserved_shards.ts";
 /** What a router works with. */
 export interface RouterDeps extends Omit<SenderDeps, "wakeBy" | "rooms" | "whereIs" | "exit" | "node"> {
   readonly membership: Membership;
+  readonly settings: DeliverySettings & SenderDeps["settings"];
   readonly ownership: Ownership;
   readonly table: ShardTable;
   readonly peers: Peers;

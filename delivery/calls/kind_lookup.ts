@@ -18,7 +18,7 @@ import type { DeliverySettings } from "../settings.ts";
 export interface NewKindsDeps {
   readonly clock: Clock;
   readonly rooms: SendingQuotas;
-  readonly settings: DeliverySettings;
+  readonly settings: Pick<DeliverySettings, "callTimeoutMs">;
   /** How many shards the kind has, from the leader; `undefined` if nobody has ever hosted it. */
   ask(kind: string): Promise<number | undefined>;
   /** Checks an argument and tells what it weighs. @throws {TooLargeError} */

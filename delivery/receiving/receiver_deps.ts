@@ -12,17 +12,21 @@ import type { ReplyKeeper } from "./reply_keeper.ts";
 import type { DeliverySettings } from "../settings.ts";
 import type { WaitingMail } from "./waiting_mail.ts";
 
-/** What the receiving end of every link works with. */
-export interface ReceiverDeps {
+/** What every admitted message works with. */
+export interface MailDeps {
   readonly codec: Codec;
-  readonly outbox: Outbox;
   readonly keeper: ReplyKeeper;
-  readonly settings: DeliverySettings;
   readonly waitingMail: WaitingMail;
-  /** Bytes that may be held on the node for gaps before them. */
-  readonly gaps: Quota;
   /** How large the body of a reply may be. */
   readonly scale: Scale;
+}
+
+/** What the receiving end of every link works with. */
+export interface ReceiverDeps extends MailDeps {
+  readonly outbox: Outbox;
+  readonly settings: Pick<DeliverySettings, "gapMax" | "resendMinMs" | "repliesMax" | "ackEvery">;
+  /** Bytes that may be held on the node for gaps before them. */
+  readonly gaps: Quota;
 }
 
 /** Takes a message for an actor, or ends it with the refusal that is true. */

@@ -10,7 +10,7 @@ import type { NodeId } from "../../cluster/records/schemas.ts";
 import type { HeaderMap } from "../../codec/header_map.ts";
 import { noRoomInTime } from "../calls/call_errors.ts";
 import type { Peer } from "../wire/peer.ts";
-import type { ReceiverDeps, ReceiverShard } from "./receiver_deps.ts";
+import type { MailDeps, ReceiverShard } from "./receiver_deps.ts";
 import { deadlineOf, timeLeft } from "../deadline.ts";
 
 /** An admitted message as it travels in a sealed shard. */
@@ -41,7 +41,7 @@ export class RemoteMail implements PackableMail {
   readonly chain: readonly string[];
   readonly headers: HeaderMap | undefined;
   readonly deadlineAt: number;
-  readonly #deps: ReceiverDeps;
+  readonly #deps: MailDeps;
   readonly #shard: ReceiverShard;
   readonly #peer: Peer;
   readonly seq: number;
@@ -56,7 +56,7 @@ export class RemoteMail implements PackableMail {
    * @param now when it came, as the time just read from the clock
    */
   constructor(
-    deps: ReceiverDeps,
+    deps: MailDeps,
     shard: ReceiverShard,
     peer: Peer,
     mail: Pick<PackedMail, "seq" | "name" | "message" | "chain" | "headers" | "remainingMs">,

@@ -106,7 +106,7 @@ export interface KeeperDeps {
   readonly random: Random;
   readonly codec: Codec;
   readonly outbox: Outbox;
-  readonly settings: DeliverySettings;
+  readonly settings: Pick<DeliverySettings, "resendMinMs" | "resendMaxMs" | "repliesBytesMax">;
 }
 
 /** See the module's text. */

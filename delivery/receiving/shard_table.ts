@@ -22,7 +22,7 @@ export interface ShardTableDeps {
   readonly clock: Clock;
   readonly ownership: Ownership;
   readonly outbox: Outbox;
-  readonly settings: DeliverySettings;
+  readonly settings: Pick<DeliverySettings, "heldMs" | "heldMax" | "heldBytesMax">;
 }
 
 /** See the module's text. */

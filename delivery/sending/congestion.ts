@@ -6,16 +6,22 @@
 import type { Random } from "../../platform/random.ts";
 import type { DeliverySettings } from "../settings.ts";
 
+/** The settings that it goes by. */
+export type CongestionSettings = Pick<
+  DeliverySettings,
+  "slowStart" | "windowMax" | "resendMinMs" | "resendMaxMs"
+>;
+
 /** See the module's text. */
 export class Congestion {
-  readonly #settings: DeliverySettings;
+  readonly #settings: CongestionSettings;
   readonly #random: Random;
   #limit: number;
   #roundTripMs = 0;
   #backoffMs = 0;
   #resendAt = Infinity;
 
-  constructor(settings: DeliverySettings, random: Random) {
+  constructor(settings: CongestionSettings, random: Random) {
     this.#settings = settings;
     this.#random = random;
     this.#limit = settings.slowStart;

@@ -12,6 +12,7 @@ import type { Where } from "../calls/whereabouts.ts";
 import type { Outbox } from "../wire/outbox.ts";
 import type { LocalMailDeps } from "../calls/local_mail.ts";
 import type { DeliverySettings } from "../settings.ts";
+import type { CongestionSettings } from "./congestion.ts";
 
 /** What the links of a node share. */
 export class SendingQuotas {
@@ -23,7 +24,11 @@ export class SendingQuotas {
   /** Tells that wait for room in their actors' mailboxes. */
   readonly unadmitted: Quota;
 
-  constructor({ waitingNodeMax, waitingBytesMax, pendingMax }: DeliverySettings) {
+  constructor({
+    waitingNodeMax,
+    waitingBytesMax,
+    pendingMax,
+  }: Pick<DeliverySettings, "waitingNodeMax" | "waitingBytesMax" | "pendingMax">) {
     this.waiting = new Quota(waitingNodeMax);
     this.waitingBytes = new Quota(waitingBytesMax);
     this.pending = new Quota(pendingMax);
@@ -61,7 +66,9 @@ export interface SenderDeps extends LocalMailDeps {
   readonly gate: Gate;
   readonly outbox: Outbox;
   readonly rooms: SendingQuotas;
-  readonly settings: DeliverySettings & Pick<TrialSettings, "deathsMax">;
+  readonly settings: CongestionSettings &
+    Pick<DeliverySettings, "waitingMax" | "windowBytesMax"> &
+    Pick<TrialSettings, "deathsMax">;
   /** A message was sent to so many owners that were lost, and is not sent to another. */
   readonly onQuarantined: (about: Quarantined) => void;
   /** Where a shard is, in words. */

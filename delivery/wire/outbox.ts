@@ -26,7 +26,7 @@ export interface OutboxDeps {
   readonly transport: Transport;
   readonly subjects: Subjects;
   readonly gate: Gate;
-  readonly settings: DeliverySettings;
+  readonly settings: Pick<DeliverySettings, "peerBytesMax" | "frameBytes" | "ackDelayMs" | "resendMaxMs">;
   /** Told what a frame to one peer threw: those to the others leave all the same. */
   readonly onThrow: (error: unknown) => void;
 }
