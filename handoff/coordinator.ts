@@ -63,7 +63,7 @@ export class Coordinator {
   constructor(deps: HandoffDeps) {
     this.#deps = deps;
     this.journal = new Journal(deps.settings.journalMax);
-    this.leavers = new Departures(deps);
+    this.leavers = new Departures(deps, (...left) => this.arrivals.cameHome(...left));
     const incoming = new Quota(deps.settings.incomingBytesMax);
     this.arrivals = new Arrivals(deps, this.leavers, incoming);
     this.#chunks = new ParkedChunks(deps);

@@ -5,6 +5,7 @@
  */
 import { Checks } from "../actors/check.ts";
 import { NodeLimits } from "../actors/node_limits.ts";
+import type { ActorRuntime } from "../actors/activation/activation_host.ts";
 import type { Registration } from "../actors/host.ts";
 import type { RefFactory } from "../actors/ref.ts";
 import type { RefusedTells } from "../actors/tell_promise.ts";
@@ -37,8 +38,8 @@ import type { Graves } from "../storage/graves.ts";
 import type { Store } from "../storage/store.ts";
 import { createCodec } from "../codec/codec.ts";
 import type { Records } from "../transport/records.ts";
-import { type NodeAddress, subjects } from "../transport/subjects.ts";
-import type { Connection, Incoming } from "../transport/transport.ts";
+import { subjects } from "../transport/subjects.ts";
+import type { Connection } from "../transport/transport.ts";
 import { scaleOf } from "../codec/weight.ts";
 import type { Permissions } from "./permissions.ts";
 import type { Settings } from "./settings.ts";
@@ -96,179 +97,145 @@ export interface Parts
   readonly door: Door | undefined;
 }
 
-export function assemble(ground: NodeContext): Parts {
-  const {
-    clock,
-    random,
-    cluster,
-    connection,
-    events,
-    membership,
-    ownership,
-    hosts,
-    refs,
-    refusedTells,
-    onThrow,
-    settings,
-  } = ground;
-  const { transport } = connection;
-  const { self, gate } = membership;
-  const of = { cluster, generation: membership.generation };
-  const codec = createCodec();
-  const names = subjects(cluster);
-  const peers = new Peers((id) => membership.protocolOf(id));
-  const scale = scaleOf(codec, transport);
-  const budget = new NodeLimits(settings);
-  const outbox = new Outbox({
-    self,
-    of,
-    clock,
-    transport,
-    subjects: names,
-    gate,
-    settings,
-    onThrow,
+export function assemble(context: NodeContext): Parts {
+  const basics = basicsOf(context);
+  const delivery = deliveryParts(context, basics);
+  const { pulse, namesakes, onOther } = watchParts(context, basics);
+  const inbound = new Inbound({
+    ...basics,
+    ...delivery,
+    clock: context.clock,
+    membership: context.membership,
+    events: context.events,
+    onMove: (moveId, payload) => handoff.channel.incoming(moveId, payload),
+    onPulse: (address, message) => pulse.incoming(address, message),
+    onOther,
   });
+  const handoff = handoffParts(context, basics, delivery, onOther);
+  const { peers, outbox, keeper, table, router } = delivery;
+  const { membership, ownership, pins, permissions, troubles, events, settings } = context;
+  return {
+    ...{ membership, ownership, pins, permissions, troubles, events, settings },
+    ...{ gate: basics.gate, pulse, namesakes },
+    ...{ peers, outbox, keeper, table, router, inbound },
+    ...handoff,
+    door: doorOf(context, basics, router),
+  };
+}
+
+/** What nearly every part works with. */
+type Basics = ReturnType<typeof basicsOf>;
+
+function basicsOf({ cluster, connection, membership }: NodeContext) {
+  const { transport } = connection;
+  const { self, gate, generation } = membership;
+  const codec = createCodec();
+  return {
+    self,
+    gate,
+    transport,
+    codec,
+    of: { cluster, generation },
+    subjects: subjects(cluster),
+    scale: scaleOf(codec, transport),
+  };
+}
+
+type DeliveryParts = ReturnType<typeof deliveryParts>;
+
+/** Messages between actors: out by the router, in by the table of shards. */
+function deliveryParts(context: NodeContext, basics: Basics) {
+  const { clock, random, settings, membership, ownership, refusedTells, events, onThrow } = context;
+  const { self, gate, codec, scale } = basics;
+  const peers = new Peers((id) => membership.protocolOf(id));
+  const outbox = new Outbox({ ...basics, clock, settings, onThrow });
   const keeper = new ReplyKeeper({ clock, random, codec, outbox, settings });
   const table = new ShardTable({ self, clock, ownership, outbox, settings });
   const checks = new Checks();
   const router = new Router({
-    clock,
-    random,
-    gate,
-    outbox,
-    settings,
-    membership,
-    ownership,
-    table,
-    peers,
-    refusedTells,
-    checks,
-    scale,
-    onThrow,
+    ...{ clock, random, gate, outbox, settings, membership, ownership, table, peers },
+    ...{ refusedTells, checks, scale, onThrow },
     onQuarantined: (about) => events.emit({ type: "message-quarantined", ...about }),
   });
+  return { peers, outbox, keeper, table, checks, router };
+}
+
+/** Who else is there: other nodes of this cluster, and other clusters of its name. */
+function watchParts(context: NodeContext, basics: Basics) {
+  const { clock, random, membership, connection, cluster, events, log } = context;
   const namesakes = new Namesakes({
-    of,
-    self,
-    transport,
-    subjects: names,
-    codec,
-    clock,
-    random,
-    gate,
+    ...basics,
+    ...{ clock, random },
     stands: () => membership.generationStands(),
     onMet: (namesake) => {
-      ground.log.error("another cluster of this name is alive: its nodes use other records", {
-        ...namesake,
-        cluster,
-      });
+      const words = "another cluster of this name is alive: its nodes use other records";
+      log.error(words, { ...namesake, cluster });
       events.emit({ type: "other-cluster", ...namesake });
     },
   });
   const onOther = (who: Namesake) => connection.mayHearOthers && namesakes.heard(who);
-  const channel = new MoveChannel({ of, self, codec, gate, membership, transport, subjects: names, onOther });
-  const onMove = (moveId: string, payload: Uint8Array) => channel.incoming(moveId, payload);
   const onSuspect = ({ node, incarnation }: NodeId) =>
     events.emit({ type: "node-suspect", node, incarnation });
-  const pulse = new Pulse({ membership, clock, transport, subjects: names, onSuspect });
-  const onPulse = (address: NodeAddress, message: Incoming) => pulse.incoming(address, message);
-  const inbound = new Inbound({
-    clock,
-    of,
-    transport,
-    subjects: names,
-    membership,
-    peers,
-    table,
-    router,
-    keeper,
-    outbox,
-    codec,
-    events,
-    onMove,
-    onPulse,
-    onOther,
-  });
-  const scheduler = new Scheduler(clock, () => gate.compareAnew(), onThrow);
-  const runtime = {
-    clock,
-    random,
-    codec,
-    scheduler,
-    refs,
-    refusedTells,
-    checks,
-    events,
-    trials: new TrialLane(clock, settings),
-    onThrow,
-    open: router.open.bind(router),
-    awaits: router.awaits.bind(router),
-  };
+  const pulse = new Pulse({ ...basics, membership, clock, onSuspect });
+  return { namesakes, onOther, pulse };
+}
+
+/** What the shards of this node consist of, and how they come and go. */
+function handoffParts(
+  context: NodeContext,
+  basics: Basics,
+  delivery: DeliveryParts,
+  onOther: (who: Namesake) => void,
+) {
+  const { clock, random, settings, membership, ownership, pins, hosts, parking, events, log, hasEnded } =
+    context;
+  const { self, gate, codec, scale } = basics;
+  const { peers, outbox, keeper, table } = delivery;
+  const budget = new NodeLimits(settings);
   const gaps = new Quota(settings.gapBytesMax);
   const waitingMail = new WaitingMail(clock);
   const receiver = { gaps, waitingMail, codec, outbox, keeper, settings, scale };
-  const { store, hasEnded } = ground;
-  const onFailure = (error: unknown) => ground.troubles.failed("stored", error);
-  const { clocks } = membership;
-  const { deathsMax, keepOverMs: keepMs } = settings;
-  const common = { self, clock, clocks, random, hasEnded, onFailure };
-  const stored = new StoredParts({ ...common, store, gate, ownership, table, deathsMax, keepMs });
+  const stored = storedParts(context, basics, table);
   const stateStore = stored.stateStore.bind(stored);
+  const runtime = actorRuntime(context, basics, delivery);
   const shards = { self, peers, gate, runtime, budget, receiver, stateStore };
+  const channel = new MoveChannel({ ...basics, membership, onOther });
   const coordinator = new Coordinator({
-    self,
-    clock,
-    random,
-    codec,
-    gate,
-    membership,
-    ownership,
-    pins: ground.pins,
-    hosts,
-    table,
-    shards,
-    keeper,
-    channel,
-    parking: ground.parking,
-    stored,
-    scale,
-    events,
-    log: ground.log,
-    settings,
-    hasEnded,
+    ...{ self, clock, random, codec, gate, scale, membership, ownership, pins, hosts },
+    ...{ table, shards, keeper, channel, parking, stored, events, log, settings, hasEnded },
   });
-  const door =
-    ground.door === false
-      ? undefined
-      : new Door(
-          { of, transport, subjects: names, router, hosts, codec, events, settings },
-          ground.door === true ? {} : ground.door,
-        );
+  const { committer, graves } = stored;
+  return { channel, coordinator, committer, graves, budget, gaps, waitingMail };
+}
+
+function storedParts(context: NodeContext, { self, gate }: Basics, table: ShardTable): StoredParts {
+  const { clock, random, membership, ownership, settings, store, troubles, hasEnded } = context;
+  const { deathsMax, keepOverMs: keepMs } = settings;
+  return new StoredParts({
+    ...{ self, clock, clocks: membership.clocks, random, store, gate, ownership, table },
+    ...{ deathsMax, keepMs, hasEnded },
+    onFailure: (error) => troubles.failed("stored", error),
+  });
+}
+
+/** What all actors of the node share. */
+function actorRuntime(
+  context: NodeContext,
+  { gate, codec }: Basics,
+  { router, checks }: DeliveryParts,
+): ActorRuntime {
+  const { clock, random, settings, refs, refusedTells, events, onThrow } = context;
   return {
-    membership,
-    ownership,
-    pins: ground.pins,
-    permissions: ground.permissions,
-    troubles: ground.troubles,
-    events,
-    settings,
-    gate,
-    pulse,
-    namesakes,
-    channel,
-    peers,
-    budget,
-    outbox,
-    keeper,
-    table,
-    router,
-    gaps,
-    waitingMail,
-    inbound,
-    coordinator,
-    committer: stored.committer,
-    graves: stored.graves,
-    door,
+    ...{ clock, random, codec, refs, refusedTells, checks, events, onThrow },
+    scheduler: new Scheduler(clock, () => gate.compareAnew(), onThrow),
+    trials: new TrialLane(clock, settings),
+    open: router.open.bind(router),
+    awaits: router.awaits.bind(router),
   };
+}
+
+function doorOf(context: NodeContext, basics: Basics, router: Router): Door | undefined {
+  const { door, hosts, events, settings } = context;
+  if (door === false) return undefined;
+  return new Door({ ...basics, router, hosts, events, settings }, door === true ? {} : door);
 }

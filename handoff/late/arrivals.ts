@@ -30,7 +30,6 @@ export class Arrivals {
     this.#deps = deps;
     this.#leavers = leavers;
     this.#incoming = incoming;
-    leavers.onHome = (left, name, moveId, bytes, wallMs) => this.#cameHome(left, name, moveId, bytes, wallMs);
   }
 
   /** Whether the shard's record is about to change here. */
@@ -60,7 +59,8 @@ export class Arrivals {
     receiver.start();
   }
 
-  #cameHome(
+  /** An actor that was late here has come to rest, and its shard is here again. */
+  cameHome(
     { kind, shard: number }: Shard,
     name: string,
     moveId: string,

@@ -34,18 +34,25 @@ interface Leaving {
   unlisten: () => void;
 }
 
+/** Told of an actor at rest whose shard has come back to this node, until it has been taken in. */
+export type CameHome = (
+  shard: Shard,
+  name: string,
+  moveId: string,
+  bytes: Uint8Array,
+  wallMs: number,
+) => void;
+
 /** Keeps late actors until they have come to rest and have arrived. */
 export class Departures {
   readonly #deps: HandoffDeps;
   readonly #leaving = new Map<string, Leaving>();
-  /** Told of actors at rest whose shard has come back to this node, until they have been taken in. */
-  onHome:
-    | ((shard: Shard, name: string, moveId: string, bytes: Uint8Array, wallMs: number) => void)
-    | undefined;
+  readonly #onHome: CameHome;
   #timer: Timer | undefined;
 
-  constructor(deps: HandoffDeps) {
+  constructor(deps: HandoffDeps, onHome: CameHome) {
     this.#deps = deps;
+    this.#onHome = onHome;
   }
 
   get size(): number {
@@ -151,7 +158,7 @@ export class Departures {
     if (leaving.version !== version) this.#cut(leaving, sealed, version);
     const { moveId, sender, bytes } = leaving;
     if (sender === undefined) return;
-    if (sameNode(owner, this.#deps.self)) return this.onHome?.(shard, activation.name, moveId, bytes, wallMs);
+    if (sameNode(owner, this.#deps.self)) return this.#onHome(shard, activation.name, moveId, bytes, wallMs);
     const { kind, shard: number } = shard;
     this.#deps.channel.say(owner, moveId, {
       type: "late",
