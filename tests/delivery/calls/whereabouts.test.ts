@@ -20,9 +20,7 @@ describe("whereIs()", () => {
     expect(where({ record: parked, hosts: [host("a", 1), host("b", 2)] })).toBe(
       "is parked, and not restored yet",
     );
-    expect(where({ record: parked, hosts: [host("a", 3, "other")] })).toBe(
-      "is parked, and no node that is up hosts its kind",
-    );
+    expect(where({ record: parked, hosts: [] })).toBe("is parked, and no node that is up hosts its kind");
   });
 
   test("tells who is missing of what is not parked", () => {
