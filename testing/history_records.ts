@@ -157,7 +157,7 @@ export interface TimerSet {
 
 /** Something that must not be. */
 export interface Violation {
-  /** Which promise: "I1" to "I9". */
+  /** Which promise: "I1" to "I10". */
   readonly promise: string;
   readonly what: string;
 }

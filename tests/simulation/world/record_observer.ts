@@ -300,7 +300,7 @@ export class RecordObserver {
     if (target === undefined || this.#history.now - (this.#saidAt.get(target.node) ?? 0) < KNOWN_AFTER_MS)
       return;
     if (target.cordon !== undefined)
-      this.#history.violate("I8", `${key} is given to ${target.node}, which is ${target.cordon}`);
+      this.#history.violate("I10", `${key} is given to ${target.node}, which is ${target.cordon}`);
     const [, kind = ""] = key.split(".");
     const newer = [...this.#nodes.values()].find(
       (other) =>
@@ -312,7 +312,7 @@ export class RecordObserver {
     );
     if (newer)
       this.#history.violate(
-        "I8",
+        "I10",
         `${key} is given to ${target.node} of ${target.version}, beside ${newer.node} of ${newer.version}`,
       );
   }
