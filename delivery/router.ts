@@ -266,7 +266,8 @@ export class Router implements Dispatcher {
       const served = table.get(kind, shard);
       return served && served.epoch === entry.record.epoch ? { to: "here", shard: served } : { to: "nobody" };
     }
-    if (membership.isOver(owner)) return { to: "nobody" };
+    // A shard's record that was read may be known before its owner's, which says in which version of the protocol to speak.
+    if (!membership.isMember(owner)) return { to: "nobody" };
     return { to: "peer", peer: peers.of(owner.node, owner.incarnation) };
   }
 

@@ -33,7 +33,7 @@ export class Peer {
     this.#protocolOf = protocolOf;
   }
 
-  /** The newest version of the protocol that both speak; the oldest of this release as long as its record is not known. */
+  /** The newest version of the protocol that both speak; the oldest of this release for one whose record is not known, which is sent no mail. */
   get protocol(): number {
     this.#protocol ??= this.#protocolOf(this.id);
     return this.#protocol ?? OLDEST_PROTOCOL;

@@ -294,6 +294,25 @@ describe("a context that waits with its message", () => {
   });
 });
 
+describe("a context", () => {
+  test("comes to a node whose record is heard of later than that it has the shard", async () => {
+    let lateMs = 0;
+    begin({ watchDelayMs: (client) => (client === "caller" ? lateMs : 0) });
+    await start("a");
+    await cluster.settled("ledger", "a");
+    const caller = await cluster.start("caller");
+    const x = caller.ref(Ledger, "x").with({ context: ACME });
+    await cluster.ends(x.run({ word: "at a" }));
+    lateMs = 3_000; // from now on it hears by being told "moved", and by reading that record
+    const b = await start("b", Ledger, { weight: 1_000 });
+    const record = () => b.inspect().shards[0];
+    await cluster.until("the shard at b", () => record()?.owner === "b" && record()?.state === "owned");
+    await cluster.ends(x.run({ word: "at b" }, LONG));
+    expect(caller.inspect().nodes.some(({ node }) => node === "b")).toBe(true);
+    expect(sees("x at b")).toEqual(ofNode("caller", ACME));
+  });
+});
+
 describe("a node of the release before", () => {
   test("gets no context; who asks is known there", async () => {
     begin();
