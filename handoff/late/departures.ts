@@ -43,12 +43,20 @@ export type CameHome = (
   wallMs: number,
 ) => void;
 
+/**
+ * Announcements after which the record is read again: a watch that has missed who owns the shard now would have them go to the
+ * former owner for ever.
+ */
+const LOOK_AFTER = 10;
+
 /** Keeps late actors until they have come to rest and have arrived. */
 export class Departures {
   readonly #deps: HandoffDeps;
   readonly #leaving = new Map<string, Leaving>();
   readonly #onHome: CameHome;
   #timer: Timer | undefined;
+  /** Announcements since the timer was armed first. */
+  #beats = 0;
 
   constructor(deps: HandoffDeps, onHome: CameHome) {
     this.#deps = deps;
@@ -191,10 +199,16 @@ export class Departures {
     return entry !== undefined && sameNode(entry.record.owner, node);
   }
 
+  #readRecords(): void {
+    for (const { shard, sealed } of this.#leaving.values())
+      if (sealed) this.#deps.table.look(shard.kind, shard.shard);
+  }
+
   #arm(): void {
     if (this.#timer !== undefined) return;
     this.#timer = this.#deps.clock.after(this.#deps.settings.repeatMs, () => {
       this.#timer = undefined;
+      if (++this.#beats % LOOK_AFTER === 0) this.#readRecords();
       this.#announceAll();
       if (this.#leaving.size > 0) this.#arm();
     });

@@ -58,6 +58,12 @@ const REMEMBERED: readonly (readonly [Profile, number, string])[] = [
     311,
     "records went back between two lives of a name, which then had the same count: the shard of the first was nobody's to claim",
   ],
+  ["missed", 40, "a watch missed who owned a shard, and callers waited for its former owner"],
+  [
+    "missed",
+    734,
+    "a watch missed who owned a shard, and a late actor was offered to its former owner for ever",
+  ],
   ["unwitnessed", 372, "a witness without the records, whose gate is closed, was taken for one that answers"],
   [
     "forgotten-moving",
