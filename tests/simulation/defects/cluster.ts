@@ -104,7 +104,7 @@ export const CLUSTER: readonly Rule[] = [
         name: "gate-forgives",
         what: "after a disturbance a renewal from before it opens the gate",
         changes: [{ file: "cluster/gate.ts", find: "this.#mark++;", replace: "" }],
-        found: { profile: "half", seed: 4 },
+        found: { profile: "half", seed: 7 },
       },
       {
         name: "suspension-unseen",
@@ -157,7 +157,7 @@ export const CLUSTER: readonly Rule[] = [
             replace: "async #checkGeneration(): Promise<boolean> { if (true) return true;",
           },
         ],
-        found: { profile: "restored", seed: 4 },
+        found: { profile: "restored", seed: 7 },
       },
       {
         name: "generation-ignored",
@@ -283,7 +283,7 @@ export const CLUSTER: readonly Rule[] = [
             replace: "const { suspect, revision, now, sentAt } = event; const others: NodeId[] = [];",
           },
         ],
-        found: { profile: "half", seed: 63 },
+        found: { profile: "half", seed: 80 },
       },
       {
         name: "gone-forgotten",
@@ -295,7 +295,7 @@ export const CLUSTER: readonly Rule[] = [
             replace: "#viewChanged(view: View, previous: View): void { if (true) return;",
           },
         ],
-        found: { profile: "unwitnessed", seed: 2 },
+        found: { profile: "unwitnessed", seed: 35 },
       },
       {
         name: "alone-by-echo",
@@ -307,7 +307,7 @@ export const CLUSTER: readonly Rule[] = [
             replace: "return sentAt;",
           },
         ],
-        found: { profile: "unwitnessed", seed: 2 },
+        found: { profile: "unwitnessed", seed: 12 },
       },
       {
         name: "confirmed-by-one-503",
