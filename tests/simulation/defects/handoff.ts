@@ -165,7 +165,7 @@ export const HANDOFF: readonly Rule[] = [
             file: "handoff/coordinator.ts",
             find: "const step = planShard({",
             replace:
-              'const redirected = record?.state === "moving" && !served && desired?.node === self.node && desired.incarnation === self.incarnation && isOver(record.owner); const step = redirected ? ({ do: "claim" } as const) : planShard({',
+              'const redirected = record?.state === "moving" && !served && isOver(record.owner); const step = redirected ? ({ do: "claim" } as const) : planShard({',
           },
         ],
         found: { profile: "aimed", seed: 26 },
