@@ -68,7 +68,7 @@ export const STORAGE: readonly Rule[] = [
             replace: "#isAbove(record: StoredRecord): boolean { if (true) return false;",
           },
         ],
-        found: { profile: "wiped-stored", seed: 2 },
+        found: { profile: "wiped-stored", seed: 113 },
       },
       {
         name: "conflict-ignored",
@@ -85,7 +85,7 @@ export const STORAGE: readonly Rule[] = [
             replace: "this.#mark = mark ?? this.#mark; this.#isNewer = false;",
           },
         ],
-        found: { profile: "wiped-stored", seed: 109 },
+        found: { profile: "wiped-stored", seed: 113 },
       },
       {
         name: "commit-not-by-cas",
@@ -97,7 +97,7 @@ export const STORAGE: readonly Rule[] = [
             replace: "await this.#records.remove(key);",
           },
         ],
-        found: { profile: "stored", seed: 2 },
+        found: { profile: "stored", seed: 5 },
       },
       {
         name: "refusal-ends-doubt",
@@ -109,7 +109,7 @@ export const STORAGE: readonly Rule[] = [
             replace: 'return "end";',
           },
         ],
-        found: { profile: "refused", seed: 52 },
+        found: { profile: "refused", seed: 104 },
       },
       {
         name: "no-epoch-write",
@@ -121,7 +121,7 @@ export const STORAGE: readonly Rule[] = [
             replace: "return markOf(entry, record);",
           },
         ],
-        found: { profile: "aimed-stored", seed: 3 },
+        found: { profile: "aimed-stored", seed: 8 },
       },
     ],
   },
