@@ -147,7 +147,7 @@ describe("readHistory()", () => {
   test("says what is wrong with a path, a folder that is no repository, and one without commits", async () => {
     const path = directory();
     try {
-      await expect(readHistory(join(path, "missing"), 10)).rejects.toThrow("does not exist");
+      await expect(readHistory(join(path, "missing"), 10)).rejects.toThrow("there is nothing at that path");
       await expect(readHistory(path, 10)).rejects.toThrow(/not a git repository/i);
       await expect(readHistory(path, 10)).rejects.toThrow(HistoryError);
       git(path, "init", "--quiet");

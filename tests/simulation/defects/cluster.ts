@@ -39,7 +39,7 @@ export const CLUSTER: readonly Rule[] = [
             replace: "(_: NodeRecord) => false",
           },
         ],
-        found: { profile: "placed", seed: 16 },
+        found: { profile: "placed", seed: 31 },
       },
     ],
   },
