@@ -153,7 +153,7 @@ describe("readHistory()", () => {
       git(path, "init", "--quiet");
       await expect(readHistory(path, 10)).rejects.toThrow("does not have any commits yet");
       git(path, "commit", "--quiet", "--allow-empty", "-m", "nothing");
-      await expect(readHistory(path, 10)).rejects.toThrow("Cannot count an empty history");
+      await expect(readHistory(path, 10)).rejects.toThrow("its log has none");
     } finally {
       rmSync(path, { recursive: true });
     }
