@@ -12,6 +12,7 @@ import type { ReplyKeeper } from "../delivery/receiving/reply_keeper.ts";
 import type { Router } from "../delivery/router.ts";
 import type { EventBus } from "../events.ts";
 import type { Clock } from "../platform/clock.ts";
+import { holdsBy } from "../platform/pause.ts";
 import type { Coordinator } from "./coordinator.ts";
 
 /** How a leave may go. */
@@ -47,8 +48,6 @@ export interface LeaveParts {
   readonly door: { leave(): void } | undefined;
 }
 
-/** Milliseconds between two looks at what is unfinished. */
-const LOOK_MS = 5;
 /** Share of the budget after which handlers that still run are told to give up. */
 const ABORT_AT = 0.8;
 /** Milliseconds for the last words after the deadline. */
@@ -82,17 +81,17 @@ export async function leaveCluster(
     () => (isTold = true),
     () => (isTold = true),
   );
-  await waitUntil(clock, until, () => isTold || refused() !== undefined);
+  await holdsBy(clock, until, () => isTold || refused() !== undefined);
   door?.leave();
   coordinator.leave();
-  await waitUntil(
+  await holdsBy(
     clock,
     startedAt + deadlineMs * ABORT_AT,
     () => coordinator.hasStopped || isEmpty(coordinator) || refused() !== undefined,
   );
   coordinator.hurry();
   router.refuseOutsiders(refusal);
-  await waitUntil(
+  await holdsBy(
     clock,
     until,
     () => coordinator.hasStopped || (isEmpty(coordinator) && isQuiet(parts)) || refused() !== undefined,
@@ -139,11 +138,6 @@ function isEmpty(coordinator: Coordinator): boolean {
 /** Everything it sent has ended, and everything it answered is confirmed. */
 function isQuiet({ router, keeper }: LeaveParts): boolean {
   return router.unended === 0 && keeper.size === 0;
-}
-
-/** Looks again and again; there is no one event that says all this. */
-async function waitUntil(clock: Clock, until: number, holds: () => boolean): Promise<void> {
-  while (!holds() && clock.now() < until) await new Promise<void>((resolve) => clock.after(LOOK_MS, resolve));
 }
 
 /** A store that does not answer must not keep a node from going. */

@@ -12,6 +12,7 @@ import { shardOf } from "../cluster/placement/placement.ts";
 import { PIN_REASON_MAX } from "../cluster/records/schemas.ts";
 import { suitable } from "../cluster/placement/suitability.ts";
 import type { Clock } from "../platform/clock.ts";
+import { holdsBy } from "../platform/pause.ts";
 import type { Parts } from "./assemble.ts";
 
 /** A shard of a kind. */
@@ -59,8 +60,6 @@ export interface DrainReport {
 /** What placing by hand works with. */
 export type PlacingParts = Pick<Parts, "membership" | "ownership" | "pins" | "table" | "coordinator">;
 
-/** Milliseconds between two looks. */
-const LOOK_MS = 5;
 const MOVE_TIMEOUT_MS = 30_000;
 const DRAIN_DEADLINE_MS = 25_000;
 
@@ -87,7 +86,7 @@ export async function moveByHand(
     const record = parts.ownership.entry(kind, shard)?.record;
     return record?.owner.node === to && record.state === "owned";
   };
-  if (!(await waitUntil(clock, endsAt, isThere)))
+  if (!(await holdsBy(clock, endsAt, isThere)))
     throw new UnavailableError(
       `Cannot say that shard ${shard} of "${kind}" is on "${to}": it was not there within ${timeoutMs} ms. It goes there as soon as it can; unpin() takes that back`,
     );
@@ -115,7 +114,7 @@ export async function drained(
   const startedAt = clock.now();
   const movedBefore = coordinator.journal.moved;
   const left = () => [...table].length;
-  await waitUntil(clock, startedAt + deadlineMs, () => left() === 0 || coordinator.hasStopped);
+  await holdsBy(clock, startedAt + deadlineMs, () => left() === 0 || coordinator.hasStopped);
   return {
     moved: coordinator.journal.moved - movedBefore,
     left: left(),
@@ -154,16 +153,13 @@ function checkPin({ membership }: PlacingParts, kind: string, pin: Pin, wall: nu
   const hosts = membership.view.hosting(kind);
   if (!hosts.includes(record)) throw refused("the node does not host that kind");
   if (record.cordon !== undefined) throw refused(`the node is ${record.cordon}`);
-  const { candidates } = suitable(kind, hosts, () => true);
-  if (!candidates.some(({ id }) => id.node === to))
-    throw refused("its labels, its weight or its version rule the node out");
-}
-
-/** @returns whether it holds */
-async function waitUntil(clock: Clock, until: number, holds: () => boolean): Promise<boolean> {
-  while (!holds()) {
-    if (clock.now() >= until) return false;
-    await new Promise<void>((resolve) => clock.after(LOOK_MS, resolve));
-  }
-  return true;
+  if (record.weight === 0) throw refused("the node has weight 0, and is given nothing");
+  const { candidates, keepers } = suitable(kind, hosts, () => true);
+  if (candidates.some(({ id }) => id.node === to)) return;
+  if (keepers.some(({ node }) => node === to))
+    throw refused(`the node runs version ${record.version ?? "(none)"}, and nodes of a newer one are there`);
+  const others = candidates.map(({ id }) => id.node);
+  throw refused(
+    `the placement of the kind rules the node out by its labels; it allows ${others.join(", ") || "none"}`,
+  );
 }

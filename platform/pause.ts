@@ -1,5 +1,5 @@
 /**
- * Pauses between attempts.
+ * Pauses between attempts, and between looks at a condition.
  *
  * @module
  */
@@ -44,4 +44,24 @@ export function pause(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
     const timer = clock.after(delayMs, end);
     signal?.addEventListener("abort", end);
   });
+}
+
+/** Milliseconds between two looks at a condition that no one event tells of. */
+const LOOK_MS = 5;
+
+/**
+ * Looks again and again whether a condition holds, until that time.
+ *
+ * @returns whether it holds
+ */
+export async function holdsBy(
+  clock: Pick<Clock, "now" | "after">,
+  until: number,
+  holds: () => boolean,
+): Promise<boolean> {
+  while (!holds()) {
+    if (clock.now() >= until) return false;
+    await new Promise<void>((resolve) => clock.after(LOOK_MS, resolve));
+  }
+  return true;
 }

@@ -283,8 +283,13 @@ describe("move()", () => {
     expect(await refused({ kind: "ledger", shard: SHARDS }, "b")).toContain("its shards are 0 to 15");
     expect(await refused(shard, "nobody")).toContain("no node of that name is up");
     expect(await refused(shard, "caller")).toContain("does not host that kind");
-    expect(await refused(shard, "c")).toContain("rule the node out");
+    expect(await refused(shard, "c")).toContain("has weight 0");
     expect(await refused(shard, "d")).toContain("the node is cordoned");
+    await start("e", { placement: { require: { gpu: "yes" } }, version: "2", labels: { gpu: "yes" } });
+    await start("f", { labels: { gpu: "yes" } });
+    await cluster.until("it is known", () => a.inspect().nodes.some(({ node }) => node === "f"));
+    expect(await refused(shard, "b")).toContain("by its labels; it allows e");
+    expect(await refused(shard, "f")).toContain("version (none), and nodes of a newer one are there");
     expect(await refused(shard, "b", { reason: "" })).toContain("1 to 200 characters");
     expect(await refused(shard, "b", { until: cluster.clock.wall() - 1 })).toContain("which is over");
     expect(a.inspect().shards.every(({ pin }) => pin === undefined)).toBe(true);
