@@ -45,7 +45,7 @@ export class Claims {
       late.map(({ name, at }) => {
         return {
           sealed: { name, status: "late", at, snapshot: undefined, timers: [], backlog: [] },
-          state: undefined,
+          content: undefined,
         };
       }),
     );

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { NO_OBSERVER } from "../actors/annex/observer.ts";
 import { Checks } from "../actors/check.ts";
 import { NodeLimits } from "../actors/node_limits.ts";
 import type { ActorRuntime } from "../actors/activation/activation_host.ts";
@@ -227,6 +228,7 @@ function actorRuntime(
   const { clock, random, settings, refs, refusedTells, events, onThrow } = context;
   return {
     ...{ clock, random, codec, refs, refusedTells, checks, events, onThrow },
+    annexes: NO_OBSERVER,
     scheduler: new Scheduler(clock, () => gate.compareAnew(), onThrow),
     trials: new TrialLane(clock, settings),
     open: router.open.bind(router),

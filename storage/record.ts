@@ -27,6 +27,19 @@ export interface StoredTimer {
   readonly suspicion?: Suspicion | undefined;
 }
 
+/** A state as it is stored. */
+export interface StoredState {
+  readonly stateVersion: number;
+  readonly bytes: Uint8Array;
+  /** What the actor has beside it; absent if nothing. */
+  readonly annex?: Uint8Array | undefined;
+}
+
+/** Whether who owns that actor next must load it without being asked. */
+export function wantsLoading({ timers, staysLoaded }: Pick<StoredRecord, "timers" | "staysLoaded">): boolean {
+  return timers.length > 0 || staysLoaded === true;
+}
+
 /** What is stored of one actor. */
 export interface StoredRecord {
   readonly name: string;
@@ -34,8 +47,10 @@ export interface StoredRecord {
   readonly epoch: number;
   readonly writer: { readonly node: string; readonly incarnation: string };
   /** Absent if only the epoch was written, to fence a former owner of an actor without a state. */
-  readonly state: { readonly stateVersion: number; readonly bytes: Uint8Array } | undefined;
+  readonly state: StoredState | undefined;
   readonly timers: readonly StoredTimer[];
+  /** Whether who owns it next must load it without being asked, also if it has no timers. */
+  readonly staysLoaded?: boolean | undefined;
   /** Milliseconds since 1970 by the writer's clock. Only with timers; absent in a record of the release before. */
   readonly writtenWallMs?: number | undefined;
 }
@@ -52,6 +67,10 @@ const WRITTEN = 1;
 const SUSPICIONS = 2;
 /** Headers: of each timer that has some its place, and they. */
 const HEADERS = 3;
+/** What the actor has beside its state. */
+const ANNEX = 4;
+/** Nothing: it stands there if the actor is to be loaded by whoever owns it next. */
+const STAYS_LOADED = 5;
 /** Bytes of a section, about. */
 const SECTION_BYTES = 100;
 const ON_TRIAL = 1;
@@ -63,10 +82,14 @@ export function encodeRecord({
   writer: { node, incarnation },
   state,
   timers,
+  staysLoaded,
   writtenWallMs,
 }: StoredRecord): Uint8Array {
   const writer = new ByteWriter();
-  const hasSections = timers.some(({ suspicion, headers }) => suspicion ?? headers);
+  const hasSections =
+    timers.some(({ suspicion, headers }) => suspicion ?? headers) ||
+    staysLoaded ||
+    state?.annex !== undefined;
   const timed = timers.length > 0 && writtenWallMs !== undefined;
   writer.u8(hasSections ? VERSION_SECTIONS : timed ? VERSION_TIMED : VERSION);
   for (const word of [name, node, incarnation]) writer.string(word);
@@ -84,21 +107,28 @@ export function encodeRecord({
     writer.f64(timer.everyMs ?? 0);
     writer.bytes(timer.argument);
   }
-  if (hasSections) writeSections(writer, timers, writtenWallMs);
+  if (hasSections) writeSections(writer, { timers, staysLoaded, writtenWallMs, state });
   else if (timed) writer.f64(writtenWallMs);
   return writer.finish();
 }
 
 function writeSections(
   writer: ByteWriter,
-  timers: readonly StoredTimer[],
-  writtenWallMs: number | undefined,
+  {
+    timers,
+    staysLoaded,
+    writtenWallMs,
+    state,
+  }: Pick<StoredRecord, "timers" | "staysLoaded" | "writtenWallMs" | "state">,
 ): void {
+  const annex = state?.annex;
   const sections: (readonly [number, () => void])[] = [];
   if (writtenWallMs !== undefined) sections.push([WRITTEN, () => writer.f64(writtenWallMs)]);
   if (timers.some(({ suspicion }) => suspicion))
     sections.push([SUSPICIONS, () => writeSuspicions(writer, timers)]);
   if (timers.some(({ headers }) => headers)) sections.push([HEADERS, () => writeHeaders(writer, timers)]);
+  if (annex) sections.push([ANNEX, () => writer.raw(annex)]);
+  if (staysLoaded) sections.push([STAYS_LOADED, () => {}]);
   writer.varint(sections.length);
   for (const [number, write] of sections) writeSection(writer, number, SECTION_BYTES, write);
 }
@@ -137,10 +167,14 @@ export function decodeRecord(bytes: Uint8Array, of: string): StoredRecord {
   if (length > reader.left)
     throw new DecodeError(`Cannot read a stored actor: it cannot have ${length} timers`);
   const timers = Array.from({ length }, () => readTimer(reader));
-  const record = { name, epoch, writer: { node, incarnation }, state, timers };
   let writtenWallMs = version === VERSION_TIMED ? reader.f64() : undefined;
-  if (version === VERSION_SECTIONS) writtenWallMs = readSections(reader, timers);
+  let annex: Uint8Array | undefined;
+  let staysLoaded = false;
+  if (version === VERSION_SECTIONS) ({ writtenWallMs, annex, staysLoaded } = readSections(reader, timers));
   reader.expectEnd();
+  const whole = state && annex ? { ...state, annex } : state;
+  const base = { name, epoch, writer: { node, incarnation }, state: whole, timers };
+  const record = staysLoaded ? { ...base, staysLoaded } : base;
   if (writtenWallMs === undefined) return record;
   if (!Number.isFinite(writtenWallMs))
     throw new DecodeError("Cannot read a stored actor: its time of writing is not a time");
@@ -154,17 +188,27 @@ function readTimer(reader: ByteReader): StoredTimer {
   return { id, message, dueWallMs, everyMs: everyMs || undefined, argument: reader.bytes().slice() };
 }
 
-/** @returns when it was written */
-function readSections(reader: ByteReader, timers: StoredTimer[]): number | undefined {
+/** What stands in sections of its own; the others are about timers. */
+interface Sections {
+  readonly writtenWallMs: number | undefined;
+  readonly annex: Uint8Array | undefined;
+  readonly staysLoaded: boolean;
+}
+
+function readSections(reader: ByteReader, timers: StoredTimer[]): Sections {
   let writtenWallMs: number | undefined;
+  let annex: Uint8Array | undefined;
+  let staysLoaded = false;
   readCountedSections(reader, (number) => {
     if (number === WRITTEN) writtenWallMs = reader.f64();
     else if (number === SUSPICIONS) readSuspicions(reader, timers);
     else if (number === HEADERS) readHeaders(reader, timers);
+    else if (number === ANNEX) annex = reader.raw(reader.left).slice();
+    else if (number === STAYS_LOADED) staysLoaded = true;
     else return false;
     return true;
   });
-  return writtenWallMs;
+  return { writtenWallMs, annex, staysLoaded };
 }
 
 function readSuspicions(reader: ByteReader, timers: StoredTimer[]): void {

@@ -14,7 +14,14 @@ import type { HeaderMap } from "../codec/header_map.ts";
 import type { Random } from "../platform/random.ts";
 import type { Committer } from "./committer.ts";
 import type { Graves } from "./graves.ts";
-import { decodeRecord, encodeRecord, type StoredRecord, type StoredTimer } from "./record.ts";
+import {
+  decodeRecord,
+  encodeRecord,
+  type StoredRecord,
+  type StoredState,
+  type StoredTimer,
+  wantsLoading,
+} from "./record.ts";
 import type { Store, StoreEntry } from "./store.ts";
 import type { Turns } from "./request_turns.ts";
 import { afterLoss, type Suspicion } from "./suspicion.ts";
@@ -63,11 +70,6 @@ interface Mark {
   readonly timers: boolean;
 }
 
-interface Snapshot {
-  readonly stateVersion: number;
-  readonly bytes: Uint8Array;
-}
-
 interface Timer {
   readonly id: string;
   readonly message: string;
@@ -79,14 +81,16 @@ interface Timer {
 
 interface Image {
   readonly name: string;
-  readonly state: Snapshot | undefined;
+  readonly state: StoredState | undefined;
   readonly timers: readonly (Timer & { readonly dueAt: number })[];
+  /** Whether who owns it next must load it without being asked, also if it has no timers. */
+  readonly staysLoaded: boolean;
 }
 
 /** What was found, with the times of timers as time left. */
 export interface FoundActor {
   readonly mark: Mark;
-  readonly snapshot: Snapshot | undefined;
+  readonly snapshot: StoredState | undefined;
   readonly timers: readonly (Timer & { readonly remainingMs: number })[];
   /** "first": nothing is stored. "recovered": it was, by an owner that was lost. */
   readonly why: "first" | "woken" | "recovered";
@@ -179,7 +183,8 @@ export class ShardStateStore {
     record: StoredRecord | undefined,
     timers: readonly StoredTimer[],
   ): Promise<Mark | undefined> {
-    return await this.#write({ name, state: record?.state, timers }, markOf(entry, record), true);
+    const { state, staysLoaded } = record ?? { state: undefined };
+    return await this.#write({ name, state, timers, staysLoaded }, markOf(entry, record), true);
   }
 
   /** Its timers, due by the clock here instead of by the writer's. */
@@ -216,13 +221,13 @@ export class ShardStateStore {
    * @returns the mark of what is stored now; `undefined` if the entry was another's
    * @throws as {@link Committer.commit} does
    */
-  async commit({ name, state, timers }: Image, over: Mark): Promise<Mark | undefined> {
+  async commit({ name, state, timers, staysLoaded }: Image, over: Mark): Promise<Mark | undefined> {
     const { clock } = this.#deps;
     const aheadMs = clock.wall() - clock.now();
     const stored = timers.map(({ dueAt, everyMs, ...timer }) => {
       return { ...timer, everyMs, dueWallMs: dueAt + aheadMs };
     });
-    const mark = await this.#write({ name, state, timers: stored }, over);
+    const mark = await this.#write({ name, state, timers: stored, staysLoaded }, over);
     if (mark === undefined) this.#deps.look(this.#kind, this.#shard);
     return mark;
   }
@@ -233,7 +238,7 @@ export class ShardStateStore {
   }
 
   async #write(
-    given: Pick<StoredRecord, "name" | "state" | "timers">,
+    given: Pick<StoredRecord, "name" | "state" | "timers" | "staysLoaded">,
     over: Mark,
     afterLoss = false,
   ): Promise<Mark | undefined> {
@@ -247,12 +252,12 @@ export class ShardStateStore {
       bytes,
       epoch,
       replacesBytes: over.bytes,
-      timers: given.timers.length > 0,
+      timers: wantsLoading(given),
       hadTimers: over.timers,
       afterLoss,
     });
     if (!outcome.ok) return undefined;
-    return { revision: outcome.revision, bytes: bytes.byteLength, timers: given.timers.length > 0 };
+    return { revision: outcome.revision, bytes: bytes.byteLength, timers: wantsLoading(given) };
   }
 
   #key(name: string): { kind: string; shard: number; name: string } {
@@ -268,7 +273,7 @@ function unmarked(timer: StoredTimer): StoredTimer {
 
 function markOf(entry: StoreEntry | undefined, record: StoredRecord | undefined): Mark {
   if (entry === undefined) return { revision: 0, bytes: 0, timers: false };
-  const timers = (record?.timers.length ?? 0) > 0;
+  const timers = record !== undefined && wantsLoading(record);
   return { revision: entry.revision, bytes: entry.bytes.byteLength, timers };
 }
 

@@ -40,7 +40,10 @@ export interface StoreWrite extends StoreKey {
   readonly epoch: number;
   /** Length of what it replaces, in bytes; 0 if nothing. */
   readonly replacesBytes: number;
-  /** Whether the actor has timers from this write on: see {@link Store.timed}. */
+  /**
+   * Whether the actor has timers from this write on, or something else for which its next owner must load it without being
+   * asked: see {@link Store.timed}.
+   */
   readonly timers: boolean;
   /** Whether it had, by the entry that this one replaces. */
   readonly hadTimers: boolean;

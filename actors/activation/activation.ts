@@ -10,6 +10,7 @@
 import { ConfigurationError, toErrorData } from "../../errors.ts";
 import type { HeaderMap } from "../../codec/header_map.ts";
 import { fenced } from "../actor_errors.ts";
+import { Annex } from "../annex/annex.ts";
 import { reportFailure } from "../actor_events.ts";
 import type { Caller } from "../caller/caller.ts";
 import { type GateOwner, OutputGate } from "../durable/output_gate.ts";
@@ -17,7 +18,7 @@ import { DIRECT, type OutputSink } from "../durable/output_sink.ts";
 import { type LoadEvent, StateLoad } from "../durable/state_load.ts";
 import { type Kept, NOTHING_STORED, type StoredActor } from "../durable/state_store.ts";
 import type { ActivationReason, ActivationStatus, DeactivationReason } from "../lifecycle.ts";
-import { type Snapshot, unpackState } from "../state/snapshot.ts";
+import { type Content, readAnnex, type Snapshot, unpack } from "../state/snapshot.ts";
 import { StateCell } from "../state/state_cell.ts";
 import { type ActorTimer, ActorTimers, type TimerData, TimerMail } from "../state/timers.ts";
 import type { ActivationHost, ActorShard, Beginning } from "./activation_host.ts";
@@ -66,11 +67,13 @@ export class Activation implements Runnable, StartOwner, TurnOwner, GateOwner {
   readonly #turn: Turn;
   /** Made when a timer is first suspected of having ended its owners. */
   #trials: Trials | undefined;
+  /** What its host knows of it beside its state. */
+  #toldAnnex: Annex = Annex.EMPTY;
 
   constructor(shard: ActorShard<Activation>, host: ActivationHost<Activation>, beginning: Beginning) {
     const { hosted, runtime, stateStore } = shard;
     const { clock, codec, events, onThrow } = runtime;
-    const { name, why, state: given, stored } = beginning;
+    const { name, why, content, stored } = beginning;
     this.#shard = shard;
     this.#host = host;
     this.name = name;
@@ -80,7 +83,7 @@ export class Activation implements Runnable, StartOwner, TurnOwner, GateOwner {
     this.timers = new ActorTimers(clock, (timer) => this.comeAgain(new TimerMail(timer, codec, handled)));
     this.lastActiveAt = clock.now();
     const packing = stateStore && { codec, bytesMax: stateStore.bytesMax };
-    const state = new StateCell(hosted, name, given, packing);
+    const state = new StateCell(hosted, name, content, packing);
     this.#state = state;
     this.#sends = new OutstandingSends(() => this.#onSettled());
     const code = new UserCode(() => this.onProgress(), onThrow);
@@ -95,7 +98,7 @@ export class Activation implements Runnable, StartOwner, TurnOwner, GateOwner {
     this.#turn = new Turn(this, { hosted, clock, events, state, outputs, code });
     for (const timer of beginning.timers ?? []) timers.set(timer);
     if (stored) outputs.know(stored);
-    else if (given !== undefined) outputs.know(NOTHING_STORED, true);
+    else if (content !== undefined) outputs.know(NOTHING_STORED, true);
     const loads = stateStore !== undefined && stored === undefined;
     this.#life = begin(loads, beginning.dormant ? "dormant" : "ready");
     this.#mayRun = mayRun(this.#life);
@@ -317,8 +320,17 @@ export class Activation implements Runnable, StartOwner, TurnOwner, GateOwner {
   onProgress(): void {
     if (this.#mustEnd) this.#rested();
     if (this.outputs !== DIRECT) this.outputs.commit();
+    this.#tellAnnex();
     this.wake();
     this.#tellRest();
+  }
+
+  /** What it has beside its state counts once it is there for good. */
+  #tellAnnex(): void {
+    const annex = this.outputs.standing(this.#state.settledAnnex);
+    if (annex === this.#toldAnnex || this.#life.tenure !== "serving") return;
+    this.#toldAnnex = annex;
+    this.#host.onAnnex(this.name, annex);
   }
 
   /** All that it sent is settled. */
@@ -376,6 +388,11 @@ export class Activation implements Runnable, StartOwner, TurnOwner, GateOwner {
 
   // ---- its state
 
+  /** What it has beside its state, as its last handler left it. */
+  get annex(): Annex {
+    return this.#state.settledAnnex;
+  }
+
   /** Whether its state must not be forgotten. */
   get mustKeep(): boolean {
     return this.#state.mustKeep || this.#shard.stateStore !== undefined;
@@ -397,12 +414,12 @@ export class Activation implements Runnable, StartOwner, TurnOwner, GateOwner {
   }
 
   /** What the user's schema refuses now is kept as it is: that is found where it is next read. */
-  #unpacked(snapshot: Snapshot): unknown {
+  #unpacked(snapshot: Snapshot): Content {
     const { hosted, runtime } = this.#shard;
     try {
-      return unpackState(hosted, snapshot, runtime.codec);
+      return unpack(hosted, snapshot, runtime.codec);
     } catch {
-      return runtime.codec.decode(snapshot.bytes);
+      return { state: runtime.codec.decode(snapshot.bytes), annex: readAnnex(snapshot) };
     }
   }
 
@@ -423,7 +440,7 @@ export class Activation implements Runnable, StartOwner, TurnOwner, GateOwner {
       return { type: "loaded" };
     }
     try {
-      if (snapshot) this.#state.install(unpackState(hosted, snapshot, runtime.codec));
+      if (snapshot) this.#state.install(unpack(hosted, snapshot, runtime.codec));
     } catch (error) {
       return { type: "unreadable", error, snapshot: snapshot && { ...snapshot, stored: mark } };
     }

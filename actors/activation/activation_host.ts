@@ -16,7 +16,9 @@ import type { ActivationReason } from "../lifecycle.ts";
 import type { Verdict } from "./machine.ts";
 import type { Channel, RefFactory } from "../ref.ts";
 import type { Scheduler } from "./scheduler.ts";
-import type { Snapshot, StoredMark } from "../state/snapshot.ts";
+import type { Annex } from "../annex/annex.ts";
+import type { AnnexObserver } from "../annex/observer.ts";
+import type { Content, Snapshot, StoredMark } from "../state/snapshot.ts";
 import type { RefusedTells } from "../tell_promise.ts";
 import type { TimerData } from "../state/timers.ts";
 import type { TrialLane } from "./trials.ts";
@@ -48,6 +50,7 @@ export interface ActorRuntime {
   /** Of the arguments of tells, which are checked where they are sent. */
   readonly checks: Checks;
   readonly events: EventBus;
+  readonly annexes: AnnexObserver;
   /** The turns of timers that may take the node with them. */
   readonly trials: TrialLane;
   /** Told what a step of an actor threw beyond its own code, which none should. It must not throw itself. */
@@ -75,7 +78,9 @@ export interface ActorShard<A> {
 
 /** Who decides what becomes of an actor when an activation of it, of type `A`, cannot go on, or has ended. */
 export interface ActivationHost<A> {
-  /** Whether it may sleep now: it has no timers, and there is room for what it would leave here. */
+  /** What that actor has beside its state has changed: settled, and stored if it is stored. */
+  onAnnex(name: string, annex: Annex): void;
+  /** Whether it may sleep now: nothing of it goes on by itself, and there is room for what it would leave here. */
   maySleep(activation: A): boolean;
   /**
    * Its end is complete; `snapshot` is undefined if its state was never touched. With timers it shall begin anew at once, and
@@ -90,8 +95,8 @@ export interface ActivationHost<A> {
 export interface Beginning {
   readonly name: string;
   readonly why: ActivationReason;
-  /** A state of its own, checked; `undefined` for the initial one. */
-  readonly state?: unknown;
+  /** A state of its own, and what it has beside it; `undefined` for the initial one. */
+  readonly content?: Content | undefined;
   /** Of a stored actor: the store's entry that this state is equal to. Without it, what is stored is loaded. */
   readonly stored?: StoredMark | undefined;
   /** A former owner was lost, whatever the shard's record says: it must be kept from writing before anything begins. */

@@ -14,6 +14,7 @@ import { BusyError, type ErrorData } from "../../errors.ts";
 import type { HeaderMap } from "../../codec/header_map.ts";
 import type { EventBus } from "../../events.ts";
 import type { OutputQuota, QuotaSeeker } from "../node_limits.ts";
+import { Annex } from "../annex/annex.ts";
 import type { Contract } from "../contract.ts";
 import { validTell } from "../argument.ts";
 import { unchanged } from "../caller/context_layer.ts";
@@ -62,6 +63,13 @@ export interface GateDeps {
   readonly onThrow: (error: unknown) => void;
 }
 
+/** What a commit writes. */
+interface Written {
+  readonly state: Snapshot | undefined;
+  readonly timers: readonly SettledTimer[];
+  readonly annex: Annex;
+}
+
 /** Outputs that may wait before no further handler starts. */
 const OUTPUTS_MAX = 1_024;
 /** Tells that one handler may send. */
@@ -82,6 +90,8 @@ export class OutputGate implements OutputSink {
   #timersSeen = 0;
   #storedState: Snapshot | undefined;
   #storedTimers: readonly SettledTimer[] = this.#timers;
+  #annex: Annex = Annex.EMPTY;
+  #storedAnnex: Annex = Annex.EMPTY;
   /** What it begins with was never stored: it came from where the kind lived in memory. */
   #isNewer = false;
   /** It has begun with that. */
@@ -122,6 +132,10 @@ export class OutputGate implements OutputSink {
     return this.#mustStore || this.#state !== this.#storedState || this.#timers !== this.#storedTimers;
   }
 
+  standing(): Annex {
+    return this.#storedAnnex;
+  }
+
   know(mark: StoredMark, isNewer = false): void {
     this.#mark = mark;
     this.#isNewer = isNewer;
@@ -132,6 +146,7 @@ export class OutputGate implements OutputSink {
     this.#mustStore = this.#isNewer;
     this.#storedState = this.#state;
     this.#storedTimers = this.#timers;
+    if (!this.#isNewer) this.#storedAnnex = this.#annex;
   }
 
   // ---- what handlers leave
@@ -168,6 +183,7 @@ export class OutputGate implements OutputSink {
   #settle(): void {
     const { state, timers } = this.#deps;
     this.#state = state.settled;
+    this.#annex = state.settledAnnex;
     if (timers.changes === this.#timersSeen) return;
     this.#timersSeen = timers.changes;
     this.#timers = timers.settled();
@@ -202,19 +218,19 @@ export class OutputGate implements OutputSink {
 
   commit(): void {
     if (this.#committing || !this.#isDirty) return;
-    const [state, timers] = [this.#state, this.#timers];
+    const [state, timers, annex] = [this.#state, this.#timers, this.#annex];
     this.#committing = true;
     this.#covered = this.#queue.length;
     this.#deps.stateStore
-      .commit({ name: this.#owner.name, state, timers }, this.#mark)
+      .commit({ name: this.#owner.name, state, timers, staysLoaded: annex.staysLoaded }, this.#mark)
       .then(
-        (mark) => this.#settled(mark, state, timers),
+        (mark) => this.#settled(mark, { state, timers, annex }),
         (error: unknown) => this.#denied(error),
       )
       .catch(this.#deps.onThrow);
   }
 
-  #settled(mark: StoredMark | undefined, state: Snapshot | undefined, timers: readonly SettledTimer[]): void {
+  #settled(mark: StoredMark | undefined, { state, timers, annex }: Written): void {
     if (this.#closed) return;
     if (mark === undefined) return this.#refused();
     this.#committing = false;
@@ -223,6 +239,7 @@ export class OutputGate implements OutputSink {
     this.#mustStore = false;
     this.#storedState = state;
     this.#storedTimers = timers;
+    this.#storedAnnex = annex;
     const covered = this.#queue.splice(0, this.#covered);
     this.#covered = 0;
     this.#release(covered);

@@ -5,6 +5,7 @@
  * @module
  */
 import type { ErrorData } from "../../errors.ts";
+import type { Annex } from "../annex/annex.ts";
 import type { Contract } from "../contract.ts";
 import type { Mail } from "../activation/mail.ts";
 import type { Channel } from "../ref.ts";
@@ -22,6 +23,8 @@ export interface OutputSink {
   readonly mark: StoredMark | undefined;
   /** What it began with is to be stored over whatever is there: it came from where the kind lived in memory. */
   readonly isNewer: boolean;
+  /** Of what an actor has beside its state, as its last handler left it: that which is there for good. */
+  standing(settled: Annex): Annex;
   /** That entry is there, and the state that it will begin with is equal to it; or newer, and is to be stored first. */
   know(mark: StoredMark, isNewer?: boolean): void;
   /** It begins: what there is now is what is stored, unless it is newer. */
@@ -49,6 +52,7 @@ export const DIRECT: OutputSink = Object.freeze<OutputSink>({
   hasRoom: () => true,
   mark: undefined,
   isNewer: false,
+  standing: (settled) => settled,
   know: () => {},
   begin: () => {},
   succeed: (mail, value) => mail.succeed(value),

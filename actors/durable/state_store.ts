@@ -27,6 +27,8 @@ export interface Image {
   /** `undefined` if it has none yet. */
   readonly state: Snapshot | undefined;
   readonly timers: readonly SettledTimer[];
+  /** Whether who owns it next must load it without being asked, also if it has no timers. */
+  readonly staysLoaded: boolean;
 }
 
 /** What the store holds of an actor after it has said no to a commit, as its activation knew it. */

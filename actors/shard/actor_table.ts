@@ -8,7 +8,7 @@ import type { NodeLimits } from "../node_limits.ts";
 import type { Mail } from "../activation/mail.ts";
 import type { Mailbox } from "../activation/mailbox.ts";
 import type { Place, SealedActor } from "./sealed.ts";
-import type { Snapshot } from "../state/snapshot.ts";
+import { lengthOf, type Snapshot } from "../state/snapshot.ts";
 import type { TimerData } from "../state/timers.ts";
 
 /** An actor whose state is still at another place; its messages wait here. */
@@ -49,12 +49,13 @@ export class ActorTable {
 
   sleep(name: string, snapshot: Snapshot): void {
     this.passive.set(name, snapshot);
-    this.#budget.slept(snapshot.bytes.byteLength);
+    this.#budget.slept(lengthOf(snapshot));
   }
 
   /** Takes a sleeping actor's state out. */
   wake(name: string): void {
-    this.#budget.woke(this.passive.get(name)?.bytes.byteLength ?? 0);
+    const snapshot = this.passive.get(name);
+    this.#budget.woke(snapshot ? lengthOf(snapshot) : 0);
     this.passive.delete(name);
   }
 

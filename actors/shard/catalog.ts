@@ -17,13 +17,15 @@ import { cycle, mailboxFull, noRoom, outcomeLost, unreadable } from "../actor_er
 import { reportDeadLetter } from "../actor_events.ts";
 import { ActorTable } from "./actor_table.ts";
 import { bare, type SealedActor } from "./sealed.ts";
-import { type Snapshot, unpackState } from "../state/snapshot.ts";
+import { Annex } from "../annex/annex.ts";
+import { type Content, type Snapshot, unpack } from "../state/snapshot.ts";
 import type { Mailbox } from "../activation/mailbox.ts";
 import { type TimerData, TimerMail } from "../state/timers.ts";
 import type { Kept } from "../durable/state_store.ts";
 
 /** The shard around a catalog. */
 export interface CatalogShard extends ActorShard<Activation> {
+  readonly shard: number;
   /** How an actor begins that has no state: "recovered" once the shard was claimed after a crash. */
   readonly freshReason: ActivationReason;
 }
@@ -33,6 +35,8 @@ export class Catalog implements ActivationHost<Activation> {
   readonly shard: CatalogShard;
   readonly kind: string;
   readonly residents: ActorTable;
+  /** Of those that have something beside their state: what observers know. */
+  readonly #annexes = new Map<string, Annex>();
 
   constructor(shard: CatalogShard) {
     this.shard = shard;
@@ -107,8 +111,8 @@ export class Catalog implements ActivationHost<Activation> {
     if (sleeping === undefined) return this.begin({ name, why: this.shard.freshReason, due });
     this.residents.wake(name);
     try {
-      const state = unpackState(this.shard.hosted, sleeping, this.shard.runtime.codec);
-      return this.begin({ name, why: "woken", state });
+      const content = unpack(this.shard.hosted, sleeping, this.shard.runtime.codec);
+      return this.begin({ name, why: "woken", content });
     } catch (error) {
       this.quarantine({ ...bare(name, "passive"), snapshot: sleeping }, error);
       return undefined;
@@ -136,12 +140,29 @@ export class Catalog implements ActivationHost<Activation> {
 
   /** Its state cannot be read here: it answers that, and is never started fresh. */
   quarantine(actor: SealedActor, error: unknown): void {
+    this.onAnnex(actor.name, Annex.EMPTY);
     const reason = wordsOf(error, "it cannot be read");
     const { kind } = this;
     this.residents.quarantined.set(actor.name, { ...actor, status: "quarantined", reason, backlog: [] });
     this.shard.runtime.events.emit({ type: "actor-quarantined", kind, name: actor.name, reason });
     const refusal = unreadable(this.kind, { ...actor, reason });
     for (const mail of actor.backlog) this.#deadLetter(actor.name, mail, refusal);
+  }
+
+  // ---- what actors have beside their states
+
+  onAnnex(name: string, annex: Annex): void {
+    const known = this.#annexes.get(name) ?? Annex.EMPTY;
+    if (known === annex) return;
+    if (annex.isEmpty) this.#annexes.delete(name);
+    else this.#annexes.set(name, annex);
+    const { kind, shard } = this;
+    shard.runtime.annexes.onAnnex({ kind, shard: shard.shard, name, epoch: shard.epoch }, annex);
+  }
+
+  /** None of them is here any more. */
+  forgetAnnexes(): void {
+    for (const name of [...this.#annexes.keys()]) this.onAnnex(name, Annex.EMPTY);
   }
 
   // ---- what activations report
@@ -176,6 +197,7 @@ export class Catalog implements ActivationHost<Activation> {
     const { mark } = activation.outputs;
     const [waiting, line] = this.#remove(activation);
     if (activation.isErased) {
+      this.onAnnex(name, Annex.EMPTY);
       if (mark) this.shard.stateStore?.bury(name, mark);
       this.shard.runtime.events.emit({ type: "actor-destroyed", kind: this.kind, name });
     } else if (timers)
@@ -190,14 +212,14 @@ export class Catalog implements ActivationHost<Activation> {
 
   /** Begins an actor with what a snapshot of it holds. The schema by which that is read is the user's: it may throw. */
   #beginWith(snapshot: Snapshot | undefined, beginning: Beginning): void {
-    let state: unknown;
+    let content: Content | undefined;
     try {
-      state = snapshot && unpackState(this.shard.hosted, snapshot, this.shard.runtime.codec);
+      content = snapshot && unpack(this.shard.hosted, snapshot, this.shard.runtime.codec);
     } catch (error) {
       const { name, timers = [] } = beginning;
       return this.quarantine({ ...bare(name, "quarantined"), snapshot, timers }, error);
     }
-    this.begin({ ...beginning, state });
+    this.begin({ ...beginning, content });
   }
 
   /** What was admitted once is not refused: its sender knows that it is here. What stood behind it does so again. */
@@ -237,7 +259,7 @@ export class Catalog implements ActivationHost<Activation> {
     const [waiting, line] = this.#remove(activation);
     activation.end("failed");
     const isOnlyHere = kept.state !== undefined && kept.mark === undefined;
-    if (kept.timers.length > 0 || isOnlyHere) this.#restFrom(activation, kept);
+    if (kept.timers.length > 0 || isOnlyHere || kept.mark?.timers) this.#restFrom(activation, kept);
     this.#readmit(name, waiting, line);
   }
 
@@ -280,7 +302,7 @@ export class Catalog implements ActivationHost<Activation> {
     const timers = activation.timers.pause().map(notAtOnce);
     const [waiting, line] = this.#remove(activation);
     activation.end();
-    if (timers.length > 0) this.#rest(activation, kept, timers);
+    if (timers.length > 0 || activation.annex.staysLoaded) this.#rest(activation, kept, timers);
     else if (kept && !this.shard.stateStore) this.residents.sleep(name, kept);
     for (const mail of waiting) this.#deadLetter(name, mail, error);
     for (const mail of line) mail.refuse(error);
@@ -312,6 +334,7 @@ export class Catalog implements ActivationHost<Activation> {
 
   maySleep(activation: Activation): boolean {
     if (activation.timers.size > 0) return false;
+    if (this.shard.stateStore && activation.annex.staysLoaded) return false;
     return this.shard.stateStore !== undefined || !activation.mustKeep || this.shard.budget.maySleep();
   }
 
@@ -339,6 +362,7 @@ export class Catalog implements ActivationHost<Activation> {
     }
     for (const [name, { mailbox }] of awaited) for (const mail of mailbox.clear()) giveUp(name, mail);
     this.residents.clear();
+    this.forgetAnnexes();
   }
 
   /** What is nowhere else was certainly not handled: who asked may know that at once. */

@@ -12,13 +12,14 @@ import { Mailbox } from "../activation/mailbox.ts";
 import type { ActorTable } from "./actor_table.ts";
 import { bare, type Place, type SealedActor } from "./sealed.ts";
 import { heldBy, sealActor } from "./sealing.ts";
-import { unpackState } from "../state/snapshot.ts";
+import { type Content, readAnnex, unpack } from "../state/snapshot.ts";
 import type { TimerData } from "../state/timers.ts";
 
 /** A decoded actor, ready to begin: what a target stages before it commits. */
 export interface StagedActor {
   readonly sealed: SealedActor;
-  readonly state: unknown;
+  /** `undefined` if it is not read yet, or there is nothing to read. */
+  readonly content: Content | undefined;
 }
 
 /** See the module's text. */
@@ -100,6 +101,7 @@ export class Relocation {
       } else activation.end("handoff");
     }
     this.#residents.clear();
+    this.#catalog.forgetAnnexes();
     return late;
   }
 
@@ -121,23 +123,25 @@ export class Relocation {
   stage(sealed: SealedActor): StagedActor {
     const { status, snapshot } = sealed;
     const sleepsOn = status === "passive" && this.#catalog.shard.stateStore === undefined;
-    if (sleepsOn || status === "late" || snapshot === undefined) return { sealed, state: undefined };
+    if (status === "late" || snapshot === undefined) return { sealed, content: undefined };
     try {
-      const state = unpackState(this.#catalog.shard.hosted, snapshot, this.#catalog.shard.runtime.codec);
-      return { sealed: { ...sealed, status: "active", reason: undefined }, state };
+      if (sleepsOn) return { sealed, content: { state: undefined, annex: readAnnex(snapshot) } };
+      const content = unpack(this.#catalog.shard.hosted, snapshot, this.#catalog.shard.runtime.codec);
+      return { sealed: { ...sealed, status: "active", reason: undefined }, content };
     } catch (error) {
       const reason = wordsOf(error, "it cannot be read");
-      return { sealed: { ...sealed, status: "quarantined", reason }, state: undefined };
+      return { sealed: { ...sealed, status: "quarantined", reason }, content: undefined };
     }
   }
 
   /** Puts staged actors in their places; they begin as soon as handlers may start. */
   install(staged: Iterable<StagedActor>): void {
-    for (const { sealed, state } of staged) this.#installOne(sealed, state);
+    for (const each of staged) this.#installOne(each);
   }
 
-  #installOne(sealed: SealedActor, state: unknown): void {
+  #installOne({ sealed, content }: StagedActor): void {
     const { name, timers, backlog, snapshot } = sealed;
+    if (content) this.#catalog.onAnnex(name, content.annex);
     if (sealed.status === "passive" && snapshot) this.#residents.sleep(name, snapshot);
     else if (sealed.status === "quarantined")
       this.#catalog.quarantine(sealed, new InvalidStateError(sealed.reason ?? "it cannot be read"));
@@ -147,7 +151,7 @@ export class Relocation {
       // without a state of its own a stored actor is loaded, and its timers with it
       const set = this.#catalog.shard.stateStore && !snapshot ? [] : timers;
       const stored = snapshot?.stored;
-      const activation = this.#catalog.begin({ name, why, state, timers: set, stored, due: true });
+      const activation = this.#catalog.begin({ name, why, content, timers: set, stored, due: true });
       for (const mail of backlog) activation.mailbox.push(mail); // before anything that comes from outside
       activation.wake();
     }
@@ -172,7 +176,7 @@ export class Relocation {
     awaited.mailbox.admitAll();
     const waited = awaited.mailbox.clear();
     const backlog = [...staged.sealed.backlog, ...waited];
-    this.#installOne({ ...staged.sealed, backlog }, staged.state);
+    this.#installOne({ sealed: { ...staged.sealed, backlog }, content: staged.content });
   }
 
   /** A late actor will not come: its node was lost or gave up. It begins again without its state, or from what is stored. */

@@ -6,6 +6,7 @@
 import { wordsOf } from "../../errors.ts";
 import type { Activation } from "../activation/activation.ts";
 import { TimerMail } from "../state/timers.ts";
+import { lengthOf } from "../state/snapshot.ts";
 import { bare, type SealedActor } from "./sealed.ts";
 
 /** What an actor leaves to its next owner in any case: its timers, which stop now, and its mail. */
@@ -38,7 +39,7 @@ export function sealActor(
   try {
     const isCarried = carries && !activation.mustReload;
     const snapshot = isCarried ? activation.snapshot() : undefined;
-    if (snapshot && snapshot.bytes.byteLength > bytesMax) return undefined;
+    if (snapshot && lengthOf(snapshot) > bytesMax) return undefined;
     activation.on({ type: "seal" });
     return isCarried ? { ...held, snapshot } : { ...held, timers: [] };
   } catch (error) {

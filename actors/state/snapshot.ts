@@ -8,6 +8,8 @@ import { InvalidStateError, isActorError, toErrorData, wordsOf } from "../../err
 import type { Codec } from "../../codec/codec.ts";
 import { firstDifference } from "../../codec/difference.ts";
 import { copyValue } from "../../codec/value.ts";
+import { Annex } from "../annex/annex.ts";
+import { ANNEX_PARTS } from "../annex/parts.ts";
 import type { Registration } from "../host.ts";
 import { NO } from "../check.ts";
 import { firstIssue } from "../schema.ts";
@@ -18,7 +20,7 @@ export interface StoredMark {
   readonly revision: number;
   /** Length of the entry. */
   readonly bytes: number;
-  /** Whether it holds timers. */
+  /** Whether it holds timers, or something else for which who owns it next must load it without being asked. */
   readonly timers: boolean;
 }
 
@@ -26,8 +28,22 @@ export interface StoredMark {
 export interface Snapshot {
   readonly stateVersion: number;
   readonly bytes: Uint8Array;
+  /** What it has beside its state, by {@link Annex.bytes}; absent if nothing. */
+  readonly annex?: Uint8Array | undefined;
   /** Of a stored actor: the store's entry that this is equal to. */
   readonly stored?: StoredMark | undefined;
+}
+
+/** What an activation begins with that does not begin afresh. */
+export interface Content {
+  /** Checked. */
+  readonly state: unknown;
+  readonly annex: Annex;
+}
+
+/** Bytes of a snapshot, as far as they grow with what the actor has. */
+export function lengthOf({ bytes, annex }: Snapshot): number {
+  return bytes.byteLength + (annex?.byteLength ?? 0);
 }
 
 /**
@@ -56,19 +72,29 @@ export function copyByLibrary(hosted: Registration, state: unknown): unknown {
   return copy;
 }
 
-/** The bytes of a state that was checked. */
-export function packState(hosted: Registration, state: unknown, codec: Codec): Snapshot {
-  return {
-    stateVersion: hosted.contract.stateVersion,
-    bytes: guarded(hosted.contract.kind, () => codec.encode(state)),
-  };
+/** As bytes: a state that was checked, and what the actor has beside it. */
+export function pack(hosted: Registration, { state, annex }: Content, codec: Codec): Snapshot {
+  const { stateVersion, kind } = hosted.contract;
+  const snapshot = { stateVersion, bytes: guarded(kind, () => codec.encode(state)) };
+  return annex.isEmpty ? snapshot : { ...snapshot, annex: annex.bytes };
 }
 
 /**
- * The state of a snapshot, upgraded and checked.
- * @throws {InvalidStateError} if it is of a newer version, does not decode, upgrade or fit
+ * What a snapshot holds, its state upgraded and checked.
+ *
+ * @throws {InvalidStateError} if the state is of a newer version, does not decode, upgrade or fit
+ * @throws {DecodeError} if the annex cannot be read
  */
-export function unpackState(hosted: Registration, snapshot: Snapshot, codec: Codec): unknown {
+export function unpack(hosted: Registration, snapshot: Snapshot, codec: Codec): Content {
+  return { state: unpackState(hosted, snapshot, codec), annex: readAnnex(snapshot) };
+}
+
+/** @throws {DecodeError} */
+export function readAnnex({ annex }: Snapshot): Annex {
+  return annex ? Annex.read(annex, ANNEX_PARTS) : Annex.EMPTY;
+}
+
+function unpackState(hosted: Registration, snapshot: Snapshot, codec: Codec): unknown {
   const { kind, stateVersion } = hosted.contract;
   if (snapshot.stateVersion > stateVersion) {
     const found = `its version is ${snapshot.stateVersion}, and this node reads up to ${stateVersion}`;

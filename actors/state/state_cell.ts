@@ -1,5 +1,6 @@
 /**
- * The state of one activation: the value that handlers change, and beside it a copy as it was when it last fitted.
+ * The state of one activation: the value that handlers change, and beside it a copy as it was when it last fitted. What
+ * the actor has beside its state goes with it.
  *
  * A handler that leaves a state which does not fit is undone from that copy, so nothing is ever sealed that the
  * schema refuses, and the caller hears it at the write and not at the next move.
@@ -11,7 +12,8 @@ import type { Codec } from "../../codec/codec.ts";
 import { NO } from "../check.ts";
 import type { Registration } from "../host.ts";
 import { type FrozenView, frozenView } from "./frozen_view.ts";
-import { copyByLibrary, copyState, packState, type Snapshot } from "./snapshot.ts";
+import { Annex } from "../annex/annex.ts";
+import { type Content, copyByLibrary, copyState, lengthOf, pack, type Snapshot } from "./snapshot.ts";
 import { stateTooLong } from "../actor_errors.ts";
 
 /** How a stored actor's state becomes bytes after each handler. */
@@ -43,16 +45,18 @@ export class StateCell {
   /** Whether a class may hold on to a part of the state, and change it without asking for it. */
   #lent = false;
   #erased = false;
+  /** What handlers change, and what it was when the state last fitted. */
+  #annex: Annex = Annex.EMPTY;
+  #checkedAnnex: Annex = Annex.EMPTY;
 
-  /** @param state one that was checked, or `undefined` for the initial one, made by `begin` @param packing of a stored actor */
-  constructor(hosted: Registration, name: string, state: unknown, packing?: Packing) {
+  /** @param content `undefined` for the initial state, made by `begin` @param packing of a stored actor */
+  constructor(hosted: Registration, name: string, content: Content | undefined, packing?: Packing) {
     this.#hosted = hosted;
     this.#packing = packing;
     this.#name = name;
-    this.#exists = state !== undefined;
+    this.#exists = content !== undefined;
     this.#kept = this.#exists;
-    this.#state = state;
-    this.#checked = state;
+    if (content) this.install(content);
   }
 
   /** Makes the initial state if there is none. @throws whatever `initialState` throws, or InvalidStateError */
@@ -65,12 +69,14 @@ export class StateCell {
     this.#exists = true;
   }
 
-  /** Takes a state that was checked, before `begin`. */
-  install(state: unknown): void {
+  /** Takes what it is to begin with, before `begin`. */
+  install({ state, annex }: Content): void {
     this.#exists = true;
     this.#kept = true;
     this.#state = state;
     this.#checked = state;
+    this.#annex = annex;
+    this.#checkedAnnex = annex;
   }
 
   /** It is not to be relied on any more: nothing is left to be carried. */
@@ -90,6 +96,8 @@ export class StateCell {
     this.#checked = undefined;
     this.#view = undefined;
     this.#known = NO;
+    this.#annex = Annex.EMPTY;
+    this.#checkedAnnex = Annex.EMPTY;
   }
 
   /** See {@link StateCell.erase}. */
@@ -111,11 +119,13 @@ export class StateCell {
   #pack(checked: unknown): void {
     if (this.#packing === undefined) return;
     const { codec, bytesMax } = this.#packing;
-    const snapshot = packState(this.#hosted, checked, codec);
-    const { byteLength } = snapshot.bytes;
-    if (byteLength > bytesMax) throw stateTooLong(this.#hosted.contract.kind, byteLength, bytesMax);
-    if (this.#settled === undefined || !sameBytes(this.#settled.bytes, snapshot.bytes))
-      this.#settled = { ...snapshot, bytes: snapshot.bytes.slice() };
+    const snapshot = pack(this.#hosted, { state: checked, annex: this.#annex }, codec);
+    const length = lengthOf(snapshot);
+    if (length > bytesMax) throw stateTooLong(this.#hosted.contract.kind, length, bytesMax);
+    const { annex, bytes } = snapshot;
+    const former = this.#settled;
+    if (former === undefined || former.annex !== annex || !sameBytes(former.bytes, bytes))
+      this.#settled = { ...snapshot, bytes: bytes.slice() };
   }
 
   /** What is lent from now on is to be read only, or it is not. */
@@ -162,20 +172,41 @@ export class StateCell {
     this.#state = value;
   }
 
+  /** What it has beside its state, as a handler that runs now has left it. */
+  get annex(): Annex {
+    return this.#annex;
+  }
+
+  /** @throws {TypeError} if what is lent now is to be read only */
+  set annex(annex: Annex) {
+    if (this.#isReading)
+      throw new TypeError(
+        "Cannot change what an actor has beside its state: its message is declared readonly",
+      );
+    this.#annex = annex;
+  }
+
+  /** What it had beside its state when that last fitted. */
+  get settledAnnex(): Annex {
+    return this.#checkedAnnex;
+  }
+
   /** Whether it must be kept: it came from elsewhere, or a handler or hook reached for it. */
   get mustKeep(): boolean {
-    return !this.#erased && (this.#kept || this.#touched);
+    return !this.#erased && (this.#kept || this.#touched || !this.#annex.isEmpty);
   }
 
   /** After a handler or hook. @throws {InvalidStateError} if the state does not fit; it is then what it was before */
   settle(): void {
-    if (this.#erased || (!this.#touched && !(this.#lent && this.#packing))) return;
+    const isAnnexed = this.#annex !== this.#checkedAnnex;
+    if (this.#erased || (!this.#touched && !isAnnexed && !(this.#lent && this.#packing))) return;
     try {
       if (this.#hosted.contract.stateCheck === "handler") {
         const checked = this.#copyOf(this.#state);
-        if (checked !== this.#checked) this.#pack(checked);
+        if (isAnnexed || checked !== this.#checked) this.#pack(checked);
         this.#checked = checked;
       }
+      this.#checkedAnnex = this.#annex;
     } catch (error) {
       this.undo();
       throw error;
@@ -186,6 +217,7 @@ export class StateCell {
 
   /** Back to the state that last fitted. */
   undo(): void {
+    this.#annex = this.#checkedAnnex;
     this.#touched = false;
     this.#lent = false;
     this.#state = copyValue(this.#checked);
@@ -197,13 +229,15 @@ export class StateCell {
     if (this.#settled) return this.#settled;
     const unchecked = this.#touched || this.#hosted.contract.stateCheck === "seal";
     // not what was checked, even if nobody has reached for it since: a class may hold on to a part and change that
-    return packState(this.#hosted, unchecked ? copyState(this.#hosted, this.#state) : this.#state, codec);
+    const state = unchecked ? copyState(this.#hosted, this.#state) : this.#state;
+    return pack(this.#hosted, { state, annex: this.#annex }, codec);
   }
 
   /** The state as it is, whether it fits or not; `undefined` if there is none, or nothing that can travel. */
   raw(codec: Codec): Snapshot | undefined {
     try {
-      return this.#exists ? packState(this.#hosted, this.#state, codec) : undefined;
+      const content = { state: this.#state, annex: this.#annex };
+      return this.#exists ? pack(this.#hosted, content, codec) : undefined;
     } catch {
       return undefined;
     }

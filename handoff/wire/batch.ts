@@ -7,6 +7,7 @@
  *   version 2: 2 · count · (number · block)…                     1 links, 2 replies, 3 actors; others are passed over
  *   a part   = fields                                            version 1
  *            = block of (fields · section…)                      version 2: link, reply, actor, timer, mail
+ *   sections: 1 headers, of a timer and of mail; 1 annex, of an actor with a state
  * ```
  *
  * A part may have sections of a newer release, which are passed over; so only what may be missing stands in one. A newer
@@ -54,20 +55,21 @@ const REPLIES = 2;
 const ACTORS = 3;
 /** A section of a timer and of a message. */
 const HEADERS = 1;
+/** A section of an actor: what it has beside its state. */
+const ANNEX = 1;
 
 const STATUSES = ["active", "passive", "late", "quarantined"] as const;
 
-/** The form that a node of that protocol reads. What the form does not hold is left out: headers, in version 1. */
+/** The form that a node of that protocol reads. What the form does not hold is left out: headers and annexes, in version 1. */
 export function versionFor(protocol: number | undefined): BatchVersion {
   return protocol === undefined || protocol < 2 ? 1 : 2;
 }
 
 /** The oldest form that holds all of it: for what lies until somebody takes it, who may be of the release before. */
 export function leastVersion({ actors }: Pick<Batch, "actors">): BatchVersion {
-  const hasHeaders = actors.some(({ timers, backlog }) =>
-    [...timers, ...backlog].some(({ headers }) => headers),
-  );
-  return hasHeaders ? 2 : 1;
+  const hasSections = ({ snapshot, timers, backlog }: BatchActor) =>
+    snapshot?.annex !== undefined || [...timers, ...backlog].some(({ headers }) => headers);
+  return actors.some(hasSections) ? 2 : 1;
 }
 
 export function encodeBatch(batch: Batch, version: BatchVersion): Uint8Array {
@@ -161,6 +163,10 @@ class BatchWriter extends ByteWriter {
   headers(headers: HeaderMap | undefined): void {
     if (headers && this.version !== 1) writeSection(this, HEADERS, headers.bytes, () => headers.write(this));
   }
+
+  annex(annex: Uint8Array | undefined): void {
+    if (annex && this.version !== 1) writeSection(this, ANNEX, annex.byteLength, () => this.raw(annex));
+  }
 }
 
 class BatchReader extends ByteReader {
@@ -199,6 +205,17 @@ class BatchReader extends ByteReader {
     if (length > this.left)
       throw new DecodeError(`Cannot read a list: its length is ${length}, with ${this.left} bytes left`);
     return Array.from({ length }, () => this.string());
+  }
+
+  annex(): Uint8Array | undefined {
+    if (this.version === 1 || this.done) return undefined;
+    let annex: Uint8Array | undefined;
+    readSections(this, (number) => {
+      if (number !== ANNEX) return false;
+      annex = this.raw(this.left).slice();
+      return true;
+    });
+    return annex;
   }
 
   headers(): HeaderMap | undefined {
@@ -253,6 +270,7 @@ function writeActor(writer: BatchWriter, actor: BatchActor): void {
   writer.string(actor.reason ?? "");
   writer.all(actor.timers, writeTimer);
   writer.all(actor.backlog, writeMail);
+  writer.annex(actor.snapshot?.annex);
 }
 
 function readActor(reader: BatchReader): BatchActor {
@@ -264,10 +282,11 @@ function readActor(reader: BatchReader): BatchActor {
   const reason = reader.string();
   const timers = reader.all(readTimer);
   const backlog = reader.all(readMail);
+  const annex = reader.annex();
   return {
     name,
     status,
-    snapshot,
+    snapshot: snapshot && annex ? { ...snapshot, annex } : snapshot,
     at: at.node === "" ? undefined : at,
     reason: reason || undefined,
     timers,

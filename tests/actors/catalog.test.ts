@@ -1,6 +1,7 @@
 // The actors of one shard, with a shard and a store that stand still until a test says so.
 import { describe, expect, test } from "bun:test";
 import type { ActorRuntime } from "../../actors/activation/activation_host.ts";
+import { Annex } from "../../actors/annex/annex.ts";
 import { NodeLimits } from "../../actors/node_limits.ts";
 import { Catalog } from "../../actors/shard/catalog.ts";
 import { Relocation } from "../../actors/shard/relocation.ts";
@@ -103,6 +104,7 @@ function world({
     hosted,
     runtime: runtime as Partial<ActorRuntime> as ActorRuntime,
     budget,
+    shard: 0,
     epoch: 1,
     stateStore: durability === "stored" ? stateStore : undefined,
     get serving() {
@@ -139,11 +141,11 @@ describe("an actor that is loaded until it can be", () => {
     const { catalog, clock, loads, log, shard } = world();
     shard.runs = true;
     loads(() => Promise.reject(new RecordsRefusedError("Cannot read it: current store says no")));
-    const state = { count: 1, text: "" };
+    const content = { state: { count: 1, text: "" }, annex: Annex.EMPTY };
     catalog.begin({
       name: "x",
       why: "handed-off",
-      state,
+      content,
       due: true,
       timers: [{ ...note, remainingMs: 100 }],
     });

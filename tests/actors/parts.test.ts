@@ -1,6 +1,7 @@
 // The small parts of an activation, each by itself.
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { Annex } from "../../actors/annex/annex.ts";
 import { z } from "zod";
 import { validTell } from "../../actors/argument.ts";
 import { Checks } from "../../actors/check.ts";
@@ -11,7 +12,7 @@ import { Mailbox } from "../../actors/activation/mailbox.ts";
 import { firstIssue, type Schema, validate } from "../../actors/schema.ts";
 import { type Runnable, Scheduler } from "../../actors/activation/scheduler.ts";
 import { HandlerSignal } from "../../actors/activation/handler_signal.ts";
-import { packState, unpackState } from "../../actors/state/snapshot.ts";
+import { pack, unpack } from "../../actors/state/snapshot.ts";
 import { StateCell } from "../../actors/state/state_cell.ts";
 import { ActorTimers, type TimerData, TimerMail, TIMERS_MAX } from "../../actors/state/timers.ts";
 import { HeaderMap } from "../../codec/header_map.ts";
@@ -300,29 +301,28 @@ describe("StateCell", () => {
 
   test("has no snapshot before it begins, and the given state if it came from elsewhere", () => {
     expect(new StateCell(hosted, "x", undefined).snapshot(codec)).toBeUndefined();
-    const moved = new StateCell(hosted, "x", { words: ["moved"] });
+    const moved = new StateCell(hosted, "x", { state: { words: ["moved"] }, annex: Annex.EMPTY });
     expect(moved.mustKeep).toBe(true);
     expect(codec.decode(moved.snapshot(codec)?.bytes as Uint8Array)).toEqual({ words: ["moved"] });
   });
 });
 
-describe("packState() and unpackState()", () => {
+describe("pack() and unpack()", () => {
   test("give back what went in; what is too new, damaged or does not fit is invalid", () => {
     const hosted = hostLedger(steering(), ledger({ stateVersion: 2 })).register(undefined);
-    const packed = packState(hosted, { words: ["a"] }, codec);
+    const content = { state: { words: ["a"] }, annex: Annex.EMPTY };
+    const packed = pack(hosted, content, codec);
     expect(packed.stateVersion).toBe(2);
-    expect(unpackState(hosted, packed, codec)).toEqual({ words: ["a"] });
-    expect(unpackState(hosted, { ...packed, stateVersion: 1 }, codec)).toEqual({ words: ["a"] });
+    expect(unpack(hosted, packed, codec)).toEqual(content);
+    expect(unpack(hosted, { ...packed, stateVersion: 1 }, codec)).toEqual(content);
     const invalid = expect.objectContaining({ code: "invalid-state" });
-    expect(() => unpackState(hosted, { ...packed, stateVersion: 3 }, codec)).toThrow(invalid);
+    expect(() => unpack(hosted, { ...packed, stateVersion: 3 }, codec)).toThrow(invalid);
     for (let length = 0; length < packed.bytes.length; length++)
-      expect(() =>
-        unpackState(hosted, { stateVersion: 2, bytes: packed.bytes.slice(0, length) }, codec),
-      ).toThrow(invalid);
-    for (const state of [{}, { words: "a" }, { words: [], more: 1 }, [], null])
-      expect(() => unpackState(hosted, { stateVersion: 2, bytes: codec.encode(state) }, codec)).toThrow(
+      expect(() => unpack(hosted, { stateVersion: 2, bytes: packed.bytes.slice(0, length) }, codec)).toThrow(
         invalid,
       );
+    for (const state of [{}, { words: "a" }, { words: [], more: 1 }, [], null])
+      expect(() => unpack(hosted, { stateVersion: 2, bytes: codec.encode(state) }, codec)).toThrow(invalid);
   });
 });
 

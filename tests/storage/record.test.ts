@@ -2,7 +2,13 @@ import { describe, expect, test } from "bun:test";
 import { HeaderMap } from "../../codec/header_map.ts";
 import { DecodeError } from "../../errors.ts";
 import { decodeHead, decodeChunkSets, encodeHead } from "../../storage/records/heads.ts";
-import { decodeRecord, encodeRecord, type StoredRecord, type StoredTimer } from "../../storage/record.ts";
+import {
+  decodeRecord,
+  encodeRecord,
+  type StoredRecord,
+  type StoredTimer,
+  wantsLoading,
+} from "../../storage/record.ts";
 import { afterLoss } from "../../storage/suspicion.ts";
 
 const RECORD: StoredRecord = {
@@ -33,6 +39,22 @@ describe("decodeRecord()", () => {
     expect(decodeRecord(encodeRecord(bare), "alice")).toEqual(bare);
     // without timers as the release before writes it
     expect(encodeRecord({ ...bare, writtenWallMs: 5 })).toEqual(encodeRecord(bare));
+  });
+
+  test("gives what the actor has beside its state, and that it is to be loaded", () => {
+    const annexed = {
+      ...RECORD,
+      state: { stateVersion: 3, bytes: Uint8Array.of(1), annex: Uint8Array.of(7, 0) },
+    };
+    for (const record of [annexed, { ...annexed, timers: [], staysLoaded: true }]) {
+      const bytes = encodeRecord(record).slice();
+      expect(decodeRecord(bytes, "alice")).toEqual(record);
+      for (let length = 0; length < bytes.length; length++)
+        expect(failure(() => decodeRecord(bytes.subarray(0, length), "alice"))).toBeInstanceOf(DecodeError);
+    }
+    expect(
+      [RECORD, { ...RECORD, timers: [] }, { ...RECORD, timers: [], staysLoaded: true }].map(wantsLoading),
+    ).toEqual([true, false, true]);
   });
 
   test("is a DecodeError for every truncation, a byte too much, another version and another name", () => {

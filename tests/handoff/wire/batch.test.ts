@@ -256,6 +256,17 @@ describe("a batch", () => {
     expect(() => decodeBatch(damaged)).toThrow(DecodeError);
   });
 
+  test("has what an actor has beside its state, and leaves it out where no form holds it", () => {
+    const [first] = EXAMPLE.actors;
+    if (first?.snapshot === undefined) throw new Error("expected an actor with a state");
+    const annexed = { ...first, snapshot: { ...first.snapshot, annex: Uint8Array.of(9, 1, 7) } };
+    const given = { ...EXAMPLE, actors: [annexed] };
+    expect(decodeBatch(encodeBatch(given, 2)).actors).toMatchObject([{ snapshot: annexed.snapshot }]);
+    expect(decodeActor(encodeActor(annexed, 2))).toMatchObject({ snapshot: annexed.snapshot });
+    expect(decodeBatch(encodeBatch(given, 1)).actors[0]?.snapshot?.annex).toBeUndefined();
+    expect(leastVersion(given)).toBe(2);
+  });
+
   test("is written in the form that its reader knows, or if nobody knows him in the oldest that holds all of it", () => {
     expect([undefined, 1, 2, 3].map(versionFor)).toEqual([1, 1, 2, 2]);
     expect([leastVersion(EXAMPLE), leastVersion(ACCOMPANIED)]).toEqual([1, 2]);

@@ -117,7 +117,7 @@ export const STORAGE: readonly Rule[] = [
         changes: [
           {
             file: "storage/shard_state_store.ts",
-            find: "return await this.#write({ name, state: record?.state, timers }, markOf(entry, record), true);",
+            find: "return await this.#write({ name, state, timers, staysLoaded }, markOf(entry, record), true);",
             replace: "return markOf(entry, record);",
           },
         ],

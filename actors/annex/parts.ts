@@ -1,0 +1,13 @@
+/**
+ * Every part that an annex can have in this release. A number that was given once is never given again.
+ *
+ * ```
+ *   1 metadata · 2 memberships of groups · 3 watches · 4 watchers · 5 reminders · 6 restarts
+ * ```
+ *
+ * @module
+ */
+import type { AnyPart } from "./annex.ts";
+
+/** See the module's text. */
+export const ANNEX_PARTS: readonly AnyPart[] = Object.freeze<AnyPart[]>([]);
