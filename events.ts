@@ -59,6 +59,44 @@ export type NodeEventBody =
       readonly to: string;
       readonly reason: string;
     }
+  /** A shard of this node goes on in other code, by `upgrade()`. `pauseMs`: for how long none of its actors had a turn. */
+  | {
+      readonly type: "shard-upgraded";
+      readonly kind: string;
+      readonly shard: number;
+      /** The epoch under which it goes on. */
+      readonly epoch: number;
+      readonly stateVersion: number;
+      readonly actors: number;
+      /** Actors whose handlers still run in the former code; they follow. */
+      readonly lateActors: number;
+      /** Actors whose states could not be upgraded and that were set aside for that, as `force` says. */
+      readonly quarantined: number;
+      readonly pauseMs: number;
+    }
+  /** A shard goes on in the code that it had: an actor of it cannot be upgraded, or something else was in the way. */
+  | ({ readonly type: "upgrade-kept" } & KeptShard)
+  /** An `upgrade()` has ended for a kind. */
+  | {
+      readonly type: "kind-upgraded";
+      readonly kind: string;
+      readonly stateVersion: number;
+      /** Shards that have the new code, and those that have not. */
+      readonly upgraded: number;
+      readonly kept: number;
+    }
+  /**
+   * An actor has a timer whose message its contract does not declare any more. It is kept and does not go off, until code has
+   * the actor that declares the message. Told by each activation of the actor.
+   */
+  | {
+      readonly type: "timer-undeclared";
+      readonly kind: string;
+      readonly name: string;
+      readonly message: string;
+      /** Its id. */
+      readonly timer: string;
+    }
   | { readonly type: "actor-activated"; readonly kind: string; readonly name: string; readonly why: string }
   /** An actor has ended itself by `destroy()`: its state and timers are gone. */
   | { readonly type: "actor-destroyed"; readonly kind: string; readonly name: string }
@@ -228,6 +266,15 @@ export type NodeEventBody =
     }
   /** A listener was too slow: this many events were dropped before the next one. */
   | { readonly type: "events-dropped"; readonly count: number };
+
+/** A shard that has not been upgraded. */
+export interface KeptShard {
+  readonly kind: string;
+  readonly shard: number;
+  /** The first actor whose state cannot be upgraded, if that is why. */
+  readonly actor?: string;
+  readonly reason: string;
+}
 
 /** The end of one planned move, as the source tells it. Also an entry of the move journal. */
 export interface ShardMoved {

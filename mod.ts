@@ -17,6 +17,8 @@ export type {
   MoveReport,
   ShardAddress,
 } from "./node/placing.ts";
+export type { UpgradeOptions } from "./node/upgrading.ts";
+export type { UpgradeReport } from "./handoff/upgrade/upgrades.ts";
 export type { InspectedActor, InspectedNode, InspectedShard, NodeInspection } from "./node/status/inspect.ts";
 export { DEFAULT_SETTINGS } from "./node/settings.ts";
 export type { ActorSettings, GivenSettings, SettingGroups, Settings } from "./node/settings.ts";
@@ -118,7 +120,7 @@ export type { SqliteStore, SqliteStoreOptions } from "./storage/sqlite/store.ts"
 export type { Store, StoreEntry, StoreHead, StoreKey, StoreOutcome, StoreWrite } from "./storage/store.ts";
 
 // events and errors
-export type { NodeEvent, NodeEventBody, ShardMoved } from "./events.ts";
+export type { KeptShard, NodeEvent, NodeEventBody, ShardMoved } from "./events.ts";
 export {
   AbortedError,
   ActorError,

@@ -5,6 +5,7 @@
  */
 import {
   AbortedError,
+  BusyError,
   ConfigurationError,
   FencedError,
   NodeStoppedError,
@@ -17,14 +18,16 @@ import {
 import { EventBus, type NodeEvent } from "./events.ts";
 import { nameAt } from "./actors/address.ts";
 import { checkLabels, type Contract } from "./actors/contract.ts";
-import { type Registration, hostTable } from "./actors/host.ts";
+import { type Hosted, type Registration, hostTable } from "./actors/host.ts";
 import { type Address, type CallOptions, type Ref, RefFactory } from "./actors/ref.ts";
 import { RefusedTells, type ToldOf } from "./actors/tell_promise.ts";
 import { isAppVersion } from "./cluster/placement/app_version.ts";
 import { type Cordon, type NodeId, WEIGHT_MAX } from "./cluster/records/schemas.ts";
 import { checkDoor } from "./door/options.ts";
 import type { Router } from "./delivery/router.ts";
+import { TIMEOUT_MAX_MS } from "./delivery/calls/checks.ts";
 import { type LeaveOptions, type LeaveReport, leaveCluster } from "./handoff/leave.ts";
+import type { UpgradeReport } from "./handoff/upgrade/upgrades.ts";
 import type { ActorNode, EnvOption, EventOf, EventsOptions, NodeOptions } from "./node/api.ts";
 import { askAll, type AskAllOptions } from "./node/calls/ask_all.ts";
 import type { Parts } from "./node/assemble.ts";
@@ -43,6 +46,7 @@ import {
   type ActorOrShard,
   unpin,
 } from "./node/placing.ts";
+import { following, upgradeInPlace, type UpgradeOptions } from "./node/upgrading.ts";
 import { Life, type LifeDeps } from "./node/life.ts";
 import { Rejoin } from "./node/rejoin.ts";
 import { checkOption, settingsWith } from "./node/settings.ts";
@@ -82,8 +86,8 @@ async function started(options: NodeOptions): Promise<ActorNode> {
   const connection = options.transport ?? memoryTransport();
   let node: Node;
   try {
-    const cordon: Said = { said: undefined };
-    node = new Node(options, lifeDeps(options, connection, cordon), cordon);
+    const own: Own = { cordon: undefined, hosts: hostTable(options.hosts ?? [], options.env) };
+    node = new Node(options, lifeDeps(options, connection, own), own);
   } catch (error) {
     await closed(connection, options);
     throw isActorError(error) ? error : notStarted(ConfigurationError, error);
@@ -111,12 +115,15 @@ function notStarted(of: typeof ConfigurationError | typeof ServerError, cause: u
   return new of(`Cannot start a node: ${wordsOf(cause, "something was thrown that is no error")}`, { cause });
 }
 
-/** What an operator has last said of a node: it outlives a life. */
-interface Said {
-  said: Cordon | undefined;
+/** What changes of a node, and outlives a life. */
+interface Own {
+  /** What an operator has last said of it. */
+  cordon: Cordon | undefined;
+  /** What it hosts now. */
+  readonly hosts: Map<string, Registration>;
 }
 
-function lifeDeps(options: NodeOptions, connection: Connection, cordon: Said): LifeDeps {
+function lifeDeps(options: NodeOptions, connection: Connection, own: Own): LifeDeps {
   const random = options.random ?? systemRandom();
   const clock = cleanClock(options.clock ?? systemClock());
   const events = new EventBus(() => clock.wall());
@@ -138,14 +145,14 @@ function lifeDeps(options: NodeOptions, connection: Connection, cordon: Said): L
     connection,
     clock,
     random,
-    hosts: hostTable(options.hosts ?? [], options.env),
+    hosts: own.hosts,
     settings: settingsWith(options.settings ?? {}),
     log: guardedLog(options.log ?? silentLog),
     store: options.store,
     weight: options.weight,
     labels: options.labels,
     version: options.version,
-    cordon: () => cordon.said,
+    cordon: () => own.cordon,
     system: connection.type === "memory" ? undefined : linuxSystem(),
     tag: processTag(),
     door: options.door ?? true,
@@ -162,7 +169,7 @@ class Node implements ActorNode, Routing {
   readonly whenStopped: Promise<void>;
   readonly #options: NodeOptions;
   readonly #deps: LifeDeps;
-  readonly #cordon: Said;
+  readonly #own: Own;
   readonly #stopped = Promise.withResolvers<void>();
   #life: Life;
   /** Of the latest life that has joined, also when it is over. */
@@ -173,6 +180,7 @@ class Node implements ActorNode, Routing {
   #starting: Promise<void> | undefined;
   /** The process ends as soon as it has left. */
   #signalled = false;
+  #upgrading = false;
   #stopping: Promise<void> | undefined;
   #unfollowSignals: () => void = () => {};
   readonly #unfollowCredentials: () => void;
@@ -185,10 +193,10 @@ class Node implements ActorNode, Routing {
     refuse: (request, error) => this.#refused(request.type, request, error),
   };
 
-  constructor(options: NodeOptions, deps: LifeDeps, cordon: Said) {
+  constructor(options: NodeOptions, deps: LifeDeps, own: Own) {
     this.#options = options;
     this.#deps = deps;
-    this.#cordon = cordon;
+    this.#own = own;
     if (options.log) logEvents(deps.events, deps.log, deps.name); // else nobody listens, and nothing is made for it
     deps.events.keepEarly(true);
     this.#life = this.#newLife();
@@ -394,7 +402,7 @@ class Node implements ActorNode, Routing {
   async #says(said: Cordon | undefined): Promise<void> {
     if (this.router === undefined) throw this.#refusal ?? stoppedError(this.name);
     if (this.#leaving) throw new UnavailableError(`Cannot place by hand: node "${this.name}" is leaving`);
-    this.#cordon.said = said;
+    this.#own.cordon = said;
     await this.#joined.membership.setState(said ?? "up");
   }
 
@@ -410,6 +418,27 @@ class Node implements ActorNode, Routing {
   async unpin<C extends Contract>(what: ActorOrShard<C>): Promise<boolean> {
     if (this.router === undefined) throw this.#refusal ?? stoppedError(this.name);
     return await unpin(this.#joined, what);
+  }
+
+  async upgrade<Env>(
+    hosts: readonly Hosted<Env>[],
+    options: UpgradeOptions<Env> = {},
+  ): Promise<UpgradeReport> {
+    if (this.router === undefined) throw this.#refusal ?? stoppedError(this.name);
+    if (this.#leaving) throw new UnavailableError(`Cannot upgrade node "${this.name}": it is leaving`);
+    if (this.#upgrading)
+      throw new BusyError(`Cannot upgrade node "${this.name}": another upgrade of it is under way`);
+    checkOption("timeoutMs", options.timeoutMs, TIMEOUT_MAX_MS);
+    const { env = this.#options.env as Env } = options;
+    const next = following(hosts, env, this.hosts);
+    this.#upgrading = true;
+    try {
+      return await inCleanContext(() =>
+        upgradeInPlace(this.#joined, this.#own.hosts, next, options, this.#deps.clock),
+      );
+    } finally {
+      this.#upgrading = false;
+    }
   }
 
   leave(options: LeaveOptions = {}): Promise<LeaveReport> {

@@ -176,7 +176,7 @@ function lacking(contract: Contract, what: string): ConfigurationError {
 }
 
 /** Everything a node hosts, by kind. @throws {ConfigurationError} if a kind is given twice, or cannot be registered */
-export function hostTable<Env>(hosts: readonly Hosted<Env>[], env: Env): ReadonlyMap<string, Registration> {
+export function hostTable<Env>(hosts: readonly Hosted<Env>[], env: Env): Map<string, Registration> {
   const table = new Map<string, Registration>();
   for (const hosted of hosts) {
     const { kind } = hosted.contract;

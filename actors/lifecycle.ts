@@ -12,6 +12,8 @@ export type ActivationReason =
   | "woken"
   /** It arrived from another node, or was parked, with its state. */
   | "handed-off"
+  /** It goes on with its state in other code, on the same node. */
+  | "upgraded"
   /** Its owner was lost; it begins again. */
   | "recovered"
   /** A handler threw and the contract says `onError: "restart"`. */
@@ -25,6 +27,8 @@ export type DeactivationReason =
   | "destroyed"
   /** It goes on at another node. */
   | "handoff"
+  /** It goes on in other code. */
+  | "upgrade"
   /** The contract's `onError`, or the node stopped. */
   | "stop"
   /** A hook or handler failed, or the node was fenced. */

@@ -29,6 +29,7 @@ import { type Former, takeName } from "./lease/name_takeover.ts";
 import { agreeOnProtocol, givesWayTo, protocolMismatch } from "./lease/protocol_agreement.ts";
 import { type ClusterTimes, clusterTimes } from "./heartbeat/pulse_times.ts";
 import {
+  type HostedKind,
   incarnationCount,
   incarnationAfter,
   type NodeId,
@@ -298,6 +299,18 @@ export class Membership {
     if (state === "gone") this.witness.close();
     await this.#lease.setState(state);
     if (state === "gone") this.gate.end("the node has gone");
+  }
+
+  /**
+   * Tells the cluster that this node hosts its kinds otherwise than before, such as with newer states; resolves when that is
+   * written. Which kinds they are does not change.
+   *
+   * @throws {FencedError} if the lease is lost before
+   * @throws {NodeStoppedError} if the membership is stopped before
+   */
+  async setKinds(kinds: readonly HostedKind[]): Promise<void> {
+    if (!this.#lease) throw new TypeError("Cannot set the kinds of a node: it has not joined");
+    await this.#lease.setKinds(kinds);
   }
 
   /** Ends all timers and the watch, and writes nothing: for the others it is as if this node had crashed. */

@@ -35,7 +35,7 @@ export function ownRecord(info: NodeInfo, incarnation: string): Omit<NodeRecord,
     node: name,
     incarnation,
     state: "up",
-    kinds: kinds.map(hosted),
+    kinds: kinds.map(hostedKind),
     weight,
     protocol: PROTOCOL_VERSIONS,
     runtime,
@@ -48,7 +48,7 @@ export function ownRecord(info: NodeInfo, incarnation: string): Omit<NodeRecord,
 }
 
 /** What others need to know of it. */
-function hosted({ kind, shards, stateVersion, durability, placement }: OfferedKind): HostedKind {
+export function hostedKind({ kind, shards, stateVersion, durability, placement }: OfferedKind): HostedKind {
   return {
     ...{ kind, shards, stateVersion },
     ...(durability === undefined ? {} : { durability }),

@@ -3,7 +3,13 @@
  *
  * @module
  */
-import { incarnationCount, type NodeId, nodeId, type NodeRecord } from "./records/schemas.ts";
+import {
+  type HostedKind,
+  incarnationCount,
+  type NodeId,
+  nodeId,
+  type NodeRecord,
+} from "./records/schemas.ts";
 
 /**
  * One state of the member list. `version` grows with each change that means something to others than the lease, and
@@ -81,7 +87,19 @@ export class View {
 
 /** What else it says stays the same for the life of an incarnation. */
 function saysSame(one: NodeRecord, other: NodeRecord): boolean {
-  return one.state === other.state && one.cordon === other.cordon;
+  return one.state === other.state && one.cordon === other.cordon && hostSame(one.kinds, other.kinds);
+}
+
+/** A node that upgrades its kinds in place goes on with the same ones, in the same order. */
+function hostSame(some: readonly HostedKind[], others: readonly HostedKind[]): boolean {
+  return some.every((one, at) => {
+    const other = others[at];
+    return (
+      one.kind === other?.kind &&
+      one.stateVersion === other.stateVersion &&
+      JSON.stringify(one.placement) === JSON.stringify(other.placement)
+    );
+  });
 }
 
 /** True if the node's record will not change again but for a new incarnation. */

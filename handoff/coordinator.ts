@@ -7,6 +7,7 @@
 import type { Contract } from "../actors/contract.ts";
 import { Quota } from "../actors/quota.ts";
 import { AbortedError } from "../errors.ts";
+import type { Shard } from "../delivery/receiving/shard.ts";
 import { type NodeId, nodeKey, type ShardRecord } from "../cluster/records/schemas.ts";
 import type { Removal } from "../cluster/ownership.ts";
 import { shardKey } from "../cluster/shard_map.ts";
@@ -27,6 +28,8 @@ import { IncomingMoves } from "./move/incoming_moves.ts";
 import { ReconcileLoop } from "./reconcile_loop.ts";
 import type { MoveEnd } from "./move/move.ts";
 import { SourceMove } from "./move/source_driver.ts";
+import type { UpgradeEnd } from "./upgrade/shard_upgrade.ts";
+import { Upgrades } from "./upgrade/upgrades.ts";
 import { Unplaced } from "./unplaced.ts";
 import { Unreadable } from "./unreadable.ts";
 
@@ -40,6 +43,7 @@ export class Coordinator {
   readonly journal: Journal;
   readonly leavers: Departures;
   readonly arrivals: Arrivals;
+  readonly upgrades: Upgrades;
   readonly #deps: HandoffDeps;
   readonly #parking: ParkingPlace;
   readonly #chunks: ParkedChunks;
@@ -80,6 +84,12 @@ export class Coordinator {
     this.#unplaced = new Unplaced(deps.events);
     this.#loop = new ReconcileLoop(deps.clock, deps.settings, () => this.#reconcile());
     this.#incoming = new IncomingMoves(deps, incoming, () => this.soon());
+    this.upgrades = new Upgrades({
+      ...deps,
+      mayBegin: (shard) => this.#mayUpgrade(shard),
+      isComing: (kind) => this.#claimsOf(kind) > 0 || this.#incoming.hasKind(kind),
+      onEnd: (shard, end) => this.#upgradeEnded(shard, end),
+    });
     deps.channel.onNew = (message) => {
       if (message.type === "offer") this.#incoming.offered(message);
       else if (message.type === "late") this.arrivals.announced(message);
@@ -104,7 +114,7 @@ export class Coordinator {
   get unfinished(): { shards: number; moves: number; late: number } {
     return {
       shards: [...this.#deps.table].length,
-      moves: this.#sources.size + this.#incoming.size + this.#claiming.size,
+      moves: this.#sources.size + this.#incoming.size + this.#claiming.size + this.upgrades.size,
       late: this.leavers.size,
     };
   }
@@ -152,6 +162,7 @@ export class Coordinator {
     for (const stop of this.#stops) stop();
     for (const move of this.#sources.values()) move.stop();
     this.#incoming.stop();
+    this.upgrades.stop();
     this.#recovery.stop();
     this.leavers.stop();
     this.arrivals.stop();
@@ -173,6 +184,7 @@ export class Coordinator {
     this.#placements.changed(kind, shard);
     const source = this.#sources.get(key);
     if (source) source.look();
+    else if (this.upgrades.has(kind, shard)) this.upgrades.recordChanged(kind, shard);
     else this.#claims.dropSuperseded(kind, shard);
     this.#incoming.look(kind, shard);
     if (this.leavers.size > 0) this.leavers.look();
@@ -181,6 +193,7 @@ export class Coordinator {
 
   #reconcile(): void {
     if (this.hasStopped || !this.#deps.gate.isOpen) return;
+    this.upgrades.look();
     for (const [kind, hosted] of this.#deps.hosts) {
       const plan = this.#placements.of(hosted.contract);
       for (let shard = 0; shard < hosted.contract.shards; shard++)
@@ -214,7 +227,7 @@ export class Coordinator {
   #reconcileShard(kind: string, shard: number, proposal: Proposal): void {
     const { owner: desired } = proposal;
     const key = shardKey(kind, shard);
-    if (this.#sources.has(key) || this.#incoming.has(kind, shard) || this.#claiming.has(key)) return;
+    if (this.#isBusy(kind, shard)) return;
     const { self, ownership, membership, table, hosts } = this.#deps;
     const record = ownership.entry(kind, shard)?.record;
     const removal = ownership.removal(kind, shard);
@@ -227,6 +240,13 @@ export class Coordinator {
       leaving: this.#leaving,
     });
     if (step.do !== "nothing" && this.#mayAct(step, kind, key, proposal)) this.#act(step, kind, shard);
+  }
+
+  /** Whether something is being done about a shard, of which there is one thing at a time. */
+  #isBusy(kind: string, shard: number): boolean {
+    const key = shardKey(kind, shard);
+    const comesOrGoes = this.#sources.has(key) || this.#incoming.has(kind, shard) || this.#claiming.has(key);
+    return comesOrGoes || this.upgrades.has(kind, shard);
   }
 
   /**
@@ -336,14 +356,7 @@ export class Coordinator {
     const { table, ownership, random } = this.#deps;
     const shard = table.get(kind, number);
     const entry = ownership.entry(kind, number);
-    if (
-      shard === undefined ||
-      entry === undefined ||
-      shard.phase !== "serving" ||
-      shard.isRecovering ||
-      this.arrivals.isBusy(shard)
-    )
-      return;
+    if (shard === undefined || entry === undefined || !this.#mayStandStill(shard)) return;
     // who waits for late actors does not put their shard away, as long as there is time
     if (to === "bucket" && shard.catalog.residents.awaited.size > 0 && !this.#hurried) return;
     const key = shardKey(kind, number);
@@ -354,6 +367,11 @@ export class Coordinator {
     this.#sources.set(key, move);
     move.start();
     if (this.#hurried) this.hurry();
+  }
+
+  /** Whether a shard that is served here may be sealed, by and by. */
+  #mayStandStill(shard: Shard): boolean {
+    return shard.phase === "serving" && !shard.isRecovering && !this.arrivals.isBusy(shard);
   }
 
   #moveEnded(key: string, move: SourceMove, end: MoveEnd): void {
@@ -383,6 +401,27 @@ export class Coordinator {
     const target = to === "bucket" ? "parked" : to.node;
     const { kind, shard: number } = shard;
     this.#deps.events.emit({ type: "move-aborted", kind, shard: number, to: target, reason });
+  }
+
+  // ---- in place
+
+  /** A node that goes gives its shards away as they are: they are upgraded where they come to. */
+  #mayUpgrade(shard: Shard): boolean {
+    const { kind, shard: number } = shard;
+    if (this.#leaving || this.hasStopped || this.#isBusy(kind, number) || shard.isRaising) return false;
+    return this.#mayStandStill(shard) && this.#isStoreQuick() && this.#backoff.isOver(shardKey(kind, number));
+  }
+
+  #upgradeEnded(shard: Shard, end: UpgradeEnd): void {
+    const key = shardKey(shard.kind, shard.shard);
+    if (end.as === "kept") {
+      if (end.again) this.#backoff.more(key);
+    } else {
+      this.#backoff.forget(key);
+      if (end.as === "upgraded") this.leavers.add(shard, end.late);
+      else this.#claims.drop(shard);
+    }
+    this.soon();
   }
 }
 

@@ -28,6 +28,7 @@ interface Plan {
   /** Of the view that it was last compared with. */
   version: number;
   readonly durability: KindDurability;
+  readonly stateVersion: number;
   readonly suitable: Suitable;
   readonly proposals: readonly Proposal[];
   /** Who had each shard when it was made, and what was pinned. */
@@ -67,12 +68,13 @@ export class PlacementCache {
   }
 
   #planOf(contract: Contract): Plan {
-    const { kind } = contract;
+    const { kind, stateVersion } = contract;
     const { membership, ownership } = this.#deps;
     const { view } = membership;
     const durability = ownership.durability(kind) ?? contract.durability;
     const plan = this.#byKind.get(kind);
-    const stands = plan?.durability === durability && !this.#isStale(kind, plan);
+    const isFor = plan?.durability === durability && plan.stateVersion === stateVersion;
+    const stands = isFor && !this.#isStale(kind, plan);
     if (stands && plan.version === view.version) return plan;
     const found = suitable(kind, view.hosting(kind), canServe(contract, durability));
     if (stands && areSame(plan.suitable, found)) {
@@ -85,7 +87,7 @@ export class PlacementCache {
   }
 
   #plan(
-    { kind, shards }: Contract,
+    { kind, shards, stateVersion }: Contract,
     durability: KindDurability,
     found: Suitable,
     former: readonly Proposal[] | undefined,
@@ -98,7 +100,7 @@ export class PlacementCache {
     const standing = { ownerOf: (shard: number) => owners[shard], keepers, isFrozen };
     const placed = place(kind, shards, candidates, { ...standing, pins: pinned(pins, owners, found) });
     return {
-      ...{ version: membership.view.version, durability, suitable: found, owners, pins },
+      ...{ version: membership.view.version, durability, stateVersion, suitable: found, owners, pins },
       proposals: placed.map((owner, shard) => proposed(owner, former?.[shard], now, settings)),
       ...{ madeAt: now, isOutdated: false },
     };

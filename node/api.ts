@@ -9,6 +9,7 @@ import type { Address, CallOptions, Ref } from "../actors/ref.ts";
 import type { DoorOptions } from "../door/door.ts";
 import type { NodeEvent } from "../events.ts";
 import type { LeaveOptions, LeaveReport } from "../handoff/leave.ts";
+import type { UpgradeReport } from "../handoff/upgrade/upgrades.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Log } from "../platform/log.ts";
 import type { Random } from "../platform/random.ts";
@@ -19,6 +20,7 @@ import type { ActorOrShard, DrainOptions, DrainReport, MoveOptions, MoveReport }
 import type { NodeHealth } from "./status/health.ts";
 import type { NodeInspection } from "./status/inspect.ts";
 import type { GivenSettings } from "./settings.ts";
+import type { UpgradeOptions } from "./upgrading.ts";
 
 /** How a node starts. Everything can be left out. */
 export interface NodeOptions<Env = unknown> {
@@ -159,6 +161,25 @@ export interface ActorNode extends AsyncDisposable {
   move<C extends Contract>(what: ActorOrShard<C>, to: string, options: MoveOptions): Promise<MoveReport>;
   /** Takes a `move` back: the shard goes where shares say. Resolves to whether it was pinned. */
   unpin<C extends Contract>(what: ActorOrShard<C>): Promise<boolean>;
+  /**
+   * Gives actors of this node other code, without a restart: each goes on with its state, which `upgrade()` of the new class has turned
+   * into one of the new contract, and with its mail and timers. A shard stands still for a moment, and has the new code only if all
+   * its actors pass; else it goes on as it was. Other nodes may host another version meanwhile.
+   *
+   * From its beginning on, whatever comes to this node has the new code. Resolves when each shard here has it too or is `kept`.
+   *
+   * @throws {ConfigurationError} for a kind that is not hosted here, a lower `stateVersion`, or another number of shards, `durability`
+   *   or `onMove`: nothing has changed then
+   * @throws {BusyError} while another upgrade of this node is under way
+   * @throws {RecordsUnavailableError | AbortedError} if the node's record could not be written in time: nothing has changed then
+   * @example
+   * const { upgraded, kept } = await node.upgrade([host(Cart2, CartActor2)]);
+   * for (const { shard, actor, reason } of kept) console.error(shard, actor, reason);
+   */
+  upgrade<Env = unknown>(
+    hosts: readonly Hosted<Env>[],
+    options?: UpgradeOptions<Env>,
+  ): Promise<UpgradeReport>;
   /** Hands everything over, then goes. A second call gives the first one's report. Never rejects. */
   leave(options?: LeaveOptions): Promise<LeaveReport>;
   /** The same as `leave`. */

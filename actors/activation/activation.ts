@@ -80,7 +80,8 @@ export class Activation implements Runnable, StartOwner, TurnOwner, GateOwner {
     this.#why = why;
     this.mailbox = new Mailbox(hosted.contract.mailboxMax, shard.budget.mail);
     const handled = stateStore && ((timer: ActorTimer) => this.#trials?.handled(timer));
-    this.timers = new ActorTimers(clock, (timer) => this.comeAgain(new TimerMail(timer, codec, handled)));
+    const onDue = (timer: ActorTimer) => this.comeAgain(new TimerMail(timer, codec, handled));
+    this.timers = new ActorTimers(clock, onDue, hosted.messages);
     this.lastActiveAt = clock.now();
     const packing = stateStore && { codec, bytesMax: stateStore.bytesMax };
     const state = new StateCell(hosted, name, content, packing);
@@ -96,7 +97,7 @@ export class Activation implements Runnable, StartOwner, TurnOwner, GateOwner {
     this.outputs = outputs;
     this.#start = new Start(this, { hosted, runtime, state, timers, outputs, code });
     this.#turn = new Turn(this, { hosted, clock, events, state, outputs, code });
-    for (const timer of beginning.timers ?? []) timers.set(timer);
+    for (const timer of beginning.timers ?? []) this.#setTimer(timer);
     if (stored) outputs.know(stored);
     else if (content !== undefined) outputs.know(NOTHING_STORED, true);
     const loads = stateStore !== undefined && stored === undefined;
@@ -446,12 +447,22 @@ export class Activation implements Runnable, StartOwner, TurnOwner, GateOwner {
     }
     if (this.#why !== "restarted") this.#why = why;
     this.outputs.know(mark);
-    for (const timer of timers) this.#set(timer);
+    for (const timer of timers) this.#setLoaded(timer);
     return { type: "loaded" };
   }
 
-  #set(timer: TimerData): void {
+  /** It comes from before this activation, and perhaps from other code. */
+  #setTimer(timer: TimerData): void {
     this.timers.set(timer);
+    const { hosted, runtime } = this.#shard;
+    const { kind, name } = this;
+    const { id, message } = timer;
+    if (!hosted.messages.has(message))
+      runtime.events.emit({ type: "timer-undeclared", kind, name, message, timer: id });
+  }
+
+  #setLoaded(timer: TimerData): void {
+    this.#setTimer(timer);
     const { kind, name } = this;
     const { id, message, suspicion } = timer;
     if (!suspicion?.setAside) return;

@@ -160,6 +160,15 @@ export class Catalog implements ActivationHost<Activation> {
     shard.runtime.annexes.onAnnex({ kind, shard: shard.shard, name, epoch: shard.epoch }, annex);
   }
 
+  /** These actors go on in another catalog of this node: who has to know it knows it. */
+  giveAnnexes(heir: Catalog, names: Iterable<string>): void {
+    for (const name of names) {
+      const annex = this.#annexes.get(name);
+      if (annex) heir.#annexes.set(name, annex);
+      this.#annexes.delete(name);
+    }
+  }
+
   /** None of them is here any more. */
   forgetAnnexes(): void {
     for (const name of [...this.#annexes.keys()]) this.onAnnex(name, Annex.EMPTY);

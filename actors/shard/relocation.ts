@@ -6,14 +6,23 @@
  */
 import { type ErrorData, InvalidStateError, wordsOf } from "../../errors.ts";
 import type { Activation } from "../activation/activation.ts";
+import type { ActivationReason, DeactivationReason } from "../lifecycle.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Mail } from "../activation/mail.ts";
 import { Mailbox } from "../activation/mailbox.ts";
 import type { ActorTable } from "./actor_table.ts";
 import { bare, type Place, type SealedActor } from "./sealed.ts";
 import { heldBy, sealActor } from "./sealing.ts";
-import { type Content, readAnnex, unpack } from "../state/snapshot.ts";
+import { type Content, pack, readAnnex, unpack } from "../state/snapshot.ts";
 import type { TimerData } from "../state/timers.ts";
+
+/** How a shard is sealed. */
+export interface SealOptions {
+  /** Above it an idle actor's state is delivered by itself, as if it were late. Default: no state is. */
+  readonly bytesMax?: number;
+  /** It goes on in this process, where nothing that is known of its actors has to travel. Default: it does not. */
+  readonly stays?: boolean;
+}
 
 /** A decoded actor, ready to begin: what a target stages before it commits. */
 export interface StagedActor {
@@ -39,12 +48,11 @@ export class Relocation {
    * here as well until `release` or `unseal`.
    *
    * @param here where late actors are to be found
-   * @param bytesMax above it an idle actor's state is delivered by itself, as if it were late
    */
-  seal(here: Place, bytesMax: number): SealedActor[] {
+  seal(here: Place, options: SealOptions = {}): SealedActor[] {
     const sealed: SealedActor[] = [];
     for (const activation of this.#residents.active.values())
-      sealed.push(this.#sealOne(activation, here, bytesMax));
+      sealed.push(this.#sealOne(activation, here, options));
     if (this.#catalog.carries) {
       for (const [name, snapshot] of this.#residents.passive)
         sealed.push({ ...bare(name, "passive"), snapshot });
@@ -65,10 +73,14 @@ export class Relocation {
     );
   }
 
-  #sealOne(activation: Activation, here: Place, bytesMax: number): SealedActor {
+  #sealOne(
+    activation: Activation,
+    here: Place,
+    { bytesMax = Infinity, stays = false }: SealOptions,
+  ): SealedActor {
     const held = heldBy(activation);
-    const { carries } = this.#catalog;
-    const sealed = activation.idle ? sealActor(activation, held, carries, bytesMax) : undefined;
+    const isCarried = this.#catalog.carries && (stays || !activation.mustReload);
+    const sealed = activation.idle ? sealActor(activation, held, isCarried, bytesMax) : undefined;
     return sealed ?? this.#late(activation, held, here);
   }
 
@@ -91,14 +103,14 @@ export class Relocation {
    * The next owner has it all: ends what was sealed. Late activations go on, without their mail.
    * @returns those
    */
-  release(): Activation[] {
+  release(why: DeactivationReason = "handoff"): Activation[] {
     const late: Activation[] = [];
     for (const activation of this.#residents.active.values()) {
       activation.mailbox.clear();
       if (activation.status === "late") {
         activation.timers.unqueue();
         late.push(activation);
-      } else activation.end("handoff");
+      } else activation.end(why);
     }
     this.#residents.clear();
     this.#catalog.forgetAnnexes();
@@ -134,12 +146,27 @@ export class Relocation {
     }
   }
 
-  /** Puts staged actors in their places; they begin as soon as handlers may start. */
-  install(staged: Iterable<StagedActor>): void {
-    for (const each of staged) this.#installOne(each);
+  /**
+   * Stages an actor of a shard that goes on here in other code. Also one that sleeps is read, and sleeps on as it is then: whether
+   * that can be done is to be known before the code has the shard.
+   */
+  restage(sealed: SealedActor): StagedActor {
+    const { status, snapshot } = sealed;
+    const { hosted, runtime, stateStore } = this.#catalog.shard;
+    if (status !== "passive" || snapshot === undefined || stateStore) return this.stage(sealed);
+    const woken = this.stage({ ...sealed, status: "active" });
+    if (woken.content === undefined) return woken;
+    const { annex } = woken.content;
+    const asleep = { ...sealed, snapshot: pack(hosted, woken.content, runtime.codec) };
+    return { sealed: asleep, content: { state: undefined, annex } };
   }
 
-  #installOne({ sealed, content }: StagedActor): void {
+  /** Puts staged actors in their places; they begin as soon as handlers may start. */
+  install(staged: Iterable<StagedActor>, why: ActivationReason = "handed-off"): void {
+    for (const each of staged) this.#installOne(each, why);
+  }
+
+  #installOne({ sealed, content }: StagedActor, how: ActivationReason = "handed-off"): void {
     const { name, timers, backlog, snapshot } = sealed;
     if (content) this.#catalog.onAnnex(name, content.annex);
     if (sealed.status === "passive" && snapshot) this.#residents.sleep(name, snapshot);
@@ -147,7 +174,7 @@ export class Relocation {
       this.#catalog.quarantine(sealed, new InvalidStateError(sealed.reason ?? "it cannot be read"));
     else if (sealed.status === "late" && sealed.at) this.#await(name, sealed.at, timers, backlog);
     else {
-      const why = snapshot ? "handed-off" : this.#catalog.shard.freshReason;
+      const why = snapshot ? how : this.#catalog.shard.freshReason;
       // without a state of its own a stored actor is loaded, and its timers with it
       const set = this.#catalog.shard.stateStore && !snapshot ? [] : timers;
       const stored = snapshot?.stored;

@@ -20,24 +20,23 @@ export function heldBy(activation: Activation): SealedActor {
  * Seals an actor that is at rest. One whose state cannot be given goes with it as it is, quarantined.
  *
  * @param held what {@link heldBy} gave
- * @param carries whether its state and timers go with it
+ * @param isCarried whether its state and timers go with it
  * @returns `undefined` if its state is longer than `bytesMax`: then it is not sealed
  */
-export function sealActor(activation: Activation, held: SealedActor, carries: boolean): SealedActor;
+export function sealActor(activation: Activation, held: SealedActor, isCarried: boolean): SealedActor;
 export function sealActor(
   activation: Activation,
   held: SealedActor,
-  carries: boolean,
+  isCarried: boolean,
   bytesMax: number,
 ): SealedActor | undefined;
 export function sealActor(
   activation: Activation,
   held: SealedActor,
-  carries: boolean,
+  isCarried: boolean,
   bytesMax: number = Infinity,
 ): SealedActor | undefined {
   try {
-    const isCarried = carries && !activation.mustReload;
     const snapshot = isCarried ? activation.snapshot() : undefined;
     if (snapshot && lengthOf(snapshot) > bytesMax) return undefined;
     activation.on({ type: "seal" });

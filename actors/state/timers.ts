@@ -55,6 +55,8 @@ export interface ActorTimer {
   suspicion: { -readonly [K in keyof Suspicion]: Suspicion[K] } | undefined;
 }
 
+const ALL = { has: (): boolean => true };
+
 /** Timers an actor may have. */
 export const TIMERS_MAX = 1_000;
 
@@ -62,6 +64,7 @@ export const TIMERS_MAX = 1_000;
 export class ActorTimers {
   readonly #clock: Clock;
   readonly #onDue: (timer: ActorTimer) => void;
+  readonly #declared: Pick<ReadonlyMap<string, unknown>, "has">;
   readonly #timers = new Map<string, ActorTimer>();
   /** Under suspicion, begun, and not acquitted yet. */
   readonly #tried = new Set<ActorTimer>();
@@ -69,9 +72,15 @@ export class ActorTimers {
   #lastId = 0;
   #changes = 0;
 
-  constructor(clock: Clock, onDue: (timer: ActorTimer) => void) {
+  /** @param declared the messages that may be due, by name: a timer of any other is kept, and waits for the code that has it again */
+  constructor(
+    clock: Clock,
+    onDue: (timer: ActorTimer) => void,
+    declared: Pick<ReadonlyMap<string, unknown>, "has"> = ALL,
+  ) {
     this.#clock = clock;
     this.#onDue = onDue;
+    this.#declared = declared;
   }
 
   /** Grows with each change that a handler makes, and with each timer that is handled. */
@@ -232,7 +241,7 @@ export class ActorTimers {
   /** Also one that runs already, such as one that a late handler has set before a reclaim: an interval has one beat. */
   #arm(timer: ActorTimer): void {
     timer.alarm?.cancel();
-    if (timer.suspicion?.setAside) return;
+    if (timer.suspicion?.setAside || !this.#declared.has(timer.message)) return;
     const waitMs = Math.max(0, timer.dueAt - this.#clock.now());
     if (waitMs <= DELAY_MAX_MS) timer.alarm = this.#clock.after(waitMs, () => this.#due(timer));
     else timer.alarm = this.#clock.after(DELAY_MAX_MS, () => this.#arm(timer)); // a longer time is counted in parts

@@ -32,6 +32,7 @@ export interface Attempt {
   readonly sentAt: number;
   readonly mark: number;
   readonly state: OwnState;
+  readonly edition: number;
   /** Revision that it builds upon. */
   readonly revision: number;
   readonly known: KnownRevisions;
@@ -45,6 +46,8 @@ export interface LeaseState {
   readonly revision: number;
   /** What the record is to say. */
   readonly wanted: OwnState;
+  /** Grows with each change of what else the record says. */
+  readonly edition: number;
   /** Number of the latest attempt. */
   readonly latest: number;
   /** Those in doubt, oldest first, at most {@link ATTEMPTS_MAX}. */
@@ -74,6 +77,7 @@ export type LeaseEvent = Now &
     | { readonly type: "due" } //     the time of `dueAt` has come
     | { readonly type: "wanted" } //  a renewal is needed now
     | { readonly type: "set"; readonly state: OwnState }
+    | { readonly type: "edited" } //  the record is to say something else beside the state
     | {
         readonly type: "written";
         readonly number: number;
@@ -125,6 +129,7 @@ export function heldLease(
     incarnation,
     revision,
     wanted,
+    edition: 0,
     latest: 0,
     attempts: [],
     dueAt: sentAt + times.renewMs,
@@ -149,7 +154,9 @@ export function stepLease(state: LeaseState, event: LeaseEvent, times: LeaseTime
     case "wanted":
       return isCovered(state, event.mark) ? [state] : send(state, event, times);
     case "set":
-      return onSet({ ...state, wanted: event.state }, event, times);
+      return soon({ ...state, wanted: event.state }, event, times);
+    case "edited":
+      return soon({ ...state, edition: state.edition + 1 }, event, times);
     case "written":
       return onWritten(state, event, times);
     case "conflict":
@@ -190,14 +197,15 @@ function isCovered(state: LeaseState, mark: number): boolean {
   return state.at !== "waiting" && state.attempts.at(-1)?.mark === mark;
 }
 
-function onSet(state: LeaseState, event: Now, times: LeaseTimes): Step {
+/** What it says now is written at once, or as soon as the attempt under way has ended. */
+function soon(state: LeaseState, event: Now, times: LeaseTimes): Step {
   return state.at === "waiting" ? send(state, event, times) : [state];
 }
 
 function send(state: LeaseState, { now, mark, known }: Now, times: LeaseTimes): Step {
   const number = state.latest + 1;
-  const { wanted, revision } = state;
-  const attempt: Attempt = { number, sentAt: now, mark, state: wanted, revision, known };
+  const { wanted, edition, revision } = state;
+  const attempt: Attempt = { number, sentAt: now, mark, state: wanted, edition, revision, known };
   const attempts = [...state.attempts, attempt].slice(-ATTEMPTS_MAX);
   const dueAt = now + times.renewTimeoutMs;
   return [
@@ -252,7 +260,8 @@ function acked(
     lastTookMs: tookMs,
   };
   const effect: LeaseEffect = { type: "acked", attempt };
-  const stale = attempt.mark !== event.mark || attempt.state !== state.wanted;
+  const isSaid = attempt.state === state.wanted && attempt.edition === state.edition;
+  const stale = attempt.mark !== event.mark || !isSaid;
   if (next.at === "ended" || !stale) return [next, effect];
   const [sent, ...effects] = send(next, event, times);
   return [sent, effect, ...effects];

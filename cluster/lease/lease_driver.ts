@@ -22,7 +22,13 @@ import {
   stepLease,
 } from "./lease.ts";
 import { type LeaseTimes, missingMs } from "./lease_times.ts";
-import { type Cordon, type Heard, incarnationCount, type NodeRecord } from "../records/schemas.ts";
+import {
+  type Cordon,
+  type HostedKind,
+  type Heard,
+  incarnationCount,
+  type NodeRecord,
+} from "../records/schemas.ts";
 import type { Entry, Mark } from "../records/table.ts";
 
 /** What a lease needs around it. */
@@ -56,8 +62,9 @@ export interface RenewalRefusal {
   readonly reason: string;
 }
 
+/** What the records are to say: a state of the node, or an edition of what else it says. */
 interface Waiter {
-  readonly state: OwnState;
+  readonly what: OwnState | number;
   resolve(): void;
   reject(error: Error): void;
 }
@@ -69,7 +76,7 @@ function isCordon(state: OwnState): state is Cordon {
 /** Keeps one lease until it is given back, lost, or stopped. */
 export class LeaseDriver {
   readonly #deps: LeaseDeps;
-  readonly #record: NodeRecord;
+  #record: NodeRecord;
   #state: LeaseState;
   #timer: Timer | undefined;
   #waiters: Waiter[] = [];
@@ -115,10 +122,25 @@ export class LeaseDriver {
    * @throws {NodeStoppedError} if it is stopped before, or had ended
    */
   setState(state: OwnState): Promise<void> {
-    if (this.#state.at === "ended") return Promise.reject(stoppedError(state));
+    if (this.#state.at === "ended") return Promise.reject(stoppedError(`state "${state}"`));
     return new Promise((resolve, reject) => {
-      this.#waiters.push({ state, resolve, reject });
+      this.#waiters.push({ what: state, resolve, reject });
       this.#handle({ type: "set", state });
+    });
+  }
+
+  /**
+   * Writes other kinds than the node hosted before; resolves when that is acknowledged.
+   *
+   * @throws {FencedError} if the lease is lost before
+   * @throws {NodeStoppedError} if it is stopped before, or had ended
+   */
+  setKinds(kinds: readonly HostedKind[]): Promise<void> {
+    if (this.#state.at === "ended") return Promise.reject(stoppedError("other kinds"));
+    return new Promise((resolve, reject) => {
+      this.#record = { ...this.#record, kinds };
+      this.#waiters.push({ what: this.#state.edition + 1, resolve, reject });
+      this.#handle({ type: "edited" });
     });
   }
 
@@ -274,12 +296,14 @@ export class LeaseDriver {
     this.#refusal = undefined;
     this.#deps.gate.acked(attempt.sentAt, attempt.mark);
     this.#deps.onAcked();
-    this.#settle(attempt.state);
+    this.#settle(attempt.state, attempt.edition);
   }
 
-  #settle(state: OwnState): void {
+  #settle(state: OwnState, edition: number): void {
     const isLatest = state === this.#state.wanted; // what was wanted before has been overtaken
-    const done = this.#waiters.filter((waiter) => isLatest || waiter.state === state);
+    const done = this.#waiters.filter(({ what }) =>
+      typeof what === "number" ? what <= edition : isLatest || what === state,
+    );
     this.#waiters = this.#waiters.filter((waiter) => !done.includes(waiter));
     for (const waiter of done) waiter.resolve();
     if (this.#state.at === "ended") this.#rejectWaiters(stoppedError);
@@ -303,7 +327,7 @@ export class LeaseDriver {
 
   #left(): void {
     this.#deps.gate.end("the node has left");
-    this.#settle("gone");
+    this.#settle("gone", this.#state.edition);
   }
 
   #fenced(reason: string): void {
@@ -312,10 +336,11 @@ export class LeaseDriver {
     this.#deps.onFenced(reason);
   }
 
-  #rejectWaiters(error: (state: OwnState) => Error): void {
+  #rejectWaiters(error: (what: string) => Error): void {
     const waiters = this.#waiters;
     this.#waiters = [];
-    for (const waiter of waiters) waiter.reject(error(waiter.state));
+    for (const { what, reject } of waiters)
+      reject(error(typeof what === "number" ? "other kinds" : `state "${what}"`));
   }
 
   /**
@@ -330,6 +355,6 @@ export class LeaseDriver {
   }
 }
 
-function stoppedError(state: OwnState): NodeStoppedError {
-  return new NodeStoppedError(`Cannot set the node's state to "${state}": its lease has ended`);
+function stoppedError(what: string): NodeStoppedError {
+  return new NodeStoppedError(`Cannot write ${what} into the node's record: its lease has ended`);
 }

@@ -6,7 +6,8 @@
  *   (none) ──claimed──▶ owned ──prepared──▶ moving ──committed──▶ owned   (another owner, epoch + 1)
  *                        ▲ ▲                 │  │
  *                        │ └────reclaimed────┘  └──parkedRecord──▶ parked ──restored──▶ owned
- *                        └ claimed, when the owner is over; reinstated by the owner, when the record was removed
+ *                        └ claimed, when the owner is over; upgraded by the owner, who goes on with other code;
+ *                          reinstated by the owner, when the record was removed
  * ```
  *
  * Each throws a `TypeError` for a record that it does not apply to: that is a mistake of the program, and must not
@@ -77,6 +78,15 @@ export function raised(record: NextShard, above: number): NextShard {
 export function prepared(record: NextShard, to: NodeId | "bucket", moveId: string): NextShard {
   if (record.state !== "owned") throw misuse("prepare a move of", record);
   return { ...kept(record), state: "moving", to, moveId };
+}
+
+/**
+ * The owner has given the shard to itself, with other code for its actors: the epoch grows and the floor stays, as in any
+ * handover. `late` are the actors whose handlers still run in the former code; those listed before stay listed as they are.
+ */
+export function upgraded(record: NextShard, late: readonly LateActor[] = []): NextShard {
+  if (record.state !== "owned") throw misuse("upgrade", record);
+  return { ...kept(record), epoch: record.epoch + 1, late: listed(record, late) };
 }
 
 /**

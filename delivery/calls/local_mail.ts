@@ -86,6 +86,9 @@ export class LocalMail implements PackableMail, CallPlace, Answer {
     return this.call.isFrom(address);
   }
 
+  /** Whoever answers it: it knows nothing of its shard. */
+  follow(): void {}
+
   pack(self: NodeId, now: number): PackedMail {
     const { type, name, message, chain, headers, seq, deadlineAt } = this;
     const remainingMs = timeLeft(deadlineAt, now);

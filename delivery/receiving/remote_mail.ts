@@ -31,6 +31,8 @@ export interface PackedMail {
 export interface PackableMail extends Mail {
   readonly name: string;
   pack(self: NodeId, now: number): PackedMail;
+  /** Its shard goes on here, as that one. */
+  follow(shard: ReceiverShard): void;
 }
 
 /** A message that came from another node, or came along with a shard. */
@@ -42,7 +44,7 @@ export class RemoteMail implements PackableMail {
   readonly headers: HeaderMap | undefined;
   readonly deadlineAt: number;
   readonly #deps: MailDeps;
-  readonly #shard: ReceiverShard;
+  #shard: ReceiverShard;
   readonly #peer: Peer;
   readonly seq: number;
   /** Of a tell: how long it may wait for room. */
@@ -162,6 +164,10 @@ export class RemoteMail implements PackableMail {
     const { kind, shard, epoch } = this.#shard;
     const reply = { kind, shard, epoch, seq: this.seq, ok, body };
     this.#deps.keeper.keep(this.#peer, reply, this.type === "tell" && !ok);
+  }
+
+  follow(shard: ReceiverShard): void {
+    this.#shard = shard;
   }
 
   pack(_self: NodeId, now: number): PackedMail {

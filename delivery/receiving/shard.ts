@@ -63,7 +63,7 @@ export class Shard implements CatalogShard, ReceiverShard, LocalShard {
   isRaising = false;
   #epoch: number;
   #phase: ShardPhase = "serving";
-  #lost: boolean;
+  readonly #lost: boolean;
   readonly #deps: ShardDeps;
   readonly #restListeners = new Set<(activation: Activation) => void>();
   readonly #links = new Map<Peer, ReceiverLink>();
@@ -108,6 +108,10 @@ export class Shard implements CatalogShard, ReceiverShard, LocalShard {
 
   runsAt(now: number): boolean {
     return this.#phase === "serving" && this.#deps.gate.isOpenAt(now);
+  }
+  /** Whether its former owner's memory was lost. */
+  get lost(): boolean {
+    return this.#lost;
   }
   get freshReason(): ActivationReason {
     return this.#lost ? "recovered" : "first";

@@ -148,7 +148,8 @@ export class Departures {
   }
 
   #seal({ activation, shard }: Leaving): BatchActor {
-    const sealed = sealActor(activation, heldBy(activation), shard.catalog.carries);
+    const isCarried = shard.catalog.carries && !activation.mustReload;
+    const sealed = sealActor(activation, heldBy(activation), isCarried);
     return packActor(sealed, this.#deps, this.#deps.clock.now());
   }
 

@@ -39,6 +39,11 @@ export class IncomingMoves {
     return this.#moves.has(shardKey(kind, shard));
   }
 
+  /** Whether a shard of that kind is on its way here. */
+  hasKind(kind: string): boolean {
+    return [...this.#moves.values()].some(({ move }) => move.hosted.contract.kind === kind);
+  }
+
   /** A shard's record changed. */
   look(kind: string, shard: number): void {
     this.#moves.get(shardKey(kind, shard))?.look();

@@ -15,6 +15,8 @@ import type { HandoffDeps } from "../deps.ts";
 export interface SealedShard {
   readonly bytes: Uint8Array;
   readonly actors: number;
+  /** Of their states. */
+  readonly stateVersion: number;
   readonly late: readonly LateActor[];
   /** To be forgotten here once the next owner has them. */
   readonly replies: readonly KeptReply[];
@@ -32,7 +34,7 @@ export function sealShard(deps: HandoffDeps, shard: Shard, version: BatchVersion
   const toPark = version === "parked";
   const links = shard.seal();
   // what is parked must not follow by itself: there is nobody to follow
-  const sealed = shard.relocation.seal(self, toPark ? Infinity : settings.actorBytesMax);
+  const sealed = shard.relocation.seal(self, toPark ? {} : { bytesMax: settings.actorBytesMax });
   const replies = keeper.ofShard(shard.kind, shard.shard);
   const batch: Batch = {
     links,
@@ -42,7 +44,15 @@ export function sealShard(deps: HandoffDeps, shard: Shard, version: BatchVersion
     actors: sealed.map((actor) => packActor(toPark ? withoutAsks(actor) : actor, deps, clock.now())),
   };
   const bytes = encodeBatch(batch, toPark ? leastVersion(batch) : version);
-  return { bytes, actors: sealed.length, late: sealed.flatMap(lateEntry), replies, wallMs: clock.wall() };
+  const { stateVersion } = shard.hosted.contract;
+  return {
+    bytes,
+    actors: sealed.length,
+    stateVersion,
+    late: sealed.flatMap(lateEntry),
+    replies,
+    wallMs: clock.wall(),
+  };
 }
 
 /** An actor with its mail as data. */
@@ -54,7 +64,8 @@ function withoutAsks(actor: SealedActor): SealedActor {
   return { ...actor, backlog: actor.backlog.filter(({ type }) => type === "tell") };
 }
 
-function lateEntry({ status, name, at }: SealedActor): LateActor[] {
+/** As it stands in the record of the shard, if it is late. */
+export function lateEntry({ status, name, at }: SealedActor): LateActor[] {
   return status === "late" && at ? [{ name, at }] : [];
 }
 

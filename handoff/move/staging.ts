@@ -6,18 +6,27 @@
  */
 import type { StagedActor } from "../../actors/shard/relocation.ts";
 import type { Registration } from "../../actors/host.ts";
+import type { ActivationReason } from "../../actors/lifecycle.ts";
 import type { SealedActor } from "../../actors/shard/sealed.ts";
 import { RemoteMail } from "../../delivery/receiving/remote_mail.ts";
 import { Shard } from "../../delivery/receiving/shard.ts";
+import type { Clock } from "../../platform/clock.ts";
 import { type Batch, type BatchActor, decodeBatch } from "../wire/batch.ts";
 import type { HandoffDeps } from "../deps.ts";
+import type { HandoffSettings } from "../settings.ts";
 import { type SealedAt, timersSince } from "./sealed_at.ts";
 
-/** A shard with everything decoded, waiting for its commit. */
-export interface StagedShard {
+/** What is served as soon as the commit is known to have won. */
+export interface ServableShard {
   readonly shard: Shard;
-  readonly batch: Batch;
+  /** What came along beside the actors. */
+  readonly batch: Pick<Batch, "links" | "replies">;
   readonly actors: readonly StagedActor[];
+}
+
+/** A shard with everything decoded, waiting for its commit. */
+export interface StagedShard extends ServableShard {
+  readonly batch: Batch;
 }
 
 /**
@@ -38,15 +47,37 @@ export async function stageShard(
   // a floor above the first epoch: some memory was lost once, and who has no state here may have been in it
   const floor = deps.ownership.entry(hosted.contract.kind, number)?.record.floor ?? 1;
   const shard = new Shard(deps.shards, hosted, number, epoch, floor > 1);
+  const slices = new Slices(clock, settings);
   const actors: StagedActor[] = [];
-  let sliceEndsAt = clock.now() + settings.stageSliceMs;
   for (const actor of batch.actors) {
     actors.push(shard.relocation.stage(unpackActor(deps, shard, actor, sealedAt)));
-    if (clock.now() < sliceEndsAt) continue;
-    await new Promise<void>((resolve) => clock.soon(resolve));
-    sliceEndsAt = clock.now() + settings.stageSliceMs;
+    if (slices.isOver) await slices.next();
   }
   return { shard, batch, actors };
+}
+
+/** Turns of the event loop that a long piece of work is done in. */
+export class Slices {
+  readonly #clock: Clock;
+  readonly #sliceMs: number;
+  #endsAt: number;
+
+  constructor(clock: Clock, { stageSliceMs }: Pick<HandoffSettings, "stageSliceMs">) {
+    this.#clock = clock;
+    this.#sliceMs = stageSliceMs;
+    this.#endsAt = clock.now() + stageSliceMs;
+  }
+
+  /** Whether the others should have their turn. */
+  get isOver(): boolean {
+    return this.#clock.now() >= this.#endsAt;
+  }
+
+  /** Resolves when they have had it. */
+  async next(): Promise<void> {
+    await new Promise<void>((resolve) => this.#clock.soon(resolve));
+    this.#endsAt = this.#clock.now() + this.#sliceMs;
+  }
 }
 
 /** An actor of a batch with its mail alive again: bound to the shard that will handle it. */
@@ -68,11 +99,15 @@ export function unpackActor(
 }
 
 /** The commit has won: the shard is served from now on. First the link table, then the actors, then the mail outside. */
-export function serveStaged(deps: HandoffDeps, { shard, batch, actors }: StagedShard): void {
+export function serveStaged(
+  deps: HandoffDeps,
+  { shard, batch, actors }: ServableShard,
+  why?: ActivationReason,
+): void {
   const { membership, keeper, table } = deps;
   const { peers } = deps.shards;
   shard.installLinks(batch.links.filter(({ from }) => !membership.isOver(from)));
-  shard.relocation.install(actors);
+  shard.relocation.install(actors, why);
   for (const { to, refusesTell, ...reply } of batch.replies) {
     if (membership.isOver(to)) continue;
     const { kind, shard: number } = shard;

@@ -48,13 +48,12 @@ export class ParkingPlace implements Parking {
   ): Promise<void> {
     const { moveId } = moving.record;
     if (moveId === undefined) throw new UnavailableError("Cannot park a shard: its record is not moving");
-    const stateVersion = this.#deps.hosts.get(kind)?.contract.stateVersion ?? 0;
     const parkedAs = { kind, shard, moveId };
     await this.#write(parkedAs, bytes);
     const manifest: ParkedManifest = {
       ...bytes.size,
       actors: sealed.actors,
-      stateVersion,
+      stateVersion: sealed.stateVersion,
       wallMs: sealed.wallMs,
     };
     const change = await this.#deps.ownership.change(

@@ -17,6 +17,8 @@ const WORDS: Readonly<Partial<Record<NodeEvent["type"], readonly [Level, string]
   "shards-unreadable": ["error", "Shards are parked that no node here can read"],
   "shards-unplaced": ["error", "Shards have no owner: no node has the labels that their kind requires"],
   "shard-lost": ["warn", "A shard was given to another node without a move: what was here of it is dropped"],
+  "upgrade-kept": ["error", "A shard was not upgraded and goes on in its former code"],
+  "timer-undeclared": ["warn", "A timer is kept whose message is declared no more"],
   "commit-refused": ["warn", "What is stored of an actor was changed by another"],
   "load-failed": ["error", "What is stored of an actor was not read"],
   "dead-letter": ["warn", "A message that was admitted will not be handled"],

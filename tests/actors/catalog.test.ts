@@ -175,7 +175,7 @@ describe("an actor that wants its end while its shard is on its way", () => {
       catalog.admit("x", run);
       await clock.advance(1);
       const relocation = new Relocation(catalog);
-      const [sealed] = relocation.seal({ node: "a", incarnation: "1" }, Infinity);
+      const [sealed] = relocation.seal({ node: "a", incarnation: "1" });
       expect(sealed?.status).toBe("late");
       gate.resolve();
       await clock.advance(1);

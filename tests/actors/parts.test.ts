@@ -261,6 +261,26 @@ describe("ActorTimers", () => {
     expect(due).toEqual([60 * days]);
   });
 
+  test("wait while their message is not declared, and go on with their time where it is", async () => {
+    const clock = new ManualClock();
+    const due: string[] = [];
+    const onDue = ({ id }: { id: string }) => void due.push(`${clock.now()} ${id}`);
+    const kept = timer("kept", 10);
+    const former = new ActorTimers(clock, onDue, new Set(["other"]));
+    former.set(kept);
+    former.set({ ...timer("other", 20), message: "other" });
+    await clock.advance(30);
+    expect([due, former.size, former.settled().map(({ id }) => id)]).toEqual([
+      ["20 other"],
+      2,
+      ["kept", "other"],
+    ]);
+    const next = new ActorTimers(clock, onDue, new Set([kept.message]));
+    for (const each of former.pause()) next.set(each);
+    await clock.advance(10);
+    expect(due).toEqual(["20 other", "30 kept"]);
+  });
+
   test("are replaced by id, cancelled, bounded and cleared", async () => {
     const { clock, due, timers: made } = timers();
     made.set(timer("a", 10));

@@ -542,3 +542,34 @@ describe("Membership setState()", () => {
     expect(cluster.clock.nextInMs).toBe(undefined);
   });
 });
+
+describe("Membership setKinds()", () => {
+  const kinds = (version: number) => [{ kind: "cart", shards: 4, stateVersion: version }];
+
+  test("tells the others, also when the first answers are lost", async () => {
+    const { cluster, a, b } = await cluster3();
+    const before = a.membership.view.version;
+    let lost = 0;
+    cluster.fault = (client, operation) =>
+      client === "a" && operation === "update" && lost++ < 3 ? "lose-answer" : undefined;
+    await cluster.ends(a.membership.setKinds(kinds(2)));
+    await cluster.clock.advance(10);
+    expect(stored(cluster, "a")?.kinds).toEqual(kinds(2));
+    expect(b.membership.view.get("a")?.kinds).toEqual(kinds(2));
+    expect(a.membership.view.version).toBeGreaterThan(before);
+    await cluster.clock.advance(5_000); // renewals go on saying so
+    expect(stored(cluster, "a")?.kinds).toEqual(kinds(2));
+    expect(a.membership.fencedFor).toBe(undefined);
+  });
+
+  test("keeps the last of two that follow one another, and rejects when the node ends before", async () => {
+    const { cluster, a, c } = await cluster3();
+    const both = [a.membership.setKinds(kinds(2)), a.membership.setKinds(kinds(3))];
+    await cluster.ends(Promise.all(both));
+    expect(stored(cluster, "a")?.kinds).toEqual(kinds(3));
+    cluster.network.cut("c");
+    const never = c.membership.setKinds(kinds(2));
+    c.membership.stop();
+    await expect(cluster.ends(never)).rejects.toThrow(NodeStoppedError);
+  });
+});

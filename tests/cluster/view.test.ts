@@ -12,6 +12,20 @@ describe("View", () => {
     expect(one.upNodes.map(({ node }) => node)).toEqual(["a"]);
   });
 
+  test("with() makes another version when a node hosts its kinds otherwise than before", () => {
+    const record = nodeRecord(id("a"));
+    const one = new View().with(record);
+    const newer = { ...record, kinds: record.kinds.map((hosted) => ({ ...hosted, stateVersion: 7 })) };
+    const two = one.with(newer);
+    expect([two.version, two.get("a")?.kinds[0]?.stateVersion]).toEqual([2, 7]);
+    expect(two.with({ ...newer, renewal: 9 })).toBe(two);
+    const placed = {
+      ...record,
+      kinds: record.kinds.map((hosted) => ({ ...hosted, placement: { spread: "zone" } })),
+    };
+    expect(one.with(placed).version).toBe(2);
+  });
+
   test("isOver() is true only when there is proof", () => {
     const view = new View()
       .with(nodeRecord(id("up", 2)))

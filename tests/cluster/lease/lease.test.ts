@@ -170,6 +170,26 @@ describe("stepLease()", () => {
     ]);
   });
 
+  test("writes what else the record says at once, or right after the write under way, and once", () => {
+    expect(after({ type: "edited" }).effects).toMatchObject([{ type: "write", number: 1 }]);
+    const during = after(...[due(1_500), { type: "edited" } as const], {
+      type: "written",
+      number: 1,
+      revision: 11,
+    });
+    expect(during.effects).toMatchObject([
+      { type: "acked", attempt: { edition: 0 } },
+      { type: "write", number: 2 },
+    ]);
+    const all = after(
+      ...[due(1_500), { type: "edited" } as const],
+      { type: "written", number: 1, revision: 11 },
+      { type: "written", number: 2, revision: 12 },
+    );
+    expect(all.effects).toMatchObject([{ type: "acked", attempt: { edition: 1 } }]);
+    expect(all.state.at).toBe("waiting");
+  });
+
   test("has left when another has the name after a gone without an answer, and not if it wrote none", () => {
     const taken: Input = { type: "seen", seen: seen(1, 12, "up", "3-other") };
     expect(after({ type: "set", state: "gone" }, taken)).toMatchObject({

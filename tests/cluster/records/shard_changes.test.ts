@@ -11,7 +11,7 @@ import {
   restored,
   struckOff,
 } from "../../../cluster/ownership.ts";
-import { raised, reinstated } from "../../../cluster/records/shard_changes.ts";
+import { raised, reinstated, upgraded } from "../../../cluster/records/shard_changes.ts";
 import { LATE_MAX, shardFault } from "../../../cluster/records/schemas.ts";
 import { id, shardRecord } from "../support.ts";
 
@@ -31,6 +31,7 @@ test("every change hands on what the record keeps for newer releases, and nothin
     [owned, (record) => prepared(record, id("b"), "m")],
     [toB, (record) => committed(record, [late("y", "a")])],
     [toB, (record) => reclaimed(record)],
+    [owned, (record) => upgraded(record, [late("y", "a")])],
     [toBucket, (record) => parkedRecord(record, manifest)],
     [parked, (record) => restored(record, id("b"))],
     [owned, (record) => struckOff(record, "x")],
@@ -39,6 +40,21 @@ test("every change hands on what the record keeps for newer releases, and nothin
     expect(change({ ...record, keep }).keep).toEqual(keep);
     expect("keep" in change(record)).toBe(false);
   }
+});
+
+describe("upgraded()", () => {
+  test("is a handover of the owner to itself: the epoch grows, the floor stays, and who is late is listed", () => {
+    const owned = shardRecord({ epoch: 5, floor: 3, late: [late("x", "b")] });
+    expect(upgraded(owned, [late("y", "a")])).toEqual({
+      ...{ owner: owned.owner, epoch: 6, floor: 3, state: "owned" },
+      late: [late("y", "a"), late("x", "b")],
+    });
+  });
+
+  test("does not apply to a shard that moves or is parked", () => {
+    for (const record of [toB, toBucket, parked])
+      expect(() => upgraded(record)).toThrow(/Cannot upgrade a shard/);
+  });
 });
 
 describe("claimed()", () => {

@@ -114,9 +114,9 @@ export const HANDOFF: readonly Rule[] = [
         changes: [
           {
             file: "handoff/move/seal.ts",
-            find: "toPark ? Infinity : settings.actorBytesMax);",
+            find: "toPark ? {} : { bytesMax: settings.actorBytesMax });",
             replace:
-              'toPark ? Infinity : settings.actorBytesMax).filter(({ status }) => status !== "passive");',
+              'toPark ? {} : { bytesMax: settings.actorBytesMax }).filter(({ status }) => status !== "passive");',
           },
         ],
         found: { profile: "planned", seed: 1 },
