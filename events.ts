@@ -243,6 +243,12 @@ export type NodeEventBody =
   /** Nothing is wrong with that bucket any more. */
   | { readonly type: "bucket-mended"; readonly bucket: string }
   /**
+   * A node with `parkTo` has joined, and this is what it found in its file: `parked` shards with `actors` actors, which it takes back now
+   * (`shard-owned`, `how: "restored"`), and `lost` shards whose process ended without a leave: what those had in memory is gone.
+   * Of the kinds that it hosts.
+   */
+  | { readonly type: "file-opened"; readonly parked: number; readonly actors: number; readonly lost: number }
+  /**
    * A stream records requests to the door. It acknowledges each to the caller, who takes that for the answer, until `cure`
    * is done. Told once for each stream.
    */

@@ -29,6 +29,7 @@ import { TIMEOUT_MAX_MS } from "./delivery/calls/checks.ts";
 import { type LeaveOptions, type LeaveReport, leaveCluster } from "./handoff/leave.ts";
 import type { UpgradeReport } from "./handoff/upgrade/upgrades.ts";
 import type { ActorNode, EnvOption, EventOf, EventsOptions, NodeOptions } from "./node/api.ts";
+import { fileConnection, ofFile } from "./node/file_connection.ts";
 import { askAll, type AskAllOptions } from "./node/calls/ask_all.ts";
 import type { Parts } from "./node/assemble.ts";
 import { followCredentials } from "./node/credentials.ts";
@@ -82,8 +83,8 @@ export function startNode<Env>(
   return inCleanContext(() => started(options as NodeOptions)); // it outlives whatever it is started in
 }
 
-async function started(options: NodeOptions): Promise<ActorNode> {
-  const connection = options.transport ?? memoryTransport();
+async function started(given: NodeOptions): Promise<ActorNode> {
+  const [options, connection] = await connected(given);
   let node: Node;
   try {
     const own: Own = { cordon: undefined, hosts: hostTable(options.hosts ?? [], options.env) };
@@ -96,9 +97,32 @@ async function started(options: NodeOptions): Promise<ActorNode> {
     await node.start();
   } catch (error) {
     await node.kill();
-    throw isActorError(error) ? error : notStarted(ServerError, error);
+    const reason = ofFile(connection, error);
+    throw isActorError(reason) ? reason : notStarted(ServerError, reason);
   }
   return node;
+}
+
+/** What it talks through; with `parkTo` also where its stored actors are. */
+async function connected(options: NodeOptions): Promise<[NodeOptions, Connection]> {
+  const { parkTo, transport } = options;
+  if (parkTo === undefined) return [options, transport ?? memoryTransport()];
+  try {
+    const connection = await fileConnection(parkTo);
+    if (transport === undefined)
+      return [{ ...options, store: options.store ?? connection.store }, connection];
+    await closed(connection, options);
+    throw parkedTwice(transport);
+  } catch (error) {
+    if (transport) await closed(transport, options);
+    throw isActorError(error) ? error : notStarted(ConfigurationError, error);
+  }
+}
+
+function parkedTwice({ type }: Connection): ConfigurationError {
+  return new ConfigurationError(
+    `Cannot start a node: it has a "parkTo" and a "transport", of type "${type}"; leave one out: a node with a transport parks in the records of its cluster`,
+  );
 }
 
 /** However it closes, the reason for it is more telling. */
@@ -218,7 +242,9 @@ class Node implements ActorNode, Routing {
   }
 
   async start(): Promise<void> {
-    if (this.#options.signals ?? this.#deps.connection.type !== "memory") this.#followSignals();
+    const { signals = this.#options.parkTo !== undefined || this.#deps.connection.type !== "memory" } =
+      this.#options;
+    if (signals) this.#followSignals();
     const starting = this.#life.start();
     this.#starting = starting.then(
       () => {},

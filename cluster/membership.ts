@@ -26,6 +26,7 @@ import { LeaseDriver, type RenewalRefusal, OTHER_GENERATION } from "./lease/leas
 import { type MembershipEvent, membershipEvents } from "./membership_events.ts";
 import { type NodeInfo, ownRecord } from "./node_info.ts";
 import { type Former, takeName } from "./lease/name_takeover.ts";
+import { fenceFormer } from "./lease/process_fence.ts";
 import { agreeOnProtocol, givesWayTo, protocolMismatch } from "./lease/protocol_agreement.ts";
 import { type ClusterTimes, clusterTimes } from "./heartbeat/pulse_times.ts";
 import {
@@ -60,6 +61,8 @@ export interface MembershipDeps {
   readonly onEvent?: (event: MembershipEvent) => void;
   /** Whether the process of a record's node has certainly ended. Default: nobody knows. */
   readonly hasEnded?: (record: NodeRecord) => boolean;
+  /** Whether nobody else can have these records: whoever is found in them is over. Default: others may. */
+  readonly isAlone?: boolean;
 }
 
 /** Starting gives up after this many leases, if the store does not answer. */
@@ -126,7 +129,7 @@ export class Membership {
    * @throws {FencedError} if the records were replaced meanwhile
    */
   async start(info: NodeInfo): Promise<void> {
-    const { bucket, random, clock, hasEnded = () => false } = this.#deps;
+    const { bucket, random, clock, hasEnded = () => false, isAlone = false } = this.#deps;
     const endAt = clock.now() + this.#times.leaseMs * START_LEASES_MAX;
     const over = () => this.#stopped || this.#fencedFor !== undefined || clock.now() >= endAt;
     const patience = { giveUp: over };
@@ -136,6 +139,7 @@ export class Membership {
       this.#generation = await agreeOnGeneration(bucket, random, waiting);
       bucket.enter(this.#generation);
       await bucket.start();
+      if (isAlone) await fenceFormer(bucket, waiting);
       const deps = { bucket, clock, times: this.#times, patience: waiting, hasEnded };
       await agreeOnProtocol(info.name, deps, this.#lapsed); // before anything is written
       for (const kind of info.kinds) await agreeOnKind(bucket, kind, waiting);

@@ -13,6 +13,7 @@ import type { UpgradeReport } from "../handoff/upgrade/upgrades.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Log } from "../platform/log.ts";
 import type { Random } from "../platform/random.ts";
+import type { SqliteStore } from "../storage/sqlite/store.ts";
 import type { Store } from "../storage/store.ts";
 import type { Connection } from "../transport/transport.ts";
 import type { AskAllOptions } from "./calls/ask_all.ts";
@@ -39,6 +40,17 @@ export interface NodeOptions<Env = unknown> {
    * of the transport, `baton-<cluster>-stored`.
    */
   readonly store?: Store;
+  /**
+   * For a single process without a server: the file in which it keeps its records, and into which it parks all its actors when it
+   * leaves. The next process that is started with the file takes them back. Its stored actors are in it too, unless there is a `store`.
+   * Not beside a `transport`: over NATS, nodes park in JetStream. The node closes it. Default: none, memory ends with the process.
+   *
+   * @example
+   * import { sqliteStore, startNode } from "@baton/actors";
+   *
+   * await using node = await startNode({ parkTo: sqliteStore({ path: "shop.db" }) });
+   */
+  readonly parkTo?: SqliteStore | PromiseLike<SqliteStore>;
   /** Its share of the shards compared to others. Default 1. */
   readonly weight?: number;
   /** What it is, for the `placement` of kinds: `{ zone: "a", gpu: "yes" }`. At most 32. Default: none. */
@@ -56,7 +68,7 @@ export interface NodeOptions<Env = unknown> {
   readonly onFenced?: "rejoin" | "stop";
   /**
    * Whether SIGTERM, SIGINT and SIGHUP make it leave and then end the process, from the beginning of its start on. A further
-   * one within 2 s is the same wish; a later one ends the process at once. Default: true but in memory.
+   * one within 2 s is the same wish; a later one ends the process at once. Default: true, but in memory only with `parkTo`.
    */
   readonly signals?: boolean;
   /** Milliseconds that a leave may take unless it says otherwise. Default 25,000: Kubernetes gives 30 s. */

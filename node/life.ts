@@ -149,6 +149,7 @@ export class Life {
       times: timesOf(settings),
       onEvent: (event) => this.#events.emit(event),
       hasEnded: (record) => system !== undefined && hasEnded(record.process, system),
+      isAlone: connection.isAlone ?? false,
     });
     this.#membership = membership;
     this.#stops.push(
@@ -183,6 +184,7 @@ export class Life {
     cleaner.start();
     buckets.start();
     this.#tellOutdated();
+    if (connection.isAlone) this.#tellFound(ownership);
     this.#begin(this.#parts, new PeerCleanup(this.#parts, bucket, log));
     return this.#parts;
   }
@@ -289,6 +291,26 @@ export class Life {
     const subject = subjects(cluster).doorAll();
     const watch = new RecordedDoor({ connection, subject, clock, events: this.#events, log });
     this.#stops.push(() => watch.stop());
+  }
+
+  /** Before anything is taken: what a file has kept, and what it has not. */
+  #tellFound(ownership: Ownership): void {
+    let [parked, actors, lost] = [0, 0, 0];
+    for (const { kind, shards } of this.#contracts)
+      for (let shard = 0; shard < shards; shard++) {
+        const record = ownership.entry(kind, shard)?.record;
+        if (record === undefined) continue;
+        if (record.parked === undefined) lost++;
+        else {
+          parked++;
+          actors += record.parked.actors;
+        }
+      }
+    this.#events.emit({ type: "file-opened", parked, actors, lost });
+    if (lost === 0) return;
+    const words =
+      "The process before this one ended without a leave: what these shards had in memory is lost";
+    this.#deps.log.warn(words, { node: this.#deps.name, lost });
   }
 
   /** In the log at once; by an event when whoever has started the node can listen. */

@@ -251,6 +251,11 @@ export const keys: Keys = {
   retired: "retired",
 };
 
+/** Whether a key is that of a node's record, of any generation. */
+export function isNodeKey(key: string): boolean {
+  return /^(?:[^.]+\.)?nodes\./.test(key);
+}
+
 /** The name of the bucket that holds a cluster's records. */
 export function bucketOf(cluster: string): string {
   checkIdentifier("the cluster's id", cluster);

@@ -102,6 +102,10 @@ export interface Connection {
    * JetStream of its own. Left out where all who hear one another have the same records.
    */
   readonly mayHearOthers?: boolean;
+  /**
+   * Whether nobody else can have these records: every node that they tell of, from before, is over. Left out where others may.
+   */
+  readonly isAlone?: boolean;
   /** Whether the server is too old for the buckets that were opened; `undefined` if not. Left out where there is none. */
   outdated?(): OutdatedServer | undefined;
   /** Opens a bucket of records, and makes it if it is missing. */

@@ -53,6 +53,18 @@ export async function fenceExited(
   }
 }
 
+/**
+ * Fences all nodes that have not left, for records that only one node at a time can have: whoever is found in them is over. So nobody
+ * waits for a lease.
+ *
+ * @throws {RecordsUnavailableError} if `patience` ends before that is written
+ */
+export async function fenceFormer(bucket: ClusterRecords, patience: Patience): Promise<void> {
+  for (const [key, entry] of [...bucket.nodes.entries()])
+    if (!isFinal(entry.record))
+      await bucket.nodes.change(key, entry, { ...entry.record, state: "dead" }, patience);
+}
+
 /** Whether the random part of an incarnation begins with the tag. */
 function isTagged({ incarnation }: NodeId, tag: string): boolean {
   return incarnation.slice(incarnation.indexOf("-") + 1).startsWith(tag);

@@ -17,6 +17,8 @@ const DAMAGE: ReadonlyMap<number, string> = new Map([
   [24, "SQLITE_FORMAT"],
   [26, "SQLITE_NOTADB"],
 ]);
+/** The words of a file that is damaged, as errors have them in `causeCode`. */
+export const DAMAGE_CODES: ReadonlySet<string> = new Set(DAMAGE.values());
 /** It will be said again until somebody has changed something. */
 const REFUSALS: ReadonlyMap<number, string> = new Map([
   [3, "SQLITE_PERM"],
@@ -31,6 +33,11 @@ const TROUBLES: ReadonlyMap<number, string> = new Map([
   [13, "SQLITE_FULL"],
 ]);
 const TOO_BIG = 18;
+
+/** Whether SQLite says that the file is none of its own, or damaged. */
+export function isDamage(cause: unknown): boolean {
+  return DAMAGE.has(sqliteCode(cause) ?? 0);
+}
 
 /**
  * The documented error for what was thrown.

@@ -10,11 +10,13 @@
  */
 import * as fs from "node:fs";
 import * as nodePath from "node:path";
-import { ConfigurationError, RecordsRefusedError } from "../../errors.ts";
+import { ConfigurationError, RecordsRefusedError, RecordsUnavailableError } from "../../errors.ts";
 import { type FileHold, fileIdentity, holdFile } from "../../platform/file/file_hold.ts";
 import { openSqlite, type Sqlite, type SqliteStatement } from "../../platform/sqlite.ts";
+import { isDamage } from "./errors.ts";
 
 const SCHEMA_VERSION = 1;
+const IN_USE = "the file is in use, and only one process can have it";
 /** Pages of the log above which SQLite empties it into the file: its default. */
 const LOG_PAGES = 1_000;
 /** Read and written at once by a copy: 1 MiB. */
@@ -29,7 +31,7 @@ export async function openStoreFile(path: string, schema: string): Promise<Store
   checkPath(path);
   const full = nodePath.resolve(path); // whatever folder the process goes to later
   const hold = await holdFile(full);
-  if (hold === undefined) throw unusable(path, "the file is in use, and only one process can have it");
+  if (hold === undefined) throw unusable(path, IN_USE);
   let database: Sqlite | undefined;
   try {
     if (hold.names > 1)
@@ -74,7 +76,8 @@ function expectMode(path: string, database: Sqlite, pragma: string, mode: string
 function reasonOf(path: string, cause: unknown): ConfigurationError {
   const words = cause instanceof Error ? cause.message : String(cause);
   const taken = /locked|busy/i.test(words);
-  return unusable(path, taken ? "the file is in use, and only one process can have it" : words, cause);
+  const damaged = "; put a copy back, or move it away to begin with an empty one";
+  return unusable(path, taken ? IN_USE : `${words}${isDamage(cause) ? damaged : ""}`, cause);
 }
 
 function unusable(path: string, words: string, cause?: unknown): ConfigurationError {
@@ -115,6 +118,23 @@ export class StoreFile {
   check(): void {
     if (fileIdentity(this.#path) !== this.#hold.identity) throw replaced("file at its path");
     if (this.#log !== undefined && fileIdentity(this.#logPath) !== this.#log) throw replaced("log beside it");
+  }
+
+  /**
+   * What is acknowledged is in the file of that name. If not, it is in another, which may be put back: so this is no
+   * refusal.
+   *
+   * @throws {RecordsUnavailableError}
+   */
+  checkWritten(): void {
+    try {
+      this.check();
+    } catch (cause) {
+      throw new RecordsUnavailableError(
+        `Cannot tell whether it is stored: ${cause instanceof Error ? cause.message : String(cause)}`,
+        { cause, causeCode: "file-replaced" },
+      );
+    }
   }
 
   /**

@@ -7,11 +7,14 @@
  * @module
  */
 import type { Sqlite, SqliteStatement } from "../../platform/sqlite.ts";
-import { RecordsUnavailableError } from "../../errors.ts";
-import { isRefusal } from "../../transport/records.ts";
+import { ConfigurationError } from "../../errors.ts";
+import { cleanClock } from "../../platform/async_context.ts";
+import { systemClock } from "../../platform/clock.ts";
+import { isRefusal, type Records } from "../../transport/records.ts";
 import { storeError } from "./errors.ts";
 import { labelOfShards } from "../identity.ts";
 import { openStoreFile, type StoreFile } from "./file.ts";
+import { FileBucket, type FileBucketOptions } from "./records.ts";
 import {
   STORED_BYTES_MAX,
   type Store,
@@ -44,6 +47,14 @@ export interface SqliteStore extends Store {
    * @throws {RecordsUnavailableError} if the copy cannot be written, or the store is closed meanwhile
    */
   backup(path: string): Promise<void>;
+  /**
+   * Takes the buckets of records that lie beside the entries, for one user: they end with the store. A node that was given the store as
+   * `parkTo` has its records and parked shards there. The function opens one, and makes it if it is missing; it rejects with
+   * `RecordsRefusedError` if the file is damaged.
+   *
+   * @throws {ConfigurationError} if somebody has taken them
+   */
+  takeBuckets(options?: FileBucketOptions): (name: string) => Promise<Records>;
 }
 
 const SCHEMA = `
@@ -89,6 +100,8 @@ class FileStore implements SqliteStore {
   readonly #count: SqliteStatement;
   readonly #label: SqliteStatement;
   readonly #writeLabel: SqliteStatement;
+  readonly #buckets = new Map<string, FileBucket>();
+  #areTaken = false;
   #closed = false;
 
   constructor(file: StoreFile, bytesMax: number) {
@@ -220,10 +233,30 @@ class FileStore implements SqliteStore {
     return this.#answer("back up", () => this.#file.copyTo(path));
   }
 
-  close(): Promise<void> {
-    if (!this.#closed) this.#file.close();
+  takeBuckets(options: FileBucketOptions = {}): (name: string) => Promise<Records> {
+    if (this.#areTaken)
+      throw new ConfigurationError(
+        "Cannot use a store as parkTo: another node of this process has it; give each a file of its own",
+      );
+    this.#areTaken = true;
+    const clock = cleanClock(systemClock());
+    return (name) =>
+      this.#answer("open a bucket", () => {
+        const bucket =
+          this.#buckets.get(name) ?? new FileBucket({ ...options, bucket: name, file: this.#file, clock });
+        this.#buckets.set(name, bucket);
+        return bucket;
+      });
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
     this.#closed = true;
-    return Promise.resolve();
+    try {
+      for (const bucket of this.#buckets.values()) bucket.close();
+    } finally {
+      this.#file.close();
+    }
   }
 
   #revisionOf(key: StoreKey): number {
@@ -240,28 +273,11 @@ class FileStore implements SqliteStore {
     try {
       const result = work();
       this.#database.exec("COMMIT");
-      this.#checkWritten();
+      this.#file.checkWritten();
       return result;
     } catch (error) {
       if (this.#database.inTransaction) this.#database.exec("ROLLBACK");
       throw error;
-    }
-  }
-
-  /**
-   * What is acknowledged is in the file of that name. If not, it is in another, which may be put back: so this is no
-   * refusal.
-   *
-   * @throws {RecordsUnavailableError}
-   */
-  #checkWritten(): void {
-    try {
-      this.#file.check();
-    } catch (cause) {
-      throw new RecordsUnavailableError(
-        `Cannot tell whether it is stored: ${cause instanceof Error ? cause.message : String(cause)}`,
-        { cause, causeCode: "file-replaced" },
-      );
     }
   }
 

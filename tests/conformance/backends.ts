@@ -1,5 +1,9 @@
 // The transports that one suite of behaviours runs against.
+import * as fs from "node:fs";
+import * as os from "node:os";
+import * as path from "node:path";
 import { seededRandom } from "../../platform/random.ts";
+import { sqliteStore } from "../../storage/sqlite/store.ts";
 import { ManualClock } from "../../testing/manual_clock.ts";
 import { MemoryNetwork, spreadLatency } from "../../transport/memory/network.ts";
 import { natsTransport } from "../../transport/nats/connection.ts";
@@ -32,9 +36,9 @@ export interface Backend {
   end(): Promise<void>;
 }
 
-/** Memory at once, memory with delays in virtual time, and a real server. */
+/** Memory at once, memory with delays in virtual time, a real server, and messages in memory with records in a file. */
 export function backends(): Backend[] {
-  return [memoryAtOnce(), memoryDelayed(), nats()];
+  return [memoryAtOnce(), memoryDelayed(), nats(), inFile()];
 }
 
 function memoryAtOnce(): Backend {
@@ -118,4 +122,32 @@ function nats(): Backend {
     server = undefined;
   };
   return { name: "nats", open, end };
+}
+
+function inFile(): Backend {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "baton-records-"));
+  let count = 0;
+  const open = async () => {
+    const network = new MemoryNetwork();
+    const errors: unknown[] = [];
+    const onError = (error: unknown) => void errors.push(error);
+    const store = await sqliteStore({ path: path.join(folder, `${++count}.db`) });
+    const records = store.takeBuckets({ onError });
+    return {
+      errors,
+      connect: (name: string) => {
+        const connection = network.connect(name, { onError });
+        const { transport, type } = connection;
+        return Promise.resolve({ transport, type, records, close: () => connection.close() });
+      },
+      eventually: async (what: string, probe: () => unknown) => void (await until(what, probe)),
+      done: <T>(promise: Promise<T>) => within(promise, TIMEOUT_MS),
+      end: () => store.close(),
+    };
+  };
+  return {
+    name: "memory, with records in a file",
+    open,
+    end: () => Promise.resolve(fs.rmSync(folder, { recursive: true, force: true })),
+  };
 }

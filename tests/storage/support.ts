@@ -64,3 +64,13 @@ export class StoreWorld {
 export function bytesOf(length: number, seed = 0): Uint8Array {
   return Uint8Array.from({ length }, (_, i) => (i * 31 + seed + (i >>> 8)) & 255);
 }
+
+/** The same object, but for some of its methods. */
+export function changed<T extends object>(target: T, methods: Partial<T>): T {
+  const get = (_: T, name: string | symbol) => {
+    const own = (methods as Record<string | symbol, unknown>)[name];
+    const value = own ?? (target as Record<string | symbol, unknown>)[name];
+    return typeof value === "function" && own === undefined ? value.bind(target) : value;
+  };
+  return new Proxy(target, { get });
+}

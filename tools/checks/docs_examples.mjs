@@ -6,6 +6,7 @@
 // A block marked ```ts run is run as well, under Bun and under Deno, and must end with status 0 within 20 s.
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
+import os from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -110,11 +111,17 @@ async function main() {
   ];
   const running = examples.filter((example) => example.run);
   for (const { document, line, file } of running) {
-    const options = { env, timeout: RUN_TIMEOUT_MS };
-    results.push(check(`${document}:${line} under Bun`, bun, ["run", file], options));
-    results.push(
-      check(`${document}:${line} under Deno`, deno, ["run", "--allow-all", "--quiet", file], options),
-    );
+    const runs = [
+      ["Bun", bun, ["run", file]],
+      ["Deno", deno, ["run", "--allow-all", "--quiet", file]],
+    ];
+    for (const [runtime, command, args] of runs) {
+      const cwd = fs.mkdtempSync(path.join(os.tmpdir(), "baton-example-")); // for the files that it makes
+      results.push(
+        check(`${document}:${line} under ${runtime}`, command, args, { env, cwd, timeout: RUN_TIMEOUT_MS }),
+      );
+      fs.rmSync(cwd, { recursive: true });
+    }
   }
   console.log(`docs: ${examples.length} examples checked, ${running.length} of them run`);
   if (results.includes(false)) process.exitCode = 1;

@@ -377,4 +377,38 @@ export const HANDOFF_UNSEEN: readonly Unseen[] = [
     ],
     test: { file: "tests/cluster/alive.test.ts", name: "is dropped at once, without a move" },
   },
+  // The simulation has no file: what a process that ends leaves in one is tried by seeds of its own.
+  {
+    name: "parked-copy-removed-first",
+    what: "a parked copy is removed before the record says that it was taken",
+    why: "its node may crash between the two; then nobody but the next process on a file asks for the copy again",
+    changes: [
+      {
+        file: "handoff/park/parking.ts",
+        find: "const next = restored(entry.record, self);",
+        replace:
+          "await this.#chunks.remove(parkedAs, parked.chunks); const next = restored(entry.record, self);",
+      },
+    ],
+    test: {
+      file: "tests/integration/moves/park_crashes.test.ts",
+      name: "is found once, and nothing that is older than an answer",
+    },
+  },
+  {
+    name: "file-records-wait",
+    what: "a record in a file is acknowledged before it is written",
+    why: "the simulation's records are in memory, and have no crash of their own",
+    changes: [
+      {
+        file: "storage/sqlite/records.ts",
+        find: "if (this.#deps.mayWait?.(key))",
+        replace: "if (true)",
+      },
+    ],
+    test: {
+      file: "tests/integration/moves/park_crashes.test.ts",
+      name: "is found once, and nothing that is older than an answer",
+    },
+  },
 ];
