@@ -27,3 +27,26 @@ describe("two releases in one cluster", () => {
     TIMEOUT_MS,
   );
 });
+
+describe("other code in place", () => {
+  test.each(["upgraded", "upgraded-stored"] as const)(
+    `keeps every promise, and upgrades each state once, in ${SEEDS} simulations of %s`,
+    async (profile) => {
+      const tally = { messages: 0, moves: 0, upgraded: 0, notUpgraded: 0 };
+      for (let seed = 1; seed <= SEEDS; seed++) {
+        const { violations, messages, moves, upgraded, notUpgraded } = await simulate({ seed, profile });
+        expect({ seed, violations }).toEqual({ seed, violations: [] });
+        tally.messages += messages;
+        tally.moves += moves;
+        tally.upgraded += upgraded;
+        tally.notUpgraded += notUpgraded;
+      }
+      // a run that does too little proves nothing
+      expect(tally.messages).toBeGreaterThan(SEEDS * 300);
+      expect(tally.moves).toBeGreaterThan(SEEDS * 20);
+      expect(tally.upgraded).toBeGreaterThan(SEEDS * 25);
+      expect(tally.notUpgraded).toBeGreaterThan(0);
+    },
+    TIMEOUT_MS,
+  );
+});

@@ -62,6 +62,9 @@ export interface SimulationResult {
   readonly setAside: number;
   /** Actors whose callers heard that they had destroyed themselves. */
   readonly destroyed: number;
+  /** Shards that got other code in place, and those that were kept. */
+  readonly upgraded: number;
+  readonly notUpgraded: number;
   /** What was done to nodes, by its sort. */
   readonly troubles: Readonly<Record<string, number>>;
   readonly virtualMs: number;
@@ -101,7 +104,7 @@ class Simulation {
   readonly #poison: Poison<Life> | undefined;
   #sending = true;
   #starting = false;
-  #tally = { moves: 0, late: 0, parked: 0, kept: 0, claims: 0 };
+  #tally = { moves: 0, late: 0, parked: 0, kept: 0, claims: 0, upgraded: 0, notUpgraded: 0 };
 
   constructor(options: SimulateOptions) {
     const { seed, profile = "planned", defect, trace } = options;
@@ -141,7 +144,13 @@ class Simulation {
     const lives = new Lives({
       ...{ workload, bank, mortals, cluster, history, random, hooks, pace: this.#profile },
       poison: () => this.#poison,
-      ...{ faulty, sending, hasPlaces: this.#profile.hasPlaces, straggles: this.#profile.aims === "changes" },
+      ...{
+        faulty,
+        sending,
+        hasPlaces: this.#profile.hasPlaces,
+        upgrades: this.#profile.upgrades,
+        straggles: this.#profile.aims === "changes",
+      },
       losesContexts: this.#profile.mixesReleases,
       generationOf: (name) => observer.generationOf(name),
     });
@@ -238,6 +247,7 @@ class Simulation {
     this.#faults.on = false;
     this.#sending = false;
     this.#troubles.endAll();
+    this.#lives.upgradeAll();
     await this.#everyoneAnswers();
     cluster.phase = "settle";
     await cluster.until(
@@ -311,6 +321,8 @@ class Simulation {
       if (event.to === "parked") this.#tally.parked++;
     }
     if (event.type === "move-aborted") this.#tally.kept++;
+    if (event.type === "shard-upgraded") this.#tally.upgraded++;
+    if (event.type === "upgrade-kept") this.#tally.notUpgraded++;
     if (event.type === "actor-recovered") this.#history.lost(`${event.kind}/${event.name}`, 0);
     if (event.type === "fenced") this.#fenced(node);
     if (event.type === "shard-owned" && event.how === "claimed") this.#tally.claims++;

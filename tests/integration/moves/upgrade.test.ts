@@ -273,6 +273,16 @@ describe("a node that was upgraded", () => {
     expect(report).toMatchObject({ moved: 0, parked: 4 });
   });
 
+  test("does not even offer what it was about to give to a node with the former code", async () => {
+    const a = await startOne("a");
+    await filled(a);
+    await cluster.start("b", { hosts: [hostOne(steered)] });
+    expect(await cluster.ends(a.upgrade([hostTwo(steered)]))).toMatchObject({ upgraded: 4 });
+    await cluster.clock.advance(10_000);
+    expect(cluster.seen("move-aborted")).toEqual([]);
+    expect(new Set(a.inspect().shards.map(({ owner }) => owner))).toEqual(new Set(["a"]));
+  });
+
   test("takes shards of nodes with the former code, upgraded, while it is one among them", async () => {
     const a = await startOne("a");
     await filled(a);

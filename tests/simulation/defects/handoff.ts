@@ -358,6 +358,78 @@ export const HANDOFF: readonly Rule[] = [
       },
     ],
   },
+  {
+    rule: "an upgrade in place is a move of a shard to its own node, in other code",
+    defects: [
+      {
+        name: "upgraded-twice",
+        what: "a sleeping state that was upgraded in place counts as one of the version before",
+        changes: [
+          {
+            file: "actors/shard/relocation.ts",
+            find: "const asleep = { ...sealed, snapshot: pack(hosted, woken.content, runtime.codec) };",
+            replace:
+              "const asleep = { ...sealed, snapshot: { ...pack(hosted, woken.content, runtime.codec), stateVersion: snapshot.stateVersion } };",
+          },
+        ],
+        found: { profile: "upgraded", seed: 1 },
+      },
+      {
+        name: "older-heirs",
+        what: "shards go to nodes that read only the states of the version before, and these take them",
+        changes: [
+          {
+            file: "handoff/placement_cache.ts",
+            find: "return (hosted) => hosted.stateVersion >= stateVersion && (hosted",
+            replace: "return (hosted) => stateVersion > 0 && (hosted",
+          },
+          {
+            file: "handoff/move/incoming_moves.ts",
+            find: "if (stateVersion < offer.stateVersion)",
+            replace: "if (stateVersion < 0)",
+          },
+        ],
+        found: { profile: "upgraded", seed: 1 },
+      },
+      {
+        name: "upgrade-forgets-late-actors",
+        what: "an upgrade in place does not list the actors whose handlers run on",
+        changes: [
+          {
+            file: "handoff/upgrade/shard_upgrade.ts",
+            find: "return upgraded(base, this.#staged?.sealed.flatMap(lateEntry));",
+            replace: "return upgraded(base);",
+          },
+        ],
+        found: { profile: "upgraded-stored", seed: 1 },
+      },
+      {
+        name: "upgrade-in-one-epoch",
+        what: "an upgrade in place does not raise the epoch",
+        changes: [
+          {
+            file: "cluster/records/shard_changes.ts",
+            find: "return { ...kept(record), epoch: record.epoch + 1, late: listed(record, late) }; } /** * The target has the shard",
+            replace:
+              "return { ...kept(record), late: listed(record, late) }; } /** * The target has the shard",
+          },
+        ],
+        found: { profile: "upgraded", seed: 1 },
+      },
+      {
+        name: "upgrade-before-record",
+        what: "the first shards get other code before the records say that their node reads newer states",
+        changes: [
+          {
+            file: "node/upgrading.ts",
+            find: "await announced({ membership, clock, until, signal }, former, followed(former, next));",
+            replace: "",
+          },
+        ],
+        found: { profile: "upgraded", seed: 15 },
+      },
+    ],
+  },
 ];
 
 export const HANDOFF_UNSEEN: readonly Unseen[] = [

@@ -24,6 +24,7 @@ import {
   hasEffect,
   isStored,
   neverAsks,
+  ofRelease,
   type Op,
   plainOp,
   type Send,
@@ -51,6 +52,8 @@ export interface Surroundings {
   born(what: string): number;
   /** Whether this node is of a release that does not accept every state that others do. */
   readonly strict: boolean;
+  /** Of the application's code that a node starts with, from 1; 0 where that never changes. */
+  readonly release: number;
   /** Whether some nodes are of a release that carries no contexts. */
   readonly losesContexts: boolean;
   /** Whether hooks misbehave now. */
@@ -100,14 +103,15 @@ function outcomeOf(error: unknown): [Outcome, string] {
 }
 
 /** The hosts of one node in one life. */
-export function hostsOf(around: Surroundings): Hosted[] {
+export function hostsOf(around: Surroundings, release = around.release): Hosted[] {
   return around.workload.contracts.map((contract) => {
-    const of = (contract.kind as string) === "brittle" && around.strict ? strictly(contract) : contract;
-    return host(of, ledgerClass(of, around)) as Hosted;
+    const isStrict = (contract.kind as string) === "brittle" && around.strict && release === 0;
+    const of = isStrict ? strictly(contract) : release > 0 ? ofRelease(contract, release) : contract;
+    return host(of, ledgerClass(of, around, release)) as Hosted;
   });
 }
 
-function ledgerClass(of: AnyLedger, around: Surroundings): ActorClass<AnyLedger> {
+function ledgerClass(of: AnyLedger, around: Surroundings, release: number): ActorClass<AnyLedger> {
   const { history, random, node, sleep, alive, workload } = around;
   const stored = isStored(of);
   const silent = neverAsks(of.kind);
@@ -116,7 +120,15 @@ function ledgerClass(of: AnyLedger, around: Surroundings): ActorClass<AnyLedger>
     static initialState(name: string): State {
       const born = stored ? 0 : around.born(`${of.kind}/${name}`);
       const nothing = { count: 0, digest: 0, life: 0, sent: {}, ticks: {}, timers: 0 };
-      return { born, ...nothing, newestTimer: "", padding: "" };
+      return { born, ...nothing, newestTimer: "", padding: "", ...(release > 0 ? { form: release } : {}) };
+    }
+
+    /** One release in two cannot read every state of the one before. */
+    static upgrade(from: number, old: unknown): State {
+      const state = old as State;
+      if (of.kind === ("brittle" as string) && state.padding === SPOILT && release % 2 === 0)
+        throw onPurpose();
+      return { ...state, form: (state.form ?? from) + release - from };
     }
 
     /** It began in that one, and does not outlive it, whatever its node does. */
@@ -131,7 +143,17 @@ function ledgerClass(of: AnyLedger, around: Surroundings): ActorClass<AnyLedger>
       return epochIn(this.#generation(), this.epoch);
     }
 
+    #checkForm(): void {
+      const { form }: State = this.state;
+      if (release > 0 && alive() && form !== release)
+        history.violate(
+          "upgrade",
+          `${this.address} has a state of form ${form} in code of release ${release}`,
+        );
+    }
+
     override async onActivate(why: string): Promise<void> {
+      this.#checkForm();
       if (alive()) history.activated(this.address, why, this.#epoch, node, this.state.born, this.#kept);
       if (!around.faulty()) return;
       if (around.straggles && random.next() < 0.3) void this.#straggle(history.activations.length);
@@ -235,6 +257,7 @@ function ledgerClass(of: AnyLedger, around: Surroundings): ActorClass<AnyLedger>
       const rests = history.works(this.address);
       history.started(this.address, op.from, op.n, this.#epoch, node);
       this.#checkCaller(op);
+      this.#checkForm();
       if (op.news && alive()) history.heard(op.news.actor, op.news.state, op.news.epoch);
       try {
         await this.#handle(op);

@@ -58,7 +58,8 @@ export const State = z.strictObject({
   newestTimer: z.string(),
   padding: z.string(),
 });
-export type State = z.infer<typeof State>;
+/** `form`: where code is upgraded, of which release the state is. */
+export type State = z.infer<typeof State> & { form?: number };
 /** An answer says what the state is, and under which epoch it was given. */
 export const Answer = z.strictObject({
   count: z.number().int(),
@@ -111,6 +112,16 @@ export function strictly(contract: AnyLedger): AnyLedger {
     state: State.refine(({ padding }) => padding !== SPOILT),
   };
   return strict as unknown as AnyLedger;
+}
+
+/** A state that tells by how many upgrades it came to its form. */
+const FormedState = State.extend({ form: z.number().int() });
+
+/** The kind as the application's code of that release has it: each has another form of the state. */
+export function ofRelease(contract: AnyLedger, release: number): AnyLedger {
+  const { kind, shards, onError, durability } = contract;
+  const plain = ledger(kind, onError as OnError, shards, durability === "stored");
+  return { ...plain, state: FormedState, stateVersion: release } as unknown as AnyLedger;
 }
 
 export type WorkloadName = "memory" | "crowded" | "stored";

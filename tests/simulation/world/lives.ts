@@ -1,6 +1,8 @@
 /** The nodes of a simulation, each from a start to its end: they join, leave, are killed, and come back. */
 import { ActorError, ConfigurationError } from "../../../errors.ts";
+import type { UpgradeReport } from "../../../handoff/upgrade/upgrades.ts";
 import type { ActorNode, NodeOptions } from "../../../node/api.ts";
+import type { UpgradeOptions } from "../../../node/upgrading.ts";
 import { hash32 } from "../../../platform/hash.ts";
 import { type Random, seededRandom } from "../../../platform/random.ts";
 import type { SimulatedCluster } from "../../../testing/cluster.ts";
@@ -34,6 +36,8 @@ export interface Life {
   sending: boolean;
   /** Handlers that have begun and not ended. */
   running: number;
+  /** Gives the node the application's code of that release. */
+  upgrade: ((release: number, options: UpgradeOptions) => Promise<UpgradeReport>) | undefined;
 }
 
 export interface LivesOptions {
@@ -52,6 +56,7 @@ export interface LivesOptions {
   readonly straggles: boolean;
   readonly losesContexts: boolean;
   readonly hasPlaces: boolean;
+  readonly upgrades: boolean;
   /** Follows which generation of the records the latest incarnation of that name is of, counted from 0. */
   generationOf(name: string): () => number;
   /** Whether hooks misbehave now. */
@@ -68,6 +73,8 @@ export class Lives {
   /** What is under way, by the life that it ends with. */
   readonly #flows = new Map<Promise<void>, Life | undefined>();
   #count = 0;
+  /** Of the application, the latest. */
+  #release = 1;
 
   constructor(options: LivesOptions) {
     this.#options = options;
@@ -79,6 +86,13 @@ export class Lives {
     if (!hasPlaces) return {};
     const labels = { zone: hash32(name) % 2 === 0 ? "a" : "b" };
     return { labels, version: `1.${Math.floor(cluster.clock.now() / VERSION_MS)}` };
+  }
+
+  /** While there are faults a node may be started with the code before. */
+  #startsWith(random: Random): number {
+    if (!this.#options.upgrades) return 0;
+    const isBehind = this.#options.faulty() && random.next() < 0.5;
+    return Math.max(1, isBehind ? this.#release - 1 : this.#release);
   }
 
   /** Lives that are up and have not begun to leave. */
@@ -144,6 +158,7 @@ export class Lives {
       alive: true,
       sending: false,
       running: 0,
+      upgrade: undefined,
     };
     this.#byProcess.set(process, life);
     this.flow(this.#run(life), life);
@@ -168,6 +183,7 @@ export class Lives {
         faulty,
         strict: random.next() < 0.4,
         losesContexts: this.#options.losesContexts,
+        release: 0,
         straggles: this.#options.straggles,
       },
       generation: () => this.#options.generationOf(name),
@@ -176,7 +192,8 @@ export class Lives {
       },
     };
     const count = this.#count;
-    history.note(`starting ${key}`);
+    const release = this.#startsWith(random);
+    history.note(`starting ${key}${release > 0 ? ` with release ${release}` : ""}`);
     const poison = this.#options.poison();
     const more = [...(bank ? [bank.host(key, alive)] : []), ...(poison ? [poison.host(life)] : [])];
     if (mortals)
@@ -188,7 +205,7 @@ export class Lives {
           },
         }),
       );
-    const hosts = [...hostsOf(around), ...more];
+    const hosts = [...hostsOf(around, release), ...more];
     const node = await this.#insistOnStart(life, () => {
       if (!life.alive) return new Promise<never>(() => {}); // it was killed between two attempts
       const starting = cluster.starting(name, hosts, this.#placeOf(name), life.process);
@@ -199,6 +216,8 @@ export class Lives {
     life.node = node;
     life.sending = true;
     history.note(`started ${key}`);
+    life.upgrade = (to, options) => node.upgrade(hostsOf(around, to), options);
+    if (this.#options.upgrades && !faulty()) this.flow(this.#upgradeFully(life), life);
     void node.whenStopped.then(() => {
       life.sending = false;
     });
@@ -266,6 +285,52 @@ export class Lives {
       await sleep(random.next() * 2 * VISITS_MS);
     }
     await Promise.all(open);
+  }
+
+  /** Begins to give a node other code in place. @param isNext a release that nobody has as yet; else the latest */
+  upgrade(life: Life, isNext: boolean): void {
+    if (isNext) this.#release++;
+    const release = this.#release;
+    const { history, random } = this.#options;
+    const force = random.next() < 0.3 ? ({ force: "quarantine" } as const) : {};
+    history.note(`upgrading ${life.key} to release ${release}`);
+    const run = async () => {
+      try {
+        await this.#upgraded(life, release, { timeoutMs: 200 + random.next() * 2_000, ...force });
+      } catch (error) {
+        if (!(error instanceof ActorError)) throw error;
+        history.note(`not upgraded ${life.key}: ${error.code}`);
+      }
+    };
+    this.flow(run(), life);
+  }
+
+  async #upgraded(life: Life, release: number, options: UpgradeOptions): Promise<UpgradeReport | undefined> {
+    const { history } = this.#options;
+    const report = await life.upgrade?.(release, options);
+    history.note(`upgraded ${life.key} to release ${release} ${JSON.stringify(report)}`);
+    const unfit = [...(report?.kept ?? []), ...(report?.quarantined ?? [])].find(
+      ({ kind, actor }) => actor !== undefined && kind !== "brittle",
+    );
+    if (unfit) history.violate("upgrade", `${unfit.kind}/${unfit.actor} did not pass: ${unfit.reason}`);
+    return report;
+  }
+
+  /** Once all is well: every node gets the latest code, and what does not pass is set aside. */
+  upgradeAll(): void {
+    if (this.#options.upgrades) for (const life of this.up) this.flow(this.#upgradeFully(life), life);
+  }
+
+  async #upgradeFully(life: Life): Promise<void> {
+    for (;;) {
+      if (!life.sending || !life.alive) return;
+      const report = await this.insist(() => {
+        if (!life.sending || !life.alive) return Promise.resolve(undefined);
+        return this.#upgraded(life, this.#release, { force: "quarantine" });
+      });
+      if (report === undefined || report.kept.length === 0) return;
+      await this.#options.cluster.sleep(100);
+    }
   }
 
   /** Begins to leave; a node that is frozen does so when it wakes. */

@@ -38,7 +38,9 @@ export type TroubleName =
   /** A message is made that ends its node whenever it is handled. */
   | "poison"
   /** An operator cordons a node or drains it for a while, or puts a shard on another node by hand. */
-  | "place";
+  | "place"
+  /** A node gets the application's next code in place, or the latest. */
+  | "upgrade";
 
 /** At which moments faults are aimed: as records of shards and nodes change, as shards move, or as a node is asked about another. */
 export type AimedAt = "changes" | "moves" | "questions";
@@ -90,6 +92,8 @@ export interface ProfileData extends Pace {
   readonly mixesReleases: boolean;
   /** Whether there are actors that destroy themselves. */
   readonly destroys: boolean;
+  /** Whether the code of the application changes, in place and from start to start. */
+  readonly upgrades: boolean;
   /** How far the wall clocks of two nodes are apart, in milliseconds, at most. */
   readonly wallsApartMs: number;
   readonly lease: Pick<Settings, "leaseMs" | "renewMs" | "renewTimeoutMs" | "safeMs"> & Partial<Settings>;
@@ -146,6 +150,7 @@ function troubled(
       mixesReleases: false,
       hasPlaces: false,
       destroys: false,
+      upgrades: false,
       workload: "memory",
       wallsApartMs: 0,
       isCalm: false,
@@ -336,6 +341,19 @@ export const PROFILES = {
     "actors in memory and in a store destroy themselves, while nodes are killed, frozen or cut off",
     ["crash", "crash", "freeze", "cut", "store"],
     { destroys: true, pauseMs: 250, troubleShare: 0.35, lateWrites: 0.08, betweenMs: 800 },
+  ),
+  upgraded: troubled(
+    "nodes get other code in place beside others that have the code before, join, leave, are killed, and moved to by hand",
+    ["upgrade", "upgrade", "upgrade", "upgrade", "place", "crash"],
+    { upgrades: true, troubleShare: 0.6, betweenMs: 600, lateWrites: 0, pauseMs: 80 },
+  ),
+  "upgraded-stored": troubled(
+    "the same with stored actors, and none is killed",
+    ["upgrade", "upgrade", "upgrade", "place"],
+    {
+      ...PLANNED,
+      ...{ upgrades: true, troubleShare: 0.55, betweenMs: 600, faultyMs: 6_000, workload: "stored" },
+    },
   ),
 } as const satisfies Record<string, ProfileData>;
 

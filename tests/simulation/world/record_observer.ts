@@ -32,6 +32,8 @@ export interface Moment {
   readonly incarnation?: string;
 }
 
+/** A move that had begun when a node's record changed has got through by then, or has been given up, in milliseconds. */
+const UNDER_WAY_MS = 600;
 /** By then everybody knows what a node says of itself, and has planned anew. */
 const KNOWN_AFTER_MS = 2_500;
 
@@ -57,6 +59,8 @@ export class RecordObserver {
   readonly #began = new Map<string, number>();
   /** Since when each node's record says what it says. */
   readonly #saidAt = new Map<string, number>();
+  /** The same of the kinds that it hosts. */
+  readonly #kindsAt = new Map<string, number>();
   readonly #latest = new Map<string, string>();
   /** Incarnations that were over once: no copy of the records brings one back. */
   readonly #ended = new Set<string>();
@@ -200,6 +204,11 @@ export class RecordObserver {
       next.incarnation !== before.incarnation
     )
       this.#saidAt.set(next.node, this.#history.now);
+    if (
+      next.incarnation !== before?.incarnation ||
+      JSON.stringify(next.kinds) !== JSON.stringify(before.kinds)
+    )
+      this.#kindsAt.set(next.node, this.#history.now);
     if (next.state === before?.state && next.incarnation === before.incarnation)
       return this.#onMoment({ what: "renewed", key: "", from: next.node, to: next.node, late: 0 });
     this.#history.note(`record of node ${next.node} ${next.incarnation} ${next.state}`);
@@ -297,6 +306,7 @@ export class RecordObserver {
   #checkPlace(key: string, before: ShardRecord, next: ShardRecord): void {
     if (next.state !== "moving" || before.state !== "owned" || !isNode(next.to)) return;
     const target = this.#nodes.get(next.to.node);
+    this.#checkVersion(key, before.owner, target);
     if (target === undefined || this.#history.now - (this.#saidAt.get(target.node) ?? 0) < KNOWN_AFTER_MS)
       return;
     if (target.cordon !== undefined)
@@ -317,6 +327,20 @@ export class RecordObserver {
       );
   }
 
+  /** Nothing goes from a node that reads newer states to one that does not. */
+  #checkVersion(key: string, owner: NodeId, target: NodeRecord | undefined): void {
+    const source = this.#nodes.get(owner.node);
+    if (source === undefined || target === undefined) return;
+    if (this.#history.now - (this.#kindsAt.get(source.node) ?? 0) < UNDER_WAY_MS) return;
+    const versionOf = ({ kinds }: NodeRecord) =>
+      kinds.find(({ kind }) => key.startsWith(`shards.${kind}.`))?.stateVersion ?? 0;
+    if (versionOf(target) < versionOf(source))
+      this.#history.violate(
+        "I10",
+        `${key} goes from ${source.node} with version ${versionOf(source)} to ${target.node} with ${versionOf(target)}`,
+      );
+  }
+
   /** Why a change must not be, if so. */
   #faultOf(before: ShardRecord, next: ShardRecord): string | undefined {
     const sameOwner = sameNode(before.owner, next.owner);
@@ -328,7 +352,8 @@ export class RecordObserver {
     if (next.floor === before.floor) {
       if (next.epoch !== before.epoch + 1) return "a handover that does not raise the epoch by one";
       const heir = before.state === "moving" && isNode(before.to) && sameNode(before.to, next.owner);
-      return heir || before.state === "parked" ? undefined : "a handover without a move";
+      const isInPlace = sameOwner && before.state === "owned" && next.state === "owned";
+      return heir || isInPlace || before.state === "parked" ? undefined : "a handover without a move";
     }
     if (next.floor !== next.epoch) return "a floor that is no claim's";
     if (before.state === "parked") return "a claim of a parked shard";

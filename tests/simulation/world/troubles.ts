@@ -114,6 +114,8 @@ export class Troubles {
         return this.#options.poison().make();
       case "place":
         return this.#place(life, up);
+      case "upgrade":
+        return lives.upgrade(life, random.next() < 0.4);
     }
   }
 
