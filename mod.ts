@@ -19,6 +19,11 @@ export type {
 } from "./node/placing.ts";
 export type { UpgradeOptions } from "./node/upgrading.ts";
 export type { UpgradeReport } from "./handoff/upgrade/upgrades.ts";
+export type { ActorCount } from "./registry/counting.ts";
+export type { ListOptions } from "./registry/list_options.ts";
+export type { ActorPage, ListedActor } from "./registry/listing.ts";
+export type { ActorLocation, WhereOptions } from "./registry/registry.ts";
+export type { ActorState, PresentState } from "./registry/states.ts";
 export type { InspectedActor, InspectedNode, InspectedShard, NodeInspection } from "./node/status/inspect.ts";
 export { DEFAULT_SETTINGS } from "./node/settings.ts";
 export type { ActorSettings, GivenSettings, SettingGroups, Settings } from "./node/settings.ts";
@@ -117,6 +122,7 @@ export { recordsStore } from "./storage/records/store.ts";
 export type { RecordsStoreOptions } from "./storage/records/store.ts";
 export { sqliteStore } from "./storage/sqlite/store.ts";
 export type { SqliteStore, SqliteStoreOptions } from "./storage/sqlite/store.ts";
+export type { NamePage } from "./storage/names_in_order.ts";
 export type { Store, StoreEntry, StoreHead, StoreKey, StoreOutcome, StoreWrite } from "./storage/store.ts";
 
 // events and errors

@@ -8,6 +8,7 @@ import {
   BusyError,
   ConfigurationError,
   FencedError,
+  InvalidArgumentError,
   NodeStoppedError,
   UnavailableError,
   type ActorError,
@@ -16,7 +17,7 @@ import {
   wordsOf,
 } from "./errors.ts";
 import { EventBus, type NodeEvent } from "./events.ts";
-import { nameAt } from "./actors/address.ts";
+import { addressOf, nameAt } from "./actors/address.ts";
 import { checkLabels, type Contract } from "./actors/contract.ts";
 import { type Hosted, type Registration, hostTable } from "./actors/host.ts";
 import { type Address, type CallOptions, type Ref, RefFactory } from "./actors/ref.ts";
@@ -48,6 +49,10 @@ import {
   unpin,
 } from "./node/placing.ts";
 import { following, upgradeInPlace, type UpgradeOptions } from "./node/upgrading.ts";
+import type { ActorCount } from "./registry/counting.ts";
+import type { ListOptions } from "./registry/list_options.ts";
+import type { ActorPage } from "./registry/listing.ts";
+import type { ActorLocation, Registry, WhereOptions } from "./registry/registry.ts";
 import { Life, type LifeDeps } from "./node/life.ts";
 import { Rejoin } from "./node/rejoin.ts";
 import { checkOption, settingsWith } from "./node/settings.ts";
@@ -406,6 +411,26 @@ class Node implements ActorNode, Routing {
     options?: AskAllOptions,
   ): Promise<PromiseSettledResult<T>[]> {
     return askAll(refs, ask, options);
+  }
+
+  async where<C extends Contract>(actor: Ref<C> | Address, options?: WhereOptions): Promise<ActorLocation> {
+    const address = addressOf(actor);
+    if (address === undefined)
+      throw new InvalidArgumentError("Cannot look for an actor: neither a ref nor an address was given");
+    return await this.#registry.where(address, options);
+  }
+
+  async list<C extends Contract>(contract: C, options?: ListOptions): Promise<ActorPage> {
+    return await this.#registry.list(contract, options);
+  }
+
+  count<C extends Contract>(contract: C): ActorCount {
+    return this.#registry.count(contract);
+  }
+
+  get #registry(): Registry {
+    if (this.router === undefined) throw this.#refusal ?? stoppedError(this.name);
+    return this.#joined.registry;
   }
 
   inspect(): NodeInspection {

@@ -38,6 +38,7 @@ import {
   nodeKey,
   type NodeRecord,
 } from "./records/schemas.ts";
+import { PeerCounts } from "./kind_counts.ts";
 import { PeerClocks } from "./peer_clocks.ts";
 import { commonProtocol } from "./protocol.ts";
 import type { Entry } from "./records/table.ts";
@@ -74,6 +75,8 @@ export class Membership {
   readonly gate: Gate;
   /** By how much the clocks of others are apart from the one here. */
   readonly clocks: PeerClocks;
+  /** What the others say that they have. */
+  readonly counts: PeerCounts;
   /** Whose gates this node may have kept open. */
   readonly witness: Witness;
   readonly #deps: MembershipDeps;
@@ -108,6 +111,7 @@ export class Membership {
       wall: () => clock.wall(),
       onApart: (id, byMs) => deps.onEvent?.({ type: "clocks-disagree", ...id, byMs: Math.round(byMs) }),
     });
+    this.counts = new PeerCounts(() => clock.wall());
     this.#deaths = new LeaseMonitor({ bucket, clock, log: this.#log, times, gate: this.gate });
     this.#ending.push(
       bucket.onNode((name, entry) => {
@@ -356,7 +360,7 @@ export class Membership {
     if (!change.won) return false;
     if (this.#fencedFor !== undefined)
       throw new FencedError(`Cannot join: this node is fenced, ${this.#fencedFor}`);
-    this.#lease = this.#leaseOf(change.entry, sentAt);
+    this.#lease = this.#leaseOf(change.entry, sentAt, info.counts);
     this.gate.acked(sentAt, mark);
     this.#deaths.renewed();
     this.#deaths.start(info.name);
@@ -364,7 +368,7 @@ export class Membership {
     return true;
   }
 
-  #leaseOf(entry: Entry<NodeRecord>, sentAt: number): LeaseDriver {
+  #leaseOf(entry: Entry<NodeRecord>, sentAt: number, counts: NodeInfo["counts"]): LeaseDriver {
     const { bucket, clock, random } = this.#deps;
     return new LeaseDriver(
       {
@@ -375,6 +379,7 @@ export class Membership {
         log: this.#log,
         times: this.#times,
         generation: this.#generation ?? "",
+        counts,
         heard: () => this.witness.lastWords(clock.now()),
         onAcked: () => this.#deaths.renewed(),
         onFenced: (reason) => this.#fenced(reason),
@@ -390,6 +395,7 @@ export class Membership {
     else {
       this.#deaths.saw(entry);
       this.clocks.saw(record);
+      this.counts.saw(record);
     }
     const previous = this.#view;
     const view = previous.with(record);
@@ -415,6 +421,7 @@ export class Membership {
     if (this.#view.get(name) !== undefined) return;
     this.#knownSince.delete(name);
     this.clocks.forget(name);
+    this.counts.forget(name);
   }
 
   #sawGeneration(generation: string): void {

@@ -6,7 +6,7 @@
 import type { ProcessIdentity } from "../platform/process/process_identity.ts";
 import type { OfferedKind } from "./kind_agreement.ts";
 import { PROTOCOL_VERSIONS } from "./protocol.ts";
-import type { Cordon, HostedKind, Labels, NodeRecord } from "./records/schemas.ts";
+import type { Cordon, HostedKind, KindCounts, Labels, NodeRecord } from "./records/schemas.ts";
 
 /** How a node introduces itself. */
 export interface NodeInfo {
@@ -18,6 +18,8 @@ export interface NodeInfo {
   /** Of the application. */
   readonly version?: string;
   readonly cordon?: Cordon;
+  /** How many actors it has, asked at each renewal; a node without it says nothing of that. */
+  readonly counts?: () => KindCounts;
   /** For people: "bun 1.4.5". */
   readonly runtime: string;
   /** In which process it runs, if that is known. */
@@ -30,7 +32,7 @@ export interface NodeInfo {
 
 /** The first record of a node's life. */
 export function ownRecord(info: NodeInfo, incarnation: string): Omit<NodeRecord, "nonce"> {
-  const { name, kinds, weight = 1, runtime, process, labels, version, cordon } = info;
+  const { name, kinds, weight = 1, runtime, process, labels, version, cordon, counts } = info;
   return {
     node: name,
     incarnation,
@@ -44,6 +46,7 @@ export function ownRecord(info: NodeInfo, incarnation: string): Omit<NodeRecord,
     ...(labels === undefined ? {} : { labels }),
     ...(version === undefined ? {} : { version }),
     ...(cordon === undefined ? {} : { cordon }),
+    ...(counts === undefined ? {} : { counts: counts() }),
   };
 }
 

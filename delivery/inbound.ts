@@ -41,6 +41,8 @@ export interface InboundDeps {
   readonly events: EventBus;
   /** Takes what is said about a move, and tells whether a member says it. The bytes are only lent. */
   onMove(moveId: string, payload: Uint8Array): boolean;
+  /** The same, of what is asked and answered about actors. */
+  onRegistry(payload: Uint8Array): boolean;
   /** Told who speaks of another generation; its words have no effect. */
   onOther(who: Namesake): void;
   /** Takes what comes to the channels "probe" and "pulse". */
@@ -89,6 +91,8 @@ export class Inbound implements ReplyReader {
           return this.#counted(this.#frame(readFrame(payload, this.#deps.of.cluster, this.#texts)));
         case "move":
           return this.#counted(this.#deps.onMove(address.rest, payload));
+        case "registry":
+          return this.#counted(this.#deps.onRegistry(payload));
         case "probe":
         case "pulse":
           return this.#deps.onPulse(address, message);

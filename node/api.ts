@@ -16,6 +16,10 @@ import type { Random } from "../platform/random.ts";
 import type { SqliteStore } from "../storage/sqlite/store.ts";
 import type { Store } from "../storage/store.ts";
 import type { Connection } from "../transport/transport.ts";
+import type { ActorCount } from "../registry/counting.ts";
+import type { ListOptions } from "../registry/list_options.ts";
+import type { ActorPage } from "../registry/listing.ts";
+import type { ActorLocation, WhereOptions } from "../registry/registry.ts";
 import type { AskAllOptions } from "./calls/ask_all.ts";
 import type { ActorOrShard, DrainOptions, DrainReport, MoveOptions, MoveReport } from "./placing.ts";
 import type { NodeHealth } from "./status/health.ts";
@@ -152,6 +156,33 @@ export interface ActorNode extends AsyncDisposable {
     ask: (ref: R, index: number) => Promise<T>,
     options?: AskAllOptions,
   ): Promise<PromiseSettledResult<T>[]>;
+  /**
+   * Where an actor is, and in which state: from the records known here, and one question to its owner. It wakes nobody.
+   *
+   * @throws {InvalidNameError} for a name that is none
+   * @example
+   * const { node: owner, state } = await node.where(node.ref(Cart, "alice"));
+   */
+  where<C extends Contract>(actor: Ref<C> | Address, options?: WhereOptions): Promise<ActorLocation>;
+  /**
+   * The actors of a kind over the whole cluster, also those that are only stored, page by page. It wakes nobody. An actor that is there
+   * all the while is on exactly one page, whatever moves, unless `silent`, `unserved` or `unread` says that something is missing.
+   *
+   * @throws {InvalidArgumentError} for an option that cannot be
+   * @example
+   * let cursor: string | undefined;
+   * do {
+   *   const page = await node.list(Cart, { prefix: "guest-", limit: 500, ...(cursor && { cursor }) });
+   *   for (const { name, state, node: owner } of page.items) console.log(name, state, owner);
+   *   cursor = page.cursor;
+   * } while (cursor);
+   */
+  list<C extends Contract>(contract: C, options?: ListOptions): Promise<ActorPage>;
+  /**
+   * How many actors of a kind are in the memory of nodes. No I/O: the own number is that of now, those of others are what they said
+   * with their last renewal, every 1.5 s.
+   */
+  count<C extends Contract>(contract: C): ActorCount;
   /** From now on it gets no more shards, and keeps what it has. Resolves when the others can see that. */
   cordon(): Promise<void>;
   /** It gets shards again, after `cordon` or `drain`. */

@@ -36,9 +36,10 @@ import type { Log } from "../platform/log.ts";
 import type { Random } from "../platform/random.ts";
 import type { Committer } from "../storage/committer.ts";
 import type { Graves } from "../storage/graves.ts";
-import type { Store } from "../storage/store.ts";
+import type { WatchedStore } from "../storage/identity.ts";
 import { createCodec } from "../codec/codec.ts";
 import type { Records } from "../transport/records.ts";
+import { Registry } from "../registry/registry.ts";
 import { subjects } from "../transport/subjects.ts";
 import type { Connection } from "../transport/transport.ts";
 import { scaleOf } from "../codec/weight.ts";
@@ -55,7 +56,7 @@ export interface NodeContext {
   readonly cluster: string;
   readonly connection: Connection;
   readonly parking: Records;
-  readonly store: Store;
+  readonly store: WatchedStore;
   readonly events: EventBus;
   readonly log: Log;
   readonly refs: RefFactory;
@@ -96,6 +97,7 @@ export interface Parts
   readonly committer: Committer;
   readonly graves: Graves;
   readonly door: Door | undefined;
+  readonly registry: Registry;
 }
 
 export function assemble(context: NodeContext): Parts {
@@ -108,11 +110,13 @@ export function assemble(context: NodeContext): Parts {
     clock: context.clock,
     membership: context.membership,
     events: context.events,
+    onRegistry: (payload) => registry.channel.incoming(payload),
     onMove: (moveId, payload) => handoff.channel.incoming(moveId, payload),
     onPulse: (address, message) => pulse.incoming(address, message),
     onOther,
   });
   const handoff = handoffParts(context, basics, delivery, onOther);
+  const registry = registryOf(context, basics, delivery, onOther);
   const { peers, outbox, keeper, table, router } = delivery;
   const { membership, ownership, pins, permissions, troubles, events, settings } = context;
   return {
@@ -120,6 +124,7 @@ export function assemble(context: NodeContext): Parts {
     ...{ gate: basics.gate, pulse, namesakes },
     ...{ peers, outbox, keeper, table, router, inbound },
     ...handoff,
+    registry,
     door: doorOf(context, basics, router),
   };
 }
@@ -234,6 +239,16 @@ function actorRuntime(
     open: router.open.bind(router),
     awaits: router.awaits.bind(router),
   };
+}
+
+/** Which actors there are, for whoever asks. */
+function registryOf(
+  { clock, membership, ownership, store, onThrow }: NodeContext,
+  basics: Basics,
+  { table }: DeliveryParts,
+  onOther: (who: Namesake) => void,
+): Registry {
+  return new Registry({ ...basics, clock, membership, ownership, table, store, onOther, onThrow });
 }
 
 function doorOf(context: NodeContext, basics: Basics, router: Router): Door | undefined {

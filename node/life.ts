@@ -38,6 +38,7 @@ import { DocumentedStore } from "../storage/documented_store.ts";
 import { NO_STORE } from "../storage/no_store.ts";
 import { RECORD_BYTES_MAX, recordsStore } from "../storage/records/store.ts";
 import type { Store } from "../storage/store.ts";
+import { countHere } from "../registry/counting.ts";
 import { assemble, type NodeContext, type Parts } from "./assemble.ts";
 import { Buckets } from "./buckets.ts";
 import { PeerCleanup } from "./peer_cleanup.ts";
@@ -261,6 +262,7 @@ export class Life {
       ...(tag === undefined ? {} : { tag }),
       ...(process === undefined ? {} : { process }),
       ...(former === undefined ? {} : { former: former.incarnation }),
+      counts: () => (this.#parts ? countHere(this.#parts.table) : {}),
     });
   }
 
@@ -364,8 +366,9 @@ function timesOf(settings: Settings): ClusterTimes {
 }
 
 function endParts(parts: Parts, error: Error): void {
-  const { door, coordinator, table, router, inbound, waitingMail, keeper, outbox, graves } = parts;
+  const { door, registry, coordinator, table, router, inbound, waitingMail, keeper, outbox, graves } = parts;
   door?.close();
+  registry.stop();
   coordinator.stop();
   for (const shard of table) {
     const wasSealed = shard.phase === "sealed";

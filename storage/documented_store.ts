@@ -8,9 +8,18 @@
  * @module
  */
 import { ConfigurationError, DecodeError, nameOf, RecordsUnavailableError } from "../errors.ts";
+import type { NamePage } from "./names_in_order.ts";
 import { isRecordsError } from "../transport/records.ts";
 import type { Store, StoreEntry, StoreHead, StoreKey, StoreOutcome, StoreWrite } from "./store.ts";
-import { entryFault, epochFault, headFault, keysFault, labelFault, outcomeFault } from "./store_faults.ts";
+import {
+  entryFault,
+  epochFault,
+  headFault,
+  keysFault,
+  labelFault,
+  namesFault,
+  outcomeFault,
+} from "./store_faults.ts";
 
 /** `causeCode` of an answer that is none: it has not the shape that the port documents. */
 const MALFORMED = "malformed";
@@ -19,6 +28,7 @@ const MALFORMED = "malformed";
 export class DocumentedStore implements Store {
   readonly bytesMax: number;
   readonly label?: (name: string, text?: string) => Promise<string | undefined>;
+  readonly names?: (kind: string, shard: number, page: NamePage) => Promise<readonly string[]>;
   readonly relayout?: (kind: string, shards: number, shardOf: (name: string) => number) => Promise<void>;
   readonly #store: Store;
 
@@ -29,6 +39,13 @@ export class DocumentedStore implements Store {
     if (store.label)
       this.label = (name, text) =>
         answer("label", () => store.label?.(name, text) ?? Promise.resolve(undefined), labelFault);
+    if (store.names)
+      this.names = (kind, shard, page) =>
+        answer(
+          "names",
+          () => store.names?.(kind, shard, page) ?? Promise.resolve([]),
+          (names) => namesFault(page, names),
+        );
     if (store.relayout)
       this.relayout = (...layout) =>
         answer("relayout", () => store.relayout?.(...layout) ?? Promise.resolve());

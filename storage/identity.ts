@@ -6,6 +6,7 @@
  */
 import { ConfigurationError, RecordsRefusedError } from "../errors.ts";
 import { SharedLook } from "../platform/shared_look.ts";
+import type { NamePage } from "./names_in_order.ts";
 import type { Store, StoreEntry, StoreHead, StoreKey, StoreOutcome, StoreWrite } from "./store.ts";
 
 /** A kind of the node that is about to use a store. */
@@ -161,6 +162,11 @@ export class WatchedStore implements Store {
     this.#identity = deps.identity;
   }
 
+  /** Whether the store can list what it has. */
+  get lists(): boolean {
+    return this.#store.names !== undefined;
+  }
+
   get bytesMax(): number {
     return this.#store.bytesMax;
   }
@@ -191,6 +197,10 @@ export class WatchedStore implements Store {
 
   async timed(kind: string, shards: ReadonlySet<number>): Promise<StoreKey[]> {
     return await (await this.#admitted()).timed(kind, shards);
+  }
+
+  async names(kind: string, shard: number, page: NamePage): Promise<readonly string[]> {
+    return (await (await this.#admitted()).names?.(kind, shard, page)) ?? [];
   }
 
   async highestEpoch(kind: string, shard: number): Promise<number> {

@@ -10,6 +10,8 @@
  * @module
  */
 
+import type { NamePage } from "./names_in_order.ts";
+
 /** Whose entry. */
 export interface StoreKey {
   readonly kind: string;
@@ -84,6 +86,13 @@ export interface Store {
    * owner was lost: until the next owner's first write. One question for all that are taken over together.
    */
   timed(kind: string, shards: ReadonlySet<number>): Promise<StoreKey[]>;
+  /**
+   * The first names of entries of a shard that are on the page, in the order of {@link compareNames}: fewer than the page's limit
+   * only if there are no more. An entry that is there all the while is never missed; one that was removed may be named.
+   *
+   * A store without it lists nothing: then `node.list` has only what is in the memory of nodes, and says so.
+   */
+  names?(kind: string, shard: number, page: NamePage): Promise<readonly string[]>;
   /** No entry of the shard was ever written under a higher epoch; 0 if none was written. */
   highestEpoch(kind: string, shard: number): Promise<number>;
   /**

@@ -4,6 +4,7 @@
  * @module
  */
 import { nameFault } from "../transport/subjects.ts";
+import { compareNames, type NamePage } from "./names_in_order.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -40,6 +41,21 @@ export function keysFault(kind: string, keys: unknown): string | undefined {
     if (!isCount(key.shard)) return "a list with an actor of no shard";
     const fault = nameFault(key.name);
     if (fault) return `a list with an actor whose name is ${fault}`;
+  }
+  return undefined;
+}
+
+/** Of {@link Store.names}. */
+export function namesFault({ prefix, after, limit }: NamePage, names: unknown): string | undefined {
+  if (!Array.isArray(names)) return kindOf(names);
+  if (names.length > limit) return "a list that is longer than its limit";
+  let last = after;
+  for (const name of names as readonly unknown[]) {
+    const fault = nameFault(name);
+    if (fault) return `a list with a name that is ${fault}`;
+    if (!(name as string).startsWith(prefix)) return "a list with a name of another prefix";
+    if (last !== undefined && compareNames(last, name as string) >= 0) return "a list that is not in order";
+    last = name as string;
   }
   return undefined;
 }

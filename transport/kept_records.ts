@@ -83,6 +83,10 @@ export class KeptRecords implements Records {
     return this.#ask("get", key, (records) => records.get(key));
   }
 
+  keys(prefix: string): Promise<readonly string[]> {
+    return this.#ask("list", prefix, (records) => records.keys(prefix));
+  }
+
   condition(): Promise<BucketCondition> {
     return this.#records.condition();
   }

@@ -65,6 +65,11 @@ export interface Records {
   remove(key: string, revision?: number): Promise<CasResult>;
   /** Reads the newest value or mark, from the leader: no acknowledged change is missed. `undefined`: there is neither. */
   get(key: string): Promise<RecordEntry | undefined>;
+  /**
+   * The keys of the records below `prefix` as they are now, in any order. Keys of removed ones may be among them, as long as the
+   * bucket has a mark of them.
+   */
+  keys(prefix: string): Promise<readonly string[]>;
   /** What has become of the bucket since it was opened. */
   condition(): Promise<BucketCondition>;
   /**

@@ -6,6 +6,7 @@
  * | `<c>.call.<kind>.<name>.<message>` | the door: all nodes that are up, in one queue group |
  * | `<c>.node.<node>.<inc>.actor.<kind>.<name>` | that node: one envelope for one actor |
  * | `<c>.node.<node>.<inc>.batch`, `.move.<moveId>` | that node |
+ * | `<c>.node.<node>.<inc>.registry` | that node: what others ask about its actors, and answer it about theirs |
  * | `<c>.node.<node>.<inc>.probe`, `.probe.<node>.<inc>` | that node: does it run? and does it reach another one? |
  * | `<c>.node.<node>.<inc>.pulse.<number>` | that node: what comes back to its echoes and probes |
  * | `<c>.node._.hello` | all nodes: is there another cluster of this name? |
@@ -144,7 +145,7 @@ export interface DoorAddress {
 export interface NodeAddress {
   readonly node: string;
   readonly incarnation: string;
-  /** `actor`, `batch`, `probe`, `pulse`, `move`, or the word of a newer release. */
+  /** `actor`, `batch`, `probe`, `pulse`, `move`, `registry`, or the word of a newer release. */
   readonly channel: string;
   /** What follows the channel, as it stands in the subject; "" if nothing. */
   readonly rest: string;
@@ -171,6 +172,7 @@ export interface Subjects {
   /** Where what a node sent under that number comes back to. */
   pulse(node: string, incarnation: string, number: number | string): string;
   move(node: string, incarnation: string, moveId: string): string;
+  registry(node: string, incarnation: string): string;
   parseNode(subject: string): NodeAddress | undefined;
   /** Heard by all nodes. No node is called `_`, and whoever may write to nodes may say it. */
   hello(): string;
@@ -203,6 +205,7 @@ export function subjects(cluster: string): Subjects {
       `${node(of, incarnation)}.probe.${other}.${otherIncarnation}`,
     pulse: (of, incarnation, number) => `${node(of, incarnation)}.pulse.${number}`,
     move: (of, incarnation, moveId) => `${node(of, incarnation)}.move.${moveId}`,
+    registry: channel("registry"),
     parseNode: (subject) => parseNode(subject, nodes),
     hello: () => `${nodes}_.hello`,
     hint: () => `${cluster}.hint`,

@@ -25,6 +25,7 @@ function toldRecords(records: Records, bucket: string, tell: (acked: Acked) => v
     update: (key, value, revision) => told(key, records.update(key, value, revision)),
     remove: (key, revision) => told(key, records.remove(key, revision)),
     get: (key) => records.get(key),
+    keys: (prefix) => records.keys(prefix),
     condition: () => records.condition(),
     watch: (prefix, onEntry, how) => records.watch(prefix, onEntry, how),
   };

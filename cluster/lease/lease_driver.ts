@@ -27,6 +27,7 @@ import {
   type HostedKind,
   type Heard,
   incarnationCount,
+  type KindCounts,
   type NodeRecord,
 } from "../records/schemas.ts";
 import type { Entry, Mark } from "../records/table.ts";
@@ -40,6 +41,8 @@ export interface LeaseDeps {
   readonly log: Log;
   readonly times: LeaseTimes;
   readonly generation: string;
+  /** What it has, for each record; `undefined` for one that says nothing of that. */
+  readonly counts: (() => KindCounts) | undefined;
   /** Whom this node has heard, for its last record. */
   readonly heard: () => readonly Heard[] | undefined;
   /** A renewal is acknowledged. */
@@ -201,7 +204,9 @@ export class LeaseDriver {
     const heard = state === "gone" ? this.#deps.heard() : undefined;
     const wallMs = this.#deps.clock.wall();
     const said = isCordon(state) ? ({ state: "up", cordon: state } as const) : { state };
-    const record = { ...this.#record, ...said, renewal: number, wallMs, nonce, ...(heard && { heard }) };
+    const counts = this.#deps.counts?.();
+    const more = { ...(counts && { counts }), ...(heard && { heard }) };
+    const record = { ...this.#record, ...said, renewal: number, wallMs, nonce, ...more };
     const key = keys.node(record.node);
     try {
       const writing = this.#deps.bucket.nodes.write(key, revision, record);

@@ -52,6 +52,11 @@ export class GenerationRecords implements Records {
     return entry && { ...entry, key };
   }
 
+  async keys(prefix: string): Promise<readonly string[]> {
+    const found = await this.#records.keys(this.#outer(prefix));
+    return found.flatMap((key) => this.#inner(key) ?? []);
+  }
+
   condition(): Promise<BucketCondition> {
     return this.#records.condition();
   }

@@ -76,6 +76,9 @@ export type NodeState = "up" | "leaving" | "gone" | "dead";
 /** "cordoned": it gets no shards and keeps what it has. "draining": it also gives away what it has. It goes on serving. */
 export type Cordon = "cordoned" | "draining";
 
+/** How many actors of each kind a node has: active, asleep, quarantined. A newer release may count more. */
+export type KindCounts = Readonly<Record<string, readonly number[]>>;
+
 /** Who a node is. Its change, every renewal, is the sign of life. */
 export interface NodeRecord extends NodeId {
   readonly state: NodeState;
@@ -93,6 +96,8 @@ export interface NodeRecord extends NodeId {
   readonly runtime: string;
   /** In which process it runs, if that is known: who starts under its name on the same machine can see that it has ended. */
   readonly process?: ProcessIdentity;
+  /** As of this write. Absent from a node of a release that answers no questions about its actors. */
+  readonly counts?: KindCounts;
   /** Grows with each write by the node itself. */
   readonly renewal: number;
   /** What its wall clock showed when it wrote that, in milliseconds since 1970. Absent in a first record. */
@@ -294,6 +299,7 @@ const nodeSchema = z.object({
   process: z
     .object({ boot: word, space: word, pid: z.int().min(1), startedAt: word, image: word })
     .exactOptional(),
+  counts: z.record(word, z.array(count).min(3).max(16)).exactOptional(),
   renewal: count,
   wallMs: z.number().exactOptional(),
   heard: z

@@ -10,10 +10,9 @@ import type { ActivationReason } from "../../actors/lifecycle.ts";
 import type { SealedActor } from "../../actors/shard/sealed.ts";
 import { RemoteMail } from "../../delivery/receiving/remote_mail.ts";
 import { Shard } from "../../delivery/receiving/shard.ts";
-import type { Clock } from "../../platform/clock.ts";
+import { Slices } from "../../platform/slices.ts";
 import { type Batch, type BatchActor, decodeBatch } from "../wire/batch.ts";
 import type { HandoffDeps } from "../deps.ts";
-import type { HandoffSettings } from "../settings.ts";
 import { type SealedAt, timersSince } from "./sealed_at.ts";
 
 /** What is served as soon as the commit is known to have won. */
@@ -47,37 +46,13 @@ export async function stageShard(
   // a floor above the first epoch: some memory was lost once, and who has no state here may have been in it
   const floor = deps.ownership.entry(hosted.contract.kind, number)?.record.floor ?? 1;
   const shard = new Shard(deps.shards, hosted, number, epoch, floor > 1);
-  const slices = new Slices(clock, settings);
+  const slices = new Slices(clock, settings.stageSliceMs);
   const actors: StagedActor[] = [];
   for (const actor of batch.actors) {
     actors.push(shard.relocation.stage(unpackActor(deps, shard, actor, sealedAt)));
     if (slices.isOver) await slices.next();
   }
   return { shard, batch, actors };
-}
-
-/** Turns of the event loop that a long piece of work is done in. */
-export class Slices {
-  readonly #clock: Clock;
-  readonly #sliceMs: number;
-  #endsAt: number;
-
-  constructor(clock: Clock, { stageSliceMs }: Pick<HandoffSettings, "stageSliceMs">) {
-    this.#clock = clock;
-    this.#sliceMs = stageSliceMs;
-    this.#endsAt = clock.now() + stageSliceMs;
-  }
-
-  /** Whether the others should have their turn. */
-  get isOver(): boolean {
-    return this.#clock.now() >= this.#endsAt;
-  }
-
-  /** Resolves when they have had it. */
-  async next(): Promise<void> {
-    await new Promise<void>((resolve) => this.#clock.soon(resolve));
-    this.#endsAt = this.#clock.now() + this.#sliceMs;
-  }
 }
 
 /** An actor of a batch with its mail alive again: bound to the shard that will handle it. */

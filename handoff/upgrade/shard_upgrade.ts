@@ -16,7 +16,8 @@ import { wordsOf } from "../../errors.ts";
 import type { HandoffDeps } from "../deps.ts";
 import { Drain } from "../move/drain.ts";
 import { lateBytes, lateBytesMax, lateEntry } from "../move/seal.ts";
-import { serveStaged, Slices } from "../move/staging.ts";
+import { serveStaged } from "../move/staging.ts";
+import { Slices } from "../../platform/slices.ts";
 import {
   BEGINNING,
   type Failure,
@@ -174,7 +175,7 @@ export class ShardUpgrade {
     const { shard: former, hosted, setsAside } = this.plan;
     const { clock, settings, shards } = this.#deps;
     const shard = new Shard(shards, hosted, former.shard, former.epoch + 1, former.lost);
-    const slices = new Slices(clock, settings);
+    const slices = new Slices(clock, settings.stageSliceMs);
     const actors: StagedActor[] = [];
     const quarantined: { actor: string; reason: string }[] = [];
     for (const actor of sealed) {

@@ -6,7 +6,7 @@
 import { DecodeError } from "../../errors.ts";
 import { ByteReader, ByteWriter } from "../../codec/bytes.ts";
 import type { ChunkSum } from "../../transport/chunks.ts";
-import { encodeToken } from "../../transport/subjects.ts";
+import { decodeToken, encodeToken } from "../../transport/subjects.ts";
 import type { StoreKey } from "../store.ts";
 
 /** The head of an entry: with its bytes, or with what the chunks beside it must add up to. */
@@ -56,6 +56,16 @@ export function decodeHead(bytes: Uint8Array, of: string): Head {
   return { name, nonce, inline, sum };
 }
 
+/** Whose head it is. @throws {DecodeError} if it cannot be read */
+export function nameInHead(bytes: Uint8Array): string {
+  const reader = new ByteReader(bytes);
+  const version = reader.u8();
+  if (version !== VERSION)
+    throw new DecodeError(`Cannot read a stored entry: its version ${version} is unknown`);
+  reader.u8();
+  return reader.string();
+}
+
 export function encodeChunkSets(sets: readonly ChunkSet[]): Uint8Array {
   const writer = new ByteWriter();
   writer.u8(VERSION);
@@ -84,6 +94,10 @@ export function decodeChunkSets(bytes: Uint8Array | undefined): ChunkSet[] {
 /** Keys within the bucket. */
 export const storeKeys: {
   head(key: StoreKey): string;
+  /** What the heads of a shard lie below. */
+  heads(kind: string, shard: number): string;
+  /** `undefined` if a hash of it stands there. */
+  nameOfHead(key: string): string | undefined;
   /** Which chunks there may be of an actor. */
   chunkSets(key: StoreKey): string;
   chunk(key: StoreKey, nonce: string, index: number): string;
@@ -95,6 +109,8 @@ export const storeKeys: {
   label(name: string): string;
 } = {
   head: (key) => `state.${pathOf(key)}`,
+  heads: (kind, shard) => `state.${kind}.${shard}`,
+  nameOfHead: (key) => decodeToken(key.split(".")[3] ?? ""),
   chunkSets: (key) => `chunksets.${pathOf(key)}`,
   chunk: (key, nonce, index) => `chunks.${pathOf(key)}.${nonce}.${index}`,
   mark: (key) => `timers.${pathOf(key)}`,

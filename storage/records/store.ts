@@ -3,7 +3,7 @@
  *
  * Keys: `state.<kind>.<shard>.<token>` the head of each entry, `timers.…` a mark for each actor with timers, `epochs.…`
  * one stamp for each shard, `chunks.…` and `chunksets.…` for long entries, `labels.…` what is written on the store. Nothing
- * here watches the bucket; only `timed` lists marks once.
+ * here watches the bucket; only `timed` lists marks once, and `names` the keys of heads.
  *
  * @module
  */
@@ -12,7 +12,8 @@ import { chunkCount, ChunkedBytes, type ChunkSum } from "../../transport/chunks.
 import { outcomeOf } from "../../transport/compare_and_set.ts";
 import { type CasResult, createAbsent, type Records } from "../../transport/records.ts";
 import { Chunks } from "./chunks.ts";
-import { type ChunkSet, decodeHead, encodeHead, type Head, storeKeys } from "./heads.ts";
+import { type ChunkSet, decodeHead, encodeHead, type Head, nameInHead, storeKeys } from "./heads.ts";
+import { FirstNames, type NamePage } from "../names_in_order.ts";
 import {
   STORED_BYTES_MAX,
   type Store,
@@ -255,6 +256,22 @@ class RecordsStore implements Store {
 
   timed(kind: string, shards: ReadonlySet<number>): Promise<StoreKey[]> {
     return this.#marks.list(kind, shards);
+  }
+
+  /** Each page asks the server for all keys of the shard. */
+  async names(kind: string, shard: number, page: NamePage): Promise<readonly string[]> {
+    const first = new FirstNames(page);
+    for (const key of await this.#records.keys(storeKeys.heads(kind, shard))) {
+      const name = storeKeys.nameOfHead(key) ?? (await this.#nameAt(key));
+      if (name !== undefined) first.offer(name);
+    }
+    return first.end();
+  }
+
+  /** Of a key in which a hash of it stands. */
+  async #nameAt(key: string): Promise<string | undefined> {
+    const head = (await this.#records.get(key))?.value;
+    return head && nameInHead(head);
   }
 
   highestEpoch(kind: string, shard: number): Promise<number> {

@@ -120,6 +120,10 @@ export class FileBucket implements Records {
     return this.#ask("read", () => copyOf(this.#entry(key)));
   }
 
+  keys(prefix: string): Promise<readonly string[]> {
+    return this.#ask("list", () => this.#entries(prefix).map(({ key }) => key));
+  }
+
   /** Nobody else has the file: nobody can have removed it. */
   condition(): Promise<BucketCondition> {
     return this.#ask("look at", () => ({ is: "same" }));

@@ -15,6 +15,7 @@ import { storeError } from "./errors.ts";
 import { labelOfShards } from "../identity.ts";
 import { openStoreFile, type StoreFile } from "./file.ts";
 import { FileBucket, type FileBucketOptions } from "./records.ts";
+import { compareNames, type NamePage } from "../names_in_order.ts";
 import {
   STORED_BYTES_MAX,
   type Store,
@@ -95,6 +96,7 @@ class FileStore implements SqliteStore {
   readonly #update: SqliteStatement;
   readonly #delete: SqliteStatement;
   readonly #timed: SqliteStatement;
+  readonly #names: SqliteStatement;
   readonly #epoch: SqliteStatement;
   readonly #raise: SqliteStatement;
   readonly #count: SqliteStatement;
@@ -122,6 +124,9 @@ class FileStore implements SqliteStore {
     // as bytes: one of the runtimes ends a text at its first NUL
     this.#timed = database.prepare(
       "SELECT CAST(name AS BLOB) AS name FROM entries WHERE kind = ? AND shard = ? AND timers = 1",
+    );
+    this.#names = database.prepare(
+      "SELECT CAST(name AS BLOB) AS name FROM entries WHERE kind = ? AND shard = ? AND name >= ? ORDER BY name LIMIT ?",
     );
     this.#epoch = database.prepare("SELECT epoch FROM epochs WHERE kind = ? AND shard = ?");
     this.#raise = database.prepare(
@@ -195,6 +200,16 @@ class FileStore implements SqliteStore {
     const ofOne = (shard: number) =>
       this.#timed.all(kind, shard).map((row) => ({ kind, shard, name: nameOf(row) }));
     return this.#answer("list", () => [...shards].flatMap(ofOne));
+  }
+
+  /** The index has them in order. */
+  names(kind: string, shard: number, { prefix, after, limit }: NamePage): Promise<readonly string[]> {
+    return this.#answer("list", () => {
+      const from = after !== undefined && compareNames(after, prefix) > 0 ? after : prefix;
+      const found = this.#names.all(kind, shard, from, limit + 1).map(nameOf);
+      const end = found.findIndex((name) => !name.startsWith(prefix));
+      return (end < 0 ? found : found.slice(0, end)).filter((name) => name !== after).slice(0, limit);
+    });
   }
 
   highestEpoch(kind: string, shard: number): Promise<number> {

@@ -134,6 +134,10 @@ class Forgetful implements Records {
     throw new Error("nobody removes");
   }
 
+  keys(): Promise<readonly string[]> {
+    throw new Error("nobody lists");
+  }
+
   watch(): Promise<Watch> {
     throw new Error("nobody watches");
   }

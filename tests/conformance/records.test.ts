@@ -78,6 +78,15 @@ for (const backend of backends()) {
       expect(await bench.done(records.get("k.b"))).toBeUndefined();
     });
 
+    test("keys() are those of the records below a prefix, and of nothing else that is there", async () => {
+      for (const key of ["k.a", "k.b", "k.b.c", "kk.a"]) await create(key, "1");
+      await bench.done(others.remove("k.a"));
+      const keys = (await bench.done(records.keys("k"))).filter((key) => key !== "k.a"); // its mark may be there
+      expect(keys.toSorted()).toEqual(["k.b", "k.b.c"]);
+      expect((await bench.done(others.keys(""))).filter((key) => key !== "k.a").length).toBe(3);
+      expect(await bench.done(records.keys("none"))).toEqual([]);
+    });
+
     test("condition() is the same when the bucket was opened, also while it is empty", async () => {
       expect((await bench.done(records.condition())).is).toBe("same");
       await create("k.a", "1");

@@ -109,6 +109,19 @@ for (const backend of [...overRecords(), overSqlite()]) {
       return found.map(({ name }) => name).sort();
     }
 
+    /** All pages of a shard. */
+    async function listed(prefix: string, limit: number): Promise<string[]> {
+      const all: string[] = [];
+      for (;;) {
+        const page = (await bench.done(
+          store.names?.("cart", 3, { prefix, after: all.at(-1), limit }) ?? Promise.reject(prefix),
+        )) as string[];
+        expect(page.length <= limit).toBe(true);
+        all.push(...page);
+        if (page.length < limit) return all;
+      }
+    }
+
     async function committed(given: StoreWrite): Promise<number> {
       return revisionOf((await commit(given))[0] as StoreOutcome);
     }
@@ -205,6 +218,45 @@ for (const backend of [...overRecords(), overSqlite()]) {
       expect(await timed(3)).toEqual([]);
       await committed(write(second, bytesOf(1, 3), { timers: true }));
       expect(await timed(3)).toEqual([KEY.name]);
+    });
+
+    test("names() lists a shard in pages, in the order of code points, by prefix", async () => {
+      const odd = [
+        "\uFEFFa",
+        "\uFFFD",
+        "👍",
+        `👍${"x".repeat(300)}`,
+        "a\0b",
+        "a\0",
+        "ü",
+        "a.b",
+        "x".repeat(4_000),
+      ];
+      const names = [...odd, ...Array.from({ length: 30 }, (_, i) => `cart-${i}`)];
+      for (const [i, name] of names.entries()) await committed(write(0, bytesOf(4, i), { name }));
+      await committed(write(0, bytesOf(1, 1), { name: "elsewhere", shard: 4 }));
+      await committed(write(0, bytesOf(1, 1), { name: "another", kind: "other" }));
+      store = await bench.open();
+      const inOrder = (some: readonly string[]) =>
+        some.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+      expect(await listed("", 7)).toEqual(inOrder(names));
+      expect(await listed("", 1_000)).toEqual(inOrder(names));
+      expect(await listed("cart-1", 3)).toEqual(inOrder(names.filter((name) => name.startsWith("cart-1"))));
+      expect(await listed("a\0", 1)).toEqual(["a\0", "a\0b"]);
+      expect(await listed("none", 10)).toEqual([]);
+    });
+
+    test("names() may name an entry that was removed, and nothing is found there", async () => {
+      const long = "y".repeat(3_000);
+      for (const name of ["a", long]) {
+        const revision = await committed(write(0, bytesOf(1, 1), { name }));
+        await bench.done(store.remove({ ...KEY, name }, revision));
+      }
+      await committed(write(0, bytesOf(1, 1), { name: "b" }));
+      const names = await listed("", 10);
+      expect(names).toContain("b");
+      for (const name of names)
+        expect((await bench.done(store.load({ ...KEY, name }))) === undefined).toBe(name !== "b");
     });
 
     test("label() is written once, by whoever comes first, and found by the next who opens it", async () => {

@@ -4,6 +4,7 @@ import { encodeHello } from "../../cluster/namesakes.ts";
 import { recordCodec } from "../../cluster/records/schemas.ts";
 import { type Batch, type BatchActor, encodeActor, encodeBatch } from "../../handoff/wire/batch.ts";
 import { encodeMove, type MoveBody } from "../../handoff/wire/messages.ts";
+import { type Answer, encodeRegistry, type Question } from "../../registry/messages.ts";
 import { createCodec } from "../../codec/codec.ts";
 import { HeaderMap } from "../../codec/header_map.ts";
 import { ANYWHERE, frame } from "../security/forgery.ts";
@@ -91,6 +92,31 @@ const MOVES: readonly MoveBody[] = [
   { type: "late", ...OF, epoch: 5, ...SIZE, name: "forged" },
 ];
 
+const TALK: Readonly<Record<string, Question | Answer>> = {
+  where: { type: "where", ...OF, name: "forged" },
+  list: {
+    type: "list",
+    kind: "ledger",
+    shards: [3, 4],
+    after: "a",
+    prefix: "ü",
+    states: ["active"],
+    limit: 9,
+  },
+  here: { type: "here", epoch: 5, state: "stored" },
+  none: { type: "here", epoch: 5 },
+  elsewhere: { type: "elsewhere" },
+  page: {
+    type: "page",
+    parts: [
+      { shard: 3, epoch: 5, items: [{ name: "forged", state: "active" }], upTo: "forged" },
+      { shard: 4, epoch: 1, items: [], unread: true },
+    ],
+    elsewhere: [7],
+  },
+  busy: { type: "busy" },
+};
+
 const ACTOR: BatchActor = {
   name: "forged",
   status: "active",
@@ -169,6 +195,9 @@ export const WIRE: Readonly<Record<string, Readonly<Record<string, Uint8Array>>>
       wallMs: 1_700_000_000_250,
     }),
   },
+  registry: Object.fromEntries(
+    Object.entries(TALK).map(([name, body]) => [name, encodeRegistry(codec, ANYWHERE, SENDER, 7, body)]),
+  ),
   "batch-1": { empty: encodeBatch(NOTHING, 1), full: encodeBatch(BATCH, 1) },
   "batch-2": {
     empty: encodeBatch(NOTHING, 2),
@@ -196,6 +225,19 @@ export const WIRE: Readonly<Record<string, Readonly<Record<string, Uint8Array>>>
       runtime: "bun 1.4.5",
       renewal: 13,
       wallMs: 1_700_000_000_000,
+      nonce: "n",
+    }),
+  },
+  counted: {
+    up: records.encodeNode({
+      ...SENDER,
+      state: "up",
+      kinds: [{ kind: "ledger", shards: 4, stateVersion: 2 }],
+      weight: 1,
+      protocol: [1, 2],
+      runtime: "bun 1.4.5",
+      counts: { ledger: [3, 2, 0] },
+      renewal: 14,
       nonce: "n",
     }),
   },

@@ -13,7 +13,17 @@ import type { Target } from "./targets.ts";
 
 const names = subjects("test");
 const INBOX = "_INBOX.fuzz";
-const CHANNELS = ["batch", "batch", "actor.ledger.forged", "move.m0", "move.m1", "reply", "ack", "x"];
+const CHANNELS = [
+  "batch",
+  "batch",
+  "actor.ledger.forged",
+  "move.m0",
+  "move.m1",
+  "registry",
+  "reply",
+  "ack",
+  "x",
+];
 /** Where nothing is read but the subject: what is not an answer to a question changes nothing, and is not counted. */
 const PULSES = [
   "probe",
@@ -48,6 +58,7 @@ const REPLIES = [
 const SEEDS = [
   ...[1, 2].flatMap((protocol) => Object.values(WIRE[`frame-${protocol}`] ?? {})),
   ...Object.values(WIRE.move ?? {}),
+  ...Object.values(WIRE.registry ?? {}),
   ...Object.values(WIRE["batch-2"] ?? {}),
 ];
 /** Longest that a call at the door takes, in milliseconds of virtual time. */

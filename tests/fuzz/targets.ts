@@ -7,6 +7,7 @@ import { readFrame } from "../../delivery/wire/frame.ts";
 import { ActorError, DecodeError, InvalidArgumentError } from "../../errors.ts";
 import { decodeActor, decodeBatch, encodeActor, encodeBatch } from "../../handoff/wire/batch.ts";
 import { decodeMove, encodeMove } from "../../handoff/wire/messages.ts";
+import { decodeRegistry, encodeRegistry } from "../../registry/messages.ts";
 import { createCodec } from "../../codec/codec.ts";
 import { firstDifference } from "../../codec/difference.ts";
 import { toJsonText } from "../../codec/json.ts";
@@ -95,6 +96,16 @@ export const FORMS: readonly Form[] = [
     },
   },
   {
+    name: "registry",
+    corpus: WIRE.registry ?? {},
+    write: cbor,
+    again: (bytes) => {
+      const { from, id, v: _, cluster, generation, ...body } = decodeRegistry(codec, "test", bytes);
+      if (body.type === "unknown") return bytes;
+      return encodeRegistry(codec, { cluster, generation }, from, id, body);
+    },
+  },
+  {
     name: "hello",
     corpus: WIRE.hello ?? {},
     write: cbor,
@@ -114,7 +125,7 @@ export const FORMS: readonly Form[] = [
   })),
   {
     name: "node-record",
-    corpus: WIRE.node ?? {},
+    corpus: { ...WIRE.node, ...WIRE.counted },
     write: cbor,
     again: (bytes) => records.encodeNode(records.decodeNode(bytes)),
   },

@@ -284,6 +284,32 @@ describe("about moves, others cannot", () => {
   });
 });
 
+describe("about actors, a node that is not asked cannot", () => {
+  test("answer for the owner, whatever number it guesses; and who is no member gets no answer", async () => {
+    const set = await scene();
+    const { owner, caller, forger, faces } = set;
+    await cluster.ends(caller.ref(Ledger, "x").add("one"));
+    set.deaf = "caller";
+    const asked = cluster.outcome(caller.where(caller.ref(Ledger, "x"), { timeoutMs: 1_000 }));
+    for (const face of faces)
+      for (let id = 0; id < 20; id++) {
+        forger.registers(face, caller, id, { type: "here", epoch: 1 });
+        forger.registers(face, caller, id, { type: "page", parts: [], elsewhere: [0] });
+      }
+    expect((await asked).value).toMatchObject({ node: "owner", state: "unknown", reason: "no-answer" });
+    set.deaf = "";
+    const heard: string[] = [];
+    cluster.network.connect("spy").transport.subscribe("test.node.*.*.registry", ({ subject }) => {
+      if (!subject.startsWith("test.node.owner.")) heard.push(subject);
+    });
+    for (const face of faces.filter(({ node }) => node !== "bystander"))
+      forger.registers(face, owner, 1, { type: "where", ...OF, name: "x" });
+    await cluster.clock.advance(100);
+    expect(heard).toEqual([]);
+    expect((await cluster.ends(caller.where(caller.ref(Ledger, "x")))).state).toBe("active");
+  });
+});
+
 describe("from another generation", () => {
   test("a member's own words have no effect, and are ignored as those of a stranger are", async () => {
     const { owner, caller, steered } = await scene();

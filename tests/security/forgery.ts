@@ -8,6 +8,7 @@ import {
   type UnknownMove,
 } from "../../handoff/wire/messages.ts";
 import { type ActorNode, type MemoryNetwork, memoryTransport } from "../../mod.ts";
+import { type Answer, encodeRegistry, type Question } from "../../registry/messages.ts";
 import { createCodec } from "../../codec/codec.ts";
 import { subjects } from "../../transport/subjects.ts";
 import { type WrittenItem, writeItems } from "../support/frame_items.ts";
@@ -71,6 +72,12 @@ export class Forger {
       const subject = names.move(to.name, to.incarnation, moveId);
       this.#transport.publish(subject, encodeMove(codec, clusterOf(to), as, moveId, body));
     }
+  }
+
+  /** What is asked or answered about actors. */
+  registers(as: Who, to: ActorNode, id: number, body: Question | Answer): void {
+    const subject = names.registry(to.name, to.incarnation);
+    this.#transport.publish(subject, encodeRegistry(codec, clusterOf(to), as, id, body));
   }
 
   /** Messages of one type that were said to a node. */

@@ -17,6 +17,7 @@ function bound(records: Records): Records {
     update: (key, value, revision) => records.update(key, value, revision),
     remove: (key, revision) => records.remove(key, revision),
     get: (key) => records.get(key),
+    keys: (prefix) => records.keys(prefix),
     condition: () => records.condition(),
     watch: (prefix, onEntry) => records.watch(prefix, onEntry),
   };

@@ -30,6 +30,9 @@ class Held implements Records {
   get(key: string): Promise<RecordEntry | undefined> {
     return this.#records.get(key);
   }
+  keys(prefix: string): Promise<readonly string[]> {
+    return this.#records.keys(prefix);
+  }
   condition(): Promise<BucketCondition> {
     return this.#records.condition();
   }

@@ -90,6 +90,7 @@ function countedRecords(inner: Records, open: Open): Records {
     update: (key, value, revision) => inner.update(key, value, revision),
     remove: (key, revision) => inner.remove(key, revision),
     get: (key) => inner.get(key),
+    keys: (prefix) => inner.keys(prefix),
     condition: () => inner.condition(),
     async watch(prefix, onEntry) {
       const watch = await inner.watch(prefix, onEntry);

@@ -30,6 +30,7 @@ function changedRecords(inner: Records, write: Change, read: Change): Records {
       const entry = await inner.get(key);
       return entry && seen(entry);
     },
+    keys: (prefix) => inner.keys(prefix),
     condition: () => inner.condition(),
     watch: (prefix, onEntry, options) => inner.watch(prefix, (entry) => onEntry(seen(entry)), options),
   };
@@ -91,6 +92,7 @@ function changed(
 
 const fields = (bytes: Uint8Array): Fields => codec.decode(bytes) as Fields;
 const isFrame = (subject: string): boolean => /^[^.]+\.node\.[^.]+\.[^.]+\.(batch|actor)/.test(subject);
+const isRegistry = (subject: string): boolean => /^[^.]+\.node\.[^.]+\.[^.]+\.registry$/.test(subject);
 const isMove = (subject: string): boolean => /^[^.]+\.node\.[^.]+\.[^.]+\.move\./.test(subject);
 
 /** A connection whose node says that it speaks these versions, and no more than that. */
@@ -116,6 +118,7 @@ export function olderRelease(inner: Connection): { connection: Connection; overh
       overheard.frames.add(bytes[1] as number);
       return bytes[1] === 2 ? bytes : undefined;
     }
+    if (isRegistry(subject)) return undefined;
     if (!isMove(subject)) return bytes;
     const message = fields(bytes);
     const { type, data, index } = message;
@@ -124,8 +127,11 @@ export function olderRelease(inner: Connection): { connection: Connection; overh
     if (data[0] === 1) return bytes;
     return codec.encode({ ...message, data: Uint8Array.from([255, ...data.subarray(1)]) });
   };
-  const withoutNews: Change = (key, bytes) =>
-    key.startsWith("nodes.") ? codec.encode({ ...fields(bytes), protocol: [1] }) : bytes;
+  const withoutNews: Change = (key, bytes) => {
+    if (!key.startsWith("nodes.")) return bytes;
+    const { counts: _, ...rest } = fields(bytes);
+    return codec.encode({ ...rest, protocol: [1] });
+  };
   const say: Change = (subject, bytes) => {
     hear(subject, bytes);
     return bytes;

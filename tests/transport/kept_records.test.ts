@@ -41,6 +41,7 @@ function changeable(records: Records): Records {
       if (hidden) throw new RecordsUnavailableError("Cannot get it: stream not found");
       return await records.get(key);
     },
+    keys: (prefix) => records.keys(prefix),
     watch: (prefix, onEntry, options) => {
       watched.push(options);
       return records.watch(prefix, onEntry, options);

@@ -19,6 +19,7 @@ const RANKS = {
   storage: 4,
   delivery: 5,
   handoff: 6,
+  registry: 6,
   door: 6,
   node: 7,
   http: 8,

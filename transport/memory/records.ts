@@ -25,7 +25,7 @@ import type {
 export type RecordFate = "answer" | "lose-request" | "lose-answer" | "apply-late" | "not-now" | "refuse";
 
 /** The word for what is asked of a bucket. */
-export type RecordOperation = "create" | "update" | "remove" | "get" | "condition" | "watch";
+export type RecordOperation = "create" | "update" | "remove" | "get" | "keys" | "condition" | "watch";
 
 /** Delays and faults of records. */
 export interface RecordFaults {
@@ -121,6 +121,12 @@ export class MemoryRecords implements Records {
       const entry = this.#bucket.entry(key);
       return entry && copyOf(entry);
     });
+  }
+
+  keys(prefix: string): Promise<readonly string[]> {
+    return this.#ask("keys", prefix, () =>
+      [...this.#bucket.entries()].map(({ key }) => key).filter((key) => covers(prefix, key)),
+    );
   }
 
   condition(): Promise<BucketCondition> {

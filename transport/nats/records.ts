@@ -118,6 +118,17 @@ class NatsRecords implements Records {
     return this.#read("get", key);
   }
 
+  /** With the patience of a watch: an old server looks through all that the bucket holds. */
+  async keys(prefix: string): Promise<readonly string[]> {
+    const filter = `${this.#prefix}${prefix === "" ? ">" : `${prefix}.>`}`;
+    try {
+      const { state } = await this.#watching.streams.info(this.#stream, { subjects_filter: filter });
+      return Object.keys(state.subjects ?? {}).map((subject) => subject.slice(this.#prefix.length));
+    } catch (error) {
+      throw recordsError("list", prefix, error);
+    }
+  }
+
   async condition(): Promise<BucketCondition> {
     try {
       return await conditionOf(this.#client, this.#manager, this.#bucket, this.#made);

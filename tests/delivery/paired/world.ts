@@ -114,6 +114,7 @@ class TestNode {
       ...{ ...own, transport, codec, peers: this.peers, table: this.table, keeper: this.keeper },
       ...{ outbox: this.outbox, router: router as Router, membership: membership as unknown as Membership },
       ...{ events: events as unknown as EventBus, onMove: () => true, onOther: () => {}, onPulse: () => {} },
+      onRegistry: () => false,
     });
   }
 

@@ -116,6 +116,7 @@ class Disk {
       update: write(records.update.bind(records)),
       remove: write(records.remove.bind(records)),
       get: records.get.bind(records),
+      keys: records.keys.bind(records),
       condition: records.condition.bind(records),
       watch: records.watch.bind(records),
     };

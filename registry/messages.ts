@@ -1,0 +1,184 @@
+/**
+ * What nodes ask one another about their actors, and answer. Unknown fields are dropped, and a message of an unknown type is passed
+ * over: who asked takes that for silence. A changed meaning needs a new version. Each message may be lost: who gets no answer
+ * asks once more, and then says so.
+ *
+ * @module
+ */
+import { z } from "zod";
+import { DecodeError, ProtocolError } from "../errors.ts";
+import type { ClusterId, NodeId } from "../cluster/records/schemas.ts";
+import { SHARDS_MAX } from "../cluster/records/schemas.ts";
+import type { Codec } from "../codec/codec.ts";
+import { NAME_MAX_BYTES } from "../transport/subjects.ts";
+import { PRESENT_STATES, type PresentState } from "./states.ts";
+
+/** The version of these messages that is spoken here. */
+export const REGISTRY_VERSION = 1;
+
+/** Most actors in one answer. */
+export const ITEMS_MAX = 1_000;
+
+/** One actor in an answer: its name, and in which state it is. */
+export interface AnsweredActor {
+  readonly name: string;
+  readonly state: PresentState;
+}
+
+/** What an owner says of one shard: the actors behind where the question began, in the order of their names. */
+export interface ShardPart {
+  readonly shard: number;
+  readonly epoch: number;
+  readonly items: readonly AnsweredActor[];
+  /** Up to this name it has looked; `undefined` if it has come to the end. */
+  readonly upTo?: string | undefined;
+  /** Whether what is only stored was left out: the store cannot be listed, or did not answer. */
+  readonly unread?: boolean | undefined;
+}
+
+/** Which actors of some shards are wanted. */
+export interface ListQuestion {
+  readonly kind: string;
+  /** Ascending. They are looked at in this order, as far as the answer has room. */
+  readonly shards: readonly number[];
+  /** Of the first shard: only names behind this one. */
+  readonly after?: string | undefined;
+  readonly prefix: string;
+  /** `undefined` for all. */
+  readonly states?: readonly PresentState[] | undefined;
+  /** Most actors, from 1 to {@link ITEMS_MAX}. */
+  readonly limit: number;
+}
+
+/** A question, by type. */
+export type Question =
+  | { readonly type: "where"; readonly kind: string; readonly shard: number; readonly name: string }
+  | ({ readonly type: "list" } & ListQuestion);
+
+/** An answer, by type. */
+export type Answer =
+  /** `state` is absent if there is no such actor. */
+  | { readonly type: "here"; readonly epoch: number; readonly state?: PresentState | undefined }
+  /** That shard is not served here. */
+  | { readonly type: "elsewhere" }
+  /** Of the shards that the answer had room for; `elsewhere` are those of the question that are not served here. */
+  | {
+      readonly type: "page";
+      readonly parts: readonly ShardPart[];
+      readonly elsewhere: readonly number[];
+    }
+  /** Not now: too much is asked at once, or what it takes to answer does not answer. */
+  | { readonly type: "busy" };
+
+/** What every message has: who says it, and under which number it was asked. */
+export interface RegistryHead extends ClusterId {
+  readonly v: number;
+  readonly from: NodeId;
+  readonly id: number;
+}
+
+/** One message. */
+export type RegistryMessage = RegistryHead & (Question | Answer);
+/** One of a type that a newer release has brought. */
+export type UnknownMessage = RegistryHead & { readonly type: "unknown" };
+
+const Count = z.number().int().nonnegative();
+const Shard = Count.max(SHARDS_MAX - 1);
+const Kind = z.string().max(64);
+const Name = z.string().max(NAME_MAX_BYTES);
+const State = z.enum(PRESENT_STATES);
+const Head = {
+  v: z.literal(REGISTRY_VERSION),
+  cluster: z.string(),
+  generation: z.string().max(64),
+  from: z.object({ node: z.string().max(64), incarnation: z.string().max(255) }),
+  id: Count,
+};
+
+const Unknown: z.ZodType<UnknownMessage> = z.object({
+  ...Head,
+  type: z.string().transform(() => "unknown" as const),
+});
+const Message = z.discriminatedUnion("type", [
+  z.object({ ...Head, type: z.literal("where"), kind: Kind, shard: Shard, name: Name }),
+  z.object({
+    ...Head,
+    type: z.literal("list"),
+    kind: Kind,
+    shards: z.array(Shard).max(SHARDS_MAX),
+    after: Name.optional(),
+    prefix: Name,
+    states: z.array(State).max(PRESENT_STATES.length).optional(),
+    limit: z.number().int().min(1).max(ITEMS_MAX),
+  }),
+  z.object({ ...Head, type: z.literal("here"), epoch: Count, state: State.optional() }),
+  z.object({ ...Head, type: z.literal("elsewhere") }),
+  z.object({
+    ...Head,
+    type: z.literal("page"),
+    parts: z
+      .array(
+        z.object({
+          shard: Shard,
+          epoch: Count,
+          items: z.array(z.object({ name: Name, state: State })).max(ITEMS_MAX),
+          upTo: Name.optional(),
+          unread: z.boolean().optional(),
+        }),
+      )
+      .max(SHARDS_MAX),
+    elsewhere: z.array(Shard).max(SHARDS_MAX),
+  }),
+  z.object({ ...Head, type: z.literal("busy") }),
+]);
+
+/** Types of this release. */
+const TYPES: ReadonlySet<unknown> = new Set(Message.options.map(({ shape }) => shape.type.value));
+
+/** Writes a message. */
+export function encodeRegistry(
+  codec: Codec,
+  { cluster, generation }: ClusterId,
+  from: NodeId,
+  id: number,
+  body: Question | Answer,
+): Uint8Array {
+  const { node, incarnation } = from;
+  return codec.encode({
+    ...body,
+    v: REGISTRY_VERSION,
+    cluster,
+    generation,
+    from: { node, incarnation },
+    id,
+  });
+}
+
+/**
+ * Reads a message.
+ * @throws {ProtocolError} for another version or cluster
+ * @throws {DecodeError} for anything else that is not such a message
+ */
+export function decodeRegistry(
+  codec: Codec,
+  cluster: string,
+  bytes: Uint8Array,
+): RegistryMessage | UnknownMessage {
+  const value = codec.decode(bytes);
+  const head = value as { v?: unknown; type?: unknown } | null;
+  if (typeof head === "object" && head !== null && typeof head.v === "number" && head.v !== REGISTRY_VERSION)
+    throw new ProtocolError(
+      `Cannot read a message about actors of version ${head.v}: this node speaks ${REGISTRY_VERSION}`,
+    );
+  const isUnknown = typeof head?.type === "string" && !TYPES.has(head.type);
+  const result: z.ZodSafeParseResult<RegistryMessage | UnknownMessage> = (
+    isUnknown ? Unknown : Message
+  ).safeParse(value);
+  if (!result.success)
+    throw new DecodeError("Cannot read a message about actors: its fields are not those of one");
+  if (result.data.cluster !== cluster)
+    throw new ProtocolError(
+      `Cannot read a message about actors in another cluster: this node is in cluster "${cluster}"`,
+    );
+  return result.data;
+}

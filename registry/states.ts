@@ -1,0 +1,38 @@
+/**
+ * In which state an actor is, for whoever looks from outside.
+ *
+ * @module
+ */
+import type { ActorTable } from "../actors/shard/actor_table.ts";
+import type { Shard } from "../delivery/receiving/shard.ts";
+
+/** The states of an actor that is there. */
+export const PRESENT_STATES = ["active", "asleep", "moving", "quarantined", "stored"] as const;
+
+/**
+ * The state of an actor that is there:
+ *
+ * - "active": its node has it in memory, handling messages or waiting for one;
+ * - "asleep": its node has its state in memory, and nothing of it runs; a message wakes it;
+ * - "moving": it is on its way to another node, or a handler of it still runs at the former one;
+ * - "quarantined": its state cannot be read, and it answers that;
+ * - "stored": it is only in the store; a message loads it.
+ */
+export type PresentState = (typeof PRESENT_STATES)[number];
+
+/** The state of an actor: "none" if there is none, "unknown" if nobody could tell. */
+export type ActorState = PresentState | "none" | "unknown";
+
+/** The state of an actor that is in the memory of this node; `undefined` if it is not. */
+export function residentState(
+  residents: Pick<ActorTable, "active" | "passive" | "awaited" | "quarantined">,
+  phase: Shard["phase"],
+  name: string,
+): Exclude<PresentState, "stored"> | undefined {
+  const active = residents.active.get(name);
+  if (active && !active.hasEnded)
+    return phase === "sealed" || active.status === "late" || active.status === "sealed" ? "moving" : "active";
+  if (residents.passive.has(name)) return phase === "sealed" ? "moving" : "asleep";
+  if (residents.awaited.has(name)) return "moving";
+  return residents.quarantined.has(name) ? "quarantined" : undefined;
+}
