@@ -20,7 +20,8 @@ export type {
 export type { UpgradeOptions } from "./node/upgrading.ts";
 export type { UpgradeReport } from "./handoff/upgrade/upgrades.ts";
 export type { ActorCount } from "./registry/counting.ts";
-export type { ListOptions } from "./registry/list_options.ts";
+export type { FieldsOf, ListOptions } from "./registry/list_options.ts";
+export type { FieldValue } from "./registry/meta_filter.ts";
 export type { ActorPage, ListedActor } from "./registry/listing.ts";
 export type { ActorLocation, WhereOptions } from "./registry/registry.ts";
 export type { ActorState, PresentState } from "./registry/states.ts";
@@ -59,6 +60,8 @@ export type {
   InputOf,
   MessageOptions,
   Messages,
+  MetaOf,
+  NoMeta,
   PlacementOptions,
   OnError,
   ResultOf,

@@ -420,8 +420,8 @@ class Node implements ActorNode, Routing {
     return await this.#registry.where(address, options);
   }
 
-  async list<C extends Contract>(contract: C, options?: ListOptions): Promise<ActorPage> {
-    return await this.#registry.list(contract, options);
+  async list<C extends Contract>(contract: C, options?: ListOptions<C>): Promise<ActorPage<C>> {
+    return (await this.#registry.list(contract, options as ListOptions)) as ActorPage<C>;
   }
 
   count<C extends Contract>(contract: C): ActorCount {

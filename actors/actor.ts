@@ -6,7 +6,7 @@
 import { ConfigurationError, DeclaredError } from "../errors.ts";
 import type { Caller } from "./caller/caller.ts";
 import type { ContextEntries } from "./caller/context_layer.ts";
-import type { ArgumentOf, Contract, ErrorCodeOf, ErrorInputOf, StateOf } from "./contract.ts";
+import type { ArgumentOf, Contract, ErrorCodeOf, ErrorInputOf, MetaOf, StateOf } from "./contract.ts";
 import type { ActivationReason, DeactivationReason } from "./lifecycle.ts";
 import type { Address, Ref } from "./ref.ts";
 
@@ -28,6 +28,8 @@ export interface ActorContext {
   readonly caller: Caller | undefined;
   getState(): unknown;
   setState(value: unknown): void;
+  getMeta(): unknown;
+  setMeta(value: unknown): void;
   now(): number;
   random(): number;
   ref<C extends Contract>(contract: C, actor: string | Address<C["kind"]>): Ref<C>;
@@ -94,6 +96,20 @@ export abstract class Actor<C extends Contract> {
   }
   set state(value: StateOf<C>) {
     this.#bound.setState(value);
+  }
+
+  /**
+   * A small value beside the state, of the schema `meta` of the contract: `node.list` shows it, and lists by its fields. It is what was
+   * assigned last, or `undefined`; to be read only, so change it by another: `this.meta = { ...this.meta, city: "Oslo" }`. At most 1,024
+   * bytes. It goes wherever the state goes: it moves, sleeps and is stored with it, and what undoes the state undoes it too.
+   *
+   * @throws {InvalidArgumentError} when it is assigned: if it does not fit its schema, is too long, or the contract has none
+   */
+  get meta(): Readonly<MetaOf<C>> | undefined {
+    return this.#bound.getMeta() as Readonly<MetaOf<C>> | undefined;
+  }
+  set meta(value: Readonly<MetaOf<C>> | undefined) {
+    this.#bound.setMeta(value);
   }
 
   /** The actor's kind. */

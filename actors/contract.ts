@@ -162,8 +162,11 @@ export type OnError =
 /** Where the state of an actor lives: see {@link ContractOptions.durability}. */
 export type Durability = "memory" | "stored";
 
+/** Of a contract without metadata: there is no such value. */
+export type NoMeta = Schema<never, never>;
+
 /** Everything a contract may say beside its kind. */
-export interface ContractOptions<S extends Schema, M extends Messages> {
+export interface ContractOptions<S extends Schema, M extends Messages, D extends Schema = NoMeta> {
   /** Schema of the state. Prefer strict objects: what the schema would drop is refused as `invalid-state`. */
   readonly state: S;
   /** Version of the state's form; a whole number from 1. Raise it with every change and add to `upgrade`. */
@@ -194,6 +197,11 @@ export interface ContractOptions<S extends Schema, M extends Messages> {
   readonly idleMs?: number;
   /** Which nodes may have its shards, by their labels. Default: all that host the kind. */
   readonly placement?: PlacementOptions;
+  /**
+   * Schema of {@link Actor.meta}: a small value beside the state, which lists of actors show and are filtered by. Default: there is
+   * none.
+   */
+  readonly meta?: D;
 }
 
 /** Which nodes may have shards of a kind. A node has its labels from `startNode({ labels })`. */
@@ -211,6 +219,7 @@ export interface Contract<
   K extends string = string,
   S extends Schema = Schema,
   M extends Messages = Messages,
+  D extends Schema = Schema,
 > {
   readonly kind: K;
   readonly state: S;
@@ -225,10 +234,14 @@ export interface Contract<
   readonly idleMs: number;
   /** Absent if it may be on any node. */
   readonly placement?: PlacementOptions;
+  /** Absent if its actors have no metadata. */
+  readonly meta?: D;
 }
 
 /** The state of contract `C`. */
 export type StateOf<C extends Contract> = SchemaOutput<C["state"]>;
+/** The metadata of contract `C`; `never` if it declares none. */
+export type MetaOf<C extends Contract> = SchemaOutput<NonNullable<C["meta"]>>;
 /** What a handler of message `M` gets. */
 export type InputOf<C extends Contract, M extends keyof C["messages"]> = SchemaOutput<
   C["messages"][M]["input"]
@@ -272,7 +285,7 @@ const MESSAGE = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
  */
 export const RESERVED_NAMES: readonly string[] = Object.freeze([
   ...["state", "name", "kind", "epoch", "signal", "ref", "schedule", "unschedule"],
-  ...["error", "now", "random", "destroy", "passivate", "with"],
+  ...["error", "now", "random", "destroy", "passivate", "with", "meta"],
   ...["onActivate", "onDrain", "onDeactivate", "then", "catch", "finally", "toJSON"],
   ...["constructor", "prototype", "toString", "toLocaleString", "valueOf", "hasOwnProperty", "isPrototypeOf"],
   ...["propertyIsEnumerable", "arguments", "caller", "inspect"],
@@ -280,7 +293,7 @@ export const RESERVED_NAMES: readonly string[] = Object.freeze([
 
 const OPTIONS: readonly string[] = [
   ...["state", "stateVersion", "messages", "shards", "durability", "onMove", "onError", "stateCheck"],
-  ...["mailboxMax", "idleMs", "placement", "kind"], // the last so that a contract can be spread into another
+  ...["mailboxMax", "idleMs", "placement", "meta", "kind"], // the last so that a contract can be spread into another
 ];
 
 /**
@@ -301,10 +314,12 @@ const OPTIONS: readonly string[] = [
  *   },
  * });
  */
-export function defineActor<const K extends string, S extends Schema, M extends Messages>(
-  kind: K,
-  options: ContractOptions<S, M>,
-): Contract<K, S, M> {
+export function defineActor<
+  const K extends string,
+  S extends Schema,
+  M extends Messages,
+  D extends Schema = NoMeta,
+>(kind: K, options: ContractOptions<S, M, D>): Contract<K, S, M, D> {
   if (!IDENTIFIER.test(kind)) throw unusable("kind", kind, `${WORD}, "_" and "-"`);
   checkOptions(`kind "${kind}"`, options, OPTIONS);
   for (const message of Object.keys(options.messages)) {
@@ -314,7 +329,9 @@ export function defineActor<const K extends string, S extends Schema, M extends 
       );
     if (!MESSAGE.test(message)) throw unusable("message name", message, `${WORD} and "_"`);
   }
-  const contract: Contract<K, S, M> = {
+  if (options.meta !== undefined && !isSchema(options.meta))
+    throw unusable("meta", typeof options.meta, "a schema");
+  const contract: Contract<K, S, M, D> = {
     kind,
     state: options.state,
     stateVersion: wholeNumber("stateVersion", options.stateVersion, 1),
@@ -327,6 +344,7 @@ export function defineActor<const K extends string, S extends Schema, M extends 
     mailboxMax: wholeNumber("mailboxMax", options.mailboxMax ?? 1_024, 1),
     idleMs: positive("idleMs", options.idleMs ?? 600_000),
     ...(options.placement === undefined ? {} : { placement: placementOf(kind, options.placement) }),
+    ...(options.meta === undefined ? {} : { meta: options.meta }),
   };
   if (contract.stateCheck === "seal" && contract.onError !== "keep") {
     throw new ConfigurationError(

@@ -48,6 +48,8 @@ export interface Registration {
   readonly contract: Contract;
   readonly state: Check;
   readonly messages: ReadonlyMap<string, HostedMessage>;
+  /** `undefined` if its actors have no metadata. */
+  readonly meta: Check | undefined;
   create(): Actor<Contract>;
   initialState(name: string): unknown;
   upgrade(fromVersion: number, old: unknown): unknown;
@@ -165,6 +167,7 @@ function registered<C extends Contract>(
     contract,
     state: new Check(contract.state, { anyOrder: true }),
     messages,
+    meta: contract.meta && new Check(contract.meta),
     create: create as () => Actor<Contract>,
     initialState: (name) => actorClass.initialState(name),
     upgrade: (fromVersion, old) => actorClass.upgrade?.(fromVersion, old),

@@ -363,3 +363,8 @@ function widthOf(value: number): number {
   for (let rest = value; rest >= 0x4000; rest = Math.floor(rest / 0x80)) width++;
   return width;
 }
+
+/** Whether both hold the same. */
+export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.byteLength === b.byteLength && a.every((byte, i) => byte === b[i]);
+}

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { sameBytes } from "./bytes.ts";
 import { keyStep, pathOf } from "./path.ts";
 
 /**
@@ -70,10 +71,6 @@ function inObjects(a: Record<string, unknown>, b: Record<string, unknown>): Step
     if (b[key] !== undefined && !Object.hasOwn(a, key)) return [keyStep(key)];
   }
   return undefined;
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
 
 function extend(steps: Steps, step: string): Steps {

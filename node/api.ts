@@ -177,7 +177,7 @@ export interface ActorNode extends AsyncDisposable {
    *   cursor = page.cursor;
    * } while (cursor);
    */
-  list<C extends Contract>(contract: C, options?: ListOptions): Promise<ActorPage>;
+  list<C extends Contract>(contract: C, options?: ListOptions<C>): Promise<ActorPage<C>>;
   /**
    * How many actors of a kind are in the memory of nodes. No I/O: the own number is that of now, those of others are what they said
    * with their last renewal, every 1.5 s.

@@ -7,6 +7,9 @@
  *
  * @module
  */
+import type { Contract, MetaOf } from "../actors/contract.ts";
+import type { Codec } from "../codec/codec.ts";
+import { decoded } from "./meta_filter.ts";
 import type { Clock } from "../platform/clock.ts";
 import { pause } from "../platform/pause.ts";
 import { decodeCursor, encodeCursor, type ListPosition } from "./cursor.ts";
@@ -16,7 +19,7 @@ import type { Owner, Owners } from "./owners.ts";
 import type { PresentState } from "./states.ts";
 
 /** One actor of a page. */
-export interface ListedActor {
+export interface ListedActor<Meta = unknown> {
   readonly name: string;
   readonly state: PresentState;
   /** The node that has its shard. */
@@ -24,12 +27,14 @@ export interface ListedActor {
   readonly shard: number;
   /** Under which that node has it. */
   readonly epoch: number;
+  /** What it has assigned to `this.meta`; `undefined` if nothing, or if its state is not with its node yet. Of a stored actor that which is stored. */
+  readonly meta: Meta | undefined;
 }
 
 /** What {@link ActorNode.list} gives. */
-export interface ActorPage {
+export interface ActorPage<C extends Contract = Contract> {
   /** By shard, and in each by name, in the order of code points. Their number may be below the limit on any page. */
-  readonly items: readonly ListedActor[];
+  readonly items: readonly ListedActor<MetaOf<C>>[];
   /** For the next page; `undefined` if this was the last. */
   readonly cursor: string | undefined;
   /**
@@ -46,6 +51,7 @@ export interface ActorPage {
 /** What it works with. */
 export interface ListingDeps {
   readonly clock: Clock;
+  readonly codec: Codec;
   readonly owners: Owners;
   ask(to: Owner, question: Question, withinMs: number): Promise<Answer | undefined>;
 }
@@ -126,9 +132,10 @@ class Listing {
       if (what === "unserved" || what === "silent") continue;
       const { part, node } = what;
       if (part.unread) this.#unread.add(shard);
-      for (const { name, state } of part.items) {
+      for (const { name, state, meta: bytes } of part.items) {
         if (this.#items.length >= this.#query.limit) return { shard, after: this.#items.at(-1)?.name };
-        this.#items.push({ name, state, node, shard, epoch: part.epoch });
+        const meta = bytes && decoded(bytes, this.#deps.codec);
+        this.#items.push({ name, state, node, shard, epoch: part.epoch, meta });
       }
       if (part.upTo !== undefined) return { shard, after: part.upTo };
       if (this.#items.length >= this.#query.limit) return at;
@@ -178,13 +185,14 @@ class Listing {
     told: Map<number, Told>,
   ): Promise<"look-again" | undefined> {
     const kind = this.#kind;
-    const { prefix, states, limit: most } = this.#query;
+    const { prefix, states, where, limit: most } = this.#query;
     const limit = most - this.#items.length;
     const after = shards[0] === from.shard ? from.after : undefined;
     const question: Question = {
       ...{ type: "list", kind, shards, prefix, limit },
       ...(after === undefined ? {} : { after }),
       ...(states === undefined ? {} : { states }),
+      ...(where === undefined ? {} : { where }),
     };
     const leftMs = Math.max(1, this.#endsAt - this.#deps.clock.now());
     const answer = await this.#deps.ask(owner, question, Math.min(SILENT_MS, leftMs));

@@ -10,17 +10,20 @@ import { isActorError } from "../errors.ts";
 import type { Gate } from "../cluster/gate.ts";
 import type { ShardTable } from "../delivery/receiving/shard_table.ts";
 import type { Shard } from "../delivery/receiving/shard.ts";
+import type { Codec } from "../codec/codec.ts";
 import type { Clock } from "../platform/clock.ts";
 import { Slices } from "../platform/slices.ts";
 import { compareNames, FirstNames, type NamePage } from "../storage/names_in_order.ts";
 import { decodeRecord } from "../storage/record.ts";
 import type { Store } from "../storage/store.ts";
 import type { Answer, AnsweredActor, ListQuestion, Question, ShardPart } from "./messages.ts";
-import { type PresentState, residentState } from "./states.ts";
+import { hasFields, type MetaFilter } from "./meta_filter.ts";
+import { metaIn, type PresentState, residentMeta, residentState } from "./states.ts";
 
 /** What it works with. */
 export interface LocalActorsDeps {
   readonly clock: Clock;
+  readonly codec: Codec;
   readonly gate: Gate;
   readonly table: Pick<ShardTable, "get">;
   /** Where stored actors are; the kinds of the table say whether they have any. */
@@ -69,9 +72,9 @@ export class LocalActors {
     if (served === undefined) return { type: "elsewhere" };
     const resident = residentOf(served, name);
     if (resident) return { type: "here", epoch: served.epoch, state: resident };
-    const isStored = served.stateStore !== undefined && (await this.#isStored(served, name));
+    const stored = served.stateStore && (await this.#stored(served, name));
     if (this.#served(kind, shard) !== served) return { type: "elsewhere" };
-    const state = residentOf(served, name) ?? (isStored ? "stored" : undefined);
+    const state = residentOf(served, name) ?? stored?.state;
     return { type: "here", epoch: served.epoch, state };
   }
 
@@ -80,15 +83,16 @@ export class LocalActors {
     return served?.phase === "closed" ? undefined : served;
   }
 
-  /** Whether the store has anything of an actor: an entry may only keep a former owner out. */
-  async #isStored({ kind, shard }: Shard, name: string): Promise<boolean> {
+  /** What the store has of an actor; `undefined` if nothing: an entry may only keep a former owner out. */
+  async #stored({ kind, shard }: Shard, name: string): Promise<Sighting | undefined> {
     const entry = await this.#deps.store.load({ kind, shard, name });
-    if (entry === undefined) return false;
+    if (entry === undefined) return undefined;
     try {
       const { state, timers } = decodeRecord(entry.bytes, name);
-      return state !== undefined || timers.length > 0;
+      const isThere = state !== undefined || timers.length > 0;
+      return isThere ? { state: "stored", meta: metaIn(state?.annex) } : undefined;
     } catch {
-      return true; // what cannot be read is there all the same
+      return { state: "stored", meta: undefined }; // what cannot be read is there all the same
     }
   }
 
@@ -119,13 +123,13 @@ export class LocalActors {
 
   async #part(
     served: Shard,
-    { prefix, states }: ListQuestion,
+    { prefix, states, where }: ListQuestion,
     after: string | undefined,
     room: Room,
   ): Promise<ShardPart> {
     const { epoch, shard } = served;
     const page = { prefix, after, limit: room.items };
-    const wanted = states && new Set<PresentState>(states);
+    const wanted = { states: states && new Set<PresentState>(states), where };
     const inMemory = await this.#inMemory(served, page, wanted, room.slices);
     const inStore = await this.#inStore(served, page, wanted);
     const [names, upTo] = merged([inMemory, inStore ?? []], page.limit);
@@ -141,14 +145,15 @@ export class LocalActors {
       const some = names.slice(i, i + READS_AT_ONCE);
       const found = await this.#look(served, some, room);
       for (const [k, name] of some.entries()) {
-        const state = found[k];
-        if (state === "no-room" || isFull(room)) return part(last ?? "");
+        const seen = found[k];
+        if (seen === "no-room" || isFull(room)) return part(last ?? "");
         last = name;
-        if (state === "untold") unread = true;
-        else if (state !== "none" && state !== undefined && wanted?.has(state) !== false) {
-          items.push({ name, state });
+        if (seen === "untold") unread = true;
+        else if (seen && this.#isWanted(seen, wanted)) {
+          const { state, meta } = seen;
+          items.push({ name, state, ...(meta === undefined ? {} : { meta }) });
           room.items--;
-          room.bytes -= weightOf(name);
+          room.bytes -= weightOf(name, meta);
         }
       }
       if (room.slices.isOver) await room.slices.next();
@@ -156,19 +161,15 @@ export class LocalActors {
     return part(upTo);
   }
 
-  async #inMemory(
-    served: Shard,
-    page: NamePage,
-    wanted: ReadonlySet<PresentState> | undefined,
-    slices: Slices,
-  ): Promise<string[]> {
+  async #inMemory(served: Shard, page: NamePage, wanted: Wanted, slices: Slices): Promise<string[]> {
     const { active, passive, awaited, quarantined } = served.catalog.residents;
     const names = [active, passive, awaited, quarantined].flatMap((map) => [...map.keys()]);
     const first = new FirstNames(page);
+    const isPicky = wanted.states !== undefined || wanted.where !== undefined;
     for (const [i, name] of names.entries()) {
       if (i % STEP === 0 && slices.isOver) await slices.next();
-      const state = wanted && residentOf(served, name);
-      if (wanted === undefined || state === undefined || wanted.has(state)) first.offer(name);
+      const seen = isPicky ? sightingOf(served, name) : undefined;
+      if (seen === undefined || this.#isWanted(seen, wanted)) first.offer(name);
     }
     return first.end();
   }
@@ -177,12 +178,17 @@ export class LocalActors {
   async #inStore(
     { kind, shard, stateStore }: Shard,
     page: NamePage,
-    wanted: ReadonlySet<PresentState> | undefined,
+    { states }: Wanted,
   ): Promise<readonly string[] | undefined> {
-    if (stateStore === undefined || wanted?.has("stored") === false) return [];
+    if (stateStore === undefined || states?.has("stored") === false) return [];
     const { store } = this.#deps;
     if (!store.lists) return undefined;
-    return await told(store.names(kind, shard, page));
+    return await told(store.names(kind, shard, page), undefined);
+  }
+
+  #isWanted({ state, meta }: Sighting, { states, where }: Wanted): boolean {
+    if (states?.has(state) === false) return false;
+    return where === undefined || hasFields(meta, where, this.#deps.codec);
   }
 
   /** Looks where these are by now: what is in no memory is read from the store, as far as the answer has room. */
@@ -191,19 +197,37 @@ export class LocalActors {
     const hasTime = now < room.endsAt || room.reads === READS_MAX; // each answer comes a little further
     return Promise.all(
       names.map(async (name): Promise<Found> => {
-        if (served.stateStore === undefined || residentOf(served, name))
-          return residentOf(served, name) ?? "none";
+        const here = sightingOf(served, name);
+        if (served.stateStore === undefined || here) return here;
         if (room.reads <= 0 || !hasTime) return "no-room";
         room.reads--;
-        const isStored = await told(this.#isStored(served, name));
-        return residentOf(served, name) ?? (isStored === undefined ? "untold" : isStored ? "stored" : "none");
+        const stored = await told(this.#stored(served, name), "untold" as const);
+        return sightingOf(served, name) ?? stored;
       }),
     );
   }
 }
 
-/** What was found of a name: "untold" if the store did not say. */
-type Found = PresentState | "none" | "untold" | "no-room";
+/** An actor as it was seen. */
+interface Sighting {
+  readonly state: PresentState;
+  readonly meta: Uint8Array | undefined;
+}
+
+/** What was found of a name: nothing, "untold" if the store did not say, or "no-room" if it was not looked for. */
+type Found = Sighting | undefined | "untold" | "no-room";
+
+/** Which actors are wanted; `undefined`: all. */
+interface Wanted {
+  readonly states: ReadonlySet<PresentState> | undefined;
+  readonly where: MetaFilter | undefined;
+}
+
+/** `undefined` for one that is not in memory. */
+function sightingOf(served: Shard, name: string): Sighting | undefined {
+  const state = residentOf(served, name);
+  return state && { state, meta: residentMeta(served.catalog.residents, name) };
+}
 
 function residentOf({ catalog, phase }: Shard, name: string): PresentState | undefined {
   return residentState(catalog.residents, phase, name);
@@ -213,9 +237,9 @@ function isFull({ items, bytes }: Room): boolean {
   return items <= 0 || bytes <= 0;
 }
 
-/** Bytes of a name in an answer, at most, and what stands around it. */
-function weightOf(name: string): number {
-  return 3 * name.length + 32;
+/** Bytes of an actor in an answer, at most, and what stands around it. */
+function weightOf(name: string, meta: Uint8Array | undefined): number {
+  return 3 * name.length + (meta?.byteLength ?? 0) + 32;
 }
 
 /**
@@ -232,12 +256,12 @@ function merged(lists: readonly (readonly string[])[], limit: number): [string[]
   return [first.end(), upTo];
 }
 
-/** `undefined` if the store does not tell. */
-async function told<T>(asking: Promise<T>): Promise<T | undefined> {
+/** Something else if the store does not tell. */
+async function told<T, Else>(asking: Promise<T>, otherwise: Else): Promise<T | Else> {
   try {
     return await asking;
   } catch (error) {
     if (!isActorError(error)) throw error;
-    return undefined;
+    return otherwise;
   }
 }

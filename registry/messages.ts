@@ -11,6 +11,7 @@ import type { ClusterId, NodeId } from "../cluster/records/schemas.ts";
 import { SHARDS_MAX } from "../cluster/records/schemas.ts";
 import type { Codec } from "../codec/codec.ts";
 import { NAME_MAX_BYTES } from "../transport/subjects.ts";
+import { FIELD_LENGTH_MAX, FIELDS_MAX, type MetaFilter } from "./meta_filter.ts";
 import { PRESENT_STATES, type PresentState } from "./states.ts";
 
 /** The version of these messages that is spoken here. */
@@ -23,6 +24,8 @@ export const ITEMS_MAX = 1_000;
 export interface AnsweredActor {
   readonly name: string;
   readonly state: PresentState;
+  /** As CBOR. Absent if it has none, or its state is not with the owner. */
+  readonly meta?: Uint8Array | undefined;
 }
 
 /** What an owner says of one shard: the actors behind where the question began, in the order of their names. */
@@ -46,6 +49,8 @@ export interface ListQuestion {
   readonly prefix: string;
   /** `undefined` for all. */
   readonly states?: readonly PresentState[] | undefined;
+  /** `undefined` for all. */
+  readonly where?: MetaFilter | undefined;
   /** Most actors, from 1 to {@link ITEMS_MAX}. */
   readonly limit: number;
 }
@@ -87,6 +92,11 @@ const Shard = Count.max(SHARDS_MAX - 1);
 const Kind = z.string().max(64);
 const Name = z.string().max(NAME_MAX_BYTES);
 const State = z.enum(PRESENT_STATES);
+const Field = z.string().max(FIELD_LENGTH_MAX);
+const Filter = z
+  .record(Field, z.union([Field, z.number(), z.boolean(), z.null()]))
+  .refine((fields) => Object.keys(fields).length <= FIELDS_MAX);
+const Meta = z.custom<Uint8Array>((value) => value instanceof Uint8Array);
 const Head = {
   v: z.literal(REGISTRY_VERSION),
   cluster: z.string(),
@@ -109,6 +119,7 @@ const Message = z.discriminatedUnion("type", [
     after: Name.optional(),
     prefix: Name,
     states: z.array(State).max(PRESENT_STATES.length).optional(),
+    where: Filter.optional(),
     limit: z.number().int().min(1).max(ITEMS_MAX),
   }),
   z.object({ ...Head, type: z.literal("here"), epoch: Count, state: State.optional() }),
@@ -121,7 +132,7 @@ const Message = z.discriminatedUnion("type", [
         z.object({
           shard: Shard,
           epoch: Count,
-          items: z.array(z.object({ name: Name, state: State })).max(ITEMS_MAX),
+          items: z.array(z.object({ name: Name, state: State, meta: Meta.optional() })).max(ITEMS_MAX),
           upTo: Name.optional(),
           unread: z.boolean().optional(),
         }),

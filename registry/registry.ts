@@ -140,11 +140,13 @@ export class Registry {
    * @throws {InvalidArgumentError} for an option that cannot be
    * @throws {RecordsUnavailableError} if it is not known how many shards the kind has, and nobody tells
    */
-  async list({ kind }: Contract, options: ListOptions = {}): Promise<ActorPage> {
-    const query = listQuery(options);
+  async list(contract: Contract, options: ListOptions = {}): Promise<ActorPage> {
+    const query = listQuery(contract, options);
+    const { kind } = contract;
     const shards = await this.#deps.ownership.refreshShards(kind);
     const deps = {
       clock: this.#deps.clock,
+      codec: this.#deps.codec,
       owners: this.#owners,
       ask: (to: Owner, question: Question, withinMs: number) => this.#ask(to, question, withinMs),
     };

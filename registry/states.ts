@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { Annex } from "../actors/annex/annex.ts";
+import { META } from "../actors/annex/meta.ts";
 import type { ActorTable } from "../actors/shard/actor_table.ts";
 import type { Shard } from "../delivery/receiving/shard.ts";
 
@@ -22,6 +24,26 @@ export type PresentState = (typeof PRESENT_STATES)[number];
 
 /** The state of an actor: "none" if there is none, "unknown" if nobody could tell. */
 export type ActorState = PresentState | "none" | "unknown";
+
+/** The metadata of an actor that is in the memory of this node, as bytes; `undefined` if it has none, or its state is elsewhere. */
+export function residentMeta(
+  residents: Pick<ActorTable, "active" | "passive" | "quarantined">,
+  name: string,
+): Uint8Array | undefined {
+  const active = residents.active.get(name);
+  if (active) return active.standingAnnex.get(META);
+  return metaIn((residents.passive.get(name) ?? residents.quarantined.get(name)?.snapshot)?.annex);
+}
+
+/** The metadata in an annex as it is sealed or stored. */
+export function metaIn(annex: Uint8Array | undefined): Uint8Array | undefined {
+  if (annex === undefined) return undefined;
+  try {
+    return Annex.read(annex, [META]).get(META);
+  } catch {
+    return undefined; // of an actor that cannot be read
+  }
+}
 
 /** The state of an actor that is in the memory of this node; `undefined` if it is not. */
 export function residentState(

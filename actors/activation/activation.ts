@@ -326,9 +326,14 @@ export class Activation implements Runnable, StartOwner, TurnOwner, GateOwner {
     this.#tellRest();
   }
 
+  /** What it has beside its state, as its last handler left it: of a stored actor that which is stored. */
+  get standingAnnex(): Annex {
+    return this.outputs.standing(this.#state.settledAnnex);
+  }
+
   /** What it has beside its state counts once it is there for good. */
   #tellAnnex(): void {
-    const annex = this.outputs.standing(this.#state.settledAnnex);
+    const annex = this.standingAnnex;
     if (annex === this.#toldAnnex || this.#life.tenure !== "serving") return;
     this.#toldAnnex = annex;
     this.#host.onAnnex(this.name, annex);

@@ -4,8 +4,10 @@
  *
  * @module
  */
+import { sameBytes } from "../../codec/bytes.ts";
 import { InvalidArgumentError, toErrorData } from "../../errors.ts";
 import type { ActorRuntime, CallingActor } from "./activation_host.ts";
+import { META, packMeta, unpackMeta } from "../annex/meta.ts";
 import type { ActorContext, Schedule } from "../actor.ts";
 import { nameAt } from "../address.ts";
 import type { Caller } from "../caller/caller.ts";
@@ -45,6 +47,8 @@ export class LentContext implements ActorContext {
   readonly #runtime: ActorRuntime;
   readonly #activation: ContextSource;
   readonly #state: StateCell;
+  /** The latest that was read, by its bytes. */
+  #meta: { readonly bytes: Uint8Array; readonly value: unknown } | undefined;
 
   constructor(hosted: Registration, runtime: ActorRuntime, activation: ContextSource, state: StateCell) {
     this.#hosted = hosted;
@@ -84,6 +88,24 @@ export class LentContext implements ActorContext {
   setState(value: unknown): void {
     this.#assertLasts();
     this.#state.set(value);
+  }
+
+  getMeta(): unknown {
+    if (!this.#activation.isClosing) this.#activation.assertLive();
+    const bytes = this.#state.annex.get(META);
+    if (bytes === undefined) return undefined;
+    if (this.#meta?.bytes !== bytes)
+      this.#meta = { bytes, value: unpackMeta(this.#hosted, bytes, this.#runtime.codec) };
+    return this.#meta.value;
+  }
+
+  setMeta(value: unknown): void {
+    this.#assertLasts();
+    const state = this.#state;
+    const bytes = value === undefined ? undefined : packMeta(this.#hosted, value, this.#runtime.codec);
+    const former = state.annex.get(META);
+    if (bytes && former && sameBytes(bytes, former)) return; // nothing is written anew
+    state.annex = state.annex.with(META, bytes);
   }
 
   /** What its last hook leaves behind would be its successor's. */

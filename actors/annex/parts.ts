@@ -8,6 +8,7 @@
  * @module
  */
 import type { AnyPart } from "./annex.ts";
+import { META } from "./meta.ts";
 
 /** See the module's text. */
-export const ANNEX_PARTS: readonly AnyPart[] = Object.freeze<AnyPart[]>([]);
+export const ANNEX_PARTS: readonly AnyPart[] = Object.freeze<AnyPart[]>([META]);

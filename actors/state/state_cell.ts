@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { sameBytes } from "../../codec/bytes.ts";
 import { copyValue } from "../../codec/value.ts";
 import type { Codec } from "../../codec/codec.ts";
 import { NO } from "../check.ts";
@@ -242,8 +243,4 @@ export class StateCell {
       return undefined;
     }
   }
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.byteLength === b.byteLength && a.every((byte, i) => byte === b[i]);
 }

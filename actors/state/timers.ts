@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { sameBytes } from "../../codec/bytes.ts";
 import { BusyError } from "../../errors.ts";
 import { type Clock, DELAY_MAX_MS, type Timer } from "../../platform/clock.ts";
 import type { Codec } from "../../codec/codec.ts";
@@ -301,8 +302,4 @@ export class TimerMail implements Mail {
   fail(): void {
     this.#onEnd?.(this.timer);
   }
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.byteLength === b.byteLength && a.every((byte, i) => byte === b[i]);
 }

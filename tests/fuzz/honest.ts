@@ -106,6 +106,25 @@ const TALK: Readonly<Record<string, Question | Answer>> = {
   here: { type: "here", epoch: 5, state: "stored" },
   none: { type: "here", epoch: 5 },
   elsewhere: { type: "elsewhere" },
+  listWhere: {
+    type: "list",
+    kind: "ledger",
+    shards: [3],
+    prefix: "",
+    where: { city: "Ü", age: 3, gone: null, is: true },
+    limit: 1,
+  },
+  pageMeta: {
+    type: "page",
+    parts: [
+      {
+        shard: 3,
+        epoch: 5,
+        items: [{ name: "forged", state: "asleep", meta: codec.encode({ city: "Ü" }) }],
+      },
+    ],
+    elsewhere: [],
+  },
   page: {
     type: "page",
     parts: [

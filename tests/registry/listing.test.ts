@@ -3,6 +3,7 @@ import type { ListQuery } from "../../registry/list_options.ts";
 import { type ActorPage, type ListedActor, listPage } from "../../registry/listing.ts";
 import type { Answer, ListQuestion } from "../../registry/messages.ts";
 import type { Owner, Owners } from "../../registry/owners.ts";
+import { createCodec } from "../../codec/codec.ts";
 import { ManualClock } from "../../testing/manual_clock.ts";
 import { comesTo } from "../support/virtual_time.ts";
 
@@ -55,7 +56,15 @@ function answer(node: string, { shards, after, limit }: ListQuestion): Answer {
 }
 
 async function page(query: Partial<ListQuery> = {}): Promise<ActorPage> {
-  const all = { prefix: "", states: undefined, limit: 100, cursor: undefined, timeoutMs: 5_000, ...query };
+  const all = {
+    prefix: "",
+    states: undefined,
+    where: undefined,
+    limit: 100,
+    cursor: undefined,
+    timeoutMs: 5_000,
+    ...query,
+  };
   const ask = async ({ node }: Owner, question: { readonly type: string }, withinMs: number) => {
     const { shards } = question as unknown as ListQuestion;
     questions.push({ node, shards });
@@ -68,7 +77,7 @@ async function page(query: Partial<ListQuery> = {}): Promise<ActorPage> {
   };
   return await comesTo(
     clock,
-    listPage({ clock, owners: { of } as unknown as Owners, ask }, "k", SHARDS, all),
+    listPage({ clock, codec: createCodec(), owners: { of } as unknown as Owners, ask }, "k", SHARDS, all),
   );
 }
 
@@ -91,7 +100,7 @@ describe("listPage()", () => {
     for (const limit of [1, 2, 3, 4, 7, 24, 100]) expect(shown(await pages(limit))).toEqual(names.flat());
     const { items, cursor, silent, unserved, unread } = await page();
     expect([items[0], cursor, silent, unserved, unread]).toEqual([
-      { name: "0a", state: "active", node: "even", shard: 0, epoch: 1 },
+      { name: "0a", state: "active", node: "even", shard: 0, epoch: 1, meta: undefined },
       undefined,
       [],
       [],

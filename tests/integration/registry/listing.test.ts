@@ -42,8 +42,11 @@ function start(name: string): Promise<ActorNode> {
 }
 
 /** Every page of a listing, put together. */
-async function all(node: ActorNode, options: ListOptions = {}): Promise<ActorPage> {
-  const items: ListedActor[] = [];
+async function all(
+  node: ActorNode,
+  options: ListOptions<LedgerContract> = {},
+): Promise<ActorPage<LedgerContract>> {
+  const items: ListedActor<never>[] = [];
   const silent = new Set<string>();
   const unserved: number[] = [];
   const unread: number[] = [];
@@ -201,7 +204,7 @@ describe("node.list()", () => {
 
   test("refuses what cannot be, by name and rule, and asks nobody", async () => {
     const a = await start("a");
-    const refused: [ListOptions, string, string][] = [
+    const refused: [ListOptions<LedgerContract>, string, string][] = [
       [{ limit: 0 }, "limit", "is 0, and must be a whole number from 1 to 1000"],
       [{ limit: 1_001 }, "limit", "is 1001"],
       [{ timeoutMs: 1.5 }, "timeoutMs", "is 1.5, and must be a whole number from 1 to 60000"],
@@ -342,7 +345,7 @@ describe("what is stored", () => {
   });
   afterEach(() => world.end());
 
-  const listed = async (node: ActorNode, options: ListOptions = {}) => {
+  const listed = async (node: ActorNode, options: ListOptions<typeof Tally> = {}) => {
     const page = await world.cluster.ends(node.list(Tally, options));
     return page.items.map(({ name, state }) => `${name} ${state}`);
   };
