@@ -4,6 +4,7 @@ import type { Figures, SideFigures } from "./measure.ts";
 import type { RecoveryFigures } from "./recovery/recovery.ts";
 import type { Runtime } from "../tests/support/processes/runtimes.ts";
 import { median, ratios } from "./statistics.ts";
+import type { UpgradeFigures } from "./upgrade/upgrade.ts";
 
 /** One line of the last table. */
 export interface GoalLine {
@@ -19,15 +20,20 @@ type Part = { readonly runtime: Runtime; readonly figures: readonly Figures[] };
 /** How near to the leanest code with the same checks and copies messages between actors of one node are to come. */
 const FLOOR_SHARE = 0.8;
 
+/** What a run has measured. */
+export interface Measured {
+  readonly parts: readonly Part[];
+  readonly leaves?: readonly LeaveFigures[];
+  readonly upgrades?: readonly UpgradeFigures[];
+  readonly recoveries?: readonly RecoveryFigures[];
+}
+
 /** Each figure that was measured and has a goal. */
-export function goalLines(
-  parts: readonly Part[],
-  leaves: readonly LeaveFigures[],
-  recoveries: readonly RecoveryFigures[] = [],
-): GoalLine[] {
+export function goalLines({ parts, leaves = [], upgrades = [], recoveries = [] }: Measured): GoalLine[] {
   return [
     ...parts.flatMap(({ runtime, figures }) => figures.flatMap((each) => comparisonLines(runtime, each))),
     ...leaves.filter(({ actors }) => actors >= 10_000).flatMap(leaveLines),
+    ...upgrades.filter(({ actors }) => actors >= 100_000).flatMap(upgradeLines),
     ...recoveries.flatMap(recoveryLines),
   ];
 }
@@ -98,6 +104,26 @@ function leaveLines(leave: LeaveFigures): GoalLine[] {
     },
     below("actor pause p50", 10, "ms", leave.pauseP50Ms, 1),
     below("actor pause p99", 50, "ms", leave.pauseP99Ms, 1),
+  ];
+}
+
+function upgradeLines({
+  runtime: on,
+  actors,
+  seconds,
+  lost,
+  doubled,
+  pauseP99Ms,
+}: UpgradeFigures): GoalLine[] {
+  const what = `upgrade in place of ${actors.toLocaleString("en")} actors`;
+  const none = lost + doubled;
+  return [
+    { what: `${what}: time`, on, goal: "< 3 s", seen: `${seconds.toFixed(2)} s`, reached: seconds < 3 },
+    { what: `${what}: lost or doubled`, on, goal: "0", seen: String(none), reached: none === 0 },
+    {
+      ...{ what: `${what}: actor pause p99`, on, goal: "< 50 ms" },
+      ...{ seen: `${pauseP99Ms.toFixed(1)} ms`, reached: pauseP99Ms < 50 },
+    },
   ];
 }
 

@@ -11,7 +11,8 @@ import { HELP, type Options, parseOptions } from "./options.ts";
 import type { SaidFigures } from "./parts.ts";
 import type { MeasuringProcess } from "./processes.ts";
 import { measureRecovery, type RecoveryFigures } from "./recovery/recovery.ts";
-import { comparisonText, goalsText, leaveText, recoveryText } from "./report.ts";
+import { comparisonText, goalsText, leaveText, recoveryText, upgradeText } from "./report.ts";
+import { measureUpgrade, type UpgradeFigures } from "./upgrade/upgrade.ts";
 import { findRuntimes, type Runtime } from "../tests/support/processes/runtimes.ts";
 
 const START_TIMEOUT_MS = 30_000;
@@ -31,6 +32,7 @@ interface Results {
   readonly options: Options;
   readonly parts: PartResult[];
   readonly leaves: LeaveFigures[];
+  readonly upgrades: UpgradeFigures[];
   readonly recoveries: RecoveryFigures[];
 }
 
@@ -79,6 +81,7 @@ async function measureAll(bench: Bench, options: Options, results: Results): Pro
     }
   }
   if (options.only.includes("leave")) await measureLeaves(bench, options, results);
+  if (options.only.includes("upgrade")) await measureUpgrades(bench, options, results);
   if (options.only.includes("recovery")) await measureRecoveries(bench, options, results);
 }
 
@@ -89,6 +92,18 @@ async function measureLeaves(bench: Bench, options: Options, results: Results): 
     const leave = await measureLeave(bench, actors);
     results.leaves.push(leave);
     process.stdout.write(`${leaveText(leave)}\n`);
+  }
+}
+
+async function measureUpgrades(bench: Bench, options: Options, results: Results): Promise<void> {
+  process.stdout.write("\n── upgrade in place\n");
+  for (const runtime of bench.runtimes) {
+    for (const actors of options.upgrade) {
+      say(`an upgrade in place of ${actors} actors, on ${runtime}`);
+      const upgrade = await measureUpgrade(bench, runtime, actors);
+      results.upgrades.push(upgrade);
+      process.stdout.write(`${upgradeText(upgrade)}\n`);
+    }
   }
 }
 
@@ -127,7 +142,14 @@ async function openBench({ runtimes, only }: Options): Promise<Bench> {
 
 /** @returns the exit status */
 async function run(options: Options): Promise<number> {
-  const results: Results = { machine: machine(), options, parts: [], leaves: [], recoveries: [] };
+  const results: Results = {
+    machine: machine(),
+    options,
+    parts: [],
+    leaves: [],
+    upgrades: [],
+    recoveries: [],
+  };
   const bench = await openBench(options);
   const stop = () => void bench.close().finally(() => process.exit(130));
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, stop);
@@ -136,15 +158,17 @@ async function run(options: Options): Promise<number> {
   } finally {
     await bench.close();
   }
-  const goals = goalLines(results.parts, results.leaves, results.recoveries);
+  const goals = goalLines(results);
   if (goals.length > 0) process.stdout.write(`\n── beside the goals\n${goalsText(goals)}\n`);
   if (options.json !== undefined) {
     writeFileSync(options.json, `${JSON.stringify({ ...results, goals }, undefined, 2)}\n`);
     say(`results are in ${options.json}`);
   }
-  const bad = results.leaves.filter(({ lost, doubled, leftOver }) => lost + doubled + leftOver > 0);
-  for (const { actors } of bad) say(`the leave with ${actors} actors lost or doubled something`);
-  return bad.length === 0 ? 0 : 1;
+  const leaves = results.leaves.filter(({ lost, doubled, leftOver }) => lost + doubled + leftOver > 0);
+  for (const { actors } of leaves) say(`the leave with ${actors} actors lost or doubled something`);
+  const upgrades = results.upgrades.filter(({ lost, doubled, kept }) => lost + doubled + kept > 0);
+  for (const { actors } of upgrades) say(`the upgrade of ${actors} actors lost, doubled or kept something`);
+  return leaves.length + upgrades.length === 0 ? 0 : 1;
 }
 
 async function main(): Promise<number> {

@@ -1,5 +1,5 @@
 // What the benchmark tells its measuring processes, and hears from them.
-import type { LeaveReport } from "../mod.ts";
+import type { LeaveReport, UpgradeReport } from "../mod.ts";
 import type { Figures, Pace } from "./measure.ts";
 import type { Said } from "./processes.ts";
 
@@ -27,8 +27,10 @@ export interface LoadSettings {
   readonly server: string;
   readonly cluster: string;
   readonly actors: number;
-  /** The node that will leave. */
+  /** The node that will leave, or will be upgraded. */
   readonly from: string;
+  /** All that share the shards. */
+  readonly nodes: readonly string[];
   /** Milliseconds of load before it does. */
   readonly baselineMs: number;
 }
@@ -66,6 +68,14 @@ export interface SaidLeft extends Said {
   readonly report: LeaveReport;
   /** Actors and pause of each shard that moved. */
   readonly moves: readonly { readonly actors: number; readonly pauseMs: number }[];
+}
+
+/** What has come of an upgrade in place. */
+export interface SaidUpgraded extends Said {
+  readonly type: "upgraded";
+  readonly report: UpgradeReport;
+  /** Actors and pause of each shard. */
+  readonly shards: readonly { readonly actors: number; readonly pauseMs: number }[];
 }
 
 /** What the load found. */

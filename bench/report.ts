@@ -4,6 +4,7 @@ import type { LeaveFigures } from "./leave/leave.ts";
 import type { Figures } from "./measure.ts";
 import type { RecoveryFigures } from "./recovery/recovery.ts";
 import { median, ratios, spread } from "./statistics.ts";
+import type { UpgradeFigures } from "./upgrade/upgrade.ts";
 
 /** One comparison: a line for ours, and one for each reference with the ratio of ours to it. */
 export function comparisonText({ name, sides }: Figures): string {
@@ -42,6 +43,19 @@ export function leaveText(leave: LeaveFigures): string {
       (failures.length > 0 ? ` (${failures.join(", ")})` : ""),
     `  actor pause, from the moves' own record: p50 ${ms(leave.pauseP50Ms)}, p99 ${ms(leave.pauseP99Ms)}`,
     `  longest silence beyond the usual, of probed actors: p50 ${ms(leave.silenceP50Ms)}, p99 ${ms(leave.silenceP99Ms)}`,
+  ].join("\n");
+}
+
+export function upgradeText(upgrade: UpgradeFigures): string {
+  const { actors, runtime, shards, seconds: taken, kept, lateActors, lost, doubled, failed } = upgrade;
+  const failures = Object.entries(upgrade.failures).map(([code, count]) => `${count} ${code}`);
+  return [
+    `upgrade in place, ${actors.toLocaleString("en")} actors of 1 KB, on ${runtime}, under load`,
+    `  ${taken.toFixed(2)} s for ${shards} shards, ${lateActors} actors late, ${kept} shards kept`,
+    `  ${upgrade.asks} asks and ${upgrade.tells} tells: ${lost} lost, ${doubled} doubled, ${failed} failed` +
+      (failures.length > 0 ? ` (${failures.join(", ")})` : ""),
+    `  actor pause, as the node tells it: p50 ${ms(upgrade.pauseP50Ms)}, p99 ${ms(upgrade.pauseP99Ms)}`,
+    `  longest silence beyond the usual, of probed actors: p50 ${ms(upgrade.silenceP50Ms)}, p99 ${ms(upgrade.silenceP99Ms)}`,
   ].join("\n");
 }
 

@@ -213,7 +213,7 @@ export class Activation implements Runnable, StartOwner, TurnOwner, GateOwner {
     this.timers.clear();
     this.#trials?.stop();
     this.outputs.drop();
-    this.#turn.abort(fenced(this.address, "ended"));
+    this.#turn.abort(() => fenced(this.address, "ended"));
   }
 
   /** Its first hook has ended. */
@@ -368,7 +368,7 @@ export class Activation implements Runnable, StartOwner, TurnOwner, GateOwner {
 
   /** Aborts the running handler's signal, at a leave deadline. */
   abort(reason: Error): void {
-    this.#turn.abort(reason);
+    this.#turn.abort(() => reason);
   }
 
   // ---- what its own code wants

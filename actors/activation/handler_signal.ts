@@ -13,8 +13,8 @@ export class HandlerSignal {
   readonly #clock: Pick<Clock, "now" | "after">;
   #controller: AbortController | undefined;
   #alarm: Timer | undefined;
-  /** Why the running message was aborted, also if nobody has asked for its signal yet. */
-  #aborted: Error | undefined;
+  /** Why the running message was aborted, also if nobody has asked for its signal yet: an error costs its stack. */
+  #aborted: (() => Error) | undefined;
 
   constructor(clock: Pick<Clock, "now" | "after">) {
     this.#clock = clock;
@@ -31,7 +31,7 @@ export class HandlerSignal {
 
   #begin(deadlineAt: number): AbortController {
     const controller = new AbortController();
-    if (this.#aborted) controller.abort(this.#aborted);
+    if (this.#aborted) controller.abort(this.#aborted());
     else if (deadlineAt !== Infinity) {
       const late = () => abortCleanly(controller, pastDeadline());
       this.#alarm = this.#clock.after(Math.max(0, deadlineAt - this.#clock.now()), late);
@@ -39,9 +39,9 @@ export class HandlerSignal {
     return controller;
   }
 
-  abort(reason: Error): void {
+  abort(reason: () => Error): void {
     this.#aborted = reason;
-    if (this.#controller) abortCleanly(this.#controller, reason);
+    if (this.#controller) abortCleanly(this.#controller, reason());
   }
 
   /** The message has ended; the next one gets a signal of its own. */

@@ -111,7 +111,7 @@ export class Turn {
     return this.#signal.get(this.deadlineAt);
   }
 
-  abort(reason: Error): void {
+  abort(reason: () => Error): void {
     this.#signal.abort(reason);
   }
 

@@ -43,7 +43,14 @@ export async function measureLeave(bench: Bench, actors: number): Promise<LeaveF
   ];
   await Promise.all(nodes.map((node) => node.next("up", START_TIMEOUT_MS)));
   const [leaver] = nodes as [(typeof nodes)[number]];
-  const settings = { server, cluster, actors, from: "leaver", baselineMs: BASELINE_MS };
+  const settings = {
+    server,
+    cluster,
+    actors,
+    from: "leaver",
+    nodes: ["leaver", "stayer"],
+    baselineMs: BASELINE_MS,
+  };
   const load = bench.start(to, "leave/load.ts", settings);
   await load.next("ready", START_TIMEOUT_MS);
   load.command("leaving");

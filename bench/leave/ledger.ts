@@ -24,6 +24,38 @@ export const Ledger = defineActor("ledger", {
   },
 });
 
+/** The same in its next version: the state says how often it was upgraded. */
+const NextLedger = defineActor("ledger", {
+  ...Ledger,
+  state: Book.extend({ filler: z.string(), upgrades: z.number().int() }),
+  stateVersion: 2,
+});
+
+export function nextLedgerHost(): Hosted {
+  return host(
+    NextLedger,
+    class NextLedgerActor extends Actor<typeof NextLedger> implements HandlersOf<typeof NextLedger> {
+      static initialState() {
+        return { next: 0, handled: 0, doubled: 0, filler: FILLER, upgrades: 0 };
+      }
+      static upgrade(_fromVersion: number, old: unknown) {
+        return { ...(old as Book & { filler: string }), upgrades: 1 };
+      }
+      ask(number: number): number {
+        enter(this.state, number);
+        return number;
+      }
+      tell(number: number): void {
+        enter(this.state, number);
+      }
+      read(): Book {
+        const { next, handled, doubled } = this.state;
+        return { next, handled, doubled };
+      }
+    },
+  );
+}
+
 export function ledgerHost(): Hosted {
   return host(
     Ledger,

@@ -1,4 +1,4 @@
-// The load of the leave: it fills the leaving node with actors, sends them numbered asks and tells all the while, and
+// The load of the leave and of the upgrade: it fills the node with actors, sends them numbered asks and tells all the while, and
 // reads every actor's book at the end.
 import process from "node:process";
 import { shardOf } from "../../cluster/placement/placement.ts";
@@ -42,19 +42,17 @@ function tick(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, TICK_MS));
 }
 
-/** Waits until each of the two nodes has its share of the shards: nothing else moves then. */
+/** Waits until each of the nodes has its share of the shards: nothing else moves then. */
 async function settled(of: ActorNode): Promise<void> {
   const startMs = performance.now();
-  const share = Ledger.shards / 2;
+  const share = Ledger.shards / settings.nodes.length;
   for (;;) {
     const owned = of.inspect().shards.filter(({ state }) => state === "owned");
-    const [leaver = 0, stayer = 0] = ["leaver", "stayer"].map(
-      (name) => owned.filter(({ owner }) => owner === name).length,
-    );
-    if (leaver === share && stayer === share) return;
+    const counts = settings.nodes.map((name) => owned.filter(({ owner }) => owner === name).length);
+    if (counts.every((count) => count === share)) return;
     if (performance.now() - startMs > SETTLE_TIMEOUT_MS)
       throw new Error(
-        `Cannot begin the leave: the nodes have ${leaver} and ${stayer} shards, and should have ${share} each`,
+        `Cannot begin: the nodes have ${counts.join(" and ")} shards, and should have ${share} each`,
       );
     await tick();
   }

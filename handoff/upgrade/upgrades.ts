@@ -2,6 +2,8 @@
  * The upgrades in place of a node: which of its shards are still in code that it does not host any more, and what has come of
  * the others.
  *
+ * One shard stands still at a time: two would for as long as both take.
+ *
  * It is driven by level: whatever shard is served here in other code than its kind is hosted in is to be upgraded, also one that comes
  * by a claim or a move that had begun before. One that was kept is tried again when somebody asks for an upgrade again.
  *
@@ -9,14 +11,11 @@
  */
 import type { Registration } from "../../actors/host.ts";
 import { sameNode } from "../../cluster/records/schemas.ts";
-import { shardKey } from "../../cluster/shard_map.ts";
 import type { Shard } from "../../delivery/receiving/shard.ts";
 import type { KeptShard } from "../../events.ts";
 import type { HandoffDeps } from "../deps.ts";
 import { ShardUpgrade, type UpgradeEnd } from "./shard_upgrade.ts";
 
-/** Shards that are upgraded at once: while one waits for the records, the states of another are read. */
-const AT_ONCE = 2;
 /** Actors and timers that a report names, of each; events name all. */
 const NAMED_MAX = 1_000;
 
@@ -109,21 +108,23 @@ function named<T>(list: T[], more: readonly T[]): void {
 /** See the module's text. */
 export class Upgrades {
   readonly #deps: UpgradesDeps;
-  readonly #underWay = new Map<string, ShardUpgrade>();
+  #underWay: ShardUpgrade | undefined;
   /** Shards that could not be upgraded to that code. */
   #kept = new WeakMap<Shard, Registration>();
   #run: UpgradeRun | undefined;
+  #isResting = false;
 
   constructor(deps: UpgradesDeps) {
     this.#deps = deps;
   }
 
   get size(): number {
-    return this.#underWay.size;
+    return this.#underWay === undefined ? 0 : 1;
   }
 
   has(kind: string, shard: number): boolean {
-    return this.#underWay.has(shardKey(kind, shard));
+    const { shard: under } = this.#underWay?.plan ?? {};
+    return under?.kind === kind && under.shard === shard;
   }
 
   /** What is hosted has changed, and the shards of these kinds follow. Also those that were kept before are tried. */
@@ -135,10 +136,11 @@ export class Upgrades {
 
   /** Whether nothing is to be done any more of what was begun. */
   get isDone(): boolean {
-    for (const kind of this.#run?.kinds ?? []) if (this.#deps.isComing(kind)) return false;
-    for (const shard of this.#deps.table)
-      if (this.#run?.kinds.has(shard.kind) && this.#isDue(shard)) return false;
-    return ![...this.#underWay.values()].some(({ plan }) => this.#run?.kinds.has(plan.shard.kind));
+    const run = this.#run;
+    if (run === undefined) return true;
+    for (const kind of run.kinds) if (this.#deps.isComing(kind)) return false;
+    for (const shard of this.#deps.table) if (run.kinds.has(shard.kind) && this.#isDue(shard)) return false;
+    return this.#underWay === undefined || !run.kinds.has(this.#underWay.plan.shard.kind);
   }
 
   /** The call has ended: what is left of it, for that reason, stays as it is until the next one. What is under way goes on. */
@@ -155,21 +157,20 @@ export class Upgrades {
 
   /** Begins what is to be done. Safe to call at any time. */
   look(): void {
-    if (!this.#deps.gate.isOpen) return;
+    if (this.#isResting || !this.#deps.gate.isOpen) return;
     for (const shard of this.#deps.table) {
-      if (this.#underWay.size >= AT_ONCE) return;
-      if (this.#isDue(shard) && !this.has(shard.kind, shard.shard) && this.#deps.mayBegin(shard))
-        this.#begin(shard);
+      if (this.#underWay !== undefined) return;
+      if (this.#isDue(shard) && this.#deps.mayBegin(shard)) this.#begin(shard);
     }
   }
 
   /** A shard's record has changed. */
   recordChanged(kind: string, shard: number): void {
-    this.#underWay.get(shardKey(kind, shard))?.look();
+    if (this.has(kind, shard)) this.#underWay?.look();
   }
 
   stop(): void {
-    for (const upgrade of this.#underWay.values()) upgrade.stop();
+    this.#underWay?.stop();
   }
 
   #isDue(shard: Shard): boolean {
@@ -186,18 +187,28 @@ export class Upgrades {
     if (!sameNode(owner, self) || state !== "owned" || epoch !== shard.epoch) return; // it is looked at again
     const setsAside = this.#run?.kinds.has(shard.kind) === true && this.#run.setsAside;
     const plan = { shard, hosted, setsAside };
-    const upgrade = new ShardUpgrade(this.#deps, plan, entry, (end) => this.#ended(upgrade, end));
-    this.#underWay.set(shardKey(shard.kind, shard.shard), upgrade);
-    upgrade.start();
+    this.#underWay = new ShardUpgrade(this.#deps, plan, entry, (end) => this.#ended(shard, end));
+    this.#underWay.start();
   }
 
-  #ended({ plan }: ShardUpgrade, end: UpgradeEnd): void {
-    const { shard } = plan;
-    this.#underWay.delete(shardKey(shard.kind, shard.shard));
+  #ended(shard: Shard, end: UpgradeEnd): void {
+    this.#underWay = undefined;
     if (end.as === "upgraded") this.#upgraded(end);
     else if (end.as === "kept" && !end.again) this.#keep(shard, end);
     this.#deps.onEnd(shard, end);
-    this.look();
+    this.#rest();
+  }
+
+  /** The next one comes when the actors of this one have begun: then whoever has work has had a turn. */
+  #rest(): void {
+    if (this.#isResting) return;
+    this.#isResting = true;
+    const runSlice = () => {
+      this.#isResting = false;
+      this.look();
+      return 1;
+    };
+    this.#deps.shards.runtime.scheduler.schedule({ runSlice });
   }
 
   #upgraded(end: Extract<UpgradeEnd, { as: "upgraded" }>): void {

@@ -126,7 +126,7 @@ describe("RunningSignal", () => {
     signal.release();
     await clock.advance(1_000);
     expect(second.aborted).toBe(false);
-    signal.abort(new Error("leave"));
+    signal.abort(() => new Error("leave"));
     expect(signal.get(Infinity).aborted).toBe(true);
     signal.release();
     expect(signal.get(Infinity).aborted).toBe(false);

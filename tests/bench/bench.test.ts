@@ -58,14 +58,14 @@ describe("parseOptions()", () => {
       seconds: 3,
       rounds: 5,
       runtimes: undefined,
-      only: ["local", "remote", "leave", "recovery"],
+      only: ["local", "remote", "leave", "upgrade", "recovery"],
       leave: [1_000, 10_000],
     });
   });
 
   test("refuses what it does not know, and says what it expects", () => {
     expect(() => parseOptions(["--only", "local,global"])).toThrow(
-      'Cannot use --only "global": give some of local, remote, leave, recovery',
+      'Cannot use --only "global": give some of local, remote, leave, upgrade, recovery',
     );
     expect(() => parseOptions(["--seconds", "0"])).toThrow("give a number above 0");
     expect(() => parseOptions(["--leave", "10,x"])).toThrow("give a whole number above 0");
@@ -143,7 +143,7 @@ describe("goalLines()", () => {
       name: "remote tell",
       sides: [side("Baton", [60, 30]), side("publish → subscribe", [100, 50])],
     };
-    expect(goalLines([{ runtime: "bun", figures: [figures] }], [])).toEqual([
+    expect(goalLines({ parts: [{ runtime: "bun", figures: [figures] }] })).toEqual([
       {
         what: "remote tell vs publish → subscribe",
         on: "bun",
@@ -163,7 +163,7 @@ describe("goalLines()", () => {
       { name: "local ask", sides },
       { name: "local ask, 1 of 1,000 items changed", sides: large },
     ];
-    const lines = goalLines([{ runtime: "bun", figures }], []);
+    const lines = goalLines({ parts: [{ runtime: "bun", figures }] });
     expect(lines.map(({ goal, seen, reached }) => [goal, seen, reached])).toEqual([
       ["≥ 0.28 ×", "0.30 ×", true],
       ["≥ 0.8 ×", "0.50 ×", false],
@@ -179,11 +179,22 @@ describe("bench/main.ts", () => {
       const folder = mkdtempSync(join(tmpdir(), "baton-bench-"));
       try {
         const file = join(folder, "results.json");
-        const short = ["--seconds", "0.05", "--rounds", "1", "--actors", "4", "--leave", "100"];
+        const short = [
+          "--seconds",
+          "0.05",
+          "--rounds",
+          "1",
+          "--actors",
+          "4",
+          "--leave",
+          "100",
+          "--upgrade",
+          "100",
+        ];
         const few = ["--timers", "50", "--entries", "100"];
         const { status, err } = await bench("--runtimes", runtime, ...short, ...few, "--json", file);
         expect({ status, err: status === 0 ? "" : err }).toEqual({ status: 0, err: "" });
-        const { parts, leaves, recoveries } = JSON.parse(readFileSync(file, "utf8"));
+        const { parts, leaves, upgrades, recoveries } = JSON.parse(readFileSync(file, "utf8"));
         const names = parts.flatMap((part: { figures: Figures[] }) => part.figures.map(({ name }) => name));
         expect(names).toEqual([
           "local ask",
@@ -198,6 +209,9 @@ describe("bench/main.ts", () => {
           "remote ask, 1 in flight",
         ]);
         expect(leaves).toMatchObject([{ actors: 100, lost: 0, doubled: 0, failed: 0, leftOver: 0 }]);
+        const nothing = { lost: 0, doubled: 0, failed: 0, kept: 0 };
+        expect(upgrades).toMatchObject([{ shards: 256, ...nothing }]);
+        expect(upgrades[0].actors).toBeGreaterThanOrEqual(100);
         const seen = { again: 0, moreActivations: 0 };
         expect(recoveries).toMatchObject([
           { timers: 50, entries: 0, asked: 50, ...seen },

@@ -332,10 +332,19 @@ class Simulation {
     const loss =
       ["fenced", "actor-recovered", "commit-refused"].includes(event.type) ||
       (event.type === "shard-owned" && event.how === "claimed");
-    const forbidden =
-      event.type === "rejected-input" || (event.type === "actor-quarantined" && event.kind !== "brittle");
+    const isTooNew = this.#isTooNew(event);
+    if (isTooNew) this.#history.lost(`${isTooNew.kind}/${isTooNew.name}`, 0);
+    const isUnreadable = event.type === "actor-quarantined" && event.kind !== "brittle" && !isTooNew;
+    const forbidden = event.type === "rejected-input" || isUnreadable;
     if (forbidden || (loss && this.#history.disturbances.length === 0))
       this.#history.violate("I4", `node ${node} told ${summary(event)}, without a cause`);
+  }
+
+  /** After a crash a node with older code may claim a shard, to which a late actor follows from newer code. */
+  #isTooNew(event: NodeEvent): Extract<NodeEvent, { type: "actor-quarantined" }> | undefined {
+    const mayBe = this.#profile.upgrades && this.#history.disturbances.length > 0;
+    if (!mayBe || event.type !== "actor-quarantined") return undefined;
+    return event.reason.includes("that is too new") ? event : undefined;
   }
 
   #moment(moment: Moment, aim: Aim): void {
