@@ -30,7 +30,8 @@ import { TIMEOUT_MAX_MS } from "./delivery/calls/checks.ts";
 import { type LeaveOptions, type LeaveReport, leaveCluster } from "./handoff/leave.ts";
 import type { UpgradeReport } from "./handoff/upgrade/upgrades.ts";
 import type { ActorNode, EnvOption, EventOf, EventsOptions, NodeOptions } from "./node/api.ts";
-import { fileConnection, ofFile } from "./node/file_connection.ts";
+import { FileConnection, ofFile } from "./node/succession/file_connection.ts";
+import { devConnection, inDev, takeOver } from "./node/succession/dev.ts";
 import { askAll, type AskAllOptions } from "./node/calls/ask_all.ts";
 import type { Parts } from "./node/assemble.ts";
 import { followCredentials } from "./node/credentials.ts";
@@ -60,10 +61,12 @@ import { cleanClock, inCleanContext } from "./platform/async_context.ts";
 import { systemClock } from "./platform/clock.ts";
 import { guardedLog, silentLog } from "./platform/log.ts";
 import { systemRandom } from "./platform/random.ts";
+import { type DevParent, devParent } from "./platform/process/dev_parent.ts";
 import { watchParent } from "./platform/process/parent.ts";
 import { linuxSystem } from "./platform/process/process_identity.ts";
 import { exitProcess, processTag } from "./platform/runtime.ts";
 import { followShutdown, hearsSignals, SIGNAL_STATUS } from "./platform/process/signals.ts";
+import type { SqliteStore } from "./storage/sqlite/store.ts";
 import { memoryTransport } from "./transport/memory/network.ts";
 import { checkIdentifier } from "./transport/subjects.ts";
 import type { Connection } from "./transport/transport.ts";
@@ -89,7 +92,9 @@ export function startNode<Env>(
 }
 
 async function started(given: NodeOptions): Promise<ActorNode> {
-  const [options, connection] = await connected(given);
+  const dev = devParent();
+  const options = dev ? inDev(dev, given) : given;
+  const connection = await connected(options, dev);
   let node: Node;
   try {
     const own: Own = { cordon: undefined, hosts: hostTable(options.hosts ?? [], options.env) };
@@ -105,17 +110,20 @@ async function started(given: NodeOptions): Promise<ActorNode> {
     const reason = ofFile(connection, error);
     throw isActorError(reason) ? reason : notStarted(ServerError, reason);
   }
+  if (dev) await node.takeOver(dev);
   return node;
 }
 
-/** What it talks through; with `parkTo` also where its stored actors are. */
-async function connected(options: NodeOptions): Promise<[NodeOptions, Connection]> {
+/** What it talks through. */
+async function connected(options: NodeOptions, dev: DevParent | undefined): Promise<Connection> {
   const { parkTo, transport } = options;
-  if (parkTo === undefined) return [options, transport ?? memoryTransport()];
+  if (parkTo === undefined && transport) return transport;
+  if (parkTo === undefined && !dev) return memoryTransport();
   try {
-    const connection = await fileConnection(parkTo);
-    if (transport === undefined)
-      return [{ ...options, store: options.store ?? connection.store }, connection];
+    const connection = await (parkTo === undefined && dev
+      ? devConnection(dev)
+      : FileConnection.open(() => parkTo as SqliteStore));
+    if (transport === undefined) return connection;
     await closed(connection, options);
     throw parkedTwice(transport);
   } catch (error) {
@@ -177,7 +185,7 @@ function lifeDeps(options: NodeOptions, connection: Connection, own: Own): LifeD
     hosts: own.hosts,
     settings: settingsWith(options.settings ?? {}),
     log: guardedLog(options.log ?? silentLog),
-    store: options.store,
+    store: () => options.store ?? (connection instanceof FileConnection ? connection.store : undefined),
     weight: options.weight,
     labels: options.labels,
     version: options.version,
@@ -191,6 +199,8 @@ function lifeDeps(options: NodeOptions, connection: Connection, own: Own): LifeD
   };
 }
 
+/** Kubernetes gives 30 s. */
+const LEAVE_DEADLINE_MS = 25_000;
 /** The part of a leave's deadline that the application may have for itself. */
 const BEFORE_LEAVE_SHARE = 0.5;
 
@@ -211,6 +221,8 @@ class Node implements ActorNode, Routing {
   #signalled = false;
   #upgrading = false;
   #stopping: Promise<void> | undefined;
+  /** Another process takes over, or has. */
+  #suspending: Promise<void> | undefined;
   #unfollowSignals: () => void = () => {};
   readonly #unfollowCredentials: () => void;
   /** Why nothing can be sent; `undefined` while a life is joined. */
@@ -247,8 +259,8 @@ class Node implements ActorNode, Routing {
   }
 
   async start(): Promise<void> {
-    const { signals = this.#options.parkTo !== undefined || this.#deps.connection.type !== "memory" } =
-      this.#options;
+    const { connection } = this.#deps;
+    const { signals = connection.isAlone === true || connection.type !== "memory" } = this.#options;
     if (signals) this.#followSignals();
     const starting = this.#life.start();
     this.#starting = starting.then(
@@ -344,6 +356,40 @@ class Node implements ActorNode, Routing {
   #giveUp(error: ConfigurationError): void {
     this.#deps.log.error("The cluster cannot be joined again", { node: this.name, error });
     void this.#end(fencedError(this.name, error.message));
+  }
+
+  // ---- for another process
+
+  /** Under `baton dev`: see `node/succession/dev.ts`. */
+  async takeOver(dev: DevParent): Promise<void> {
+    const { clock, random } = this.#deps;
+    await takeOver(dev, { name: this.name, parts: () => this.#joined, ...this.#steps }, { clock, random });
+  }
+
+  get #steps() {
+    return {
+      suspend: () => (this.#suspending ??= inCleanContext(() => this.#suspend())),
+      resume: () => inCleanContext(() => this.#resume()),
+      leave: () => this.leave(),
+    };
+  }
+
+  /** Parks all, and lets go of what only one process can have. */
+  async #suspend(): Promise<void> {
+    const { clock, connection } = this.#deps;
+    if (this.router === undefined) throw stoppedError(this.name);
+    await leaveCluster(this.#joined, clock, this.#options.leaveDeadlineMs ?? LEAVE_DEADLINE_MS);
+    this.#refusal = new UnavailableError(`Cannot use node "${this.name}": another process takes over`);
+    this.#life.end(this.#refusal);
+    await connection.suspend?.();
+  }
+
+  /** The other process does not take over after all. */
+  async #resume(): Promise<void> {
+    await this.#suspending;
+    this.#suspending = undefined;
+    await this.#deps.connection.resume?.();
+    await this.#liveAgain(this.#joined.membership.self);
   }
 
   // ---- what users call
@@ -497,11 +543,18 @@ class Node implements ActorNode, Routing {
     return this.#leaving;
   }
 
-  async #leave({ deadlineMs = this.#options.leaveDeadlineMs ?? 25_000 }: LeaveOptions): Promise<LeaveReport> {
+  async #leave({
+    deadlineMs = this.#options.leaveDeadlineMs ?? LEAVE_DEADLINE_MS,
+  }: LeaveOptions): Promise<LeaveReport> {
     const { clock } = this.#deps;
     const startedAt = clock.now();
     let report: LeaveReport = { moved: 0, parked: 0, late: 0, recovered: 0, leftOver: 0, durationMs: 0 };
     if (this.#starting) await this.#startEnds(this.#starting, deadlineMs);
+    if (this.#suspending)
+      await this.#inTime(
+        this.#suspending.catch(() => {}),
+        deadlineMs,
+      );
     if (this.#options.beforeLeave) await this.#beforeLeave(this.#options.beforeLeave, deadlineMs);
     if (this.#rejoin) await this.#rejoinEnds(this.#rejoin, deadlineMs);
     if (this.router !== undefined)

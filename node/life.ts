@@ -66,8 +66,8 @@ export interface LifeDeps
   > {
   readonly name: string;
   readonly log: Log;
-  /** Where stored actors are kept; `undefined` for a bucket of the connection. */
-  readonly store: Store | undefined;
+  /** Where stored actors are kept in the life that begins; `undefined` for a bucket of the connection. */
+  readonly store: () => Store | undefined;
   readonly weight: number | undefined;
   readonly labels: Labels | undefined;
   /** Of the application. */
@@ -172,7 +172,7 @@ export class Life {
       store: new WatchedStore(store, {
         admit: () => this.#admit(labels, bucket),
         identity: admitted,
-        looksAgain: this.#deps.store !== undefined, // buckets are looked after by themselves
+        looksAgain: this.#deps.store() !== undefined, // buckets are looked after by themselves
       }),
       membership,
       ownership,
@@ -198,7 +198,8 @@ export class Life {
 
   /** A bucket of its own, which is made only where something is stored. */
   async #store(buckets: Buckets): Promise<Store> {
-    const { store, hosts, connection } = this.#deps;
+    const { hosts, connection } = this.#deps;
+    const store = this.#deps.store();
     if (store) return new DocumentedStore(store);
     const stores = [...hosts.values()].some(({ contract }) => contract.durability === "stored");
     if (!stores) return NO_STORE;

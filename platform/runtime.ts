@@ -16,7 +16,7 @@ export function isDeno(): boolean {
 /**
  * What an environment variable says. On Deno only if reading it is allowed already: nobody is asked for it.
  */
-function environment(name: string): string | undefined {
+export function environment(name: string): string | undefined {
   const { Deno: deno } = globalThis as { Deno?: DenoPermissions };
   const isAllowed = deno?.permissions.querySync({ name: "env", variable: name }).state ?? "granted";
   return isAllowed === "granted" ? process.env[name] : undefined;

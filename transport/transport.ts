@@ -125,6 +125,10 @@ export interface Connection {
    * nobody says. Left out where there are none.
    */
   recordersOf?(subject: string): Promise<readonly Recorder[] | undefined>;
+  /** Lets go of what only one process can have, until `resume`. Nothing of it is used meanwhile. Left out where there is nothing. */
+  suspend?(): Promise<void>;
+  /** Ends a suspension; rejects if somebody else has it by now. */
+  resume?(): Promise<void>;
   /** Ends the connection. What was published and flushed before has been sent. */
   close(): Promise<void>;
 }

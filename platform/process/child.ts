@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { spawn, type StdioOptions } from "node:child_process";
 import { once } from "node:events";
 import process from "node:process";
 import type { ShutdownSignal } from "./signals.ts";
@@ -9,6 +9,8 @@ export interface ChildCommand {
   readonly args: readonly string[];
   /** Beside this process's environment. */
   readonly env: Readonly<Record<string, string>>;
+  /** Told what the child says over a channel of its own (`process.send`). Default: there is no such channel. */
+  readonly heard?: (message: unknown) => void;
 }
 
 /** How a process ended: with a status, or by a signal. */
@@ -24,6 +26,8 @@ export interface Child {
   readonly exit: Promise<ChildExit>;
   /** Does nothing once it has ended. */
   signal(name: ShutdownSignal | "SIGKILL"): void;
+  /** Says something over the channel, if there is one, as JSON. What does not get through is lost: then its exit comes. */
+  say(message: object): void;
 }
 
 /**
@@ -32,8 +36,10 @@ export interface Child {
  *
  * @throws what the system says if it cannot be started
  */
-export async function startChild({ command, args, env }: ChildCommand): Promise<Child> {
-  const child = spawn(command, args, { stdio: "inherit", detached: true, env: { ...process.env, ...env } });
+export async function startChild({ command, args, env, heard }: ChildCommand): Promise<Child> {
+  const stdio: StdioOptions = heard ? ["inherit", "inherit", "inherit", "ipc"] : "inherit";
+  const child = spawn(command, args, { stdio, detached: true, env: { ...process.env, ...env } });
+  if (heard) child.on("message", heard);
   const { promise: exit, resolve } = Promise.withResolvers<ChildExit>();
   child.once("exit", (status, signal) => resolve({ status, signal }));
   await once(child, "spawn");
@@ -46,6 +52,9 @@ export async function startChild({ command, args, env }: ChildCommand): Promise<
     // by number: on Deno, a child's own `kill` sends no second signal
     signal(name) {
       if (child.exitCode === null && child.signalCode === null) process.kill(pid, name);
+    },
+    say(message) {
+      if (child.connected) child.send(message, () => {});
     },
   };
 }

@@ -32,6 +32,28 @@ export function hearUnhandled(told: Hearer): () => void {
   return isDeno() ? observe(hearer) : shareListener(hearer);
 }
 
+/**
+ * Lets something be done before an error that nobody catches ends this process, which then ends with status 1. Not where the application
+ * listens to such errors: it decides.
+ */
+export function beforeDeath(work: () => Promise<unknown>): void {
+  let isDying = false;
+  const die = (error: unknown) => {
+    if (isDying) return;
+    isDying = true;
+    console.error(error);
+    void work().then(
+      () => process.exit(1),
+      () => process.exit(1),
+    );
+  };
+  const exception = (error: unknown) => void (process.listenerCount("uncaughtException") === 1 && die(error));
+  const rejection = (error: unknown) =>
+    void (process.listeners(EVENT).every((each) => each === rejection || isShared(each)) && die(error));
+  process.on("uncaughtException", exception);
+  process.on(EVENT, rejection);
+}
+
 /** Deno's event changes nothing unless somebody prevents it. */
 function observe(hearer: Hearer): () => void {
   const target = globalThis as unknown as EventTargetLike;

@@ -12,6 +12,8 @@ import * as fs from "node:fs";
 import * as nodePath from "node:path";
 import { ConfigurationError, RecordsRefusedError, RecordsUnavailableError } from "../../errors.ts";
 import { type FileHold, fileIdentity, holdFile } from "../../platform/file/file_hold.ts";
+import { devParent } from "../../platform/process/dev_parent.ts";
+import { systemRandom } from "../../platform/random.ts";
 import { openSqlite, type Sqlite, type SqliteStatement } from "../../platform/sqlite.ts";
 import { isDamage } from "./errors.ts";
 
@@ -28,6 +30,17 @@ const COPY_BYTES = 1_048_576;
  * @throws {ConfigurationError} if the path names no file, the file cannot be used, or somebody has it
  */
 export async function openStoreFile(path: string, schema: string): Promise<StoreFile> {
+  const dev = devParent();
+  try {
+    return await open(path, schema);
+  } catch (error) {
+    if (!dev || !(error instanceof ConfigurationError && error.message.endsWith(IN_USE))) throw error;
+    await dev.ask({ type: "turn", id: systemRandom().id(), needs: "file" }, "go"); // the process before this one has it
+    return await open(path, schema);
+  }
+}
+
+async function open(path: string, schema: string): Promise<StoreFile> {
   checkPath(path);
   const full = nodePath.resolve(path); // whatever folder the process goes to later
   const hold = await holdFile(full);

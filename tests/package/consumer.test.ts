@@ -8,9 +8,12 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const modules = path.join(root, "node_modules");
-const { version, dependencies } = JSON.parse(fs.readFileSync(path.join(root, "package.json"), "utf8")) as {
+const { version, dependencies, bin } = JSON.parse(
+  fs.readFileSync(path.join(root, "package.json"), "utf8"),
+) as {
   version: string;
   dependencies: Record<string, string>;
+  bin: { baton: string };
 };
 const STEP_TIMEOUT_MS = 60_000;
 const INSTALL_TIMEOUT_MS = 180_000;
@@ -105,6 +108,7 @@ describe("the npm package in a user's project", () => {
     expect(packed).toContain("dist/http/mod.js");
     expect(packed).toContain("dist/supervisor/mod.js");
     expect(packed).toContain("dist/testing/mod.js");
+    expect(packed).toContain(bin.baton.slice("./".length));
     expect(packed).toContain("README.md");
     expect(packed).toContain("LICENSE");
     const allowed = /^(dist\/.*\.(js|d\.ts)|docs\/.*|[A-Z]+(\.md)?|package\.json)$/;
@@ -136,6 +140,25 @@ describe("the npm package in a user's project", () => {
       const permissions = name === "deno" ? ["--quiet", "--no-prompt"] : [];
       const { status, output } = await run(runtime(name), ["run", ...permissions, "main.ts"], project);
       expect({ status, output: output.trim() }).toEqual({ status: 0, output: "count 5" });
+    },
+    STEP_TIMEOUT_MS,
+  );
+
+  test.each([
+    ["bun", ["run", "baton"]],
+    ["deno", ["run", "--allow-all", "--quiet", "npm:@baton/actors/cli"]],
+  ] as const)(
+    "the command runs on %s",
+    async (name, args) => {
+      const folder = path.join(project, "node_modules", ".bin");
+      fs.mkdirSync(folder, { recursive: true });
+      const link = path.join(folder, "baton"); // as package managers make it
+      fs.rmSync(link, { force: true });
+      fs.symlinkSync(path.join("..", "@baton", "actors", bin.baton), link);
+      fs.chmodSync(link, 0o755);
+      const { status, output } = await run(runtime(name), [...args, "dev", "--help"], project);
+      expect(output).toContain("Usage: baton dev");
+      expect(status).toBe(0);
     },
     STEP_TIMEOUT_MS,
   );

@@ -22,6 +22,9 @@ afterEach(async () => {
 
 /** A process that does what a test wants. */
 class FakeChild implements Child {
+  say(): void {
+    throw new Error("a supervisor has nothing to say");
+  }
   static next = 100;
   readonly pid = FakeChild.next++;
   readonly tag: string;

@@ -24,13 +24,14 @@ const RANKS = {
   node: 7,
   http: 8,
   supervisor: 8,
+  cli: 9,
   testing: 8,
   mod: 8,
 };
 /** Files of code side by side in one folder. */
 const FILES_MAX = 15;
 const AROUND = new Set(["tests", "tools", "bench", "chaos", "examples"]);
-const BUILTINS_ALLOWED = new Set(["platform", "storage"]);
+const BUILTINS_ALLOWED = new Set(["platform", "storage", "cli"]);
 
 /** Packages that have one place. */
 const PACKAGE_PLACES = [

@@ -22,6 +22,8 @@ export interface ChildOptions {
   readonly onSaid?: (text: string) => void;
   /** Characters of its standard error that are kept. Default 4,000. */
   readonly saidMax?: number;
+  /** The folder that it runs in. Default: this process's. */
+  readonly folder?: string;
   /** Whether it ends, frozen or not, when this process is gone, however that went. Default false. */
   readonly isGuarded?: boolean;
 }
@@ -38,9 +40,12 @@ export class Child {
   #isOver = false;
 
   constructor(command: string, args: readonly string[], options: ChildOptions = {}) {
-    const { onPrinted, onLine, onSaid, saidMax = SAID_MAX, isGuarded = false } = options;
+    const { onPrinted, onLine, onSaid, saidMax = SAID_MAX, folder, isGuarded = false } = options;
     this.#saidMax = saidMax;
-    const child = spawn(command, [...args], { stdio: ["pipe", "pipe", "pipe"] });
+    const child = spawn(command, [...args], {
+      stdio: ["pipe", "pipe", "pipe"],
+      ...(folder === undefined ? {} : { cwd: folder }),
+    });
     this.#child = child;
     const guardian = isGuarded && child.pid !== undefined ? guard(child.pid) : undefined;
     child.stdin.on("error", () => {}); // it may have ended

@@ -22,6 +22,8 @@ export interface ProgramOptions {
   readonly denoArgs?: readonly string[];
   /** A signal that the process is started to ignore: "HUP". */
   readonly ignoring?: string;
+  /** The folder that it runs in. Default: this process's. */
+  readonly folder?: string;
   /** How long it may take to end. Default 30,000 ms. */
   readonly endTimeoutMs?: number;
 }
@@ -44,7 +46,7 @@ export class Program {
     name: string,
     runtime: Runtime,
     args: readonly string[],
-    { denoArgs = ["-A"], ignoring = "", endTimeoutMs = 30_000 }: ProgramOptions = {},
+    { denoArgs = ["-A"], ignoring = "", folder, endTimeoutMs = 30_000 }: ProgramOptions = {},
   ) {
     const [file = "", ...more] = args;
     const program = [executableOf(runtime), ...runArguments(runtime, file, denoArgs), ...more];
@@ -53,7 +55,11 @@ export class Program {
     this.name = name;
     this.#endTimeoutMs = endTimeoutMs;
     const onPrinted = (text: string) => void (this.#printed += text);
-    this.#child = new Child(command, rest, { onPrinted, saidMax: SAID_MAX });
+    this.#child = new Child(command, rest, {
+      onPrinted,
+      saidMax: SAID_MAX,
+      ...(folder === undefined ? {} : { folder }),
+    });
   }
 
   get pid(): number {
@@ -63,6 +69,11 @@ export class Program {
   /** What it has written to standard output. */
   get printed(): string {
     return this.#printed;
+  }
+
+  /** The end of what it has written to standard error. */
+  get said(): string {
+    return this.#child.said;
   }
 
   /** Waits until what it has printed is as told, or has these words in it. */
