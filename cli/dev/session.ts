@@ -39,6 +39,8 @@ const KILLED = 1;
 /** See the module's text. */
 export class Session {
   readonly #deps: SessionDeps;
+  /** Also those that are ending. */
+  readonly #living = new Set<Program>();
   #serving: Program | undefined;
   #next: Program | undefined;
   /** Of the latest process: one that takes the place of a process that crashed takes its name too. */
@@ -87,13 +89,11 @@ export class Session {
   kill(): void {
     this.#isKilled = true;
     this.stop();
-    this.#next?.kill();
-    this.#serving?.kill();
+    for (const program of this.#living) program.kill();
   }
 
   async #replace(): Promise<void> {
     const { told } = this.#deps;
-    if (this.#serving?.nodes.size === 0) await this.#endServing(); // it has nothing that could go over
     const next = await this.#start();
     if (next === undefined) return;
     for (;;) {
@@ -120,6 +120,8 @@ export class Session {
       const next = await Program.start(slot, start, clock, (program, word) => this.#heard(program, word));
       this.#slot = slot;
       this.#next = next;
+      this.#living.add(next);
+      if (this.#isKilled) next.kill();
       void next.exit.then((exit) => this.#ended(next, exit));
       return next;
     } catch (error) {
@@ -191,6 +193,7 @@ export class Session {
   }
 
   #ended(program: Program, exit: ChildExit): void {
+    this.#living.delete(program);
     if (program === this.#next) this.#queue({ type: "ended", exit });
     if (program !== this.#serving) return;
     this.#serving = undefined;

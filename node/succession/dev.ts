@@ -13,7 +13,7 @@ import { exitProcess } from "../../platform/runtime.ts";
 import { beforeDeath } from "../../platform/process/unhandled.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { type Random, systemRandom } from "../../platform/random.ts";
-import { sqliteStore } from "../../storage/sqlite/store.ts";
+import { devStore } from "../../storage/sqlite/store.ts";
 import type { NodeOptions } from "../api.ts";
 import type { Parts } from "../assemble.ts";
 import { FileConnection } from "./file_connection.ts";
@@ -46,7 +46,7 @@ export function inDev({ run }: DevParent, options: NodeOptions): NodeOptions {
 /** The connection of a node that was given none: to a file of `baton dev`, as soon as nobody else has it. */
 export async function devConnection(dev: DevParent): Promise<FileConnection> {
   const { file } = await dev.ask({ type: "turn", id: systemRandom().id(), needs: "memory" }, "go");
-  return await FileConnection.open(() => sqliteStore({ path: file }));
+  return await FileConnection.open(() => devStore(file));
 }
 
 /** Takes over from the process before; resolves when that has ended. From then on the node does what it is told. */

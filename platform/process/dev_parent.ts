@@ -16,6 +16,7 @@
  */
 import process from "node:process";
 import { clearInterval, setInterval } from "node:timers";
+import { AbortedError } from "../../errors.ts";
 import { environment } from "../runtime.ts";
 
 /** What a program says. `id`: of the question. */
@@ -44,7 +45,7 @@ export interface DevParent {
   /** Which start of the program this is, from 1. */
   readonly run: number;
   say(word: DevWord): void;
-  /** Resolves to the answer of that id; keeps the process alive meanwhile. */
+  /** Resolves to the answer of that id; keeps the process alive meanwhile. @throws {AbortedError} if the other end is gone */
   ask<T extends "go" | "proceed">(
     word: DevWord & { readonly id: string },
     answer: T,
@@ -72,13 +73,15 @@ function ask<T extends "go" | "proceed">(
   word: DevWord & { readonly id: string },
   answer: T,
 ): Promise<DevOrder & { type: T }> {
-  const { promise, resolve } = Promise.withResolvers<DevOrder & { type: T }>();
+  const { promise, resolve, reject } = Promise.withResolvers<DevOrder & { type: T }>();
   const alive = setInterval(() => {}, KEEP_ALIVE_MS);
   const stop = hear((order) => {
-    if (order.type !== answer || !("id" in order) || order.id !== word.id) return;
+    const isAnswer = order.type === answer && "id" in order && order.id === word.id;
+    if (!isAnswer && order.type !== "gone") return;
     stop();
     clearInterval(alive);
-    resolve(order as DevOrder & { type: T });
+    if (isAnswer) resolve(order as DevOrder & { type: T });
+    else reject(new AbortedError("Cannot start beside the former process: baton dev has ended meanwhile"));
   });
   say(word);
   return promise;

@@ -25,22 +25,32 @@ const LOG_PAGES = 1_000;
 const COPY_BYTES = 1_048_576;
 
 /**
+ * What cannot take back what is acknowledged: a loss of power too, or only the end of the process. The latter does not wait for the disk, and
+ * after a loss of power the file is as it was at some moment before.
+ */
+export type Survives = "power loss" | "process";
+
+/**
  * Opens the file and makes its tables.
  *
  * @throws {ConfigurationError} if the path names no file, the file cannot be used, or somebody has it
  */
-export async function openStoreFile(path: string, schema: string): Promise<StoreFile> {
+export async function openStoreFile(
+  path: string,
+  schema: string,
+  survives: Survives = "power loss",
+): Promise<StoreFile> {
   const dev = devParent();
   try {
-    return await open(path, schema);
+    return await open(path, schema, survives);
   } catch (error) {
     if (!dev || !(error instanceof ConfigurationError && error.message.endsWith(IN_USE))) throw error;
     await dev.ask({ type: "turn", id: systemRandom().id(), needs: "file" }, "go"); // the process before this one has it
-    return await open(path, schema);
+    return await open(path, schema, survives);
   }
 }
 
-async function open(path: string, schema: string): Promise<StoreFile> {
+async function open(path: string, schema: string, survives: Survives): Promise<StoreFile> {
   checkPath(path);
   const full = nodePath.resolve(path); // whatever folder the process goes to later
   const hold = await holdFile(full);
@@ -50,7 +60,7 @@ async function open(path: string, schema: string): Promise<StoreFile> {
     if (hold.names > 1)
       throw unusable(path, `the file has ${hold.names} names, and SQLite keeps its log beside one of them`);
     database = await openSqlite(full);
-    prepare(path, database, schema);
+    prepare(path, database, schema, survives);
     return new StoreFile(full, hold, database);
   } catch (cause) {
     database?.close();
@@ -65,11 +75,11 @@ function checkPath(path: string): void {
   if (isOther) throw unusable(path, "that is not the plain path of a file, so nothing would be found again");
 }
 
-function prepare(path: string, database: Sqlite, schema: string): void {
+function prepare(path: string, database: Sqlite, schema: string, survives: Survives): void {
   database.exec("PRAGMA busy_timeout = 0");
   expectMode(path, database, "locking_mode", "exclusive");
   expectMode(path, database, "journal_mode", "wal");
-  database.exec("PRAGMA synchronous = FULL");
+  database.exec(`PRAGMA synchronous = ${survives === "power loss" ? "FULL" : "NORMAL"}`);
   database.exec("BEGIN EXCLUSIVE"); // from here on SQLite's lock is ours as well
   const version = database.prepare("PRAGMA user_version").get()?.user_version;
   if (version !== 0 && version !== SCHEMA_VERSION)

@@ -86,6 +86,11 @@ export async function sqliteStore(options: SqliteStoreOptions): Promise<SqliteSt
   return new FileStore(file, bytesMax);
 }
 
+/** The same, for development: it does not wait for the disk. Rejects as {@link sqliteStore} does. */
+export async function devStore(path: string): Promise<SqliteStore> {
+  return new FileStore(await openStoreFile(path, SCHEMA, "process"), STORED_BYTES_MAX);
+}
+
 class FileStore implements SqliteStore {
   readonly bytesMax: number;
   readonly #file: StoreFile;
