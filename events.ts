@@ -270,8 +270,13 @@ export type NodeEventBody =
       readonly running: readonly { readonly kind: string; readonly name: string }[];
       readonly error: ErrorData;
     }
-  /** A listener was too slow: this many events were dropped before the next one. */
-  | { readonly type: "events-dropped"; readonly count: number };
+  /** A listener was too slow: this many events were dropped before the next one. Of the cluster's events also what has not come. */
+  | { readonly type: "events-dropped"; readonly count: number }
+  /**
+   * Only to who listens to the cluster's events: from now on nothing comes from the node `toldBy`, until it answers. It is "over",
+   * has given "no-answer", or is of an "older-release". How much is missing is not known.
+   */
+  | { readonly type: "events-silent"; readonly reason: "over" | "no-answer" | "older-release" };
 
 /** A shard that has not been upgraded. */
 export interface KeptShard {
@@ -349,12 +354,14 @@ export class EventBus {
   }
 
   /**
-   * An endless iteration over the events from now on, or over those of some types only. It ends with the bus, or when its
-   * reader breaks out.
+   * An endless iteration over the events from now on, or over those that pass a filter. It ends with the bus, or when its
+   * reader breaks out; `onEnd` is told, perhaps twice.
    */
-  stream(types?: Iterable<NodeEvent["type"]>): AsyncIterableIterator<NodeEvent> {
-    const wanted = types && new Set(types);
-    const stream = new EventStream(this.#wall, wanted, () => this.#streams.delete(stream));
+  stream(filter?: (event: NodeEvent) => boolean, onEnd?: () => void): AsyncIterableIterator<NodeEvent> {
+    const stream = new EventStream(this.#wall, filter, () => {
+      this.#streams.delete(stream);
+      onEnd?.();
+    });
     for (const event of this.#early ?? []) stream.push(event);
     this.#early = undefined;
     if (this.#closed) stream.end();
@@ -372,21 +379,21 @@ export class EventBus {
 
 class EventStream implements AsyncIterableIterator<NodeEvent> {
   readonly #wall: () => number;
-  readonly #types: ReadonlySet<NodeEvent["type"]> | undefined;
+  readonly #filter: ((event: NodeEvent) => boolean) | undefined;
   readonly #onReturn: () => void;
   readonly #buffer: NodeEvent[] = [];
   #waiting: ((result: IteratorResult<NodeEvent>) => void)[] = [];
   #dropped = 0;
   #ended = false;
 
-  constructor(wall: () => number, types: ReadonlySet<NodeEvent["type"]> | undefined, onReturn: () => void) {
+  constructor(wall: () => number, filter: ((event: NodeEvent) => boolean) | undefined, onReturn: () => void) {
     this.#wall = wall;
-    this.#types = types;
+    this.#filter = filter;
     this.#onReturn = onReturn;
   }
 
   push(event: NodeEvent): void {
-    if (this.#types && !this.#types.has(event.type)) return;
+    if (this.#filter?.(event) === false) return;
     const waiting = this.#waiting.shift();
     if (waiting) return waiting({ done: false, value: event });
     this.#buffer.push(event);

@@ -52,6 +52,8 @@ import {
 import { following, upgradeInPlace, type UpgradeOptions } from "./node/upgrading.ts";
 import type { ActorCount } from "./registry/counting.ts";
 import type { ListOptions } from "./registry/list_options.ts";
+import { ClusterEvents } from "./registry/cluster_events.ts";
+import { eventFilter, passes } from "./registry/event_filter.ts";
 import type { ActorPage } from "./registry/listing.ts";
 import type { ActorLocation, Registry, WhereOptions } from "./registry/registry.ts";
 import { Life, type LifeDeps } from "./node/life.ts";
@@ -195,6 +197,7 @@ function lifeDeps(options: NodeOptions, connection: Connection, own: Own): LifeD
     door: options.door ?? true,
     refs: new RefFactory(),
     events,
+    listeners: new ClusterEvents(() => clock.wall()),
     refusedTells: new RefusedTells(clock, events),
   };
 }
@@ -433,12 +436,20 @@ class Node implements ActorNode, Routing {
     return this.#refused(declared ? declared.type : "ask", { kind, name, message });
   }
 
-  events<T extends NodeEvent["type"] = NodeEvent["type"]>(
-    options: EventsOptions<T> = {},
-  ): AsyncIterableIterator<EventOf<T>> {
-    const { types } = options;
-    const wanted = types && ([...types, "events-dropped"] as const);
-    return this.#deps.events.stream(wanted) as AsyncIterableIterator<EventOf<T>>;
+  events<T extends NodeEvent["type"] = NodeEvent["type"], S extends "node" | "cluster" = "node">(
+    options: EventsOptions<T, S> = {},
+  ): AsyncIterableIterator<EventOf<T, S>> {
+    const { types, scope } = options;
+    const filter = eventFilter(options);
+    const stream =
+      scope === "cluster"
+        ? this.#deps.listeners.stream(filter)
+        : this.#deps.events.stream(
+            types || filter.kinds
+              ? (event) => event.type === "events-dropped" || passes(filter, event)
+              : undefined,
+          );
+    return stream as AsyncIterableIterator<EventOf<T, S>>;
   }
 
   health(): NodeHealth {
@@ -621,6 +632,7 @@ class Node implements ActorNode, Routing {
     this.#life.end(refusal);
     this.#unfollowCredentials();
     this.#deps.events.close();
+    this.#deps.listeners.close();
     try {
       await this.#deps.connection.close();
     } catch (error) {

@@ -94,16 +94,27 @@ export interface NodeOptions<Env = unknown> {
 }
 
 /** Which events are wanted. */
-export interface EventsOptions<T extends NodeEvent["type"]> {
+export interface EventsOptions<
+  T extends NodeEvent["type"],
+  S extends "node" | "cluster" = "node" | "cluster",
+> {
   /** Default: all. `events-dropped` comes in any case. */
   readonly types?: Iterable<T>;
+  /** Only events that are about one of these kinds. Default: all, also those that are about none. */
+  readonly kinds?: Iterable<string>;
+  /**
+   * "cluster": those of all nodes, each with the name of the node that tells it, `toldBy`. As far as they come: an event that a node had
+   * not sent when it died is lost. What is missing is told by `events-dropped` and `events-silent`. Default "node".
+   */
+  readonly scope?: S;
 }
 
 /** The events of those types. */
-export type EventOf<T extends NodeEvent["type"]> = Extract<
-  NodeEvent,
-  { readonly type: T | "events-dropped" }
->;
+export type EventOf<T extends NodeEvent["type"], S extends "node" | "cluster" = "node"> = S extends "cluster"
+  ? Extract<NodeEvent, { readonly type: T | "events-dropped" | "events-silent" }> & {
+      readonly toldBy: string;
+    }
+  : Extract<NodeEvent, { readonly type: T | "events-dropped" }>;
 
 /** `env` is needed where an actor is made from one. */
 export type EnvOption<Env> = unknown extends Env ? { readonly env?: Env } : { readonly env: Env };
@@ -136,9 +147,9 @@ export interface ActorNode extends AsyncDisposable {
    * What happens from now on; the first reader also gets what happened while the node started. Bounded: a slow reader loses the
    * oldest of 4,096 and is told how many.
    */
-  events<T extends NodeEvent["type"] = NodeEvent["type"]>(
-    options?: EventsOptions<T>,
-  ): AsyncIterableIterator<EventOf<T>>;
+  events<T extends NodeEvent["type"] = NodeEvent["type"], S extends "node" | "cluster" = "node">(
+    options?: EventsOptions<T, S>,
+  ): AsyncIterableIterator<EventOf<T, S>>;
   /** Whether it can serve, and if not, why. Costs the same however much it hosts: for readiness probes. Never throws. */
   health(): NodeHealth;
   /** How things stand, with every shard and actor: for people and dashboards, not for probes. */

@@ -39,6 +39,7 @@ import type { Graves } from "../storage/graves.ts";
 import type { WatchedStore } from "../storage/identity.ts";
 import { createCodec } from "../codec/codec.ts";
 import type { Records } from "../transport/records.ts";
+import type { ClusterEvents } from "../registry/cluster_events.ts";
 import { Registry } from "../registry/registry.ts";
 import { subjects } from "../transport/subjects.ts";
 import type { Connection } from "../transport/transport.ts";
@@ -58,6 +59,10 @@ export interface NodeContext {
   readonly parking: Records;
   readonly store: WatchedStore;
   readonly events: EventBus;
+  /** The same, in all lives of the node. */
+  readonly nodeEvents: EventBus;
+  /** Who listens here to the events of all nodes. */
+  readonly listeners: ClusterEvents;
   readonly log: Log;
   readonly refs: RefFactory;
   readonly refusedTells: RefusedTells;
@@ -243,12 +248,13 @@ function actorRuntime(
 
 /** Which actors there are, for whoever asks. */
 function registryOf(
-  { clock, membership, ownership, store, onThrow }: NodeContext,
+  { clock, membership, ownership, store, nodeEvents: events, listeners, onThrow }: NodeContext,
   basics: Basics,
   { table }: DeliveryParts,
   onOther: (who: Namesake) => void,
 ): Registry {
-  return new Registry({ ...basics, clock, membership, ownership, table, store, onOther, onThrow });
+  const deps = { clock, membership, ownership, table, store, events, listeners, onOther, onThrow };
+  return new Registry({ ...basics, ...deps });
 }
 
 function doorOf(context: NodeContext, basics: Basics, router: Router): Door | undefined {

@@ -63,6 +63,7 @@ export interface LifeDeps
     | "refusedTells"
     | "hosts"
     | "door"
+    | "listeners"
   > {
   readonly name: string;
   readonly log: Log;
@@ -166,6 +167,7 @@ export class Life {
     this.#parts = assemble({
       ...this.#deps,
       events: this.#events,
+      nodeEvents: this.#deps.events,
       parking,
       permissions,
       troubles,

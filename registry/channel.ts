@@ -12,7 +12,7 @@ import type { Codec } from "../codec/codec.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
 import type { Subjects } from "../transport/subjects.ts";
 import type { Transport } from "../transport/transport.ts";
-import { type Answer, decodeRegistry, encodeRegistry, type Question } from "./messages.ts";
+import { type Answer, decodeRegistry, encodeRegistry, type EventTalk, type Question } from "./messages.ts";
 
 /** What it works with. */
 export interface RegistryChannelDeps {
@@ -26,6 +26,8 @@ export interface RegistryChannelDeps {
   readonly subjects: Subjects;
   /** Answers a question of a member. */
   answer(question: Question): Promise<Answer>;
+  /** Takes what a member says about events. */
+  onEvents(from: NodeId, id: number, talk: EventTalk): void;
   /** Told who speaks of another generation; its words have no effect. */
   onOther(who: Namesake): void;
   /** Told what an answer threw, which none should. */
@@ -67,7 +69,7 @@ export class RegistryChannel {
     return new Promise((resolve) => {
       let timer: Timer = clock.after(withinMs / 2, () => {
         timer = clock.after(withinMs / 2, () => end(undefined));
-        this.#say(to, id, question);
+        this.say(to, id, question);
       });
       const end = (answer: Answer | undefined) => {
         timer.cancel();
@@ -75,7 +77,7 @@ export class RegistryChannel {
         resolve(answer);
       };
       this.#asked.set(id, { to: nodeKey(to), end });
-      this.#say(to, id, question);
+      this.say(to, id, question);
     });
   }
 
@@ -108,6 +110,12 @@ export class RegistryChannel {
       case "list":
         void this.#answer(message.from, message.id, message);
         break;
+      case "follow":
+      case "unfollow":
+      case "followed":
+      case "told":
+        this.#deps.onEvents(message.from, message.id, message);
+        break;
       default:
         this.#answered(message.from, message.id, message);
     }
@@ -121,7 +129,7 @@ export class RegistryChannel {
   }
 
   async #answer(to: NodeId, id: number, question: Question): Promise<void> {
-    if (this.#answering >= ANSWERING_MAX) return this.#say(to, id, { type: "busy" });
+    if (this.#answering >= ANSWERING_MAX) return this.say(to, id, { type: "busy" });
     this.#answering++;
     let answer: Answer = { type: "busy" };
     try {
@@ -130,10 +138,11 @@ export class RegistryChannel {
       this.#deps.onThrow(error);
     }
     this.#answering--;
-    this.#say(to, id, answer);
+    this.say(to, id, answer);
   }
 
-  #say(to: NodeId, id: number, body: Question | Answer): void {
+  /** Says something to a node. It may be lost, and what is longer than a message of the server may be is. */
+  say(to: NodeId, id: number, body: Question | Answer | EventTalk): void {
     const { of, self, codec, gate, transport, subjects } = this.#deps;
     if (!gate.isOpen || this.#isOver) return;
     const message = encodeRegistry(codec, of, self, id, body);

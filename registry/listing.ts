@@ -11,6 +11,7 @@ import type { Contract, MetaOf } from "../actors/contract.ts";
 import type { Codec } from "../codec/codec.ts";
 import { decoded } from "./meta_filter.ts";
 import type { Clock } from "../platform/clock.ts";
+import { Slices } from "../platform/slices.ts";
 import { pause } from "../platform/pause.ts";
 import { decodeCursor, encodeCursor, type ListPosition } from "./cursor.ts";
 import type { ListQuery } from "./list_options.ts";
@@ -56,6 +57,9 @@ export interface ListingDeps {
   ask(to: Owner, question: Question, withinMs: number): Promise<Answer | undefined>;
 }
 
+/** Work on one page between two turns of the event loop, in milliseconds; and actors in one answer, whose reading is no such work. */
+const SLICE_MS = 2;
+const ITEMS_AT_ONCE = 500;
 /** Shards that are asked for at once, at first; twice as many with each round. */
 const SHARDS_FIRST = 4;
 const SHARDS_AT_ONCE_MAX = 256;
@@ -101,10 +105,12 @@ class Listing {
   }
 
   async run(start: ListPosition): Promise<ActorPage> {
+    const slices = new Slices(this.#deps.clock, SLICE_MS);
     let at = start;
     for (let width = SHARDS_FIRST; !this.#isDone(at); width = Math.min(2 * width, SHARDS_AT_ONCE_MAX)) {
       const told = await this.#round(at, Math.min(at.shard + width, this.#shards));
       at = this.#take(at, told);
+      if (slices.isOver) await slices.next();
     }
     if (at === start && at.shard < this.#shards) at = this.#passOver(at);
     const isLast = at.shard >= this.#shards;
@@ -186,7 +192,7 @@ class Listing {
   ): Promise<"look-again" | undefined> {
     const kind = this.#kind;
     const { prefix, states, where, limit: most } = this.#query;
-    const limit = most - this.#items.length;
+    const limit = Math.min(most - this.#items.length, ITEMS_AT_ONCE);
     const after = shards[0] === from.shard ? from.after : undefined;
     const question: Question = {
       ...{ type: "list", kind, shards, prefix, limit },

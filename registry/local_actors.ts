@@ -163,14 +163,19 @@ export class LocalActors {
 
   async #inMemory(served: Shard, page: NamePage, wanted: Wanted, slices: Slices): Promise<string[]> {
     const { active, passive, awaited, quarantined } = served.catalog.residents;
-    const names = [active, passive, awaited, quarantined].flatMap((map) => [...map.keys()]);
+    const names = [active, passive, awaited, quarantined].map((map) => Array.from<string>(map.keys())); // at one moment
     const first = new FirstNames(page);
     const isPicky = wanted.states !== undefined || wanted.where !== undefined;
-    for (const [i, name] of names.entries()) {
-      if (i % STEP === 0 && slices.isOver) await slices.next();
-      const seen = isPicky ? sightingOf(served, name) : undefined;
-      if (seen === undefined || this.#isWanted(seen, wanted)) first.offer(name);
-    }
+    let left = STEP;
+    for (const some of names)
+      for (const name of some) {
+        if (--left === 0) {
+          left = STEP;
+          if (slices.isOver) await slices.next();
+        }
+        const seen = isPicky ? sightingOf(served, name) : undefined;
+        if (seen === undefined || this.#isWanted(seen, wanted)) first.offer(name);
+      }
     return first.end();
   }
 

@@ -75,6 +75,31 @@ export type Answer =
   /** Not now: too much is asked at once, or what it takes to answer does not answer. */
   | { readonly type: "busy" };
 
+/** Listener → source: tell me what happens, of these types and kinds; said again and again. */
+export interface Follow {
+  readonly type: "follow";
+  /** `undefined` for all. */
+  readonly types?: readonly string[] | undefined;
+  readonly kinds?: readonly string[] | undefined;
+}
+/** Listener → source: no more. */
+export interface Unfollow {
+  readonly type: "unfollow";
+}
+/** Source → listener: it is heard; `sent` is the number of the latest event that was sent to it. */
+export interface Followed {
+  readonly type: "followed";
+  readonly sent: number;
+}
+/** Source → listener: events, each as CBOR, numbered one by one from `first`. */
+export interface Told {
+  readonly type: "told";
+  readonly first: number;
+  readonly events: readonly Uint8Array[];
+}
+/** What is said about events. The number of such a message is that of the listener. */
+export type EventTalk = Follow | Unfollow | Followed | Told;
+
 /** What every message has: who says it, and under which number it was asked. */
 export interface RegistryHead extends ClusterId {
   readonly v: number;
@@ -83,9 +108,14 @@ export interface RegistryHead extends ClusterId {
 }
 
 /** One message. */
-export type RegistryMessage = RegistryHead & (Question | Answer);
+export type RegistryMessage = RegistryHead & (Question | Answer | EventTalk);
 /** One of a type that a newer release has brought. */
 export type UnknownMessage = RegistryHead & { readonly type: "unknown" };
+
+/** Most types or kinds of events that can be asked for. */
+export const WORDS_MAX = 256;
+/** Most events in one message. */
+const EVENTS_MAX = 10_000;
 
 const Count = z.number().int().nonnegative();
 const Shard = Count.max(SHARDS_MAX - 1);
@@ -97,6 +127,7 @@ const Filter = z
   .record(Field, z.union([Field, z.number(), z.boolean(), z.null()]))
   .refine((fields) => Object.keys(fields).length <= FIELDS_MAX);
 const Meta = z.custom<Uint8Array>((value) => value instanceof Uint8Array);
+const Words = z.array(Kind).max(WORDS_MAX);
 const Head = {
   v: z.literal(REGISTRY_VERSION),
   cluster: z.string(),
@@ -141,6 +172,10 @@ const Message = z.discriminatedUnion("type", [
     elsewhere: z.array(Shard).max(SHARDS_MAX),
   }),
   z.object({ ...Head, type: z.literal("busy") }),
+  z.object({ ...Head, type: z.literal("follow"), types: Words.optional(), kinds: Words.optional() }),
+  z.object({ ...Head, type: z.literal("unfollow") }),
+  z.object({ ...Head, type: z.literal("followed"), sent: Count }),
+  z.object({ ...Head, type: z.literal("told"), first: Count.min(1), events: z.array(Meta).max(EVENTS_MAX) }),
 ]);
 
 /** Types of this release. */
@@ -152,7 +187,7 @@ export function encodeRegistry(
   { cluster, generation }: ClusterId,
   from: NodeId,
   id: number,
-  body: Question | Answer,
+  body: Question | Answer | EventTalk,
 ): Uint8Array {
   const { node, incarnation } = from;
   return codec.encode({

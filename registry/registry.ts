@@ -14,6 +14,7 @@ import { shardOf } from "../cluster/placement/placement.ts";
 import { type ClusterId, type NodeId, sameNode } from "../cluster/records/schemas.ts";
 import type { Codec } from "../codec/codec.ts";
 import type { ShardTable } from "../delivery/receiving/shard_table.ts";
+import type { EventBus } from "../events.ts";
 import type { Clock } from "../platform/clock.ts";
 import { pause } from "../platform/pause.ts";
 import { checkName, type Subjects } from "../transport/subjects.ts";
@@ -23,7 +24,10 @@ import { type ActorCount, countAll } from "./counting.ts";
 import { checkNumber, type ListOptions, listQuery } from "./list_options.ts";
 import { type ActorPage, listPage } from "./listing.ts";
 import { LocalActors, type LocalActorsDeps } from "./local_actors.ts";
-import type { Answer, Question } from "./messages.ts";
+import type { ClusterEvents } from "./cluster_events.ts";
+import { EventFollower } from "./event_follower.ts";
+import { EventSource } from "./event_source.ts";
+import type { Answer, EventTalk, Question } from "./messages.ts";
 import { type Owner, Owners } from "./owners.ts";
 import type { ActorState } from "./states.ts";
 
@@ -64,6 +68,9 @@ export interface RegistryDeps {
   readonly store: LocalActorsDeps["store"];
   readonly transport: Transport;
   readonly subjects: Subjects;
+  /** Of this node, in all its lives. */
+  readonly events: EventBus;
+  readonly listeners: ClusterEvents;
   onOther(who: Namesake): void;
   onThrow(error: unknown): void;
 }
@@ -79,17 +86,46 @@ export class Registry {
   readonly #deps: RegistryDeps;
   readonly #local: LocalActors;
   readonly #owners: Owners;
+  readonly #source: EventSource;
+  readonly #follower: EventFollower;
 
   constructor(deps: RegistryDeps) {
     this.#deps = deps;
     this.#local = new LocalActors(deps);
     this.#owners = new Owners(deps);
-    this.channel = new RegistryChannel({ ...deps, answer: (question) => this.#local.answer(question) });
+    this.channel = new RegistryChannel({
+      ...deps,
+      answer: (question) => this.#local.answer(question),
+      onEvents: (from, id, talk) => this.#onEvents(from, id, talk),
+    });
+    const say = (to: NodeId, id: number, body: EventTalk) => this.channel.say(to, id, body);
+    this.#source = new EventSource({ ...deps, say });
+    this.#follower = new EventFollower({ ...deps, say });
   }
 
   /** Nobody is asked or answered any more; what is under way ends as if nobody answered. */
   stop(): void {
+    this.#follower.stop();
+    this.#source.stop();
     this.channel.stop();
+  }
+
+  /** Nodes that follow what happens here, one for each that listens there. */
+  get followers(): number {
+    return this.#source.followers;
+  }
+
+  #onEvents(from: NodeId, id: number, talk: EventTalk): void {
+    switch (talk.type) {
+      case "follow":
+        return this.#source.follow(from, id, talk);
+      case "unfollow":
+        return this.#source.unfollow(from, id);
+      case "followed":
+        return this.#follower.followed(from, id, talk);
+      case "told":
+        return this.#follower.told(from, id, talk);
+    }
   }
 
   /**

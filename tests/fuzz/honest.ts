@@ -4,7 +4,7 @@ import { encodeHello } from "../../cluster/namesakes.ts";
 import { recordCodec } from "../../cluster/records/schemas.ts";
 import { type Batch, type BatchActor, encodeActor, encodeBatch } from "../../handoff/wire/batch.ts";
 import { encodeMove, type MoveBody } from "../../handoff/wire/messages.ts";
-import { type Answer, encodeRegistry, type Question } from "../../registry/messages.ts";
+import { type Answer, encodeRegistry, type EventTalk, type Question } from "../../registry/messages.ts";
 import { createCodec } from "../../codec/codec.ts";
 import { HeaderMap } from "../../codec/header_map.ts";
 import { ANYWHERE, frame } from "../security/forgery.ts";
@@ -92,7 +92,12 @@ const MOVES: readonly MoveBody[] = [
   { type: "late", ...OF, epoch: 5, ...SIZE, name: "forged" },
 ];
 
-const TALK: Readonly<Record<string, Question | Answer>> = {
+const TALK: Readonly<Record<string, Question | Answer | EventTalk>> = {
+  follow: { type: "follow", types: ["fenced"], kinds: ["ledger"] },
+  followAll: { type: "follow" },
+  unfollow: { type: "unfollow" },
+  followed: { type: "followed", sent: 300 },
+  told: { type: "told", first: 301, events: [codec.encode({ type: "resumed", at: 1 })] },
   where: { type: "where", ...OF, name: "forged" },
   list: {
     type: "list",

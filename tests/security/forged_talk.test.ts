@@ -310,6 +310,31 @@ describe("about actors, a node that is not asked cannot", () => {
   });
 });
 
+describe("about events, who is no member cannot", () => {
+  test("listen, or tell what nobody has told", async () => {
+    const set = await scene();
+    const { owner, caller, forger, faces } = set;
+    const told: unknown[] = [];
+    const heard: string[] = [];
+    const stream = caller.events({ scope: "cluster", types: ["handler-failed"] });
+    void (async () => {
+      for await (const event of stream) told.push(event);
+    })();
+    await cluster.clock.advance(50);
+    cluster.network.connect("spy").transport.subscribe("test.node.*.*.registry", ({ subject }) => {
+      if (!/^test\.node\.(owner|caller|bystander)\./.test(subject)) heard.push(subject);
+    });
+    const event = codec.encode({ type: "handler-failed", at: 1 });
+    for (const face of faces.filter(({ node }) => node !== "bystander")) {
+      forger.registers(face, owner, 1, { type: "follow" });
+      for (let id = 0; id < 5; id++)
+        forger.registers(face, caller, id, { type: "told", first: 1, events: [event] });
+    }
+    await cluster.clock.advance(200);
+    expect([told, heard]).toEqual([[], []]);
+  });
+});
+
 describe("from another generation", () => {
   test("a member's own words have no effect, and are ignored as those of a stranger are", async () => {
     const { owner, caller, steered } = await scene();

@@ -8,7 +8,7 @@ import {
   type UnknownMove,
 } from "../../handoff/wire/messages.ts";
 import { type ActorNode, type MemoryNetwork, memoryTransport } from "../../mod.ts";
-import { type Answer, encodeRegistry, type Question } from "../../registry/messages.ts";
+import { type Answer, encodeRegistry, type EventTalk, type Question } from "../../registry/messages.ts";
 import { createCodec } from "../../codec/codec.ts";
 import { subjects } from "../../transport/subjects.ts";
 import { type WrittenItem, writeItems } from "../support/frame_items.ts";
@@ -75,7 +75,7 @@ export class Forger {
   }
 
   /** What is asked or answered about actors. */
-  registers(as: Who, to: ActorNode, id: number, body: Question | Answer): void {
+  registers(as: Who, to: ActorNode, id: number, body: Question | Answer | EventTalk): void {
     const subject = names.registry(to.name, to.incarnation);
     this.#transport.publish(subject, encodeRegistry(codec, clusterOf(to), as, id, body));
   }

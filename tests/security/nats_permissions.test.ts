@@ -96,6 +96,27 @@ async function refused(connection: NatsConnection, deed: () => void): Promise<bo
 
 const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 
+/** Both nodes ask one another for their actors, and listen to one another. */
+async function asksAndListens(a: ActorNode, b: ActorNode, actors: number): Promise<void> {
+  const told: string[] = [];
+  const stream = b.events({ scope: "cluster", types: ["actor-destroyed"] });
+  void (async () => {
+    for await (const { toldBy } of stream) told.push(toldBy);
+  })();
+  for (const node of [a, b]) {
+    const page = await within(node.list(contract, { limit: 1_000 }), 10_000);
+    expect([page.items.length, page.silent, page.unserved]).toEqual([actors, [], []]);
+    expect(new Set(page.items.map(({ node: owner }) => owner))).toEqual(new Set(["a", "b"]));
+    for (const { name, node: owner } of page.items.slice(0, 5))
+      expect((await within(node.where(node.ref(Ledger, name)), 5_000)).node).toBe(owner);
+  }
+  await until("an event of each", async () => {
+    for (let i = 0; i < 8; i++) await b.ref(Ledger, `gone-${i}`).run(null);
+    return told.includes("a") && told.includes("b");
+  });
+  await stream.return?.();
+}
+
 describe("a node with the least permissions", () => {
   test("cannot make buckets, and says which one it lacks", async () => {
     const start_ = start("a");
@@ -105,7 +126,7 @@ describe("a node with the least permissions", () => {
 
   test("joins, moves, parks, restores and brings late actors, and nothing is refused", async () => {
     await makeBuckets();
-    const steered = steering();
+    const steered = steering({ run: (actor) => actor.destroy() });
     const a = await start("a", steered);
     const names = Array.from({ length: 24 }, (_, i) => `n${i}`);
     for (const name of names) await within(a.ref(Ledger, name).add("one"), 20_000);
@@ -122,6 +143,7 @@ describe("a node with the least permissions", () => {
     release.resolve();
     expect(await within(Promise.all(held), 30_000)).toEqual(names.map(() => 1));
     for (const name of names) expect(await within(b.ref(Ledger, name).read(), 20_000)).toEqual(["one"]);
+    await asksAndListens(a, b, 2 * names.length);
     const left = await within(a.leave(), 30_000);
     expect(left).toMatchObject({ recovered: 0, leftOver: 0 });
     const parked = await within(b.leave(), 30_000);
