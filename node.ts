@@ -68,7 +68,6 @@ import { watchParent } from "./platform/process/parent.ts";
 import { linuxSystem } from "./platform/process/process_identity.ts";
 import { exitProcess, processTag } from "./platform/runtime.ts";
 import { followShutdown, hearsSignals, SIGNAL_STATUS } from "./platform/process/signals.ts";
-import type { SqliteStore } from "./storage/sqlite/store.ts";
 import { memoryTransport } from "./transport/memory/network.ts";
 import { checkIdentifier } from "./transport/subjects.ts";
 import type { Connection } from "./transport/transport.ts";
@@ -119,14 +118,11 @@ async function started(given: NodeOptions): Promise<ActorNode> {
 /** What it talks through. */
 async function connected(options: NodeOptions, dev: DevParent | undefined): Promise<Connection> {
   const { parkTo, transport } = options;
-  if (parkTo === undefined && transport) return transport;
-  if (parkTo === undefined && !dev) return memoryTransport();
   try {
-    const connection = await (parkTo === undefined && dev
-      ? devConnection(dev)
-      : FileConnection.open(() => parkTo as SqliteStore));
-    if (transport === undefined) return connection;
-    await closed(connection, options);
+    if (parkTo === undefined) return transport ?? (await (dev ? devConnection(dev) : memoryTransport()));
+    const file = await FileConnection.open(() => parkTo);
+    if (transport === undefined) return file;
+    await closed(file, options);
     throw parkedTwice(transport);
   } catch (error) {
     if (transport) await closed(transport, options);

@@ -69,7 +69,8 @@ export async function dev(args: readonly string[], terminal: Terminal): Promise<
     clock,
     told: new Told(options.file, terminal),
     memoryFile: (count) => path.join(memory, count === 1 ? "dev.db" : `dev-${count}.db`),
-    start: (env, heard) => startChild({ ...commandOf(file, options, terminal), env, heard }),
+    start: (env, heard) =>
+      startChild({ ...commandOf(file, options, terminal), env, heard, sharesTerminal: true }),
   });
   const ignored = options.ignore.map((each) => path.resolve(folder, each));
   const roots = [projectOf(file), ...options.watch.map((each) => path.resolve(folder, each))];

@@ -16,8 +16,6 @@ export type StartProgram = (
 
 /** Longer than a leave takes by default. */
 const END_MS = 30_000;
-/** A process that is still starting has nothing to hand over. */
-const GIVE_UP_MS = 2_000;
 const WORDS: ReadonlySet<unknown> = new Set<DevWord["type"]>([
   "turn",
   "joined",
@@ -90,18 +88,13 @@ export class Program {
   }
 
   /** Tells it to leave, and waits for its end. */
-  async ends(withinMs: number = END_MS): Promise<ChildExit> {
+  async ends(): Promise<ChildExit> {
     this.#child.signal("SIGTERM");
     const over = new AbortController();
     void this.exit.then(() => over.abort());
-    await pause(this.#clock, withinMs, over.signal);
+    await pause(this.#clock, END_MS, over.signal);
     if (!over.signal.aborted) this.kill();
     return await this.exit;
-  }
-
-  /** Ends it while it is still starting. */
-  givesUp(): Promise<ChildExit> {
-    return this.ends(GIVE_UP_MS);
   }
 
   kill(): void {

@@ -43,7 +43,7 @@ export class Session {
   readonly #living = new Set<Program>();
   #serving: Program | undefined;
   #next: Program | undefined;
-  /** Of the latest process: one that takes the place of a process that crashed takes its name too. */
+  /** Of the latest process that has served: one that takes its place after a crash takes its name too. */
   #slot = 1;
   #steps: Step[] = [];
   /** Whether the one that serves has taken the place of another. */
@@ -67,7 +67,7 @@ export class Session {
         await this.#replace();
       } else await this.#woken();
     }
-    await Promise.all([this.#next?.givesUp(), this.#serving?.ends()]);
+    await this.#serving?.ends();
     return this.#isKilled ? KILLED : 0;
   }
 
@@ -95,7 +95,7 @@ export class Session {
   async #replace(): Promise<void> {
     const { told } = this.#deps;
     const next = await this.#start();
-    if (next === undefined) return;
+    if (next === undefined) return void (await this.#former());
     for (;;) {
       const step = await this.#step();
       if (step.type === "turn") await this.#giveTurn(next, step.word);
@@ -103,10 +103,8 @@ export class Session {
       else {
         this.#next = undefined;
         this.#steps = [];
-        if (step.type === "interrupted") await next.givesUp();
-        const isOver = step.type === "ended" || !this.#isChanged;
-        const former = isOver && !this.#isStopping ? await this.#former() : "is gone";
-        if (step.type === "ended") told.failed(step.exit, former);
+        if (step.type === "ended") return told.failed(step.exit, await this.#former());
+        await next.ends(); // it may have taken over some of the memory by now: newer code has it from there
         return;
       }
     }
@@ -118,7 +116,6 @@ export class Session {
     this.#steps = [];
     try {
       const next = await Program.start(slot, start, clock, (program, word) => this.#heard(program, word));
-      this.#slot = slot;
       this.#next = next;
       this.#living.add(next);
       if (this.#isKilled) next.kill();
@@ -148,6 +145,7 @@ export class Session {
     const isNext = this.#serving !== undefined;
     await this.#endServing();
     this.#serving = next;
+    this.#slot = next.slot;
     this.#next = undefined;
     const rest = this.#steps;
     this.#steps = [];

@@ -9,6 +9,11 @@ export interface ChildCommand {
   readonly args: readonly string[];
   /** Beside this process's environment. */
   readonly env: Readonly<Record<string, string>>;
+  /**
+   * Whether it stays in this process's group: then it may read from the terminal, and Ctrl-C there reaches both. Default: it has a
+   * group of its own, so that it is told once, through its parent.
+   */
+  readonly sharesTerminal?: boolean;
   /** Told what the child says over a channel of its own (`process.send`). Default: there is no such channel. */
   readonly heard?: (message: unknown) => void;
 }
@@ -31,14 +36,19 @@ export interface Child {
 }
 
 /**
- * Starts a child that shares this process's input and output. It has a process group of its own, so that Ctrl-C in a
- * terminal reaches it once, through its parent, and not twice.
+ * Starts a child that shares this process's input and output.
  *
  * @throws what the system says if it cannot be started
  */
-export async function startChild({ command, args, env, heard }: ChildCommand): Promise<Child> {
+export async function startChild({
+  command,
+  args,
+  env,
+  heard,
+  sharesTerminal = false,
+}: ChildCommand): Promise<Child> {
   const stdio: StdioOptions = heard ? ["inherit", "inherit", "inherit", "ipc"] : "inherit";
-  const child = spawn(command, args, { stdio, detached: true, env: { ...process.env, ...env } });
+  const child = spawn(command, args, { stdio, detached: !sharesTerminal, env: { ...process.env, ...env } });
   if (heard) child.on("message", heard);
   const { promise: exit, resolve } = Promise.withResolvers<ChildExit>();
   child.once("exit", (status, signal) => resolve({ status, signal }));
