@@ -25,7 +25,7 @@ the former process as it is. What follows FILE is given to the program.
 Options:
   --watch PATH         a further folder or file to watch; may be repeated
   --ignore PATH        a folder or file that does not count; may be repeated
-  --runtime-arg ARG    given to the runtime before FILE; may be repeated. Deno is given -A unless there is one
+  --runtime-arg=ARG    given to the runtime before FILE; may be repeated. Deno is given -A unless there is one
   --fresh              forgets what was parked for the next run (.baton/dev*.db)
   -h, --help           says this
 

@@ -182,6 +182,27 @@ describe("a program under baton dev", () => {
   );
 
   test(
+    "is given what follows its file, and begins afresh where that is asked for",
+    async () => {
+      project = new DevProject();
+      edited(
+        "main.ts",
+        "for (;;)",
+        'import process from "node:process";\nconsole.log(`args ${process.argv.slice(2).join(" ")}.`);\nfor (;;)',
+      );
+      const dev = project.dev("main.ts", "--port", "1", "more");
+      await dev.prints("args --port 1 more.");
+      const { count } = await counts(dev, "first");
+      expect(await dev.end("SIGTERM")).toMatchObject({ status: 0 });
+      const again = project.dev("--fresh", "main.ts");
+      await counts(again, "first");
+      expect(count).toBeGreaterThan(0);
+      expect(seen(again)[0]?.count).toBe(1);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
     "ends at once by a later signal when its leave takes too long",
     async () => {
       project = new DevProject();
