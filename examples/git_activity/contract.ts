@@ -41,6 +41,13 @@ export interface Activity {
   received: Record<string, Received>;
   /** The first violations of order in words. */
   violations: string[];
+  /** How often new code has taken the actor over in place. The first release does not count it. */
+  upgrades?: number | undefined;
+}
+
+/** State of an actor of either kind in the second release. */
+export interface CountedActivity extends Activity {
+  upgrades: number;
 }
 
 const count = z.number().int().nonnegative();
@@ -68,7 +75,10 @@ const activity = z.strictObject({
   binaries: count,
   received: z.record(z.string(), received),
   violations: z.array(z.string()),
+  upgrades: count.optional(),
 });
+
+const countedActivity = activity.extend({ upgrades: count });
 
 /** Messages that a file understands: it is told. */
 export type FileMessages = {
@@ -95,6 +105,19 @@ export const Author: Contract<"author", Schema<Activity>, AuthorMessages> = defi
   stateVersion: 1,
   messages: { changed: ask(change, count), report: ask(z.undefined(), activity) },
 });
+
+/** The same file in the second release: its state has another form. It understands the same messages. */
+export const CountedFile: Contract<"file", Schema<CountedActivity>, FileMessages> = defineActor("file", {
+  state: countedActivity,
+  stateVersion: 2,
+  messages: File.messages,
+});
+
+/** The same author in the second release. */
+export const CountedAuthor: Contract<"author", Schema<CountedActivity>, AuthorMessages> = defineActor(
+  "author",
+  { state: countedActivity, stateVersion: 2, messages: Author.messages },
+);
 
 /** A state without any change. */
 export function noActivity(): Activity {

@@ -39,6 +39,7 @@ function lineOf({ progress, rollOut, journal, beganAt, historyLength }: Shown): 
     `${progress.changes} changes (round ${round})`,
     `nodes ${rollOut.up.join(" ") || "none"}`,
     `${journal.moves.length} moves`,
+    ...(journal.upgrades.length > 0 ? [`${journal.upgrades.length} upgrades`] : []),
     `${failed} failed`,
     rollOut.doing,
   ];

@@ -32,8 +32,9 @@ export function summaryOf(outcome: Outcome): Summary {
   const { findings, progress, journal, rollOut } = outcome;
   const failedCalls = [...progress.failures.values()].reduce((sum, count) => sum + count, 0);
   const moves = journal.summary(rollOut.runtimes);
-  const faults =
-    findings.lost + findings.duplicated + findings.reordered + failedCalls + findings.disagreeing;
+  const upgrades = journal.upgradeSummary();
+  const misread = findings.disagreeing + findings.misshapen;
+  const faults = findings.lost + findings.duplicated + findings.reordered + failedCalls + misread;
   return {
     ok: faults === 0,
     transport: outcome.transport,
@@ -46,6 +47,9 @@ export function summaryOf(outcome: Outcome): Summary {
     moved_actors: moves.movedActors,
     moves_bun_to_deno: moves.bunToDeno,
     moves_deno_to_bun: moves.denoToBun,
+    upgraded_shards: upgrades.shards,
+    upgraded_actors: findings.upgraded,
+    upgraded_once: findings.misshapen === 0,
     lost: findings.lost,
     duplicated: findings.duplicated,
     reordered: findings.reordered,
@@ -53,6 +57,8 @@ export function summaryOf(outcome: Outcome): Summary {
     totals_agree: findings.disagreeing === 0,
     pause_p50_ms: moves.pauseP50Ms,
     pause_p99_ms: moves.pauseP99Ms,
+    upgrade_pause_p50_ms: upgrades.pauseP50Ms,
+    upgrade_pause_p99_ms: upgrades.pauseP99Ms,
     ask_p50_ms: askMs(progress, 0.5),
     ask_p99_ms: askMs(progress, 0.99),
     seconds: rounded(outcome.seconds),
@@ -66,6 +72,7 @@ export function tablesOf(outcome: Outcome): readonly string[] {
     ...busiest("author", outcome.reports),
     ...steps(outcome),
     ...moves(outcome),
+    ...upgrades(outcome),
     ...troubles(outcome),
   ];
 }
@@ -105,6 +112,15 @@ function moves({ journal, rollOut }: Outcome): readonly string[] {
     return row(pair, [of.moves, of.movedActors, of.lateActors, of.pauseP50Ms, of.pauseP99Ms]);
   });
   return ["", row("moves of shards", ["shards", "actors", "late", "p50 ms", "p99 ms"]), ...lines];
+}
+
+function upgrades({ journal }: Outcome): readonly string[] {
+  const nodes = [...new Set(journal.upgrades.map(({ node }) => node))];
+  const lines = nodes.map((node) => {
+    const of = journal.upgradeSummary(node);
+    return row(node, [of.shards, of.actors, of.lateActors, of.pauseP50Ms, of.pauseP99Ms]);
+  });
+  return ["", row("new code in place", ["shards", "actors", "late", "p50 ms", "p99 ms"]), ...lines];
 }
 
 function troubles({ findings, progress, journal }: Outcome): readonly string[] {

@@ -13,6 +13,10 @@ export interface Findings {
   reordered: number;
   /** Actors whose totals are not those of the plain count. */
   disagreeing: number;
+  /** Actors that new code has taken over in place, once. */
+  upgraded: number;
+  /** Those whose state says that this happened more than once, or that it has not yet the new form. */
+  misshapen: number;
   /** The first disagreements and violations in words. */
   readonly examples: string[];
 }
@@ -69,12 +73,15 @@ export function verify(
     duplicated: 0,
     reordered: 0,
     disagreeing: 0,
+    upgraded: 0,
+    misshapen: 0,
     examples: [],
   };
   for (const { kind, name, activity } of reports) {
     findings.actors++;
     const found = activity ?? noActivity();
     checkTotals(findings, `${kind} "${name}"`, found, totals[kind].get(name));
+    checkUpgrade(findings, `${kind} "${name}"`, found);
     checkOrder(findings, `${kind} "${name}"`, found, sent.get(`${kind} ${name}`) ?? new Map());
   }
   return findings;
@@ -86,6 +93,14 @@ function checkTotals(findings: Findings, actor: string, found: Activity, expecte
   findings.disagreeing++;
   const words = wrong.map((count) => `${count} ${found[count]} instead of ${expected?.[count]}`);
   note(findings, `${actor}: ${words.join(", ")}`);
+}
+
+/** Who was there before the upgrade counts one, who came later none. */
+function checkUpgrade(findings: Findings, actor: string, { upgrades }: Activity): void {
+  if (upgrades === 1) findings.upgraded++;
+  if (upgrades === 0 || upgrades === 1) return;
+  findings.misshapen++;
+  note(findings, `${actor}: upgraded ${upgrades ?? "an unknown number of"} times`);
 }
 
 function checkOrder(

@@ -68,7 +68,7 @@ describe("verify()", () => {
     ["author Ann", new Map([["s", 2]])],
   ]);
   const right: Activity = {
-    ...{ changes: 2, added: 10, deleted: 2, binaries: 0, violations: [] },
+    ...{ changes: 2, added: 10, deleted: 2, binaries: 0, violations: [], upgrades: 1 },
     received: { s: { ...nothingReceived(), last: 2 } },
   };
   const reports = (file: Activity | undefined): readonly Reported[] => [
@@ -84,7 +84,27 @@ describe("verify()", () => {
       duplicated: 0,
       reordered: 0,
       disagreeing: 0,
+      upgraded: 2,
+      misshapen: 0,
       examples: [],
+    });
+  });
+
+  test("finds states that were upgraded twice, or not at all", () => {
+    const [twice, never] = [
+      { ...right, upgrades: 2 },
+      { ...right, upgrades: undefined },
+    ];
+    for (const wrong of [twice, never]) {
+      expect(verify(reports(wrong), totals, sent)).toMatchObject({
+        upgraded: 1,
+        misshapen: 1,
+        disagreeing: 0,
+      });
+    }
+    expect(verify(reports({ ...right, upgrades: 0 }), totals, sent)).toMatchObject({
+      upgraded: 1,
+      misshapen: 0,
     });
   });
 
@@ -167,6 +187,16 @@ describe("MoveJournal", () => {
       },
     });
     expect([...journal.incidents]).toEqual([["node-lost", 1]]);
+  });
+
+  test("sums upgrades in place up, of all nodes and of one", () => {
+    const journal = new MoveJournal();
+    const upgraded = { type: "shard-upgraded", lateActors: 1 };
+    journal.note("b", { ...upgraded, actors: 99, pauseMs: 1 } as unknown as NodeEvent);
+    journal.note("d", { ...upgraded, actors: 1, pauseMs: 70 } as unknown as NodeEvent);
+    const all = { shards: 2, actors: 100, lateActors: 2, pauseP50Ms: 1, pauseP99Ms: 1 };
+    expect(journal.upgradeSummary()).toEqual(all);
+    expect(journal.upgradeSummary("d")).toMatchObject({ shards: 1, actors: 1, pauseP99Ms: 70 });
   });
 });
 
@@ -264,6 +294,8 @@ describe("main", () => {
       const faults = { lost: 0, duplicated: 0, reordered: 0, failed_calls: 0, totals_agree: true };
       expect({ said, ...last }).toMatchObject({ ok: true, transport: "memory", actors: 3, ...faults });
       expect(last.moves).toBeGreaterThan(0);
+      expect(last.upgraded_shards).toBeGreaterThan(0);
+      expect(last).toMatchObject({ upgraded_actors: 3, upgraded_once: true });
       expect(last.events).toBeGreaterThan(2);
       expect(status).toBe(0);
     },

@@ -1,7 +1,13 @@
 // What the demo does with a cluster, and the cluster of the memory transport: all nodes in this process.
 import process from "node:process";
-import { type ActorNode, MemoryNetwork, type NodeEvent, startNode } from "../../../mod.ts";
-import { activityHosts } from "../actors.ts";
+import {
+  type ActorNode,
+  MemoryNetwork,
+  type NodeEvent,
+  startNode,
+  type UpgradeReport,
+} from "../../../mod.ts";
+import { activityHosts, type Release } from "../actors.ts";
 
 /** What runs a node. */
 export type Runtime = "bun" | "deno";
@@ -11,8 +17,10 @@ export interface Cluster {
   readonly transport: "memory" | "nats";
   /** Runtimes that nodes can have; more than one, if there are more. */
   readonly runtimes: readonly Runtime[];
-  /** Starts a node that hosts actors. Resolves once it says that it is up. */
-  start(name: string, runtime: Runtime): Promise<void>;
+  /** Starts a node that hosts actors, in that release's code. Resolves once it says that it is up. */
+  start(name: string, runtime: Runtime, release: Release): Promise<void>;
+  /** Gives a node's actors the second release's code, in place. @throws if any shard goes on in the first one */
+  upgrade(name: string): Promise<void>;
   /** Ends a node as a rolling deploy does: SIGTERM, then waiting for its end. @throws if it does not end well */
   end(name: string): Promise<void>;
   /** A node that only calls. */
@@ -30,6 +38,14 @@ export function ownRuntime(): Runtime {
   return process.versions.deno === undefined ? "bun" : "deno";
 }
 
+/** @throws if anything goes on in the code that it had */
+export function refuseKept({ upgraded, kept }: UpgradeReport): void {
+  if (kept.length === 0) return;
+  throw new Error(
+    `Cannot go on: ${upgraded} shards were upgraded, ${kept.length} kept: ${JSON.stringify(kept[0])}`,
+  );
+}
+
 /** A cluster in this process. */
 export class MemoryCluster implements Cluster {
   readonly transport = "memory";
@@ -45,11 +61,15 @@ export class MemoryCluster implements Cluster {
     this.#cluster = cluster;
   }
 
-  async start(name: string): Promise<void> {
+  async start(name: string, _runtime: Runtime, release: Release): Promise<void> {
     const transport = this.#network.connect(name);
-    const node = await startNode({ name, cluster: this.#cluster, transport, hosts: activityHosts() });
+    const node = await startNode({ name, cluster: this.#cluster, transport, hosts: activityHosts(release) });
     this.#nodes.set(name, node);
     this.#listening.add(this.#listen(node));
+  }
+
+  async upgrade(name: string): Promise<void> {
+    await this.#nodes.get(name)?.upgrade(activityHosts(2)).then(refuseKept);
   }
 
   async end(name: string): Promise<void> {

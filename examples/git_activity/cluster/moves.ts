@@ -1,4 +1,4 @@
-// Collects what nodes tell: the moves, and whatever should not happen in a planned one.
+// Collects what nodes tell: the moves, the upgrades in place, and whatever should not happen in a planned one.
 import type { NodeEvent, ShardMoved } from "../../../mod.ts";
 import type { Runtime } from "./cluster.ts";
 import { percentile, rounded } from "../statistics.ts";
@@ -22,9 +22,23 @@ export interface MoveSummary {
   readonly pauseP99Ms: number;
 }
 
+/** A shard that got new code in place, at that node. */
+export type ShardUpgraded = Extract<NodeEvent, { type: "shard-upgraded" }> & { readonly node: string };
+
+/** What is known about the upgrades. */
+export interface UpgradeSummary {
+  readonly shards: number;
+  readonly actors: number;
+  readonly lateActors: number;
+  /** As actors felt them, as with moves. */
+  readonly pauseP50Ms: number;
+  readonly pauseP99Ms: number;
+}
+
 /** The journal of a whole run. */
 export class MoveJournal {
   readonly moves: ShardMoved[] = [];
+  readonly upgrades: ShardUpgraded[] = [];
   /** By type, with how often. */
   readonly incidents = new Map<string, number>();
   readonly examples: string[] = [];
@@ -32,6 +46,7 @@ export class MoveJournal {
 
   note(node: string, event: NodeEvent): void {
     if (event.type === "shard-moved") this.moves.push(event);
+    else if (event.type === "shard-upgraded") this.upgrades.push({ ...event, node });
     else if (event.type === "move-aborted") this.kept++;
     else if (INCIDENTS.has(event.type)) {
       this.incidents.set(event.type, (this.incidents.get(event.type) ?? 0) + 1);
@@ -45,7 +60,6 @@ export class MoveJournal {
     passes: (move: ShardMoved) => boolean = () => true,
   ): MoveSummary {
     const moves = this.moves.filter(passes);
-    const pauses = moves.map(({ pauseMs, actors }) => [pauseMs, actors] as const);
     const between = (from: Runtime, to: Runtime) =>
       moves.filter((move) => runtimes.get(move.from) === from && runtimes.get(move.to) === to).length;
     return {
@@ -54,10 +68,28 @@ export class MoveJournal {
       lateActors: sum(moves.map(({ lateActors }) => lateActors)),
       bunToDeno: between("bun", "deno"),
       denoToBun: between("deno", "bun"),
-      pauseP50Ms: rounded(percentile(pauses, 0.5)),
-      pauseP99Ms: rounded(percentile(pauses, 0.99)),
+      ...pausesOf(moves),
     };
   }
+
+  /** Of all upgrades in place, or of those at one node. */
+  upgradeSummary(node?: string): UpgradeSummary {
+    const upgrades = this.upgrades.filter((upgrade) => node === undefined || upgrade.node === node);
+    return {
+      shards: upgrades.length,
+      actors: sum(upgrades.map(({ actors }) => actors)),
+      lateActors: sum(upgrades.map(({ lateActors }) => lateActors)),
+      ...pausesOf(upgrades),
+    };
+  }
+}
+
+function pausesOf(shards: readonly { readonly pauseMs: number; readonly actors: number }[]) {
+  const pauses = shards.map(({ pauseMs, actors }) => [pauseMs, actors] as const);
+  return {
+    pauseP50Ms: rounded(percentile(pauses, 0.5)),
+    pauseP99Ms: rounded(percentile(pauses, 0.99)),
+  };
 }
 
 function sum(values: readonly number[]): number {

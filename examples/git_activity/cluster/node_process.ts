@@ -1,10 +1,12 @@
 // One node of the cluster, as a process of its own. It tells on standard output, as lines of JSON, what happens.
 //
-//   bun run node_process.ts <name> <cluster> <server>
-//   deno run --allow-net=127.0.0.1:<port> node_process.ts <name> <cluster> <server>
+//   bun run node_process.ts <name> <cluster> <server> <release>
+//   deno run --allow-net=127.0.0.1:<port> node_process.ts <name> <cluster> <server> <release>
 //
-// SIGTERM lets it hand over its actors and go. It also goes, at once, when its parent is gone.
+// A line on standard input lets it upgrade its actors in place to the second release. SIGTERM lets it hand over its actors
+// and go. It also goes, at once, when its parent is gone.
 import process from "node:process";
+import { createInterface } from "node:readline";
 import { type ActorNode, natsTransport, startNode } from "../../../mod.ts";
 import { activityHosts } from "../actors.ts";
 import type { Line } from "./processes.ts";
@@ -13,13 +15,16 @@ import type { Line } from "./processes.ts";
 const QUIET: ReadonlySet<string> = new Set(["actor-activated", "actor-passivated", "shard-owned"]);
 const LEAVE_DEADLINE_MS = 25_000;
 
-const [name = "node", cluster = "git-activity", servers = "nats://127.0.0.1:4222"] = process.argv.slice(2);
+const [name = "node", cluster = "git-activity", servers = "nats://127.0.0.1:4222", release = "1"] =
+  process.argv.slice(2);
 
 const transport = await natsTransport({ servers, name });
-const node = await startNode({ name, cluster, transport, hosts: activityHosts(), signals: false });
+const hosts = activityHosts(release === "2" ? 2 : 1);
+const node = await startNode({ name, cluster, transport, hosts, signals: false });
 const told = tellEvents(node);
 process.once("SIGTERM", () => void leave());
-process.stdin.once("end", () => process.exit(1)).resume();
+process.stdin.once("end", () => process.exit(1));
+createInterface({ input: process.stdin }).on("line", () => void upgrade());
 await print({ type: "up" });
 
 async function leave(): Promise<void> {
@@ -27,6 +32,10 @@ async function leave(): Promise<void> {
   await told;
   await print({ type: "left", leftOver: report.leftOver + report.recovered });
   process.exit(0);
+}
+
+async function upgrade(): Promise<void> {
+  await print({ type: "upgraded", report: await node.upgrade(activityHosts(2)) });
 }
 
 async function tellEvents(of: ActorNode): Promise<void> {

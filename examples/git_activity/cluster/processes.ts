@@ -3,12 +3,20 @@ import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { type ActorNode, type NodeEvent, natsTransport, startNode } from "../../../mod.ts";
-import type { Cluster, Runtime } from "./cluster.ts";
+import {
+  type ActorNode,
+  type NodeEvent,
+  natsTransport,
+  startNode,
+  type UpgradeReport,
+} from "../../../mod.ts";
+import type { Release } from "../actors.ts";
+import { type Cluster, refuseKept, type Runtime } from "./cluster.ts";
 import type { NatsServer } from "./nats_server.ts";
 
 const PROGRAM = fileURLToPath(new URL("./node_process.ts", import.meta.url));
 const START_TIMEOUT_MS = 20_000;
+const UPGRADE_TIMEOUT_MS = 30_000;
 const END_TIMEOUT_MS = 40_000;
 const KILL_TIMEOUT_MS = 5_000;
 const SAID_MAX = 4_000;
@@ -17,6 +25,7 @@ const SAID_MAX = 4_000;
 export type Line =
   | { readonly type: "up" }
   | { readonly type: "event"; readonly event: NodeEvent }
+  | { readonly type: "upgraded"; readonly report: UpgradeReport }
   | { readonly type: "left"; readonly leftOver: number };
 
 /** Nodes as processes. */
@@ -37,9 +46,10 @@ export class ProcessCluster implements Cluster {
     this.runtimes = [...executables.keys()];
   }
 
-  async start(name: string, runtime: Runtime): Promise<void> {
+  async start(name: string, runtime: Runtime, release: Release): Promise<void> {
     const executable = this.#executables.get(runtime) ?? runtime;
-    const args = [...runArguments(runtime, this.#server), PROGRAM, name, this.#cluster, this.#server.url];
+    const own = [name, this.#cluster, this.#server.url, String(release)];
+    const args = [...runArguments(runtime, this.#server), PROGRAM, ...own];
     const node = new NodeProcess(
       name,
       spawn(executable, args, { stdio: ["pipe", "pipe", "pipe"] }),
@@ -47,6 +57,10 @@ export class ProcessCluster implements Cluster {
     );
     this.#nodes.set(name, node);
     await node.up();
+  }
+
+  async upgrade(name: string): Promise<void> {
+    await this.#nodes.get(name)?.upgrade().then(refuseKept);
   }
 
   async end(name: string): Promise<void> {
@@ -88,6 +102,7 @@ class NodeProcess {
   readonly #name: string;
   readonly #child: ChildProcess;
   readonly #up = Promise.withResolvers<void>();
+  readonly #upgraded = Promise.withResolvers<UpgradeReport>();
   readonly #ended: Promise<string | undefined>;
   #said = "";
   #leftOver: number | undefined;
@@ -107,12 +122,19 @@ class NodeProcess {
         resolve(status === 0 ? undefined : (signal ?? `status ${status}`)),
       );
     });
-    this.#ended.then((how) => this.#up.reject(this.#error("stay up", `ended with ${how ?? "status 0"}`)));
-    this.#up.promise.catch(() => {});
+    for (const waiting of [this.#up, this.#upgraded]) {
+      this.#ended.then((how) => waiting.reject(this.#error("stay up", `ended with ${how ?? "status 0"}`)));
+      waiting.promise.catch(() => {});
+    }
   }
 
   async up(): Promise<void> {
     await this.#within(this.#up.promise, START_TIMEOUT_MS, "start");
+  }
+
+  async upgrade(): Promise<UpgradeReport> {
+    this.#child.stdin?.write("upgrade\n");
+    return await this.#within(this.#upgraded.promise, UPGRADE_TIMEOUT_MS, "upgrade its actors");
   }
 
   /** SIGTERM, as any platform sends it before it takes a machine away. */
@@ -148,6 +170,7 @@ class NodeProcess {
     const line = parsed(text);
     if (line === undefined) this.#said = `${this.#said}${text}\n`.slice(-SAID_MAX);
     else if (line.type === "up") this.#up.resolve();
+    else if (line.type === "upgraded") this.#upgraded.resolve(line.report);
     else if (line.type === "left") this.#leftOver = line.leftOver;
     else onEvent(line.event);
   }

@@ -1,5 +1,7 @@
-// What happens to the cluster while the stream runs: one node joins, one leaves, then all are replaced one by one.
+// What happens to the cluster while the stream runs: one node joins, one leaves, all get new code in place, then all are
+// replaced one by one.
 import type { ActorNode } from "../../../mod.ts";
+import type { Release } from "../actors.ts";
 import type { Cluster, Runtime } from "./cluster.ts";
 import { Author, File } from "../contract.ts";
 
@@ -37,6 +39,7 @@ export class RollOutDriver {
   readonly #rollOut: RollOut;
   readonly #beganAt = performance.now();
   #number = 0;
+  #release: Release = 1;
 
   /** @param observer any node of the cluster that stays: what it knows of owners tells when a move has ended */
   constructor(cluster: Cluster, observer: ActorNode, rollOut: RollOut) {
@@ -64,6 +67,8 @@ export class RollOutDriver {
     await this.#join(this.#nth(this.#rollOut.up.length));
     // The second: with two runtimes that is the other one than the first.
     await this.#leave(this.#rollOut.up[1] ?? this.#rollOut.up[0]);
+    this.#release = 2;
+    for (const name of this.#rollOut.up) await this.#upgrade(name);
     for (const name of [...this.#rollOut.up]) {
       await this.#join(this.#otherThan(this.#rollOut.runtimes.get(name)));
       await this.#leave(name);
@@ -79,6 +84,11 @@ export class RollOutDriver {
     });
   }
 
+  /** One node after the other: meanwhile the upgraded ones and the others share the stream. */
+  async #upgrade(name: string): Promise<void> {
+    await this.#step(`upgrade ${name} in place`, () => this.#cluster.upgrade(name));
+  }
+
   async #leave(name: string | undefined): Promise<void> {
     if (name === undefined) return;
     await this.#step(`leave ${name}`, async () => {
@@ -89,7 +99,7 @@ export class RollOutDriver {
 
   async #start(runtime: Runtime, name: string): Promise<void> {
     this.#rollOut.runtimes.set(name, runtime);
-    await this.#cluster.start(name, runtime);
+    await this.#cluster.start(name, runtime, this.#release);
     this.#rollOut.up.push(name);
     this.#rollOut.up.sort((a, b) => this.#ageOf(a) - this.#ageOf(b));
   }
