@@ -41,7 +41,7 @@ export type { DoorOptions } from "./door/door.ts";
 // actors
 export { refTo } from "./actors/address.ts";
 export { Actor } from "./actors/actor.ts";
-export type { ActorContext, Schedule } from "./actors/actor.ts";
+export type { ActorContext, AnyActor, Schedule } from "./actors/actor.ts";
 export { ask, defineActor, RESERVED_NAMES, tell } from "./actors/contract.ts";
 export type {
   ArgumentOf,
@@ -84,6 +84,8 @@ export type { ActivationReason, DeactivationReason } from "./actors/lifecycle.ts
 export type { Address, CallOptions, CallParameters, Ref, RefOptions } from "./actors/ref.ts";
 export type { CallContext, Caller } from "./actors/caller/caller.ts";
 export type { ContextEntries } from "./actors/caller/context_layer.ts";
+export { watchNotice } from "./actors/watch/notice.ts";
+export type { ActorWatchOptions, NoticeMessageOf, WatchEnd, WatchNotice } from "./actors/watch/notice.ts";
 export type {
   Nothing,
   Schema,

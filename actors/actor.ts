@@ -8,7 +8,8 @@ import type { Caller } from "./caller/caller.ts";
 import type { ContextEntries } from "./caller/context_layer.ts";
 import type { ArgumentOf, Contract, ErrorCodeOf, ErrorInputOf, MetaOf, StateOf } from "./contract.ts";
 import type { ActivationReason, DeactivationReason } from "./lifecycle.ts";
-import type { Address, Ref } from "./ref.ts";
+import type { Address, Ref, RefOptions } from "./ref.ts";
+import type { NoticeMessageOf, ActorWatchOptions } from "./watch/notice.ts";
 
 /**
  * When a scheduled message comes. Times are milliseconds from now; an interval keeps its beat across moves. `context` goes
@@ -18,6 +19,9 @@ export type Schedule = (
   | { readonly afterMs: number; readonly everyMs?: undefined }
   | { readonly everyMs: number; readonly afterMs?: number }
 ) & { readonly context?: ContextEntries | undefined };
+
+/** Any actor, by its address or by a ref. */
+export type AnyActor = Address | { readonly with: (options: RefOptions) => unknown };
 
 /** What an activation lends to the instance of its class. */
 export interface ActorContext {
@@ -37,6 +41,8 @@ export interface ActorContext {
   unschedule(id: string): boolean;
   destroy(): void;
   passivate(): void;
+  watch(target: AnyActor, message: string, options: ActorWatchOptions | undefined): void;
+  unwatch(target: AnyActor): void;
 }
 
 /**
@@ -215,6 +221,28 @@ export abstract class Actor<C extends Contract> {
    */
   passivate(): void {
     this.#bound.passivate();
+  }
+
+  /**
+   * Has a message sent to this actor when another one ends: once, whatever nodes come, go and are lost meanwhile. A move of either,
+   * sleep and a change of code are no end. To watch an actor twice is one watch; the message that was given last comes.
+   *
+   * The watch is of the actor that is there now, and lets one begin that is not; see {@link ActorWatchOptions.ifAbsent}. It begins when
+   * the running handler or hook has ended well, and stands beside the state: it goes wherever that goes.
+   *
+   * @param target by ref or address
+   * @param message a tell of this contract whose argument is a {@link WatchNotice}: `tell(watchNotice)`
+   * @throws {InvalidArgumentError} for a target that is no actor, or is this one, and for a message that is no such tell
+   * @throws {ConfigurationError} if this kind begins anew in each move: `onMove: "restart"`
+   * @throws {BusyError} above 1,000 watches
+   */
+  watch(target: AnyActor, message: NoticeMessageOf<C>, options?: ActorWatchOptions): void {
+    this.#bound.watch(target, message, options);
+  }
+
+  /** Ends the watch of an actor: whatever is on its way of it, no handler sees it. Without such a watch nothing happens. */
+  unwatch(target: AnyActor): void {
+    this.#bound.unwatch(target);
   }
 
   /** Runs before the first message. `this.state` is ready. If it throws, waiting messages get the error. */

@@ -285,7 +285,7 @@ const MESSAGE = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
  */
 export const RESERVED_NAMES: readonly string[] = Object.freeze([
   ...["state", "name", "kind", "epoch", "signal", "ref", "schedule", "unschedule"],
-  ...["error", "now", "random", "destroy", "passivate", "with", "meta"],
+  ...["error", "now", "random", "destroy", "passivate", "with", "meta", "watch", "unwatch"],
   ...["onActivate", "onDrain", "onDeactivate", "then", "catch", "finally", "toJSON"],
   ...["constructor", "prototype", "toString", "toLocaleString", "valueOf", "hasOwnProperty", "isPrototypeOf"],
   ...["propertyIsEnumerable", "arguments", "caller", "inspect"],

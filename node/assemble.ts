@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { NO_OBSERVER } from "../actors/annex/observer.ts";
+import { observers } from "../actors/annex/observer.ts";
 import { Checks } from "../actors/check.ts";
 import { NodeLimits } from "../actors/node_limits.ts";
 import type { ActorRuntime } from "../actors/activation/activation_host.ts";
@@ -28,6 +28,7 @@ import { ReplyKeeper } from "../delivery/receiving/reply_keeper.ts";
 import { Router } from "../delivery/router.ts";
 import { WaitingMail } from "../delivery/receiving/waiting_mail.ts";
 import { ShardTable } from "../delivery/receiving/shard_table.ts";
+import { WatchTable } from "../delivery/watching/watch_table.ts";
 import type { EventBus } from "../events.ts";
 import { Coordinator } from "../handoff/coordinator.ts";
 import { MoveChannel } from "../handoff/wire/move_channel.ts";
@@ -97,6 +98,7 @@ export interface Parts
   readonly router: Router;
   readonly gaps: Quota;
   readonly waitingMail: WaitingMail;
+  readonly watches: WatchTable;
   readonly inbound: Inbound;
   readonly coordinator: Coordinator;
   readonly committer: Committer;
@@ -208,7 +210,12 @@ function handoffParts(
   const receiver = { gaps, waitingMail, codec, outbox, keeper, settings, scale };
   const stored = storedParts(context, basics, table);
   const stateStore = stored.stateStore.bind(stored);
-  const runtime = actorRuntime(context, basics, delivery);
+  const watches = new WatchTable({
+    ...{ clock, ownership },
+    isOver: (id) => membership.isOver(id),
+    send: (request) => delivery.router.send(request),
+  });
+  const runtime = actorRuntime(context, basics, delivery, watches);
   const shards = { self, peers, gate, runtime, budget, receiver, stateStore };
   const channel = new MoveChannel({ ...basics, membership, onOther });
   const coordinator = new Coordinator({
@@ -216,7 +223,7 @@ function handoffParts(
     ...{ table, shards, keeper, channel, parking, stored, events, log, settings, hasEnded },
   });
   const { committer, graves } = stored;
-  return { channel, coordinator, committer, graves, budget, gaps, waitingMail };
+  return { channel, coordinator, committer, graves, budget, gaps, waitingMail, watches };
 }
 
 function storedParts(context: NodeContext, { self, gate }: Basics, table: ShardTable): StoredParts {
@@ -234,11 +241,13 @@ function actorRuntime(
   context: NodeContext,
   { gate, codec }: Basics,
   { router, checks }: DeliveryParts,
+  watches: WatchTable,
 ): ActorRuntime {
   const { clock, random, settings, refs, refusedTells, events, onThrow } = context;
   return {
     ...{ clock, random, codec, refs, refusedTells, checks, events, onThrow },
-    annexes: NO_OBSERVER,
+    annexes: observers(watches),
+    watching: watches,
     scheduler: new Scheduler(clock, () => gate.compareAnew(), onThrow),
     trials: new TrialLane(clock, settings),
     open: router.open.bind(router),

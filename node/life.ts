@@ -369,8 +369,21 @@ function timesOf(settings: Settings): ClusterTimes {
 }
 
 function endParts(parts: Parts, error: Error): void {
-  const { door, registry, coordinator, table, router, inbound, waitingMail, keeper, outbox, graves } = parts;
+  const {
+    door,
+    registry,
+    coordinator,
+    table,
+    router,
+    inbound,
+    waitingMail,
+    watches,
+    keeper,
+    outbox,
+    graves,
+  } = parts;
   door?.close();
+  watches.stop();
   registry.stop();
   coordinator.stop();
   for (const shard of table) {

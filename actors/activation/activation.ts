@@ -41,6 +41,11 @@ import { Start, type StartEvent, type StartOwner } from "./start.ts";
 import { Trials } from "./trials.ts";
 import { Turn, type TurnOwner } from "./turn.ts";
 import { UserCode } from "./user_code.ts";
+import type { WatchEnd } from "../watch/notice.ts";
+import { NoticeMail } from "../watch/notice_mail.ts";
+import { WATCHERS } from "../watch/parts.ts";
+import { type Heard, hear, itEnded, type Standing } from "../watch/rules.ts";
+import { readWatchWord } from "../watch/words.ts";
 
 /** See the module's text. */
 export class Activation implements Runnable, StartOwner, TurnOwner, GateOwner {
@@ -383,13 +388,65 @@ export class Activation implements Runnable, StartOwner, TurnOwner, GateOwner {
 
   carryOut(): void {
     if (this.#life.wish !== "destroyed" || this.#state.isErased) return;
+    const { settledAnnex } = this.#state;
     this.#state.erase();
     this.timers.erase();
+    this.#tellEnd(settledAnnex, "stopped");
   }
 
   /** It was destroyed by its own code: nothing is left of it. */
   get isErased(): boolean {
     return this.#state.isErased;
+  }
+
+  // ---- who watches it, and whom it watches
+
+  heed(mail: Mail): Mail | undefined {
+    const says = readWatchWord(mail);
+    let heard = hear(this.#state.settledAnnex, says, this.#standing);
+    try {
+      if (heard.change) this.#state.amend(heard.change);
+    } catch (error) {
+      if (says.word !== "$watch") throw error;
+      heard = itEnded(says, "refused", this); // there is no room for it beside what is stored
+    }
+    this.#follow(heard);
+    return heard.due && new NoticeMail(mail, heard.due.message, heard.due.notice);
+  }
+
+  get #standing(): Standing {
+    const { kind, name, epoch } = this;
+    const { stateStore, hosted } = this.#shard;
+    const isThere = stateStore === undefined || this.#state.mustKeep;
+    const wasLost = stateStore === undefined && this.#why === "recovered";
+    return { kind, name, epoch, isThere, wasLost, isCarried: hosted.contract.onMove === "carry" };
+  }
+
+  #follow({ answer, confirmed }: Heard): void {
+    const { watching } = this.#shard.runtime;
+    if (confirmed) watching.confirmed(this, confirmed.id, confirmed.epoch);
+    if (answer) this.outputs.whenStored(() => watching.say(answer.to, answer.says));
+  }
+
+  failed(): void {
+    if (this.#life.tenure === "serving") this.tellEnd("failed"); // else it goes on where it follows its shard to
+  }
+
+  /** Something has happened to it that counts as its end for those who watch it, though its state is kept. */
+  tellEnd(reason: WatchEnd): void {
+    const { settledAnnex } = this.#state;
+    const watchers = settledAnnex.get(WATCHERS);
+    if (watchers === undefined) return;
+    this.#state.amend((annex) => annex.with(WATCHERS, undefined));
+    this.#tellEnd(Annex.EMPTY.with(WATCHERS, watchers), reason);
+  }
+
+  /** Nobody hears of it before it is stored. */
+  #tellEnd(annex: Annex, reason: WatchEnd): void {
+    if (annex.isEmpty) return;
+    const { kind, name, epoch } = this;
+    const { watching } = this.#shard.runtime;
+    this.outputs.whenStored(() => watching.ended({ kind, name, epoch }, annex, reason));
   }
 
   // ---- its state

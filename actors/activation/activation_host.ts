@@ -23,6 +23,7 @@ import type { RefusedTells } from "../tell_promise.ts";
 import type { TimerData } from "../state/timers.ts";
 import type { TrialLane } from "./trials.ts";
 import type { StateStore } from "../durable/state_store.ts";
+import type { Watching } from "../watch/watching.ts";
 
 /** On whose behalf a message is sent: what a call chain and a drain need to know. */
 export interface CallingActor {
@@ -51,6 +52,7 @@ export interface ActorRuntime {
   readonly checks: Checks;
   readonly events: EventBus;
   readonly annexes: AnnexObserver;
+  readonly watching: Watching;
   /** The turns of timers that may take the node with them. */
   readonly trials: TrialLane;
   /** Told what a step of an actor threw beyond its own code, which none should. It must not throw itself. */

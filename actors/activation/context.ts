@@ -5,11 +5,11 @@
  * @module
  */
 import { sameBytes } from "../../codec/bytes.ts";
-import { InvalidArgumentError, toErrorData } from "../../errors.ts";
+import { ConfigurationError, InvalidArgumentError, toErrorData } from "../../errors.ts";
 import type { ActorRuntime, CallingActor } from "./activation_host.ts";
 import { META, packMeta, unpackMeta } from "../annex/meta.ts";
-import type { ActorContext, Schedule } from "../actor.ts";
-import { nameAt } from "../address.ts";
+import type { ActorContext, AnyActor, Schedule } from "../actor.ts";
+import { addressOf, nameAt } from "../address.ts";
 import type { Caller } from "../caller/caller.ts";
 import { timerHeaders } from "../caller/context_layer.ts";
 import type { Contract } from "../contract.ts";
@@ -21,6 +21,9 @@ import type { OutputSink } from "../durable/output_sink.ts";
 import type { Address, Ref } from "../ref.ts";
 import type { StateCell } from "../state/state_cell.ts";
 import type { ActorTimers } from "../state/timers.ts";
+import { checkName } from "../../transport/subjects.ts";
+import { WATCH_ENDS, type ActorWatchOptions } from "../watch/notice.ts";
+import { notWatching, watching } from "../watch/rules.ts";
 
 /** What a context needs of its activation. */
 export interface ContextSource extends CallingActor {
@@ -158,6 +161,53 @@ export class LentContext implements ActorContext {
   unschedule(id: string): boolean {
     this.#activation.assertLive();
     return this.#activation.timers.cancel(id);
+  }
+
+  watch(target: AnyActor, message: string, { ifAbsent }: ActorWatchOptions = {}): void {
+    this.#assertLasts();
+    const { kind, name } = this.#watchable(target);
+    this.#checkNotice(message);
+    if (ifAbsent !== undefined && ifAbsent !== "tell")
+      throw new InvalidArgumentError(
+        `Cannot watch: "ifAbsent" is ${String(ifAbsent)}, and can only be "tell"`,
+      );
+    const watch = { id: this.#runtime.random.id(), kind, name, message, tellsAbsence: ifAbsent === "tell" };
+    this.#state.annex = watching(this.#state.annex, watch);
+  }
+
+  unwatch(target: AnyActor): void {
+    this.#assertLasts();
+    const { annex, settledAnnex } = this.#state;
+    const next = notWatching(annex, this.#watchable(target), settledAnnex);
+    if (next !== annex) this.#state.annex = next;
+  }
+
+  #watchable(target: AnyActor): Address {
+    const address = addressOf(target);
+    if (address === undefined)
+      throw new InvalidArgumentError(
+        "Cannot watch: neither a ref nor an address, its kind and name, was given",
+      );
+    const { kind, name } = address;
+    checkName(name);
+    if (kind === this.kind && name === this.name)
+      throw new InvalidArgumentError("Cannot watch: an actor cannot watch itself");
+    return { kind, name };
+  }
+
+  #checkNotice(message: string): void {
+    const { contract, messages } = this.#hosted;
+    if (contract.onMove !== "carry")
+      throw new ConfigurationError(
+        `Cannot watch from kind "${this.kind}": its actors begin anew in each move, by onMove "${contract.onMove}"`,
+      );
+    const declared = messages.get(message);
+    if (declared?.declared.type !== "tell")
+      throw new InvalidArgumentError(
+        `Cannot watch with "${message}": the contract of kind "${this.kind}" declares no tell of that name`,
+      );
+    for (const reason of WATCH_ENDS)
+      validArgument(this.#hosted, declared, { ref: "kind/name", reason, epoch: 1 });
   }
 
   #checkMessage(message: string, argument: unknown): void {

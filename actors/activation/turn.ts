@@ -20,6 +20,7 @@ import { HandlerSignal } from "./handler_signal.ts";
 import type { StateCell } from "../state/state_cell.ts";
 import { TimerMail } from "../state/timers.ts";
 import { isThenable, type UserCode } from "./user_code.ts";
+import { isWatchWord } from "../watch/words.ts";
 
 /** Whose turn it is. */
 export interface TurnOwner {
@@ -31,6 +32,10 @@ export interface TurnOwner {
   beginTimer(mail: TimerMail): boolean;
   /** A handler ended well: what it has asked for takes effect. */
   carryOut(): void;
+  /** Something is said about a watch. @returns the message that is due for it, if there is one */
+  heed(mail: Mail): Mail | undefined;
+  /** A handler threw, and the contract lets it end with that. */
+  failed(): void;
   on(event: TurnEvent): void;
 }
 
@@ -129,8 +134,10 @@ export class Turn {
     const { kind } = this.#owner;
     if (mail instanceof TimerMail && !this.#owner.beginTimer(mail)) return;
     const message = hosted.messages.get(mail.message);
-    if (message === undefined)
+    if (message === undefined) {
+      if (isWatchWord(mail)) return this.#heed(mail, now);
       return this.#refuse(mail, toErrorData(undeclared("deliver", kind, mail.message)));
+    }
     if (mail.deadlineAt <= now) return mail.fail(expired(mail.message));
     let input: unknown;
     try {
@@ -142,6 +149,12 @@ export class Turn {
     this.#running = mail;
     this.#chain = undefined;
     this.#call(mail, message, input);
+  }
+
+  #heed(mail: Mail, now: number): void {
+    const due = this.#owner.heed(mail);
+    if (due) this.#begin(due, now);
+    else this.#outputs.succeed(mail, undefined);
   }
 
   /** It cannot be handled. Of a stored actor's timer that is an end as well. */
@@ -231,6 +244,7 @@ export class Turn {
     else if (!message.isReadonly) this.#keep();
     if (answer) return this.#outputs.fail(mail, answer);
     reportFailure(this.#events, this.#owner, mail.message, toErrorData(error));
+    if (onError === "stop") this.#owner.failed();
     this.#outputs.fail(mail, handledErrorData(error));
     if (onError !== "keep") this.#owner.on({ type: "broke", again: onError === "restart" });
   }

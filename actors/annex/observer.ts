@@ -23,5 +23,11 @@ export interface AnnexObserver {
   onAnnex(actor: AnnexedActor, annex: Annex): void;
 }
 
-/** Of a node on which nobody has to know. */
-export const NO_OBSERVER: AnnexObserver = Object.freeze<AnnexObserver>({ onAnnex: () => {} });
+/** All of these are told. */
+export function observers(...all: readonly AnnexObserver[]): AnnexObserver {
+  return {
+    onAnnex: (actor, annex) => {
+      for (const each of all) each.onAnnex(actor, annex);
+    },
+  };
+}

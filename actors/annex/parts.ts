@@ -7,8 +7,9 @@
  *
  * @module
  */
+import { WATCHERS, WATCHES } from "../watch/parts.ts";
 import type { AnyPart } from "./annex.ts";
 import { META } from "./meta.ts";
 
 /** See the module's text. */
-export const ANNEX_PARTS: readonly AnyPart[] = Object.freeze<AnyPart[]>([META]);
+export const ANNEX_PARTS: readonly AnyPart[] = Object.freeze<AnyPart[]>([META, WATCHES, WATCHERS]);

@@ -18,16 +18,21 @@ import { reportDeadLetter } from "../actor_events.ts";
 import { ActorTable } from "./actor_table.ts";
 import { bare, type SealedActor } from "./sealed.ts";
 import { Annex } from "../annex/annex.ts";
-import { type Content, type Snapshot, unpack } from "../state/snapshot.ts";
+import { type Content, readAnnex, type Snapshot, unpack } from "../state/snapshot.ts";
 import type { Mailbox } from "../activation/mailbox.ts";
 import { type TimerData, TimerMail } from "../state/timers.ts";
 import type { Kept } from "../durable/state_store.ts";
+import { WATCHERS } from "../watch/parts.ts";
+import { type Heard, hear } from "../watch/rules.ts";
+import { isForWatcher, isWatchWord, readWatchWord } from "../watch/words.ts";
 
 /** The shard around a catalog. */
 export interface CatalogShard extends ActorShard<Activation> {
   readonly shard: number;
   /** How an actor begins that has no state: "recovered" once the shard was claimed after a crash. */
   readonly freshReason: ActivationReason;
+  /** Whether its stored actors that must be loaded are still being looked for. */
+  readonly isRecovering: boolean;
 }
 
 /** See the module's text. */
@@ -89,6 +94,7 @@ export class Catalog implements ActivationHost<Activation> {
   }
 
   #admitElsewhere(name: string, mail: Mail): void {
+    if (isWatchWord(mail) && this.#heeds(name, mail)) return;
     const quarantined = this.residents.quarantined.get(name);
     if (quarantined) return mail.refuse(unreadable(this.kind, quarantined));
     const awaited = this.residents.awaited.get(name);
@@ -140,6 +146,7 @@ export class Catalog implements ActivationHost<Activation> {
 
   /** Its state cannot be read here: it answers that, and is never started fresh. */
   quarantine(actor: SealedActor, error: unknown): void {
+    this.#tellQuarantine(actor);
     this.onAnnex(actor.name, Annex.EMPTY);
     const reason = wordsOf(error, "it cannot be read");
     const { kind } = this;
@@ -147,6 +154,44 @@ export class Catalog implements ActivationHost<Activation> {
     this.shard.runtime.events.emit({ type: "actor-quarantined", kind, name: actor.name, reason });
     const refusal = unreadable(this.kind, { ...actor, reason });
     for (const mail of actor.backlog) this.#deadLetter(actor.name, mail, refusal);
+  }
+
+  // ---- watches
+
+  /**
+   * What is said about a watch to an actor that is not awake is answered for it, unless something changes: none begins only to
+   * say that it has not been there. Of a stored one it is not known who watches it; what it watches itself keeps it loaded.
+   *
+   * @returns whether that is all
+   */
+  #heeds(name: string, mail: Mail): boolean {
+    const { shard, residents, carries, kind } = this;
+    if (residents.awaited.has(name) || residents.quarantined.has(name)) return false;
+    if (shard.stateStore && (shard.isRecovering || !isForWatcher(mail))) return false;
+    const isThere = residents.passive.has(name);
+    const wasLost = shard.freshReason === "recovered";
+    const standing = { kind, name, epoch: shard.epoch, isThere, wasLost, isCarried: carries };
+    let heard: Heard;
+    try {
+      heard = hear(this.#annexes.get(name) ?? Annex.EMPTY, readWatchWord(mail), standing);
+    } catch (error) {
+      mail.fail(toErrorData(error));
+      return true;
+    }
+    if (heard.change) return false;
+    const { watching } = shard.runtime;
+    if (heard.confirmed) watching.confirmed({ kind, name }, heard.confirmed.id, heard.confirmed.epoch);
+    if (heard.answer) watching.say(heard.answer.to, heard.answer.says);
+    mail.succeed(undefined);
+    return true;
+  }
+
+  #tellQuarantine({ name, snapshot }: SealedActor): void {
+    const watchers = (this.#annexes.get(name) ?? legibleAnnex(snapshot)).get(WATCHERS);
+    if (watchers === undefined) return;
+    const { kind, shard } = this;
+    const annex = Annex.EMPTY.with(WATCHERS, watchers); // what it watches itself it goes on to watch once it can be read again
+    shard.runtime.watching.ended({ kind, name, epoch: shard.epoch }, annex, "quarantined");
   }
 
   // ---- what actors have beside their states
@@ -383,13 +428,22 @@ export class Catalog implements ActivationHost<Activation> {
 
   #deadLetter(name: string, mail: Mail, error: ErrorData): void {
     mail.fail(error);
-    if (mail instanceof TimerMail) return;
+    if (mail instanceof TimerMail || isWatchWord(mail)) return; // nobody has sent it
     reportDeadLetter(this.shard.runtime.events, { kind: this.kind, name }, mail.message, error);
   }
 }
 
 /** Milliseconds before a timer tries again: to begin an actor whose `onActivate` threw, or what the store did not take. */
 const RETRY_MS = 1_000;
+
+/** What a state that cannot be read may have beside it. */
+function legibleAnnex(snapshot: Snapshot | undefined): Annex {
+  try {
+    return snapshot ? readAnnex(snapshot) : Annex.EMPTY;
+  } catch {
+    return Annex.EMPTY;
+  }
+}
 
 /** What is due must not come at once to an actor that has just failed. */
 function notAtOnce(timer: TimerData): TimerData {

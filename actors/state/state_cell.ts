@@ -187,6 +187,25 @@ export class StateCell {
     this.#annex = annex;
   }
 
+  /**
+   * Changes what stands beside the state for the framework, between handlers: none of them has done it, and none undoes it.
+   *
+   * @throws {InvalidStateError} if a stored actor would be too long then; nothing has changed
+   */
+  amend(change: (annex: Annex) => Annex): void {
+    if (this.#erased) return;
+    const [annex, checked] = [this.#annex, this.#checkedAnnex];
+    this.#annex = change(checked);
+    try {
+      this.#pack(this.#checked);
+    } catch (error) {
+      this.#annex = annex;
+      throw error;
+    }
+    this.#checkedAnnex = this.#annex;
+    if (annex !== checked) this.#annex = change(annex); // code that goes on after its handler has changed it as well
+  }
+
   /** What it had beside its state when that last fitted. */
   get settledAnnex(): Annex {
     return this.#checkedAnnex;

@@ -113,6 +113,7 @@ function world({
     runsAt: () => shard.runs,
     onRest: () => {},
     freshReason: "first",
+    isRecovering: false,
   });
   const loads = (next: typeof load) => void (load = next);
   return { clock, log, steering, checks, shard, budget, catalog, loads };

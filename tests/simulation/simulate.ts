@@ -20,6 +20,7 @@ import { CALM, Faults, randomRates } from "./world/faults.ts";
 import { type Life, Lives } from "./world/lives.ts";
 import { LostRecords } from "./world/lost_records.ts";
 import { Mortals } from "./workload/mortals.ts";
+import { Watchers } from "./workload/watching.ts";
 import { Poison, Vial } from "./workload/poison.ts";
 import { type AimedAt, type Profile, type ProfileData, PROFILES } from "./world/profiles.ts";
 import { type Moment, RecordObserver } from "./world/record_observer.ts";
@@ -62,6 +63,8 @@ export interface SimulationResult {
   readonly setAside: number;
   /** Actors whose callers heard that they had destroyed themselves. */
   readonly destroyed: number;
+  /** Notices of the ends of watched actors. */
+  readonly notices: number;
   /** Shards that got other code in place, and those that were kept. */
   readonly upgraded: number;
   readonly notUpgraded: number;
@@ -100,6 +103,7 @@ class Simulation {
   readonly #renewedAt = new Map<string, number>();
   readonly #bank: Bank | undefined;
   readonly #mortals: Mortals | undefined;
+  readonly #watchers: Watchers | undefined;
   readonly #lost: LostRecords;
   readonly #poison: Poison<Life> | undefined;
   #sending = true;
@@ -141,8 +145,10 @@ class Simulation {
     this.#bank = bank;
     const mortals = this.#profile.destroys ? new Mortals(history) : undefined;
     this.#mortals = mortals;
+    const watchers = this.#profile.watches ? new Watchers(history) : undefined;
+    this.#watchers = watchers;
     const lives = new Lives({
-      ...{ workload, bank, mortals, cluster, history, random, hooks, pace: this.#profile },
+      ...{ workload, bank, mortals, watchers, cluster, history, random, hooks, pace: this.#profile },
       poison: () => this.#poison,
       ...{
         faulty,
@@ -219,6 +225,7 @@ class Simulation {
       transfers: this.#bank?.size ?? 0,
       setAside: this.#poison?.counts.setAside ?? 0,
       destroyed: this.#mortals?.deaths ?? 0,
+      notices: this.#watchers?.heard ?? 0,
       ...{ deaths: deaths.length, troubles: this.#troubles.counts, virtualMs: clock.now() },
     };
   }
@@ -274,6 +281,7 @@ class Simulation {
     if (this.#bank) await this.#audit(this.#bank);
     if (this.#poison) await this.#judge(this.#poison);
     if (this.#mortals) await this.#buryAll(this.#mortals);
+    if (this.#watchers) await this.#endAll(this.#watchers);
     cluster.phase = "done";
   }
 
@@ -306,6 +314,15 @@ class Simulation {
     await this.#cluster.ends("every mortal to answer", judgement);
   }
 
+  async #endAll(watchers: Watchers): Promise<void> {
+    const judgement = watchers.judge(
+      () => this.#oneNode(),
+      (ask) => this.#lives.insist(ask),
+      (ms) => this.#cluster.sleep(ms),
+    );
+    await this.#cluster.ends("every notice to come", judgement, 200_000);
+  }
+
   #openCalls(): string {
     const { calls, killed } = this.#history;
     const open = calls.filter(({ outcome, origin }) => outcome === undefined && !killed.has(origin));
@@ -315,6 +332,7 @@ class Simulation {
   #event(node: string, event: NodeEvent): void {
     this.#history.note(`event ${node} ${summary(event)}`);
     this.#poison?.heard(event);
+    this.#watchers?.follow(event);
     if (event.type === "shard-moved") {
       this.#tally.moves++;
       this.#tally.late += event.lateActors;

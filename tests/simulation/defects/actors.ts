@@ -173,6 +173,59 @@ export const ACTORS: readonly Rule[] = [
     ],
   },
   {
+    rule: "a watch is told of one real end, once",
+    defects: [
+      {
+        name: "watch-believes-the-new",
+        what: "an owner that knows nothing of a watch, because the actor has ended, takes it for a new one",
+        changes: [
+          {
+            file: "actors/watch/rules.ts",
+            find: 'if (again) return itEnded(says, standing.wasLost ? "lost" : "stopped", standing);',
+            replace: "",
+          },
+        ],
+        found: { profile: "watched", seed: 1 },
+      },
+      {
+        name: "watch-is-not-asked-again",
+        what: "nobody asks about a watch again when the shard of the watched actor has another owner",
+        changes: [
+          {
+            file: "delivery/watching/next_word.ts",
+            find: 'if (record.epoch <= confirmed.epoch) return "none";',
+            replace: 'if (confirmed) return "none";',
+          },
+        ],
+        found: { profile: "watched", seed: 1 },
+      },
+      {
+        name: "unwatched-hears",
+        what: "a notice that was on its way comes after the watch was ended",
+        changes: [
+          {
+            file: "actors/watch/rules.ts",
+            find: 'if (watch.stage === "leaving") return { change };',
+            replace: "",
+          },
+        ],
+        found: { profile: "watched", seed: 1 },
+      },
+      {
+        name: "watch-ends-before-stored",
+        what: "the end of a stored actor is told before it is stored",
+        changes: [
+          {
+            file: "actors/activation/activation.ts",
+            find: "this.outputs.whenStored(() => watching.ended({ kind, name, epoch }, annex, reason));",
+            replace: "watching.ended({ kind, name, epoch }, annex, reason);",
+          },
+        ],
+        found: { profile: "watched", seed: 1 },
+      },
+    ],
+  },
+  {
     rule: "late actors stand in the record, and their state is waited for",
     defects: [
       {

@@ -11,6 +11,7 @@ import type { NodeClock } from "../../../testing/node_clock.ts";
 import { hostsOf } from "../workload/actors.ts";
 import type { Bank } from "../workload/bank.ts";
 import type { Mortals } from "../workload/mortals.ts";
+import type { Watchers } from "../workload/watching.ts";
 import type { Poison } from "../workload/poison.ts";
 import type { Pace } from "./profiles.ts";
 import { runReader, runSender } from "../workload/senders.ts";
@@ -46,6 +47,8 @@ export interface LivesOptions {
   readonly bank: Bank | undefined;
   /** The same. */
   readonly mortals: Mortals | undefined;
+  /** The same. */
+  readonly watchers: Watchers | undefined;
   /** The same. */
   readonly poison: () => Poison<Life> | undefined;
   readonly cluster: SimulatedCluster;
@@ -166,7 +169,8 @@ export class Lives {
 
   /** Starts a node, again and again: a store that does not answer at once lets the first attempts fail. */
   async #run(life: Life): Promise<void> {
-    const { cluster, history, random, hooks, faulty, pace, sending, workload, bank, mortals } = this.#options;
+    const { cluster, history, random, hooks, faulty, pace, sending, workload, bank, mortals, watchers } =
+      this.#options;
     const { name, key } = life;
     const alive = () => life.alive;
     const sleep = (ms: number) => new Promise<void>((resolve) => void life.clock?.after(ms, resolve));
@@ -196,15 +200,14 @@ export class Lives {
     history.note(`starting ${key}${release > 0 ? ` with release ${release}` : ""}`);
     const poison = this.#options.poison();
     const more = [...(bank ? [bank.host(key, alive)] : []), ...(poison ? [poison.host(life)] : [])];
-    if (mortals)
-      more.push(
-        ...mortals.hosts({
-          sleep,
-          get alive() {
-            return life.alive;
-          },
-        }),
-      );
+    const home = {
+      sleep,
+      get alive() {
+        return life.alive;
+      },
+    };
+    if (mortals) more.push(...mortals.hosts(home));
+    if (watchers) more.push(...watchers.hosts(home));
     const hosts = [...hostsOf(around, release), ...more];
     const node = await this.#insistOnStart(life, () => {
       if (!life.alive) return new Promise<never>(() => {}); // it was killed between two attempts
@@ -222,7 +225,10 @@ export class Lives {
       life.sending = false;
     });
     const stopped = () => !sending() || !life.sending || !life.alive;
-    if (mortals) this.flow(this.#visits(life, node, mortals, sleep, stopped), life);
+    const visits = (visit: (random: Random) => Promise<void>) =>
+      this.flow(this.#visits(visit, sleep, stopped), life);
+    if (mortals) visits((random) => mortals.visit(node, random, alive));
+    if (watchers) visits((random) => watchers.visit(node, random));
     if (bank) this.flow(this.#bankOn(life, node, bank, sleep, stopped), life);
     const client = (i: number) => ({
       ...{ workload, id: `client-${key}-${i}`, node, life: key, history, pace },
@@ -269,9 +275,7 @@ export class Lives {
 
   /** Someone on that node who asks actors that may be gone. */
   async #visits(
-    life: Life,
-    node: ActorNode,
-    mortals: Mortals,
+    begin: (random: Random) => Promise<void>,
     sleep: (ms: number) => Promise<void>,
     stopped: () => boolean,
   ): Promise<void> {
@@ -279,7 +283,7 @@ export class Lives {
     const random = seededRandom(cluster.seed * 41 + this.#count * 13);
     const open = new Set<Promise<void>>();
     while (!stopped()) {
-      const visit = mortals.visit(node, random, () => life.alive);
+      const visit = begin(random);
       open.add(visit);
       void visit.then(() => open.delete(visit));
       await sleep(random.next() * 2 * VISITS_MS);

@@ -92,6 +92,8 @@ export interface ProfileData extends Pace {
   readonly mixesReleases: boolean;
   /** Whether there are actors that destroy themselves. */
   readonly destroys: boolean;
+  /** Whether there are actors that watch others. */
+  readonly watches: boolean;
   /** Whether the code of the application changes, in place and from start to start. */
   readonly upgrades: boolean;
   /** How far the wall clocks of two nodes are apart, in milliseconds, at most. */
@@ -150,6 +152,7 @@ function troubled(
       mixesReleases: false,
       hasPlaces: false,
       destroys: false,
+      watches: false,
       upgrades: false,
       workload: "memory",
       wallsApartMs: 0,
@@ -341,6 +344,11 @@ export const PROFILES = {
     "actors in memory and in a store destroy themselves, while nodes are killed, frozen or cut off",
     ["crash", "crash", "freeze", "cut", "store"],
     { destroys: true, pauseMs: 250, troubleShare: 0.35, lateWrites: 0.08, betweenMs: 800 },
+  ),
+  watched: troubled(
+    "actors in memory and in a store watch others that end and move, while nodes are killed, frozen or cut off",
+    ["crash", "crash", "freeze", "cut", "store"],
+    { watches: true, pauseMs: 250, troubleShare: 0.35, lateWrites: 0.08, betweenMs: 800 },
   ),
   upgraded: troubled(
     "nodes get other code in place beside others that have the code before, join, leave, are killed, and moved to by hand",
