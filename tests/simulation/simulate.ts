@@ -315,11 +315,16 @@ class Simulation {
   }
 
   async #endAll(watchers: Watchers): Promise<void> {
-    const judgement = watchers.judge(
-      () => this.#oneNode(),
-      (ask) => this.#lives.insist(ask),
-      (ms) => this.#cluster.sleep(ms),
-    );
+    const judgement = watchers.judge({
+      node: () => this.#oneNode(),
+      insist: (ask) => this.#lives.insist(ask),
+      rest: (ms) => this.#cluster.sleep(ms),
+      kill: async () => {
+        await this.#cluster.sleep(this.#random.next() * 15);
+        const others = this.#lives.up.slice(1); // the first one asks
+        if (others.length > 0) this.#troubles.hit("crash", pick(others, this.#random));
+      },
+    });
     await this.#cluster.ends("every notice to come", judgement, 200_000);
   }
 

@@ -197,7 +197,7 @@ export const ACTORS: readonly Rule[] = [
             replace: 'if (confirmed) return "none";',
           },
         ],
-        found: { profile: "watched", seed: 1 },
+        found: { profile: "watched", seed: 2 },
       },
       {
         name: "unwatched-hears",
@@ -209,19 +209,7 @@ export const ACTORS: readonly Rule[] = [
             replace: "",
           },
         ],
-        found: { profile: "watched", seed: 1 },
-      },
-      {
-        name: "watch-ends-before-stored",
-        what: "the end of a stored actor is told before it is stored",
-        changes: [
-          {
-            file: "actors/activation/activation.ts",
-            find: "this.outputs.whenStored(() => watching.ended({ kind, name, epoch }, annex, reason));",
-            replace: "watching.ended({ kind, name, epoch }, annex, reason);",
-          },
-        ],
-        found: { profile: "watched", seed: 1 },
+        found: { profile: "watched", seed: 2 },
       },
     ],
   },

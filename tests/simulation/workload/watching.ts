@@ -79,6 +79,16 @@ const SETTLED_MS = 35_000;
 const NOTICE_MS = 40_000;
 const LOOK_MS = 500;
 
+/** What a judgement needs. */
+export interface Court {
+  /** One that stays. */
+  node(): Promise<ActorNode>;
+  insist<T>(ask: () => Promise<T>): Promise<T | undefined>;
+  rest(ms: number): Promise<void>;
+  /** Kills a node in a moment, if another is left. */
+  kill(): Promise<void>;
+}
+
 /** See the module's text. */
 export class Watchers {
   readonly #history: History;
@@ -217,33 +227,77 @@ export class Watchers {
     await lastly(() => ref.guard({ target: address, life, pause: other }, options));
   }
 
-  /** Once all is well: who watches hears of the end, and who has heard of one was told the truth. */
-  async judge(
-    node: () => Promise<ActorNode>,
-    insist: <T>(ask: () => Promise<T>) => Promise<T | undefined>,
-    rest: (ms: number) => Promise<void>,
-  ): Promise<void> {
+  /**
+   * Once all is well: all that are watched end, just as a node is killed, and end again when that is over. Who watched them before
+   * hears of it, and who has heard of an end was told the truth.
+   */
+  async judge({ node, insist, rest, kill }: Court): Promise<void> {
     const options = { timeoutMs: 1_000 };
     const now = { beforeMs: 0, afterMs: 0 };
     const look = () =>
       this.#lookAll((contract, name) =>
         insist(async () => (await node()).ref(contract, name).look(null, options)),
       );
+    const lives = () =>
+      this.#livesOf((contract, name) =>
+        insist(async () => (await node()).ref(contract, name).live(now, options)),
+      );
+    const endAll = (ask: (die: () => Promise<number>) => Promise<unknown>) =>
+      Promise.all(
+        TARGETS.map(([contract, name]) =>
+          ask(async () => (await node()).ref(contract, name).die(now, options)),
+        ),
+      );
+
     await rest(SETTLED_MS);
-    const before = await look();
+    const [before, livedBefore] = [await look(), await lives()];
+    const ends = endAll(lastly);
+    await kill();
+    await ends;
+    const livedAfter = await lives();
+    const isOver = ({ target }: Session) => livedAfter.get(target) !== livedBefore.get(target);
+    const stillOpen = (seen: Seen, by: string) => {
+      const watched = Object.values(before.get(by)?.open ?? {}).filter(isOver);
+      return watched.filter(({ target, number }) => seen.open[target]?.number === number);
+    };
+    const after = await this.#heardAll(look, rest, stillOpen, "when a node was killed");
+    for (const each of [before, after]) this.#wereTrue(livedAfter, each);
+    await endAll(insist);
+    await this.#heardAll(look, rest, ({ open }) => Object.values(open), "when all was well");
+  }
+
+  /** Those watches end within the time that this may take. */
+  async #heardAll(
+    look: () => Promise<Map<string, Seen>>,
+    rest: (ms: number) => Promise<void>,
+    stillOpen: (seen: Seen, by: string) => Session[],
+    when: string,
+  ): Promise<Map<string, Seen>> {
+    const until = this.#history.now + NOTICE_MS;
+    for (;;) {
+      const all = await look();
+      const open = [...all].flatMap(([by, seen]) => stillOpen(seen, by).map((each) => ({ ...each, by })));
+      if (open.length === 0) return all;
+      if (this.#history.now < until) await rest(LOOK_MS);
+      else {
+        for (const { by, target, number, since } of open)
+          this.#violate(
+            `${by} never heard of the end of ${target} ${when}: watch ${number} since ${since} ms`,
+          );
+        return all;
+      }
+    }
+  }
+
+  async #livesOf(
+    ask: (contract: typeof Ephemera, name: string) => Promise<number | undefined>,
+  ): Promise<Map<string, number>> {
+    const all = new Map<string, number>();
     for (const [contract, name] of TARGETS) {
-      const life = await insist(async () => (await node()).ref(contract, name).live(now, options));
-      this.#wasTrue(`${contract.kind}/${name}`, life, before);
-      await insist(async () => (await node()).ref(contract, name).die(now, options));
+      const life = await ask(contract, name);
+      if (life !== undefined) all.set(`${contract.kind}/${name}`, life);
     }
-    let after = await look();
-    for (const until = this.#history.now + NOTICE_MS; this.#history.now < until; after = await look()) {
-      if ([...after.values()].every(({ open }) => Object.keys(open).length === 0)) break;
-      await rest(LOOK_MS);
-    }
-    for (const [by, { open }] of after)
-      for (const { target, number, since } of Object.values(open))
-        this.#violate(`${by} never heard of the end of ${target}, in watch ${number} since ${since}`);
+    return all;
   }
 
   async #lookAll(
@@ -258,12 +312,11 @@ export class Watchers {
   }
 
   /** An actor that is still in the life in which it was before a watch has not ended since. */
-  #wasTrue(address: string, life: number | undefined, all: ReadonlyMap<string, Seen>): void {
-    if (life === undefined) return;
+  #wereTrue(lives: ReadonlyMap<string, number>, all: ReadonlyMap<string, Seen>): void {
     for (const [by, { ended }] of all)
-      for (const each of ended)
-        if (each.target === address && each.life === life)
-          this.#violate(`${by} heard that ${address} is ${each.reason}, and it is still in life ${life}`);
+      for (const { target, life, reason } of ended)
+        if (lives.get(target) === life)
+          this.#violate(`${by} heard that ${target} is ${reason}, and it is still in life ${life}`);
   }
 }
 
