@@ -115,4 +115,5 @@ export interface Command {
   readonly waitMs?: number;
   readonly remindInMs?: number;
   readonly word?: string;
+  readonly destroys?: boolean;
 }

@@ -1,6 +1,6 @@
 // Actors that watch each other, in memory and stored, whose handlers a test can steer.
 import { z } from "zod";
-import { Actor, ask, type Contract, defineActor, type Hosted, host, tell, watchNotice } from "../../mod.ts";
+import { Actor, ask, defineActor, type Hosted, host, tell, watchNotice } from "../../mod.ts";
 import type { WatchNotice } from "../../mod.ts";
 import type { ContractOptions } from "../../actors/contract.ts";
 
@@ -63,5 +63,3 @@ export function hostWatcher(steering: WatchSteering, contract: typeof Guard): Ho
   }
   return host(contract, SteeredWatcher);
 }
-
-export type AnyContract = Contract;

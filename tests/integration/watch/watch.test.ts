@@ -1,5 +1,6 @@
 // Watches: one notice for each real end, none for a move or for sleep, whatever becomes of the nodes meanwhile.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { z } from "zod";
 import type { ActorNode, Ref } from "../../../mod.ts";
 import { MemoryCluster } from "../../support/memory_cluster.ts";
 import {
@@ -8,6 +9,7 @@ import {
   Mayfly,
   Phoenix,
   Warden,
+  watcher,
   type WatchingActor,
   type WatchSteering,
 } from "../../support/watchers.ts";
@@ -125,7 +127,7 @@ for (const by of DURABILITIES)
         const b = await start("b", Watched);
         await rest(5_000);
         await within(b.ref(Watched, "x"), (actor) => (actor.state.text = "there"));
-        const owner = ownerOf(b, Watched);
+        const owner = ownerOf(Watched);
         cluster.network.crash(owner);
         const c = await start("c", Watched);
         await rest(30_000);
@@ -138,9 +140,9 @@ for (const by of DURABILITIES)
 
       test(`is ${by === "stored" ? "kept" : "gone"} when the watcher's own node is lost`, async () => {
         const { x } = await world();
-        const v = await start("v", Watcher);
+        await start("v", Watcher);
         await rest(5_000);
-        const owner = ownerOf(v, Watcher, "g");
+        const owner = ownerOf(Watcher, "g");
         cluster.network.crash(owner);
         const u = await start("u", Watcher);
         await rest(30_000);
@@ -151,9 +153,9 @@ for (const by of DURABILITIES)
 
       test("of one that ended unheard of while the watcher's node was lost is told afterwards", async () => {
         const { x } = await world();
-        const v = await start("v", Watcher);
+        await start("v", Watcher);
         await rest(5_000);
-        cluster.network.crash(ownerOf(v, Watcher, "g"));
+        cluster.network.crash(ownerOf(Watcher, "g"));
         await destroy(x);
         const u = await start("u", Watcher);
         await rest(60_000);
@@ -185,18 +187,34 @@ for (const by of DURABILITIES)
         expect(await heard(watcher)).toEqual([`away ${address} stopped`]);
       });
 
-      test("is not made by a handler that throws", async () => {
-        const { w, x } = await world();
-        const other = w.ref(Watcher, "other");
+      test("is not made by a handler that throws, unless what it leaves is kept", async () => {
+        const { watcher, x } = await world();
+        const v = await start("v", Watched);
+        const other = v.ref(Watched, "other"); // onError "stop"
         const failed = within(other, (actor) => {
           actor.watch({ kind: Watched.kind, name: "x" }, "gone");
           throw new Error("on purpose");
         });
         await expect(failed).rejects.toThrow("on purpose");
+        const kept = within(watcher, (actor) => {
+          actor.unwatch({ kind: Watched.kind, name: "x" });
+          throw new Error("on purpose");
+        });
+        await expect(kept).rejects.toThrow("on purpose");
         await rest();
         await destroy(x);
         await rest();
-        expect(await heard(other)).toEqual([]);
+        expect([await heard(other), await heard(watcher)]).toEqual([[], []]);
+      });
+
+      test("says nothing of a change of code", async () => {
+        const { w, a, watcher, x } = await world();
+        await cluster.ends(Promise.all([w.upgrade(hosts(Watcher)), a.upgrade(hosts(Watched))]));
+        await rest();
+        expect(await heard(watcher)).toEqual([]);
+        await destroy(x);
+        await rest();
+        expect(await heard(watcher)).toEqual([`${address} stopped`]);
       });
 
       test("tells that it has failed, and its state is kept", async () => {
@@ -253,14 +271,13 @@ for (const by of DURABILITIES)
       });
     });
 
-function ownerOf(node: ActorNode, { kind, shards }: Kind, name = "x"): string {
-  void shards;
-  const at = node.inspect().actors.some((actor) => actor.kind === kind && actor.name === name);
-  if (at) return node.name;
-  const other = cluster.nodes.find((each) =>
-    each.inspect().actors.some((actor) => actor.kind === kind && actor.name === name),
-  );
-  return (other ?? node).name;
+/** The node on which an actor lives. */
+function ownerOf({ kind }: Kind, name = "x"): string {
+  const hasIt = (node: ActorNode) =>
+    node.inspect().actors.some((actor) => actor.kind === kind && actor.name === name);
+  const owner = cluster.nodes.find(hasIt);
+  if (owner === undefined) throw new Error(`expected ${kind}/${name} on some node; seen: on none`);
+  return owner.name;
 }
 
 describe("many watches of actors on one node", () => {
@@ -318,11 +335,44 @@ describe("what cannot be watched", () => {
     expect(w.inspect().actors.map(({ name }) => name)).toEqual(["g"]);
   });
 
-  test("is said of one that is quarantined", async () => {
+  for (const of of DURABILITIES)
+    test(`is said of one that is quarantined, ${of}, to who watches it then and later`, async () => {
+      const Watched = WATCHED[of];
+      const strict = {
+        ...Watched,
+        state: z.strictObject({ heard: z.array(z.string()), text: z.literal("") }),
+      };
+      const w = await start("w", Guard);
+      const a = await start("a", Watched);
+      await within(a.ref(Watched, "x"), (actor) => (actor.state.text = "spoilt"));
+      await watches(w.ref(Guard, "g"), Watched);
+      await start("b", strict as unknown as Kind);
+      await cluster.ends(a.leave());
+      await watches(w.ref(Guard, "late"), Watched);
+      await rest(40_000);
+      const address = `${Watched.kind}/x`;
+      expect(await heard(w.ref(Guard, "g"))).toEqual([`${address} quarantined`]);
+      expect(await heard(w.ref(Guard, "late"))).toEqual([`${address} quarantined`]);
+    });
+
+  test("is said of a kind that begins anew in each move, and such a kind cannot watch", async () => {
+    const Restarts = watcher("restarts", { onMove: "restart" }) as unknown as Kind;
+    const w = await start("w", Guard, Restarts);
+    await watches(w.ref(Guard, "g"), Restarts);
+    await rest();
+    expect(await heard(w.ref(Guard, "g"))).toEqual(["restarts/x refused"]);
+    const asked = within(w.ref(Restarts, "x"), (actor) => actor.watch({ kind: "guard", name: "g" }, "gone"));
+    await expect(asked).rejects.toMatchObject({ code: "invalid-configuration" });
+  });
+
+  test("of a kind that nobody hosts waits until somebody does", async () => {
     const w = await start("w", Guard);
-    const a = await start("a", WATCHED.memory);
-    const x = a.ref(WATCHED.memory, "x");
     await watches(w.ref(Guard, "g"), WATCHED.memory);
-    void x;
+    await rest(10_000);
+    const a = await start("a", WATCHED.memory);
+    await rest(40_000);
+    await destroy(a.ref(WATCHED.memory, "x"));
+    await rest();
+    expect(await heard(w.ref(Guard, "g"))).toEqual(["mayfly/x stopped"]);
   });
 });

@@ -10,7 +10,8 @@ const [name = "node", cluster = "test", servers = "", settings = "{}", durabilit
   process.argv.slice(2);
 
 async function run(actor: LedgerActor, argument: unknown): Promise<unknown> {
-  const { waitMs, remindInMs, word = "" } = argument as Command;
+  const { waitMs, remindInMs, word = "", destroys = false } = argument as Command;
+  if (destroys) actor.destroy();
   if (waitMs !== undefined) await new Promise((resolve) => setTimeout(resolve, waitMs));
   if (remindInMs !== undefined) actor.schedule("note", word, { afterMs: remindInMs });
   else actor.state.words.push(word);
