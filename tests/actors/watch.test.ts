@@ -166,7 +166,7 @@ describe("a word about a watch", () => {
       expect(isWatchWord({ type: "tell", message })).toBe(false);
   });
 
-  test.each([
+  test.each<readonly [string, unknown]>([
     ["$watch", { id: "1", by, epoch: 3, again: false }],
     ["$watch", { id: "x".repeat(65), by, epoch: 3, again: false, tellsAbsence: false }],
     ["$watched", { id: "1", of: "shop/x", epoch: 3 }],

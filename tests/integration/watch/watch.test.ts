@@ -12,7 +12,7 @@ import {
   watcher,
   type WatchingActor,
   type WatchSteering,
-} from "../../support/watchers.ts";
+} from "./watching_actors.ts";
 
 type Kind = typeof Guard;
 const DURABILITIES = ["memory", "stored"] as const;

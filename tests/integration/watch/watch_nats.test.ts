@@ -4,7 +4,7 @@ import { type ActorNode, natsTransport, startNode } from "../../../mod.ts";
 import { until, within } from "../../support/conditions.ts";
 import { ledger } from "../../support/ledger.ts";
 import { ProcessCluster } from "../../support/processes/process_cluster.ts";
-import { Guard, hostWatcher, type WatchingActor, type WatchSteering } from "../../support/watchers.ts";
+import { Guard, hostWatcher, type WatchingActor, type WatchSteering } from "./watching_actors.ts";
 
 const ACTORS = 60;
 const TIMEOUT_MS = 90_000;
@@ -26,12 +26,12 @@ afterEach(async () => {
   await cluster.end();
 });
 
+/** Every shard is with one of these nodes, each has its share, and none is about to move. */
 async function ownedBy(...nodes: string[]): Promise<void> {
   const owned = () => {
     const shards = cluster.caller.inspect().shards.filter(({ kind }) => kind === "ledger");
-    const right =
-      shards.length === 16 && shards.every(({ owner, state }) => state === "owned" && nodes.includes(owner));
-    return right && nodes.every((node) => shards.some(({ owner }) => owner === node));
+    const of = (node: string) => shards.filter(({ owner, state }) => state === "owned" && owner === node);
+    return shards.length === 16 && nodes.every((node) => of(node).length === 16 / nodes.length);
   };
   await until(`16 shards at ${nodes.join(" and ")}`, owned, { timeoutMs: 40_000 });
 }

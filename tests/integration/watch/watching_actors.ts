@@ -1,8 +1,8 @@
 // Actors that watch each other, in memory and stored, whose handlers a test can steer.
 import { z } from "zod";
-import { Actor, ask, defineActor, type Hosted, host, tell, watchNotice } from "../../mod.ts";
-import type { WatchNotice } from "../../mod.ts";
-import type { ContractOptions } from "../../actors/contract.ts";
+import { Actor, ask, defineActor, type Hosted, host, tell, watchNotice } from "../../../mod.ts";
+import type { WatchNotice } from "../../../mod.ts";
+import type { ContractOptions } from "../../../actors/contract.ts";
 
 const state = z.strictObject({ heard: z.array(z.string()), text: z.string() });
 const messages = {
