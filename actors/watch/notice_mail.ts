@@ -24,6 +24,11 @@ export class NoticeMail implements Mail {
     this.weight = word.weight;
   }
 
+  /** The node by which it was noticed: no actor has sent it. */
+  get node(): string | undefined {
+    return this.#word.node;
+  }
+
   argument(): unknown {
     return this.#notice;
   }

@@ -90,6 +90,7 @@ export class WatchTable implements AnnexObserver, Watching {
     if (now.watches.size + now.watched.size === 0) this.#actors.delete(address);
     else this.#actors.set(address, now);
     if (known) this.#forget(known, now);
+    for (const [id, watched] of now.watched) if (known?.watched.get(id) !== watched) this.#ask(watched);
     for (const watch of now.watches.values()) this.#check(watch);
   }
 

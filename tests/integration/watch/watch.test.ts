@@ -245,6 +245,26 @@ for (const by of DURABILITIES)
         expect(await heard(watcher)).toEqual([`${Watched.kind}/y absent`, `${Watched.kind}/z stopped`]);
       });
 
+      test("leaves nothing behind when the watcher's node is lost, even if the watched one slept meanwhile", async () => {
+        const { a, x } = await world();
+        await within(x, (actor) => actor.passivate());
+        await start("v", Watcher);
+        await rest(5_000);
+        const annexes = () => within(x, (actor) => actor.state.text);
+        cluster.network.crash(ownerOf(Watcher, "g"));
+        await rest(40_000);
+        expect(await annexes()).toBe("here");
+        await rest(5_000);
+        frames = [];
+        await destroy(x);
+        await rest();
+        // a watcher in memory is forgotten, so nobody is told; a stored one is told
+        const gone = steering.log.filter((line) => line.includes(" gone "));
+        expect(gone).toHaveLength(by === "stored" ? 1 : 0);
+        const told = frames.filter((each) => each.startsWith(a.name));
+        if (by === "memory") expect(told).toEqual([]);
+      });
+
       test("is forgotten by the watched actor when the watcher ends", async () => {
         const { watcher, x } = await world();
         await destroy(watcher);
