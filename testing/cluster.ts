@@ -9,7 +9,9 @@
 import type { Hosted } from "../actors/host.ts";
 import type { NodeEvent } from "../events.ts";
 import type { LeaveReport } from "../handoff/leave.ts";
+import type { UpgradeReport } from "../handoff/upgrade/upgrades.ts";
 import type { ActorNode, EnvOption, NodeOptions } from "../node/api.ts";
+import type { UpgradeOptions } from "../node/upgrading.ts";
 import { startNode } from "../node.ts";
 import { type Random, seededRandom } from "../platform/random.ts";
 import type { Connection } from "../transport/transport.ts";
@@ -65,7 +67,7 @@ const STEP_MS = 5;
 /**
  * See the module's text.
  *
- * Verbs that wait (`start`, `leave`, `ends`, `until`) move time themselves, so await one at a time. To let several
+ * Verbs that wait (`start`, `upgrade`, `leave`, `ends`, `until`) move time themselves, so await one at a time. To let several
  * things happen at once, use `starting` and `leaving`, which only begin them, and move time with `advance` or `until`.
  *
  * @example
@@ -173,6 +175,15 @@ export class SimulatedCluster {
   /** Lets a node leave, and moves time until it has gone. */
   async leave(name: string): Promise<LeaveReport> {
     return await this.ends(`node "${name}" to leave`, this.leaving(name));
+  }
+
+  /** Gives actors of a node other code, in place, and moves time until it has told what came of it. */
+  async upgrade<Env>(
+    name: string,
+    hosts: readonly Hosted<Env>[],
+    options?: UpgradeOptions<Env>,
+  ): Promise<UpgradeReport> {
+    return await this.ends(`node "${name}" to be upgraded`, this.node(name).upgrade(hosts, options));
   }
 
   /**

@@ -59,6 +59,21 @@ describe("SimulatedCluster", () => {
     expect(await addAll(cluster, "n2")).toEqual(NAMES.map(() => 2));
   });
 
+  test("upgrade() gives actors other code in place", async () => {
+    const CountedTwice = defineActor("counter", { ...Counter, stateVersion: 2 });
+    class Doubled extends CounterActor {
+      static upgrade(_from: number, old: unknown) {
+        return { count: 100 * (old as { count: number }).count };
+      }
+    }
+    await using cluster = new SimulatedCluster({ seed: 1 });
+    await cluster.start("n1", HOSTS);
+    await addAll(cluster, "n1");
+    const report = await cluster.upgrade("n1", [host(CountedTwice, Doubled)]);
+    expect(report).toMatchObject({ upgraded: 4, actors: NAMES.length, kept: [] });
+    expect(await addAll(cluster, "n1")).toEqual(NAMES.map(() => 101));
+  });
+
   test("crash() loses memory: actors begin again elsewhere once the lease has run out", async () => {
     await using cluster = new SimulatedCluster({ seed: 2 });
     await cluster.start("n1", HOSTS);
