@@ -68,19 +68,25 @@ export class LocalActors {
   // ---- one actor
 
   async #where({ kind, shard, name }: Extract<Question, { type: "where" }>): Promise<Answer> {
-    const served = this.#served(kind, shard);
-    if (served === undefined) return { type: "elsewhere" };
-    const resident = residentOf(served, name);
+    const served = this.#deps.table.get(kind, shard);
+    const resident = served && residentOf(served, name);
     if (resident) return { type: "here", epoch: served.epoch, state: resident };
+    if (served === undefined || served !== this.#served(kind, shard)) return { type: "elsewhere" };
     const stored = served.stateStore && (await this.#stored(served, name));
     if (this.#served(kind, shard) !== served) return { type: "elsewhere" };
     const state = residentOf(served, name) ?? stored?.state;
     return { type: "here", epoch: served.epoch, state };
   }
 
+  /** What is sealed may have another owner by now, who has taken in others. */
   #served(kind: string, shard: number): Shard | undefined {
     const served = this.#deps.table.get(kind, shard);
-    return served?.phase === "closed" ? undefined : served;
+    return served?.phase === "serving" || served?.phase === "draining" ? served : undefined;
+  }
+
+  /** Whether it is still there as it was when its names were taken: sealed or not, nothing of it has gone as yet. */
+  #isHere(served: Shard): boolean {
+    return this.#deps.table.get(served.kind, served.shard) === served && served.phase !== "closed";
   }
 
   /** What the store has of an actor; `undefined` if nothing: an entry may only keep a former owner out. */
@@ -113,7 +119,7 @@ export class LocalActors {
       if (isFull(room) || (i > 0 && clock.now() >= room.endsAt)) break;
       const served = this.#served(question.kind, shard);
       const part = served && (await this.#part(served, question, i === 0 ? question.after : undefined, room));
-      if (part && this.#served(question.kind, shard) === served) parts.push(part);
+      if (part && this.#isHere(served)) parts.push(part);
       else elsewhere.push(shard);
       if (part?.upTo !== undefined) break;
       if (room.slices.isOver) await room.slices.next();
@@ -150,7 +156,8 @@ export class LocalActors {
         last = name;
         if (seen === "untold") unread = true;
         else if (seen && this.#isWanted(seen, wanted)) {
-          const { state, meta } = seen;
+          const { state } = seen;
+          const meta = seen.meta === "unloaded" ? undefined : seen.meta;
           items.push({ name, state, ...(meta === undefined ? {} : { meta }) });
           room.items--;
           room.bytes -= weightOf(name, meta);
@@ -191,9 +198,10 @@ export class LocalActors {
     return await told(store.names(kind, shard, page), undefined);
   }
 
+  /** What is not loaded yet may be. */
   #isWanted({ state, meta }: Sighting, { states, where }: Wanted): boolean {
     if (states?.has(state) === false) return false;
-    return where === undefined || hasFields(meta, where, this.#deps.codec);
+    return where === undefined || meta === "unloaded" || hasFields(meta, where, this.#deps.codec);
   }
 
   /** Looks where these are by now: what is in no memory is read from the store, as far as the answer has room. */
@@ -203,11 +211,13 @@ export class LocalActors {
     return Promise.all(
       names.map(async (name): Promise<Found> => {
         const here = sightingOf(served, name);
-        if (served.stateStore === undefined || here) return here;
+        if (served.stateStore === undefined || (here && here.meta !== "unloaded")) return here;
         if (room.reads <= 0 || !hasTime) return "no-room";
         room.reads--;
         const stored = await told(this.#stored(served, name), "untold" as const);
-        return sightingOf(served, name) ?? stored;
+        const now = sightingOf(served, name);
+        if (now?.meta !== "unloaded") return now ?? stored;
+        return stored === "untold" ? stored : { ...now, meta: stored?.meta };
       }),
     );
   }
@@ -216,7 +226,7 @@ export class LocalActors {
 /** An actor as it was seen. */
 interface Sighting {
   readonly state: PresentState;
-  readonly meta: Uint8Array | undefined;
+  readonly meta: Uint8Array | "unloaded" | undefined;
 }
 
 /** What was found of a name: nothing, "untold" if the store did not say, or "no-room" if it was not looked for. */

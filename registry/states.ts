@@ -25,13 +25,16 @@ export type PresentState = (typeof PRESENT_STATES)[number];
 /** The state of an actor: "none" if there is none, "unknown" if nobody could tell. */
 export type ActorState = PresentState | "none" | "unknown";
 
-/** The metadata of an actor that is in the memory of this node, as bytes; `undefined` if it has none, or its state is elsewhere. */
+/**
+ * The metadata of an actor that is in the memory of this node, as bytes; `undefined` if it has none, or its state is elsewhere, and
+ * "unloaded" if it is in the store and not here yet.
+ */
 export function residentMeta(
   residents: Pick<ActorTable, "active" | "passive" | "quarantined">,
   name: string,
-): Uint8Array | undefined {
+): Uint8Array | "unloaded" | undefined {
   const active = residents.active.get(name);
-  if (active) return active.standingAnnex.get(META);
+  if (active) return active.isUnloaded ? "unloaded" : active.standingAnnex.get(META);
   return metaIn((residents.passive.get(name) ?? residents.quarantined.get(name)?.snapshot)?.annex);
 }
 

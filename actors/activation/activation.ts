@@ -331,6 +331,11 @@ export class Activation implements Runnable, StartOwner, TurnOwner, GateOwner {
     this.#tellRest();
   }
 
+  /** Whether what is stored of it is not here yet. */
+  get isUnloaded(): boolean {
+    return this.#life.stage === "loading" || this.#life.stage === "unread";
+  }
+
   /** What it has beside its state, as its last handler left it: of a stored actor that which is stored. */
   get standingAnnex(): Annex {
     return this.outputs.standing(this.#state.settledAnnex);

@@ -19,6 +19,7 @@ import { otherReleases } from "../support/other_release.ts";
 import { CALM, Faults, randomRates } from "./world/faults.ts";
 import { type Life, Lives } from "./world/lives.ts";
 import { LostRecords } from "./world/lost_records.ts";
+import { Listings } from "./workload/listed.ts";
 import { Mortals } from "./workload/mortals.ts";
 import { Watchers } from "./workload/watching.ts";
 import { Poison, Vial } from "./workload/poison.ts";
@@ -65,6 +66,9 @@ export interface SimulationResult {
   readonly destroyed: number;
   /** Notices of the ends of watched actors. */
   readonly notices: number;
+  /** Lists of actors that were whole, and those that said what was missing. */
+  readonly listed: number;
+  readonly listedInPart: number;
   /** Shards that got other code in place, and those that were kept. */
   readonly upgraded: number;
   readonly notUpgraded: number;
@@ -104,6 +108,7 @@ class Simulation {
   readonly #bank: Bank | undefined;
   readonly #mortals: Mortals | undefined;
   readonly #watchers: Watchers | undefined;
+  readonly #listings: Listings | undefined;
   readonly #lost: LostRecords;
   readonly #poison: Poison<Life> | undefined;
   #sending = true;
@@ -147,8 +152,21 @@ class Simulation {
     this.#mortals = mortals;
     const watchers = this.#profile.watches ? new Watchers(history) : undefined;
     this.#watchers = watchers;
+    const listings = this.#profile.lists ? new Listings(history) : undefined;
+    this.#listings = listings;
     const lives = new Lives({
-      ...{ workload, bank, mortals, watchers, cluster, history, random, hooks, pace: this.#profile },
+      ...{
+        workload,
+        bank,
+        mortals,
+        watchers,
+        listings,
+        cluster,
+        history,
+        random,
+        hooks,
+        pace: this.#profile,
+      },
       poison: () => this.#poison,
       ...{
         faulty,
@@ -226,6 +244,7 @@ class Simulation {
       setAside: this.#poison?.counts.setAside ?? 0,
       destroyed: this.#mortals?.deaths ?? 0,
       notices: this.#watchers?.heard ?? 0,
+      ...{ listed: this.#listings?.whole ?? 0, listedInPart: this.#listings?.partial ?? 0 },
       ...{ deaths: deaths.length, troubles: this.#troubles.counts, virtualMs: clock.now() },
     };
   }
@@ -282,6 +301,7 @@ class Simulation {
     if (this.#poison) await this.#judge(this.#poison);
     if (this.#mortals) await this.#buryAll(this.#mortals);
     if (this.#watchers) await this.#endAll(this.#watchers);
+    if (this.#listings) await this.#compareLists(this.#listings);
     cluster.phase = "done";
   }
 
@@ -326,6 +346,15 @@ class Simulation {
       },
     });
     await this.#cluster.ends("every notice to come", judgement, 200_000);
+  }
+
+  async #compareLists(listings: Listings): Promise<void> {
+    const judgement = listings.judge(
+      () => this.#oneNode(),
+      () => [...this.#cluster.nodes.values()],
+      (ask) => this.#lives.insist(ask),
+    );
+    await this.#cluster.ends("every list to be whole", judgement);
   }
 
   #openCalls(): string {

@@ -11,7 +11,7 @@ const { projectFiles } = (await import(
 
 /** What users get, and what speaks to those who work here. */
 const SPEAKS =
-  /^(tools|bench|chaos|examples|actors|cluster|codec|delivery|door|handoff|http|node|platform|storage|supervisor|testing|transport)\/|^(node|errors|events)\.ts$/;
+  /^(tools|bench|chaos|examples|actors|cluster|codec|delivery|door|handoff|http|node|platform|registry|storage|supervisor|testing|transport)\/|^(node|errors|events)\.ts$/;
 
 const FILES: ReadonlyMap<string, string> = projectFiles(fileURLToPath(new URL("../..", import.meta.url)), [
   ...[".ts", ".mjs"],

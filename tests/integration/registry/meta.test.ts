@@ -209,6 +209,23 @@ describe("this.meta", () => {
   });
 });
 
+describe("a stored actor that is being loaded", () => {
+  test("is listed with what is stored of it, and found by that", async () => {
+    await cluster.close();
+    cluster = new MemoryCluster({ recordLatencyMs: () => 40 });
+    const Kept = driver("stored", "keep", 1);
+    const a = await start("a", Kept);
+    await cluster.ends(a.ref(Kept, "x").set({ city: "Oslo" }));
+    cluster.network.crash("a");
+    const b = await start("b", Kept);
+    await cluster.settled("driver", "b");
+    const asked = b.ref(Kept, "x").get();
+    await cluster.until("it is being loaded", () => b.inspect().actors[0]?.status === "activating");
+    expect(await all(b, { where: { city: "Oslo" } })).toMatchObject([{ name: "x", meta: { city: "Oslo" } }]);
+    expect(await cluster.ends(asked)).toEqual({ city: "Oslo" });
+  });
+});
+
 describe("list({ where })", () => {
   test("finds by equality of fields of the first level, on every node, page by page", async () => {
     const a = await start("a");

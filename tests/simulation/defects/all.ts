@@ -13,15 +13,21 @@ import { CLUSTER, CLUSTER_UNSEEN } from "./cluster.ts";
 import type { Defect, Unseen } from "./defect.ts";
 import { DELIVERY, DELIVERY_UNSEEN } from "./delivery.ts";
 import { HANDOFF, HANDOFF_UNSEEN } from "./handoff.ts";
+import { REGISTRY, REGISTRY_UNSEEN } from "./registry.ts";
 import { STORAGE } from "./storage.ts";
 
 const SIMULATION = "tests/simulation/simulate.ts";
 
-export const DEFECTS: readonly Defect[] = [CLUSTER, DELIVERY, HANDOFF, ACTORS, STORAGE].flatMap((rules) =>
-  rules.flatMap(({ defects }) => defects),
+export const DEFECTS: readonly Defect[] = [CLUSTER, DELIVERY, HANDOFF, ACTORS, STORAGE, REGISTRY].flatMap(
+  (rules) => rules.flatMap(({ defects }) => defects),
 );
 
-export const UNSEEN: readonly Unseen[] = [...CLUSTER_UNSEEN, ...DELIVERY_UNSEEN, ...HANDOFF_UNSEEN];
+export const UNSEEN: readonly Unseen[] = [
+  ...CLUSTER_UNSEEN,
+  ...DELIVERY_UNSEEN,
+  ...HANDOFF_UNSEEN,
+  ...REGISTRY_UNSEEN,
+];
 
 /** The defect of that name. */
 export function defectNamed(name: string): Defect | Unseen | undefined {

@@ -10,6 +10,7 @@ import type { History } from "../../../testing/history.ts";
 import type { NodeClock } from "../../../testing/node_clock.ts";
 import { hostsOf } from "../workload/actors.ts";
 import type { Bank } from "../workload/bank.ts";
+import type { Listings } from "../workload/listed.ts";
 import type { Mortals } from "../workload/mortals.ts";
 import type { Watchers } from "../workload/watching.ts";
 import type { Poison } from "../workload/poison.ts";
@@ -49,6 +50,8 @@ export interface LivesOptions {
   readonly mortals: Mortals | undefined;
   /** The same. */
   readonly watchers: Watchers | undefined;
+  /** The same. */
+  readonly listings: Listings | undefined;
   /** The same. */
   readonly poison: () => Poison<Life> | undefined;
   readonly cluster: SimulatedCluster;
@@ -169,8 +172,20 @@ export class Lives {
 
   /** Starts a node, again and again: a store that does not answer at once lets the first attempts fail. */
   async #run(life: Life): Promise<void> {
-    const { cluster, history, random, hooks, faulty, pace, sending, workload, bank, mortals, watchers } =
-      this.#options;
+    const {
+      cluster,
+      history,
+      random,
+      hooks,
+      faulty,
+      pace,
+      sending,
+      workload,
+      bank,
+      mortals,
+      watchers,
+      listings,
+    } = this.#options;
     const { name, key } = life;
     const alive = () => life.alive;
     const sleep = (ms: number) => new Promise<void>((resolve) => void life.clock?.after(ms, resolve));
@@ -208,6 +223,7 @@ export class Lives {
     };
     if (mortals) more.push(...mortals.hosts(home));
     if (watchers) more.push(...watchers.hosts(home));
+    if (listings) more.push(...listings.hosts(home));
     const hosts = [...hostsOf(around, release), ...more];
     const node = await this.#insistOnStart(life, () => {
       if (!life.alive) return new Promise<never>(() => {}); // it was killed between two attempts
@@ -229,6 +245,7 @@ export class Lives {
       this.flow(this.#visits(visit, sleep, stopped), life);
     if (mortals) visits((random) => mortals.visit(node, random, alive));
     if (watchers) visits((random) => watchers.visit(node, random));
+    if (listings) visits((random) => listings.visit(node, random, alive));
     if (bank) this.flow(this.#bankOn(life, node, bank, sleep, stopped), life);
     const client = (i: number) => ({
       ...{ workload, id: `client-${key}-${i}`, node, life: key, history, pace },

@@ -94,6 +94,8 @@ export interface ProfileData extends Pace {
   readonly destroys: boolean;
   /** Whether there are actors that watch others. */
   readonly watches: boolean;
+  /** Whether there are actors with metadata, which are listed and looked for. */
+  readonly lists: boolean;
   /** Whether the code of the application changes, in place and from start to start. */
   readonly upgrades: boolean;
   /** How far the wall clocks of two nodes are apart, in milliseconds, at most. */
@@ -153,6 +155,7 @@ function troubled(
       hasPlaces: false,
       destroys: false,
       watches: false,
+      lists: false,
       upgrades: false,
       workload: "memory",
       wallsApartMs: 0,
@@ -349,6 +352,16 @@ export const PROFILES = {
     "actors in memory and in a store watch others that end and move, while nodes are killed, frozen or cut off",
     ["crash", "crash", "freeze", "cut", "store"],
     { watches: true, pauseMs: 250, troubleShare: 0.35, lateWrites: 0.08, betweenMs: 800 },
+  ),
+  listed: troubled(
+    "actors with metadata are listed and looked for while nodes join and leave; none is lost",
+    [],
+    { ...PLANNED, lists: true, pauseMs: 250, slowWatchMs: 150 },
+  ),
+  "listed-crashed": troubled(
+    "the same while nodes are killed, frozen or cut off, and get other code in place",
+    ["crash", "freeze", "cut", "upgrade"],
+    { lists: true, upgrades: true, pauseMs: 250, troubleShare: 0.35, betweenMs: 800 },
   ),
   upgraded: troubled(
     "nodes get other code in place beside others that have the code before, join, leave, are killed, and moved to by hand",
