@@ -375,6 +375,31 @@ describe("what cannot be watched", () => {
       expect(await heard(w.ref(Guard, "late"))).toEqual([`${address} quarantined`]);
     });
 
+  for (const of of DURABILITIES)
+    test(`is said of one that an upgrade in place sets aside, ${of}, and not where it keeps the shard`, async () => {
+      const Watched = WATCHED[of];
+      const strict = {
+        ...Watched,
+        state: z.strictObject({ heard: z.array(z.string()), text: z.literal("") }),
+      } as unknown as Kind;
+      const w = await start("w", Guard);
+      const a = await start("a", Watched);
+      await within(a.ref(Watched, "x"), (actor) => (actor.state.text = "spoilt"));
+      await watches(w.ref(Guard, "g"), Watched);
+      const [next] = hosts(strict);
+      if (next === undefined) throw new Error("expected a host of the strict kind; seen: none");
+      expect((await cluster.ends(a.upgrade([next]))).kept).toMatchObject([{ actor: "x" }]);
+      await rest();
+      expect(await heard(w.ref(Guard, "g"))).toEqual([]);
+      expect(await cluster.ends(a.upgrade([next], { force: "quarantine" }))).toMatchObject({ kept: [] });
+      await rest();
+      expect(await heard(w.ref(Guard, "g"))).toEqual([`${Watched.kind}/x quarantined`]);
+      await cluster.ends(a.upgrade(hosts(Watched))); // it can be read again, and nobody watches it any more
+      await destroy(a.ref(Watched, "x"));
+      await rest();
+      expect(await heard(w.ref(Guard, "g"))).toEqual([`${Watched.kind}/x quarantined`]);
+    });
+
   test("is said of a kind that begins anew in each move, and such a kind cannot watch", async () => {
     const Restarts = watcher("restarts", { onMove: "restart" }) as unknown as Kind;
     const w = await start("w", Guard, Restarts);
