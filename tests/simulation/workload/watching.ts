@@ -92,9 +92,10 @@ export interface Court {
 /** See the module's text. */
 export class Watchers {
   readonly #history: History;
-  /** When each actor was last asked to destroy itself, and each kind in memory last lost something. */
+  /** When each actor last destroyed itself. */
   readonly #deaths = new Map<string, number>();
-  #lostAt = -1;
+  /** Whether a handler was given up, and its actor with it. */
+  #hasLostLate = false;
   #sessions = 0;
   #born = 0;
   /** Notices that were handled. */
@@ -190,11 +191,9 @@ export class Watchers {
     this.#history.violate("watch", words);
   }
 
-  /** What the nodes tell: some memory was lost. */
-  follow(event: NodeEvent): void {
-    const isLoss =
-      event.type === "actor-recovered" || (event.type === "shard-owned" && event.how === "claimed");
-    if (isLoss) this.#lostAt = this.#history.now;
+  /** What the nodes tell. */
+  follow({ type }: NodeEvent): void {
+    if (type === "actor-recovered") this.#hasLostLate = true;
   }
 
   #heard(by: string, { ref, reason }: WatchNotice, session: Session | undefined): void {
@@ -202,7 +201,8 @@ export class Watchers {
     this.heard++;
     if (session === undefined)
       return this.#violate(`${by} heard that ${ref} is ${reason}, and does not watch it`);
-    const wasLost = ref.startsWith(Ephemera.kind) && this.#lostAt >= 0;
+    const isLossy = this.#history.deaths.length > 0 || this.#hasLostLate;
+    const wasLost = ref.startsWith(Ephemera.kind) && isLossy;
     const wasDestroyed = (this.#deaths.get(ref) ?? -1) >= session.since;
     const isTrue = reason === "lost" ? wasLost : reason === "stopped" && (wasDestroyed || wasLost);
     if (!isTrue) this.#violate(`${by} heard that ${ref} is ${reason}, and it is not`);
