@@ -1,5 +1,6 @@
 // One honest specimen of each form on the wire: what is damaged by the fuzzer, and what must still be read after it. Their
 // bytes are kept in `tests/golden/wire.json`, so that a change of a form shows in review.
+import type { WatchWord } from "../../actors/watch/words.ts";
 import { encodeHello } from "../../cluster/namesakes.ts";
 import { recordCodec } from "../../cluster/records/schemas.ts";
 import { type Batch, type BatchActor, encodeActor, encodeBatch } from "../../handoff/wire/batch.ts";
@@ -24,6 +25,16 @@ const VALUE = {
   at: new Date(1_700_000_000_123),
   bytes: Uint8Array.of(1, 2),
 };
+
+const WATCHING = { kind: "guard", name: "gü" };
+/** What is said about a watch. */
+const WORDS: readonly WatchWord[] = [
+  { word: "$watch", id: "w1", by: WATCHING, epoch: 3, again: true, tellsAbsence: false },
+  { word: "$watched", id: "w1", of: { kind: "ledger", name: "x" }, epoch: 4 },
+  { word: "$unwatch", id: "w1", by: WATCHING },
+  { word: "$unwatched", id: "w1" },
+  { word: "$ended", id: "w1", reason: "lost", epoch: 4 },
+];
 
 const ENVELOPE = {
   item: "envelope",
@@ -222,6 +233,8 @@ export const WIRE: Readonly<Record<string, Readonly<Record<string, Uint8Array>>>
   registry: Object.fromEntries(
     Object.entries(TALK).map(([name, body]) => [name, encodeRegistry(codec, ANYWHERE, SENDER, 7, body)]),
   ),
+  // what the words about watches have as their arguments
+  watch: Object.fromEntries(WORDS.map(({ word, ...argument }) => [word, codec.encode(argument)])),
   "batch-1": { empty: encodeBatch(NOTHING, 1), full: encodeBatch(BATCH, 1) },
   "batch-2": {
     empty: encodeBatch(NOTHING, 2),

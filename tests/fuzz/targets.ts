@@ -3,6 +3,7 @@
 import { decodeHello, encodeHello } from "../../cluster/namesakes.ts";
 import { recordCodec } from "../../cluster/records/schemas.ts";
 import { copyArgument } from "../../actors/argument.ts";
+import { readWatchWord } from "../../actors/watch/words.ts";
 import { readFrame } from "../../delivery/wire/frame.ts";
 import { ActorError, DecodeError, InvalidArgumentError } from "../../errors.ts";
 import { decodeActor, decodeBatch, encodeActor, encodeBatch } from "../../handoff/wire/batch.ts";
@@ -122,6 +123,16 @@ export const FORMS: readonly Form[] = [
     corpus: WIRE[`actor-${version}`] ?? {},
     write: (sink: Sink, dice: Dice) => actor(sink, dice, version),
     again: (bytes: Uint8Array) => encodeActor(decodeActor(bytes), bytes[0] === 1 ? 1 : 2),
+  })),
+  ...Object.entries(WIRE.watch ?? {}).map(([word, bytes]) => ({
+    name: word,
+    corpus: { word: bytes },
+    write: cbor,
+    again: (given: Uint8Array) => {
+      const says = readWatchWord({ message: word, argument: () => codec.decode(given) });
+      const { word: _, ...argument } = says;
+      return codec.encode(argument);
+    },
   })),
   {
     name: "node-record",
