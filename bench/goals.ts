@@ -4,6 +4,7 @@ import type { Figures, SideFigures } from "./measure.ts";
 import type { RecoveryFigures } from "./recovery/recovery.ts";
 import type { Runtime } from "../tests/support/processes/runtimes.ts";
 import { median, ratios } from "./statistics.ts";
+import type { RegistryFigures } from "./registry/registry.ts";
 import type { UpgradeFigures } from "./upgrade/upgrade.ts";
 
 /** One line of the last table. */
@@ -25,14 +26,22 @@ export interface Measured {
   readonly parts: readonly Part[];
   readonly leaves?: readonly LeaveFigures[];
   readonly upgrades?: readonly UpgradeFigures[];
+  readonly registries?: readonly RegistryFigures[];
   readonly recoveries?: readonly RecoveryFigures[];
 }
 
 /** Each figure that was measured and has a goal. */
-export function goalLines({ parts, leaves = [], upgrades = [], recoveries = [] }: Measured): GoalLine[] {
+export function goalLines({
+  parts,
+  leaves = [],
+  upgrades = [],
+  registries = [],
+  recoveries = [],
+}: Measured): GoalLine[] {
   return [
     ...parts.flatMap(({ runtime, figures }) => figures.flatMap((each) => comparisonLines(runtime, each))),
     ...leaves.filter(({ actors }) => actors >= 10_000).flatMap(leaveLines),
+    ...registries.filter(({ actors }) => actors >= 100_000).flatMap(registryLines),
     ...upgrades.filter(({ actors }) => actors >= 100_000).flatMap(upgradeLines),
     ...recoveries.flatMap(recoveryLines),
   ];
@@ -104,6 +113,22 @@ function leaveLines(leave: LeaveFigures): GoalLine[] {
     },
     below("actor pause p50", 10, "ms", leave.pauseP50Ms, 1),
     below("actor pause p99", 50, "ms", leave.pauseP99Ms, 1),
+  ];
+}
+
+function registryLines({ actors, runtime, askerMs, ownerMs, wrong }: RegistryFigures): GoalLine[] {
+  const what = `list of ${actors.toLocaleString("en")} actors`;
+  const heldUp = (whose: string, seenMs: number): GoalLine => ({
+    what: `${what}: the loop of ${whose}`,
+    on: runtime,
+    goal: "< 10 ms",
+    seen: `${seenMs.toFixed(1)} ms`,
+    reached: seenMs < 10,
+  });
+  return [
+    heldUp("who asks", askerMs),
+    heldUp("who answers", ownerMs),
+    { what: `${what}: missed or doubled`, on: runtime, goal: "0", seen: String(wrong), reached: wrong === 0 },
   ];
 }
 

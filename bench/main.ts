@@ -11,7 +11,8 @@ import { HELP, type Options, parseOptions } from "./options.ts";
 import type { SaidFigures } from "./parts.ts";
 import type { MeasuringProcess } from "./processes.ts";
 import { measureRecovery, type RecoveryFigures } from "./recovery/recovery.ts";
-import { comparisonText, goalsText, leaveText, recoveryText, upgradeText } from "./report.ts";
+import { measureRegistry, type RegistryFigures } from "./registry/registry.ts";
+import { comparisonText, goalsText, leaveText, recoveryText, registryText, upgradeText } from "./report.ts";
 import { measureUpgrade, type UpgradeFigures } from "./upgrade/upgrade.ts";
 import { findRuntimes, type Runtime } from "../tests/support/processes/runtimes.ts";
 
@@ -33,6 +34,7 @@ interface Results {
   readonly parts: PartResult[];
   readonly leaves: LeaveFigures[];
   readonly upgrades: UpgradeFigures[];
+  readonly registries: RegistryFigures[];
   readonly recoveries: RecoveryFigures[];
 }
 
@@ -82,6 +84,7 @@ async function measureAll(bench: Bench, options: Options, results: Results): Pro
   }
   if (options.only.includes("leave")) await measureLeaves(bench, options, results);
   if (options.only.includes("upgrade")) await measureUpgrades(bench, options, results);
+  if (options.only.includes("registry")) await measureRegistries(bench, options, results);
   if (options.only.includes("recovery")) await measureRecoveries(bench, options, results);
 }
 
@@ -105,6 +108,17 @@ async function measureUpgrades(bench: Bench, options: Options, results: Results)
       process.stdout.write(`${upgradeText(upgrade)}\n`);
     }
   }
+}
+
+async function measureRegistries(bench: Bench, options: Options, results: Results): Promise<void> {
+  process.stdout.write("\n── lists of actors\n");
+  for (const runtime of bench.runtimes)
+    for (const actors of options.registry) {
+      say(`lists of ${actors} actors, on ${runtime}`);
+      const registry = await measureRegistry(bench, runtime, actors);
+      results.registries.push(registry);
+      process.stdout.write(`${registryText(registry)}\n`);
+    }
 }
 
 /** Actors that are asked while a node takes over. */
@@ -148,6 +162,7 @@ async function run(options: Options): Promise<number> {
     parts: [],
     leaves: [],
     upgrades: [],
+    registries: [],
     recoveries: [],
   };
   const bench = await openBench(options);
@@ -168,7 +183,9 @@ async function run(options: Options): Promise<number> {
   for (const { actors } of leaves) say(`the leave with ${actors} actors lost or doubled something`);
   const upgrades = results.upgrades.filter(({ lost, doubled, kept }) => lost + doubled + kept > 0);
   for (const { actors } of upgrades) say(`the upgrade of ${actors} actors lost, doubled or kept something`);
-  return leaves.length + upgrades.length === 0 ? 0 : 1;
+  const lists = results.registries.filter(({ wrong }) => wrong > 0);
+  for (const { actors } of lists) say(`a list of ${actors} actors missed or doubled something`);
+  return leaves.length + upgrades.length + lists.length === 0 ? 0 : 1;
 }
 
 async function main(): Promise<number> {

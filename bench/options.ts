@@ -4,7 +4,7 @@ import { listOf, positive, whole } from "./flags.ts";
 import { RUNTIMES, type Runtime } from "../tests/support/processes/runtimes.ts";
 
 /** The parts of the benchmark, in the order in which they run. */
-export const SECTIONS = ["local", "remote", "leave", "upgrade", "recovery"] as const;
+export const SECTIONS = ["local", "remote", "leave", "upgrade", "registry", "recovery"] as const;
 export type Section = (typeof SECTIONS)[number];
 
 /** A benchmark as it was asked for. */
@@ -24,6 +24,8 @@ export interface Options {
   readonly leave: readonly number[];
   /** Actors on the node that is upgraded in place, one upgrade for each number. */
   readonly upgrade: readonly number[];
+  /** Actors that are listed, one time for each number. */
+  readonly registry: readonly number[];
   /** Stored timers of the node that is killed. */
   readonly timers: number;
   /** Entries of others in the store of another one that is killed. */
@@ -36,10 +38,11 @@ export const HELP = `Usage: npm run bench -- [OPTIONS]
   --seconds N        seconds of measuring for each figure, over all rounds (default 3)
   --rounds N         rounds; in each, both sides of a comparison have their turn (default 5)
   --runtimes NAMES   bun, deno, or both with a comma between (default: what is on this machine)
-  --only PARTS       of local, remote, leave, upgrade, recovery, with commas between (default: all)
+  --only PARTS       of local, remote, leave, upgrade, registry, recovery, with commas between (default: all)
   --actors N         actors that the messages of local and remote go to, in turn (default 16)
   --leave NUMBERS    actors on the node that leaves, one leave for each (default 1000,10000)
   --upgrade NUMBERS  actors on the node that is upgraded in place, one upgrade for each (default 10000)
+  --registry NUMBERS actors that are listed, one time for each (default 100000)
   --timers N         stored timers of the node that is killed in the recovery (default 20000)
   --entries N        entries of others in the store of the recovery's second part (default 300000)
   --help             show this
@@ -65,6 +68,7 @@ export function parseOptions(args: readonly string[]): Options {
       actors: { type: "string", default: NUMBERS.actors },
       leave: { type: "string", default: "1000,10000" },
       upgrade: { type: "string", default: "10000" },
+      registry: { type: "string", default: "100000" },
       timers: { type: "string", default: NUMBERS.timers },
       entries: { type: "string", default: NUMBERS.entries },
     },
@@ -81,5 +85,6 @@ export function parseOptions(args: readonly string[]): Options {
     entries: whole("entries", values.entries),
     leave: values.leave.split(",").map((text) => whole("leave", text)),
     upgrade: values.upgrade.split(",").map((text) => whole("upgrade", text)),
+    registry: values.registry.split(",").map((text) => whole("registry", text)),
   };
 }

@@ -44,6 +44,35 @@ export interface RecoveryNodeSettings extends LeaveNodeSettings {
   readonly dueAt: number;
 }
 
+/** Settings of the process that lists. */
+export interface ListerSettings {
+  readonly server: string;
+  readonly cluster: string;
+  readonly actors: number;
+  /** Of a page. */
+  readonly limit: number;
+}
+
+/** A list of all actors, page by page. */
+export interface SaidListed extends Said {
+  readonly type: "listed";
+  readonly ms: number;
+  readonly pages: number;
+  readonly items: number;
+  /** Different ones. */
+  readonly names: number;
+  /** Nodes and shards that the pages said to be missing. */
+  readonly missing: number;
+  /** For which the loop was held up. */
+  readonly longestMs: number;
+}
+
+/** For how long a loop was held up, in milliseconds, at most. */
+export interface SaidHeld extends Said {
+  readonly type: "held";
+  readonly longestMs: number;
+}
+
 /** How the heir took over, in milliseconds and numbers: see `bench/recovery/recovery.ts`. */
 export interface SaidRecovered extends Said {
   readonly type: "recovered";

@@ -4,6 +4,7 @@ import type { LeaveFigures } from "./leave/leave.ts";
 import type { Figures } from "./measure.ts";
 import type { RecoveryFigures } from "./recovery/recovery.ts";
 import { median, ratios, spread } from "./statistics.ts";
+import type { RegistryFigures } from "./registry/registry.ts";
 import type { UpgradeFigures } from "./upgrade/upgrade.ts";
 
 /** One comparison: a line for ours, and one for each reference with the ratio of ours to it. */
@@ -43,6 +44,16 @@ export function leaveText(leave: LeaveFigures): string {
       (failures.length > 0 ? ` (${failures.join(", ")})` : ""),
     `  actor pause, from the moves' own record: p50 ${ms(leave.pauseP50Ms)}, p99 ${ms(leave.pauseP99Ms)}`,
     `  longest silence beyond the usual, of probed actors: p50 ${ms(leave.silenceP50Ms)}, p99 ${ms(leave.silenceP99Ms)}`,
+  ].join("\n");
+}
+
+export function registryText(registry: RegistryFigures): string {
+  const { actors, runtime, pages, wrong, askerMs, ownerMs, askerIdleMs, ownerIdleMs } = registry;
+  return [
+    `list of ${actors.toLocaleString("en")} actors in ${pages} pages, on ${runtime}`,
+    `  ${ms(registry.ms)}; ${wrong} missed or doubled`,
+    `  loop held up: who asks ${ms(askerMs)}, who answers ${ms(ownerMs)}`,
+    `  without a list: ${ms(askerIdleMs)}, ${ms(ownerIdleMs)}`,
   ].join("\n");
 }
 

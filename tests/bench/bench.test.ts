@@ -58,14 +58,14 @@ describe("parseOptions()", () => {
       seconds: 3,
       rounds: 5,
       runtimes: undefined,
-      only: ["local", "remote", "leave", "upgrade", "recovery"],
+      only: ["local", "remote", "leave", "upgrade", "registry", "recovery"],
       leave: [1_000, 10_000],
     });
   });
 
   test("refuses what it does not know, and says what it expects", () => {
     expect(() => parseOptions(["--only", "local,global"])).toThrow(
-      'Cannot use --only "global": give some of local, remote, leave, upgrade, recovery',
+      'Cannot use --only "global": give some of local, remote, leave, upgrade, registry, recovery',
     );
     expect(() => parseOptions(["--seconds", "0"])).toThrow("give a number above 0");
     expect(() => parseOptions(["--leave", "10,x"])).toThrow("give a whole number above 0");
@@ -190,11 +190,13 @@ describe("bench/main.ts", () => {
           "100",
           "--upgrade",
           "100",
+          "--registry",
+          "2500",
         ];
         const few = ["--timers", "50", "--entries", "100"];
         const { status, err } = await bench("--runtimes", runtime, ...short, ...few, "--json", file);
         expect({ status, err: status === 0 ? "" : err }).toEqual({ status: 0, err: "" });
-        const { parts, leaves, upgrades, recoveries } = JSON.parse(readFileSync(file, "utf8"));
+        const { parts, leaves, upgrades, registries, recoveries } = JSON.parse(readFileSync(file, "utf8"));
         const names = parts.flatMap((part: { figures: Figures[] }) => part.figures.map(({ name }) => name));
         expect(names).toEqual([
           "local ask",
@@ -212,6 +214,7 @@ describe("bench/main.ts", () => {
         const nothing = { lost: 0, doubled: 0, failed: 0, kept: 0 };
         expect(upgrades).toMatchObject([{ shards: 256, ...nothing }]);
         expect(upgrades[0].actors).toBeGreaterThanOrEqual(100);
+        expect(registries).toMatchObject([{ actors: 2_500, pages: 3, wrong: 0 }]);
         const seen = { again: 0, moreActivations: 0 };
         expect(recoveries).toMatchObject([
           { timers: 50, entries: 0, asked: 50, ...seen },
