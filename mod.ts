@@ -69,6 +69,18 @@ export type {
   StateOf,
   TellMessage,
 } from "./actors/contract.ts";
+export { defineGroup } from "./actors/group/group.ts";
+export type { Group, GroupOptions, Joins } from "./actors/group/group.ts";
+export type {
+  GroupAnswer,
+  GroupAskOptions,
+  GroupChange,
+  GroupCount,
+  GroupMember,
+  GroupMembers,
+  GroupRef,
+  PublishOptions as GroupPublishOptions,
+} from "./actors/group/group_ref.ts";
 export { declaredError } from "./actors/declared_error.ts";
 export type { DeclaredErrorOf } from "./actors/declared_error.ts";
 export { host } from "./actors/host.ts";

@@ -20,6 +20,8 @@ import { EventBus, type NodeEvent } from "./events.ts";
 import { addressOf, nameAt } from "./actors/address.ts";
 import { checkLabels, type Contract } from "./actors/contract.ts";
 import { type Hosted, type Registration, hostTable } from "./actors/host.ts";
+import { type Group, groupKey } from "./actors/group/group.ts";
+import { type GroupRef, groupRef } from "./actors/group/group_ref.ts";
 import { type Address, type CallOptions, type Ref, RefFactory } from "./actors/ref.ts";
 import { RefusedTells, type ToldOf } from "./actors/tell_promise.ts";
 import { isAppVersion } from "./cluster/placement/app_version.ts";
@@ -479,6 +481,20 @@ class Node implements ActorNode, Routing {
 
   count<C extends Contract>(contract: C): ActorCount {
     return this.#registry.count(contract);
+  }
+
+  group<G extends Group>(group: G, name: string): GroupRef<G> {
+    groupKey(group, name); // a name that is none is refused here
+    const way = () => {
+      if (this.router === undefined) throw this.#refusal ?? stoppedError(this.name);
+      return this.#joined.groups.way(group, name, undefined);
+    };
+    return groupRef(group, {
+      send: async (...message) => await way().send(...message),
+      members: async () => await way().members(),
+      count: async () => await way().count(),
+      changes: () => way().changes(),
+    });
   }
 
   get #registry(): Registry {

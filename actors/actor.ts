@@ -7,6 +7,8 @@ import { ConfigurationError, DeclaredError } from "../errors.ts";
 import type { Caller } from "./caller/caller.ts";
 import type { ContextEntries } from "./caller/context_layer.ts";
 import type { ArgumentOf, Contract, ErrorCodeOf, ErrorInputOf, MetaOf, StateOf } from "./contract.ts";
+import type { Group, Joins } from "./group/group.ts";
+import type { GroupRef } from "./group/group_ref.ts";
 import type { ActivationReason, DeactivationReason } from "./lifecycle.ts";
 import type { Address, Ref, RefOptions } from "./ref.ts";
 import type { NoticeMessageOf, ActorWatchOptions } from "./watch/notice.ts";
@@ -39,6 +41,9 @@ export interface ActorContext {
   ref<C extends Contract>(contract: C, actor: string | Address<C["kind"]>): Ref<C>;
   schedule(message: string, argument: unknown, when: Schedule, id: string | undefined): string;
   unschedule(id: string): boolean;
+  join(group: Group, name: string, meta: unknown): void;
+  leave(group: Group, name: string): boolean;
+  group<G extends Group>(group: G, name: string): GroupRef<G>;
   destroy(): void;
   passivate(): void;
   watch(target: AnyActor, message: string, options: ActorWatchOptions | undefined): void;
@@ -186,6 +191,35 @@ export abstract class Actor<C extends Contract> {
   /** Stops a timer. @returns whether there was one */
   unschedule(id: string): boolean {
     return this.#bound.unschedule(id);
+  }
+
+  /**
+   * Makes this actor a member of a group; of one that it is in already, only `meta` is replaced. It stays one until it leaves or is
+   * destroyed: a membership goes wherever the state goes. It moves, sleeps and is stored with it, and what undoes the state undoes it too.
+   * At most 256 groups for one actor, and 256 bytes of `meta`, which `members()` shows.
+   *
+   * @throws {InvalidArgumentError} if the contract does not declare the group's messages, or a bound is passed
+   * @example
+   * enter(room: string) {
+   *   this.join(Room, room, { nick: this.name });
+   * }
+   */
+  join<G extends Group>(group: G & Joins<C, G>, name: string, meta?: unknown): void {
+    this.#bound.join(group, name, meta);
+  }
+
+  /**
+   * All members of a group, to be told and asked at once. What is published has the context of what is handled, as any other message.
+   *
+   * @throws {InvalidNameError} for an empty, overlong or ill-formed name
+   */
+  group<G extends Group>(group: G, name: string): GroupRef<G> {
+    return this.#bound.group(group, name);
+  }
+
+  /** Ends a membership. @returns whether there was one */
+  leave(group: Group, name: string): boolean {
+    return this.#bound.leave(group, name);
   }
 
   /**

@@ -10,7 +10,10 @@ import type { Checks } from "./check.ts";
 import { firstIssue, type SchemaIssue } from "./schema.ts";
 
 /** By own keys only: `toString` and its kind are nobody's messages. @throws {UnknownMessageError} */
-export function declaredMessage({ kind, messages }: Contract, message: string): AskMessage | TellMessage {
+export function declaredMessage(
+  { kind, messages }: Pick<Contract, "kind" | "messages">,
+  message: string,
+): AskMessage | TellMessage {
   const declared = Object.hasOwn(messages, message) ? messages[message] : undefined;
   if (declared) return declared;
   throw undeclared("send", kind, message);
@@ -47,7 +50,12 @@ export function unfitArgument(message: string, issues: readonly SchemaIssue[]): 
  * A copy of a tell's argument that nobody else holds, checked as its receiver would.
  * @throws {UnknownMessageError | InvalidArgumentError}
  */
-export function validTell(contract: Contract, message: string, argument: unknown, checks: Checks): unknown {
+export function validTell(
+  contract: Pick<Contract, "kind" | "messages">,
+  message: string,
+  argument: unknown,
+  checks: Checks,
+): unknown {
   const declared = declaredMessage(contract, message);
   const copy = copyArgument(message, argument);
   const result = checks.of(declared.input).validate(copy);

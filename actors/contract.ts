@@ -286,6 +286,7 @@ const MESSAGE = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
 export const RESERVED_NAMES: readonly string[] = Object.freeze([
   ...["state", "name", "kind", "epoch", "signal", "ref", "schedule", "unschedule"],
   ...["error", "now", "random", "destroy", "passivate", "with", "meta", "watch", "unwatch"],
+  ...["join", "leave", "group"],
   ...["onActivate", "onDrain", "onDeactivate", "then", "catch", "finally", "toJSON"],
   ...["constructor", "prototype", "toString", "toLocaleString", "valueOf", "hasOwnProperty", "isPrototypeOf"],
   ...["propertyIsEnumerable", "arguments", "caller", "inspect"],
@@ -322,13 +323,7 @@ export function defineActor<
 >(kind: K, options: ContractOptions<S, M, D>): Contract<K, S, M, D> {
   if (!IDENTIFIER.test(kind)) throw unusable("kind", kind, `${WORD}, "_" and "-"`);
   checkOptions(`kind "${kind}"`, options, OPTIONS);
-  for (const message of Object.keys(options.messages)) {
-    if (RESERVED_NAMES.includes(message))
-      throw new ConfigurationError(
-        `Cannot define kind "${kind}": "${message}" is a reserved word and cannot name a message`,
-      );
-    if (!MESSAGE.test(message)) throw unusable("message name", message, `${WORD} and "_"`);
-  }
+  for (const message of Object.keys(options.messages)) checkMessageName(`kind "${kind}"`, message);
   if (options.meta !== undefined && !isSchema(options.meta))
     throw unusable("meta", typeof options.meta, "a schema");
   const contract: Contract<K, S, M, D> = {
@@ -389,6 +384,23 @@ export function checkLabels(what: string, labels: Readonly<Record<string, string
 }
 
 const WORD = "a letter, and then up to 63 letters, digits";
+
+/** What a kind, or a type of groups, may be called, in words. */
+export const IDENTIFIER_RULE: string = `${WORD}, "_" and "-"`;
+
+/** Whether a kind, or a type of groups, may be called so. */
+export function isIdentifierOfKind(value: unknown): value is string {
+  return typeof value === "string" && IDENTIFIER.test(value);
+}
+
+/** @throws {ConfigurationError} for what cannot name a message */
+export function checkMessageName(of: string, message: string): void {
+  if (RESERVED_NAMES.includes(message))
+    throw new ConfigurationError(
+      `Cannot define ${of}: "${message}" is a reserved word and cannot name a message`,
+    );
+  if (!MESSAGE.test(message)) throw unusable("message name", message, `${WORD} and "_"`);
+}
 
 function unusable(what: string, value: unknown, rule: string): ConfigurationError {
   return new ConfigurationError(

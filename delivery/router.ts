@@ -30,6 +30,7 @@ import { type CallDeps, PendingCall, type Prepared, type Request } from "./calls
 import type { DeliverySettings } from "./settings.ts";
 import type { Peers } from "./wire/peer.ts";
 import type { ShardTable } from "./receiving/shard_table.ts";
+import { ALL_MEMBERS, messageToMembers } from "./receiving/fan_out.ts";
 import { UnservedShards } from "./unserved_shards.ts";
 
 /** What a router works with. */
@@ -198,6 +199,13 @@ export class Router implements Dispatcher {
     if (refusal) return this.refuse(request, refusal);
     const end = this.#newKinds.send(request);
     return request.type === "tell" ? this.#deps.refusedTells.following(request, end) : end;
+  }
+
+  /** Sends a tell to all members that a group has in one shard: see `receiving/fan_out.ts`. */
+  sendToMembers(shard: number, key: string, request: Omit<Request, "name" | "type">): Promise<unknown> {
+    const { kind } = request;
+    const message = messageToMembers(request.message, key);
+    return this.send({ ...request, message, name: ALL_MEMBERS, type: "tell" }, this.link(kind, shard));
   }
 
   /** The end of one that was not sent. */

@@ -16,6 +16,8 @@ import type { Random } from "../platform/random.ts";
 import type { SqliteStore } from "../storage/sqlite/store.ts";
 import type { Store } from "../storage/store.ts";
 import type { Connection } from "../transport/transport.ts";
+import type { Group } from "../actors/group/group.ts";
+import type { GroupRef } from "../actors/group/group_ref.ts";
 import type { ActorCount } from "../registry/counting.ts";
 import type { ListOptions } from "../registry/list_options.ts";
 import type { ActorPage } from "../registry/listing.ts";
@@ -194,6 +196,14 @@ export interface ActorNode extends AsyncDisposable {
    * with their last renewal, every 1.5 s.
    */
   count<C extends Contract>(contract: C): ActorCount;
+  /**
+   * All members of a group, to be told and asked at once, and to be listed.
+   *
+   * @throws {InvalidNameError} for an empty, overlong or ill-formed name
+   * @example
+   * await node.group(Room, "7").publish("said", "hello");
+   */
+  group<G extends Group>(group: G, name: string): GroupRef<G>;
   /** From now on it gets no more shards, and keeps what it has. Resolves when the others can see that. */
   cordon(): Promise<void>;
   /** It gets shards again, after `cordon` or `drain`. */

@@ -42,6 +42,8 @@ import { createCodec } from "../codec/codec.ts";
 import type { Records } from "../transport/records.ts";
 import type { ClusterEvents } from "../registry/cluster_events.ts";
 import { Registry } from "../registry/registry.ts";
+import { type GroupDelivery, type GroupMessage, Groups, type GroupsDeps } from "../groups/groups.ts";
+import { OwnMembers } from "../groups/own_members.ts";
 import { subjects } from "../transport/subjects.ts";
 import type { Connection } from "../transport/transport.ts";
 import { scaleOf } from "../codec/weight.ts";
@@ -105,6 +107,7 @@ export interface Parts
   readonly graves: Graves;
   readonly door: Door | undefined;
   readonly registry: Registry;
+  readonly groups: Groups;
 }
 
 export function assemble(context: NodeContext): Parts {
@@ -122,8 +125,11 @@ export function assemble(context: NodeContext): Parts {
     onPulse: (address, message) => pulse.incoming(address, message),
     onOther,
   });
-  const handoff = handoffParts(context, basics, delivery, onOther);
-  const registry = registryOf(context, basics, delivery, onOther);
+  const groups = groupsOf(context, basics, delivery, (to, stream, talk) =>
+    registry.channel.say(to, stream, talk),
+  );
+  const handoff = handoffParts(context, basics, delivery, groups, onOther);
+  const registry = registryOf(context, basics, delivery, groups, onOther);
   const { peers, outbox, keeper, table, router } = delivery;
   const { membership, ownership, pins, permissions, troubles, events, settings } = context;
   return {
@@ -132,6 +138,7 @@ export function assemble(context: NodeContext): Parts {
     ...{ peers, outbox, keeper, table, router, inbound },
     ...handoff,
     registry,
+    groups: groups.groups,
     door: doorOf(context, basics, router),
   };
 }
@@ -198,6 +205,7 @@ function handoffParts(
   context: NodeContext,
   basics: Basics,
   delivery: DeliveryParts,
+  groups: GroupParts,
   onOther: (who: Namesake) => void,
 ) {
   const { clock, random, settings, membership, ownership, pins, hosts, parking, events, log, hasEnded } =
@@ -215,7 +223,7 @@ function handoffParts(
     isOver: (id) => membership.isOver(id),
     send: (request) => delivery.router.send(request),
   });
-  const runtime = actorRuntime(context, basics, delivery, watches);
+  const runtime = actorRuntime(context, basics, delivery, groups, watches);
   const shards = { self, peers, gate, runtime, budget, receiver, stateStore };
   const channel = new MoveChannel({ ...basics, membership, onOther });
   const coordinator = new Coordinator({
@@ -241,18 +249,43 @@ function actorRuntime(
   context: NodeContext,
   { gate, codec }: Basics,
   { router, checks }: DeliveryParts,
+  { own, groups }: GroupParts,
   watches: WatchTable,
 ): ActorRuntime {
   const { clock, random, settings, refs, refusedTells, events, onThrow } = context;
   return {
     ...{ clock, random, codec, refs, refusedTells, checks, events, onThrow },
-    annexes: observers(watches),
+    annexes: observers(watches, own),
     watching: watches,
     scheduler: new Scheduler(clock, () => gate.compareAnew(), onThrow),
     trials: new TrialLane(clock, settings),
     open: router.open.bind(router),
+    openGroup: groups.way.bind(groups),
     awaits: router.awaits.bind(router),
   };
+}
+
+type GroupParts = ReturnType<typeof groupsOf>;
+
+/** Who is in which group. */
+function groupsOf(
+  { clock, membership, settings }: NodeContext,
+  { self, codec }: Basics,
+  { router, checks }: DeliveryParts,
+  say: GroupsDeps["say"],
+) {
+  const own = new OwnMembers();
+  const request = ({ timeoutMs, ...message }: GroupMessage) => ({
+    ...message,
+    options: timeoutMs === undefined ? undefined : { timeoutMs },
+  });
+  const delivery: GroupDelivery = {
+    toShard: (kind, shard, key, message) => router.sendToMembers(shard, key, { kind, ...request(message) }),
+    toActor: (kind, name, message) => router.send({ kind, name, type: "ask", ...request(message) }),
+  };
+  const { callTimeoutMs } = settings;
+  const groups = new Groups({ self, clock, codec, membership, checks, own, delivery, callTimeoutMs, say });
+  return { own, groups };
 }
 
 /** Which actors there are, for whoever asks. */
@@ -260,9 +293,11 @@ function registryOf(
   { clock, membership, ownership, store, nodeEvents: events, listeners, onThrow }: NodeContext,
   basics: Basics,
   { table }: DeliveryParts,
+  { groups }: GroupParts,
   onOther: (who: Namesake) => void,
 ): Registry {
-  const deps = { clock, membership, ownership, table, store, events, listeners, onOther, onThrow };
+  const onMembers = groups.heard.bind(groups);
+  const deps = { clock, membership, ownership, table, store, events, listeners, onMembers, onOther, onThrow };
   return new Registry({ ...basics, ...deps });
 }
 

@@ -371,6 +371,7 @@ function timesOf(settings: Settings): ClusterTimes {
 function endParts(parts: Parts, error: Error): void {
   const {
     door,
+    groups,
     registry,
     coordinator,
     table,
@@ -384,6 +385,7 @@ function endParts(parts: Parts, error: Error): void {
   } = parts;
   door?.close();
   watches.stop();
+  groups.stop();
   registry.stop();
   coordinator.stop();
   for (const shard of table) {

@@ -9,6 +9,7 @@ import type { Membership } from "../cluster/membership.ts";
 import type { Namesake } from "../cluster/namesakes.ts";
 import { type ClusterId, type NodeId, nodeKey } from "../cluster/records/schemas.ts";
 import type { Codec } from "../codec/codec.ts";
+import type { GroupTalk } from "../groups/messages.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
 import type { Subjects } from "../transport/subjects.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -28,6 +29,8 @@ export interface RegistryChannelDeps {
   answer(question: Question): Promise<Answer>;
   /** Takes what a member says about events. */
   onEvents(from: NodeId, id: number, talk: EventTalk): void;
+  /** Takes what a member says about members of groups. */
+  onMembers(from: NodeId, stream: number, talk: GroupTalk): void;
   /** Told who speaks of another generation; its words have no effect. */
   onOther(who: Namesake): void;
   /** Told what an answer threw, which none should. */
@@ -116,6 +119,12 @@ export class RegistryChannel {
       case "told":
         this.#deps.onEvents(message.from, message.id, message);
         break;
+      case "members-wanted":
+      case "members-unwanted":
+      case "members":
+      case "members-at":
+        this.#deps.onMembers(message.from, message.id, message);
+        break;
       default:
         this.#answered(message.from, message.id, message);
     }
@@ -142,7 +151,7 @@ export class RegistryChannel {
   }
 
   /** Says something to a node. It may be lost, and what is longer than a message of the server may be is. */
-  say(to: NodeId, id: number, body: Question | Answer | EventTalk): void {
+  say(to: NodeId, id: number, body: Question | Answer | EventTalk | GroupTalk): void {
     const { of, self, codec, gate, transport, subjects } = this.#deps;
     if (!gate.isOpen || this.#isOver) return;
     const message = encodeRegistry(codec, of, self, id, body);

@@ -9,6 +9,8 @@ import { z } from "zod";
 import { DecodeError, ProtocolError } from "../errors.ts";
 import type { ClusterId, NodeId } from "../cluster/records/schemas.ts";
 import { SHARDS_MAX } from "../cluster/records/schemas.ts";
+import { CHANGES_MAX, GROUPS_READ_MAX, type GroupTalk } from "../groups/messages.ts";
+import { MEMBER_META_BYTES_MAX } from "../actors/annex/memberships.ts";
 import type { Codec } from "../codec/codec.ts";
 import { NAME_MAX_BYTES } from "../transport/subjects.ts";
 import { FIELD_LENGTH_MAX, FIELDS_MAX, type MetaFilter } from "./meta_filter.ts";
@@ -108,7 +110,7 @@ export interface RegistryHead extends ClusterId {
 }
 
 /** One message. */
-export type RegistryMessage = RegistryHead & (Question | Answer | EventTalk);
+export type RegistryMessage = RegistryHead & (Question | Answer | EventTalk | GroupTalk);
 /** One of a type that a newer release has brought. */
 export type UnknownMessage = RegistryHead & { readonly type: "unknown" };
 
@@ -135,6 +137,22 @@ const Head = {
   from: z.object({ node: z.string().max(64), incarnation: z.string().max(255) }),
   id: Count,
 };
+
+const GroupMember = z.object({
+  group: Kind,
+  name: Name,
+  kind: Kind,
+  actor: Name,
+  shard: Shard,
+  epoch: Count,
+  meta: z.custom<Uint8Array>(
+    (value) => value instanceof Uint8Array && value.byteLength <= MEMBER_META_BYTES_MAX,
+  ),
+});
+const MembersChange = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("in"), member: GroupMember }),
+  z.object({ type: z.literal("out"), member: GroupMember, moved: z.boolean() }),
+]);
 
 const Unknown: z.ZodType<UnknownMessage> = z.object({
   ...Head,
@@ -176,6 +194,21 @@ const Message = z.discriminatedUnion("type", [
   z.object({ ...Head, type: z.literal("unfollow") }),
   z.object({ ...Head, type: z.literal("followed"), sent: Count }),
   z.object({ ...Head, type: z.literal("told"), first: Count.min(1), events: z.array(Meta).max(EVENTS_MAX) }),
+  z.object({
+    ...Head,
+    type: z.literal("members-wanted"),
+    groups: z.array(Kind).max(GROUPS_READ_MAX),
+    have: Count,
+  }),
+  z.object({ ...Head, type: z.literal("members-unwanted") }),
+  z.object({
+    ...Head,
+    type: z.literal("members"),
+    number: Count.min(1),
+    changes: z.array(MembersChange).max(CHANGES_MAX),
+    synced: z.boolean(),
+  }),
+  z.object({ ...Head, type: z.literal("members-at"), number: Count.optional() }),
 ]);
 
 /** Types of this release. */
@@ -187,7 +220,7 @@ export function encodeRegistry(
   { cluster, generation }: ClusterId,
   from: NodeId,
   id: number,
-  body: Question | Answer | EventTalk,
+  body: Question | Answer | EventTalk | GroupTalk,
 ): Uint8Array {
   const { node, incarnation } = from;
   return codec.encode({

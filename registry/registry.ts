@@ -15,6 +15,7 @@ import { type ClusterId, type NodeId, sameNode } from "../cluster/records/schema
 import type { Codec } from "../codec/codec.ts";
 import type { ShardTable } from "../delivery/receiving/shard_table.ts";
 import type { EventBus } from "../events.ts";
+import type { GroupTalk } from "../groups/messages.ts";
 import type { Clock } from "../platform/clock.ts";
 import { pause } from "../platform/pause.ts";
 import { checkName, type Subjects } from "../transport/subjects.ts";
@@ -71,6 +72,7 @@ export interface RegistryDeps {
   /** Of this node, in all its lives. */
   readonly events: EventBus;
   readonly listeners: ClusterEvents;
+  onMembers(from: NodeId, stream: number, talk: GroupTalk): void;
   onOther(who: Namesake): void;
   onThrow(error: unknown): void;
 }

@@ -11,6 +11,8 @@ import type { HeaderMap } from "../../codec/header_map.ts";
 import type { NodeLimits } from "../node_limits.ts";
 import type { Checks } from "../check.ts";
 import type { Contract } from "../contract.ts";
+import type { Group } from "../group/group.ts";
+import type { GroupWay } from "../group/group_ref.ts";
 import type { Registration } from "../host.ts";
 import type { ActivationReason } from "../lifecycle.ts";
 import type { Verdict } from "./machine.ts";
@@ -58,6 +60,8 @@ export interface ActorRuntime {
   /** Told what a step of an actor threw beyond its own code, which none should. It must not throw itself. */
   readonly onThrow: (error: unknown) => void;
   open(contract: Contract, name: string, caller: CallingActor): Channel;
+  /** The way to a group. */
+  openGroup(group: Group, name: string, caller: CallingActor): GroupWay;
   /** Whether an ask to the actor of that address has not ended which was sent with this very chain. */
   awaits(chain: readonly string[], address: string): boolean;
 }

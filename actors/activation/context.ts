@@ -7,6 +7,7 @@
 import { sameBytes } from "../../codec/bytes.ts";
 import { ConfigurationError, InvalidArgumentError, toErrorData } from "../../errors.ts";
 import type { ActorRuntime, CallingActor } from "./activation_host.ts";
+import { joined, left, MEMBERSHIPS, packMemberMeta } from "../annex/memberships.ts";
 import { META, packMeta, unpackMeta } from "../annex/meta.ts";
 import type { ActorContext, AnyActor, Schedule } from "../actor.ts";
 import { addressOf, nameAt } from "../address.ts";
@@ -16,6 +17,8 @@ import type { Contract } from "../contract.ts";
 import { fenced } from "../actor_errors.ts";
 import type { Wish } from "./machine.ts";
 import { validArgument } from "./validation.ts";
+import { checkJoins, type Group, groupKey } from "../group/group.ts";
+import { type GroupRef, groupRef } from "../group/group_ref.ts";
 import type { Registration } from "../host.ts";
 import type { OutputSink } from "../durable/output_sink.ts";
 import type { Address, Ref } from "../ref.ts";
@@ -109,6 +112,35 @@ export class LentContext implements ActorContext {
     const former = state.annex.get(META);
     if (bytes && former && sameBytes(bytes, former)) return; // nothing is written anew
     state.annex = state.annex.with(META, bytes);
+  }
+
+  join(group: Group, name: string, meta: unknown): void {
+    this.#assertLasts();
+    checkJoins(this.#hosted.contract, group);
+    const key = groupKey(group, name);
+    const bytes = packMemberMeta(meta, this.#runtime.codec);
+    const state = this.#state;
+    const former = state.annex.get(MEMBERSHIPS);
+    const known = former?.get(key);
+    if (known && sameBytes(bytes, known)) return; // nothing is written anew
+    state.annex = state.annex.with(MEMBERSHIPS, joined(former, key, bytes));
+  }
+
+  leave(group: Group, name: string): boolean {
+    this.#assertLasts();
+    const key = groupKey(group, name);
+    const state = this.#state;
+    const former = state.annex.get(MEMBERSHIPS);
+    if (!former?.has(key)) return false;
+    state.annex = state.annex.with(MEMBERSHIPS, left(former, key));
+    return true;
+  }
+
+  group<G extends Group>(group: G, name: string): GroupRef<G> {
+    this.#activation.assertLive();
+    const way = this.#runtime.openGroup(group, name, this.#activation);
+    const as = { kind: group.group, messages: group.messages };
+    return groupRef(group, way, this.#activation.outputs.channel(as, name, way));
   }
 
   /** What its last hook leaves behind would be its successor's. */

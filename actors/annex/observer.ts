@@ -19,15 +19,17 @@ export interface AnnexObserver {
   /**
    * That actor has this beside its state now, and it is stored if the actor is. An empty annex: it has ended, or it is not here any
    * more. While its shard moves it is here until the next owner has it. The same may be told twice. Must not throw.
+   *
+   * @param isGone nothing is known of what it has now: its shard is not here any more
    */
-  onAnnex(actor: AnnexedActor, annex: Annex): void;
+  onAnnex(actor: AnnexedActor, annex: Annex, isGone: boolean): void;
 }
 
 /** All of these are told. */
 export function observers(...all: readonly AnnexObserver[]): AnnexObserver {
   return {
-    onAnnex: (actor, annex) => {
-      for (const each of all) each.onAnnex(actor, annex);
+    onAnnex: (actor, annex, isGone) => {
+      for (const each of all) each.onAnnex(actor, annex, isGone);
     },
   };
 }

@@ -9,7 +9,13 @@
  */
 import { WATCHERS, WATCHES } from "../watch/parts.ts";
 import type { AnyPart } from "./annex.ts";
+import { MEMBERSHIPS } from "./memberships.ts";
 import { META } from "./meta.ts";
 
 /** See the module's text. */
-export const ANNEX_PARTS: readonly AnyPart[] = Object.freeze<AnyPart[]>([META, WATCHES, WATCHERS]);
+export const ANNEX_PARTS: readonly AnyPart[] = Object.freeze<AnyPart[]>([
+  META,
+  MEMBERSHIPS,
+  WATCHES,
+  WATCHERS,
+]);

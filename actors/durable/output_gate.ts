@@ -275,7 +275,7 @@ export class OutputGate implements OutputSink {
 
   // ---- what handlers send
 
-  channel(contract: Contract, name: string, channel: Channel): Channel {
+  channel(contract: Pick<Contract, "kind" | "messages">, name: string, channel: Channel): Channel {
     return {
       send: (type, message, argument, options) => {
         if (type === "tell") return this.#hold(contract, name, channel, message, argument, options);
@@ -287,7 +287,7 @@ export class OutputGate implements OutputSink {
 
   /** Resolves when it waits here: its handler would otherwise wait for its own end. */
   #hold(
-    contract: Contract,
+    contract: Pick<Contract, "kind" | "messages">,
     name: string,
     channel: Channel,
     message: string,

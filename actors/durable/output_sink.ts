@@ -39,8 +39,8 @@ export interface OutputSink {
   whenStored(run: () => void): void;
   /** Stores what has changed, if it is time. */
   commit(): void;
-  /** The way to another actor. */
-  channel(contract: Contract, name: string, channel: Channel): Channel;
+  /** The way to another actor, or to a group: its type and messages are given in the place of a contract. */
+  channel(contract: Pick<Contract, "kind" | "messages">, name: string, channel: Channel): Channel;
   /** The activation has ended: what has not gone out never will. */
   drop(): void;
 }

@@ -16,6 +16,7 @@ import type { Mail } from "../activation/mail.ts";
 import { cycle, mailboxFull, noRoom, outcomeLost, unreadable } from "../actor_errors.ts";
 import { reportDeadLetter } from "../actor_events.ts";
 import { ActorTable } from "./actor_table.ts";
+import { GroupMembers } from "./group_members.ts";
 import { bare, type SealedActor } from "./sealed.ts";
 import { Annex } from "../annex/annex.ts";
 import { type Content, readAnnex, type Snapshot, unpack } from "../state/snapshot.ts";
@@ -40,6 +41,7 @@ export class Catalog implements ActivationHost<Activation> {
   readonly shard: CatalogShard;
   readonly kind: string;
   readonly residents: ActorTable;
+  readonly members: GroupMembers = new GroupMembers();
   /** Of those that have something beside their state: what observers know. */
   readonly #annexes = new Map<string, Annex>();
 
@@ -196,27 +198,41 @@ export class Catalog implements ActivationHost<Activation> {
 
   // ---- what actors have beside their states
 
-  onAnnex(name: string, annex: Annex): void {
+  onAnnex(name: string, annex: Annex, isGone = false): void {
     const known = this.#annexes.get(name) ?? Annex.EMPTY;
     if (known === annex) return;
+    this.members.changed(name, known, annex);
     if (annex.isEmpty) this.#annexes.delete(name);
     else this.#annexes.set(name, annex);
     const { kind, shard } = this;
-    shard.runtime.annexes.onAnnex({ kind, shard: shard.shard, name, epoch: shard.epoch }, annex);
+    shard.runtime.annexes.onAnnex({ kind, shard: shard.shard, name, epoch: shard.epoch }, annex, isGone);
+  }
+
+  /** What that actor has beside its state, as observers know it. */
+  annexOf(name: string): Annex {
+    return this.#annexes.get(name) ?? Annex.EMPTY;
   }
 
   /** These actors go on in another catalog of this node: who has to know it knows it. */
   giveAnnexes(heir: Catalog, names: Iterable<string>): void {
     for (const name of names) {
       const annex = this.#annexes.get(name);
-      if (annex) heir.#annexes.set(name, annex);
+      if (annex === undefined) continue;
+      heir.#annexes.set(name, annex);
+      heir.members.changed(name, Annex.EMPTY, annex);
+      this.members.changed(name, annex, Annex.EMPTY);
       this.#annexes.delete(name);
     }
   }
 
   /** None of them is here any more. */
   forgetAnnexes(): void {
-    for (const name of [...this.#annexes.keys()]) this.onAnnex(name, Annex.EMPTY);
+    for (const name of [...this.#annexes.keys()]) this.onAnnex(name, Annex.EMPTY, true);
+  }
+
+  /** What was said to all members of a group found no room with that one. */
+  lost(name: string, message: string, error: ErrorData): void {
+    reportDeadLetter(this.shard.runtime.events, { kind: this.kind, name }, message, error);
   }
 
   // ---- what activations report

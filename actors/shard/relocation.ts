@@ -7,13 +7,15 @@
 import { type ErrorData, InvalidStateError, wordsOf } from "../../errors.ts";
 import type { Activation } from "../activation/activation.ts";
 import type { ActivationReason, DeactivationReason } from "../lifecycle.ts";
+import { Annex } from "../annex/annex.ts";
+import { MEMBERSHIPS } from "../annex/memberships.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Mail } from "../activation/mail.ts";
 import { Mailbox } from "../activation/mailbox.ts";
 import type { ActorTable } from "./actor_table.ts";
 import { bare, type Place, type SealedActor } from "./sealed.ts";
 import { heldBy, sealActor } from "./sealing.ts";
-import { type Content, pack, readAnnex, unpack } from "../state/snapshot.ts";
+import { type Content, pack, readAnnex, type Snapshot, unpack } from "../state/snapshot.ts";
 import type { TimerData } from "../state/timers.ts";
 
 /** How a shard is sealed. */
@@ -58,7 +60,8 @@ export class Relocation {
         sealed.push({ ...bare(name, "passive"), snapshot });
     }
     for (const [name, { at, mailbox, timers }] of this.#residents.awaited) {
-      sealed.push({ ...bare(name, "late"), at, timers, backlog: mailbox.rest() });
+      const snapshot = this.#memberships(name);
+      sealed.push({ ...bare(name, "late"), snapshot, at, timers, backlog: mailbox.rest() });
     }
     for (const actor of this.#residents.quarantined.values())
       sealed.push(this.#isStored(actor) ? bare(actor.name, "active") : actor); // the next owner looks there
@@ -91,7 +94,14 @@ export class Relocation {
       kind: this.#catalog.kind,
       name: activation.name,
     });
-    return { ...held, status: "late", at: here };
+    const snapshot = this.#catalog.carries ? this.#memberships(activation.name) : undefined;
+    return { ...held, snapshot, status: "late", at: here };
+  }
+
+  /** Of a late actor its memberships go ahead, as far as they are settled: what is said to a group waits for it at its next owner. */
+  #memberships(name: string): Snapshot | undefined {
+    const annex = Annex.EMPTY.with(MEMBERSHIPS, this.#catalog.annexOf(name).get(MEMBERSHIPS));
+    return annex.isEmpty ? undefined : { stateVersion: 0, bytes: NOTHING, annex: annex.bytes };
   }
 
   /** A reclaim won: every activation goes on where it was. */
@@ -172,8 +182,10 @@ export class Relocation {
     if (sealed.status === "passive" && snapshot) this.#residents.sleep(name, snapshot);
     else if (sealed.status === "quarantined")
       this.#catalog.quarantine(sealed, new InvalidStateError(sealed.reason ?? "it cannot be read"));
-    else if (sealed.status === "late" && sealed.at) this.#await(name, sealed.at, timers, backlog);
-    else {
+    else if (sealed.status === "late" && sealed.at) {
+      if (snapshot) this.#catalog.onAnnex(name, readAnnex(snapshot));
+      this.#await(name, sealed.at, timers, backlog);
+    } else {
       const why = snapshot ? how : this.#catalog.shard.freshReason;
       // without a state of its own a stored actor is loaded, and its timers with it
       const set = this.#catalog.shard.stateStore && !snapshot ? [] : timers;
@@ -203,6 +215,7 @@ export class Relocation {
     awaited.mailbox.admitAll();
     const waited = awaited.mailbox.clear();
     const backlog = [...staged.sealed.backlog, ...waited];
+    if (staged.content === undefined) this.#catalog.onAnnex(name, Annex.EMPTY);
     this.#installOne({ sealed: { ...staged.sealed, backlog }, content: staged.content });
   }
 
@@ -214,6 +227,7 @@ export class Relocation {
     const { kind } = this.#catalog;
     const { stateStore, runtime } = this.#catalog.shard;
     if (!stateStore) runtime.events.emit({ type: "actor-recovered", kind, name, reason });
+    if (!stateStore) this.#catalog.onAnnex(name, Annex.EMPTY);
     // its timers were as much of its memory as its state, or are stored with it
     const activation = this.#catalog.begin({ name, why: "recovered", fence: true, due: true });
     awaited.mailbox.admitAll();
@@ -221,3 +235,5 @@ export class Relocation {
     activation.wake();
   }
 }
+
+const NOTHING: Uint8Array = new Uint8Array();

@@ -23,7 +23,7 @@ export interface SealedActor {
    * - `quarantined`: nobody could read its state; it travels as it is, with the reason.
    */
   readonly status: "active" | "passive" | "late" | "quarantined";
-  /** Absent when late, or when it never had a state. */
+  /** Absent when it never had a state. When late it holds only its memberships of groups; absent if it has none. */
   readonly snapshot: Snapshot | undefined;
   readonly timers: readonly TimerData[];
   /** Admitted and not yet handled, oldest first. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { ErrorData } from "../../errors.ts";
 import type { Mail } from "../../actors/activation/mail.ts";
 import type { Quota } from "../../actors/quota.ts";
 import type { Codec } from "../../codec/codec.ts";
@@ -29,9 +30,13 @@ export interface ReceiverDeps extends MailDeps {
   readonly gaps: Quota;
 }
 
-/** Takes a message for an actor, or ends it with the refusal that is true. */
+/** Takes a message for an actor, or ends it with the refusal that is true; and knows who is in which group. */
 export interface Admission {
   admit(name: string, mail: Mail): void;
+  /** Names of the actors that are in the group of that key. */
+  readonly members: { of(key: string): Iterable<string> };
+  /** There was no room for what was said to all members at that one. */
+  lost(name: string, message: string, error: ErrorData): void;
 }
 
 /** What a receiver needs of its shard. */

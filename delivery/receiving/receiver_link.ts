@@ -10,6 +10,7 @@ import { tooLarge } from "../calls/call_errors.ts";
 import { numbers } from "../wire/frame.ts";
 import { type Envelope, type FrameItem, keptBytes } from "../wire/frame_items.ts";
 import type { AckSource, Peer } from "../wire/peer.ts";
+import { ALL_MEMBERS, fanOut } from "./fan_out.ts";
 import type { ReceiverDeps, ReceiverShard } from "./receiver_deps.ts";
 import { ReceiverState } from "./receiver_state.ts";
 import { type PackableMail, RemoteMail } from "./remote_mail.ts";
@@ -65,7 +66,7 @@ export class ReceiverLink implements AckSource {
     if (this.#state.keeps(seq)) this.#state.skipTo(seq); // of itself a node holds nothing: nothing of that is lost on the way
     if (this.#state.judge(seq) === "again") return this.#knownLocal(seq, mail);
     this.#state.admit();
-    if (mail) this.#shard.catalog.admit(mail.name, mail);
+    if (mail) this.#give(mail);
   }
 
   /** It was admitted under a former owner; or refused there, which its sender may not have heard. */
@@ -113,14 +114,20 @@ export class ReceiverLink implements AckSource {
 
   #admit(envelope: Envelope, now: number): void {
     this.#state.admit();
-    const { type, name, message, oversize } = envelope;
+    const { type, message, oversize } = envelope;
     if (type === "skip") return;
     const argument = envelope.argument.slice(); // the frame's bytes are only lent
     const mail = new RemoteMail(this.#deps, this.#shard, this.peer, envelope, type, argument, now);
     if (oversize) mail.refuse(toErrorData(tooLarge("send", message, oversize.bytes, oversize.bytesMax)));
     else if (type === "ask" && this.#hasTooManyReplies) mail.refuse(tooManyReplies());
-    else this.#shard.catalog.admit(name, mail);
+    else this.#give(mail);
     if (mail.waitsForRoom) this.#waiting.push(mail);
+  }
+
+  #give(mail: PackableMail): void {
+    const { catalog } = this.#shard;
+    if (mail.name === ALL_MEMBERS) fanOut(catalog, mail);
+    else catalog.admit(mail.name, mail);
   }
 
   /** Replies are never dropped before they are confirmed: so no more may come to be. */

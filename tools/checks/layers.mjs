@@ -18,6 +18,7 @@ const RANKS = {
   cluster: 4,
   storage: 4,
   delivery: 5,
+  groups: 5,
   handoff: 6,
   registry: 6,
   door: 6,

@@ -31,6 +31,7 @@ export class TestShard implements LocalShard, Place<Mail> {
   readonly shard = SHARD;
   readonly epoch: number;
   readonly catalog: Admission = this;
+  readonly members = { of: () => new Set<string>() };
   isOpen = true;
   /** Whether the mailbox has no room. */
   isFull = false;
@@ -41,6 +42,9 @@ export class TestShard implements LocalShard, Place<Mail> {
   readonly #journal: Journal;
   readonly #life: number;
   readonly #links = new Map<Peer, ReceiverLink>();
+
+  /** No group has members here. */
+  lost(): void {}
 
   constructor(deps: ReceiverDeps, self: Peer, epoch: number, life: number, journal: Journal) {
     this.#deps = deps;

@@ -98,7 +98,11 @@ test("the mail that an owner admits has them, weighs them, and packs them, also 
   const admitted: Mail[] = [];
   const shard = {
     ...{ kind: "ledger", shard: 0, epoch: 1, isFull: () => false },
-    catalog: { admit: (_name: string, mail: Mail) => void admitted.push(mail) },
+    catalog: {
+      admit: (_name: string, mail: Mail) => void admitted.push(mail),
+      members: { of: () => new Set<string>() },
+      lost: () => {},
+    },
   };
   const link = new ReceiverLink(deps, shard, peers.of("b", "1"), 1);
   const { link: from, items, call } = sent("tell");

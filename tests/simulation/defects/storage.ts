@@ -28,9 +28,9 @@ export const STORAGE: readonly Rule[] = [
         changes: [
           {
             file: "actors/durable/output_gate.ts",
-            find: "channel(contract: Contract, name: string, channel: Channel): Channel {",
+            find: 'channel(contract: Pick<Contract, "kind" | "messages">, name: string, channel: Channel): Channel {',
             replace:
-              "channel(contract: Contract, name: string, channel: Channel): Channel { if (true) return channel;",
+              'channel(contract: Pick<Contract, "kind" | "messages">, name: string, channel: Channel): Channel { if (true) return channel;',
           },
         ],
         found: { profile: "stored", seed: 5 },
