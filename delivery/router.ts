@@ -30,7 +30,8 @@ import { type CallDeps, PendingCall, type Prepared, type Request } from "./calls
 import type { DeliverySettings } from "./settings.ts";
 import type { Peers } from "./wire/peer.ts";
 import type { ShardTable } from "./receiving/shard_table.ts";
-import { ALL_MEMBERS, messageToMembers } from "./receiving/fan_out.ts";
+import { messageToMembers } from "./receiving/fan_out.ts";
+import { ALL_MEMBERS } from "./wire/frame_items.ts";
 import { UnservedShards } from "./unserved_shards.ts";
 
 /** What a router works with. */

@@ -26,6 +26,8 @@ export interface MemberReaderDeps {
 const UNUSED_MS = 300_000;
 /** Whoever waits for all nodes waits so long at most. */
 const SYNC_MS = 1_000;
+/** A node that has not answered is asked again so soon, for a while. */
+const SOON_MS = 250;
 /** Between two streams of one node that both had gaps. */
 const AGAIN_MS = 200;
 
@@ -53,6 +55,7 @@ export class MemberReader {
   readonly #waiting = new Set<() => void>();
   #stops: (() => void)[] = [];
   #timer: Timer | undefined;
+  #soon: Timer | undefined;
   #lapse: Timer | undefined;
   #stream = 0;
   /** When the types that are read were last added to. */
@@ -174,6 +177,16 @@ export class MemberReader {
     source.begunAt = this.#deps.clock.now();
     source.replica.begin(++this.#stream);
     this.#ask(source);
+    this.#soon ??= this.#deps.clock.after(SOON_MS, () => this.#askSoon());
+  }
+
+  /** A node that has just come may not have heard it. */
+  #askSoon(): void {
+    this.#soon = undefined;
+    const since = this.#deps.clock.now() - WANTED_EVERY_MS;
+    const waiting = this.#silent.filter(({ replica, begunAt }) => !replica.isSynced && begunAt > since);
+    for (const source of waiting) this.#ask(source);
+    if (waiting.length > 0) this.#soon = this.#deps.clock.after(SOON_MS, () => this.#askSoon());
   }
 
   #ask({ of, replica }: Source): void {
@@ -197,7 +210,8 @@ export class MemberReader {
   #rest(): void {
     this.#timer?.cancel();
     this.#lapse?.cancel();
-    this.#timer = this.#lapse = undefined;
+    this.#soon?.cancel();
+    this.#timer = this.#soon = this.#lapse = undefined;
     for (const stop of this.#stops.splice(0)) stop();
     for (const { of, replica } of this.#sources.values())
       this.#deps.say(of, replica.stream, { type: "members-unwanted" });

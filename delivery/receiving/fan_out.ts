@@ -14,8 +14,6 @@ import { copyValue } from "../../codec/value.ts";
 import type { Admission } from "./receiver_deps.ts";
 import type { PackableMail, PackedMail } from "./remote_mail.ts";
 
-/** Whom a message to members is for: no actor has this name. */
-export const ALL_MEMBERS = "";
 /** No name of a message has it. */
 const AT = "@";
 

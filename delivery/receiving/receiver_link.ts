@@ -8,9 +8,9 @@
 import { BusyError, type ErrorData, toErrorData } from "../../errors.ts";
 import { tooLarge } from "../calls/call_errors.ts";
 import { numbers } from "../wire/frame.ts";
-import { type Envelope, type FrameItem, keptBytes } from "../wire/frame_items.ts";
+import { ALL_MEMBERS, type Envelope, type FrameItem, keptBytes } from "../wire/frame_items.ts";
 import type { AckSource, Peer } from "../wire/peer.ts";
-import { ALL_MEMBERS, fanOut } from "./fan_out.ts";
+import { fanOut } from "./fan_out.ts";
 import type { ReceiverDeps, ReceiverShard } from "./receiver_deps.ts";
 import { ReceiverState } from "./receiver_state.ts";
 import { type PackableMail, RemoteMail } from "./remote_mail.ts";

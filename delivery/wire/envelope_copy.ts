@@ -6,7 +6,7 @@
  */
 import { writeEnvelope } from "./frame.ts";
 import type { FrameWriter } from "./frame_writer.ts";
-import type { FrameItem, Oversize, ShardRef } from "./frame_items.ts";
+import { ALL_MEMBERS, type FrameItem, type Oversize, type ShardRef } from "./frame_items.ts";
 import type { WindowEntry } from "../sending/window_entry.ts";
 import { timeLeft } from "../deadline.ts";
 
@@ -30,8 +30,9 @@ export class EnvelopeCopy implements FrameItem {
     this.#copy = entry.copies;
   }
 
-  get address(): { kind: string; name: string } {
-    return { kind: this.#link.kind, name: this.#entry.call.name };
+  get address(): { kind: string; name: string } | undefined {
+    const { name } = this.#entry.call;
+    return name === ALL_MEMBERS ? undefined : { kind: this.#link.kind, name };
   }
 
   get size(): number {

@@ -6,6 +6,9 @@
 import type { HeaderMap } from "../../codec/header_map.ts";
 import type { FrameWriter } from "./frame_writer.ts";
 
+/** The name in a message to all members that a group has in a shard: no actor has it. */
+export const ALL_MEMBERS: string = "";
+
 /** Something that can write itself into a frame, at the moment the frame is made. */
 export interface FrameItem {
   write(writer: FrameWriter): void;
@@ -15,7 +18,7 @@ export interface FrameItem {
    */
   writeOversize?(writer: FrameWriter, bytesMax: number): void;
   /** The actor it is for: a frame with nothing else shows its name in the subject. */
-  readonly address?: { readonly kind: string; readonly name: string };
+  readonly address?: { readonly kind: string; readonly name: string } | undefined;
   /** Bytes of what may be large in it; the rest is small. A large item begins a frame of its own. */
   readonly size?: number;
 }

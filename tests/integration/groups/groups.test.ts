@@ -110,6 +110,14 @@ describe("a publish", () => {
     for (const name of NAMES) expect(await heard(a, name)).toEqual(["one", "two", "three", "four"]);
   });
 
+  test("reaches members that are all in one shard on another node", async () => {
+    const a = await start("a", guest({ shards: 1 }));
+    const c = await cluster.start("c");
+    for (const name of ["g0", "g1"]) await enter(a, name);
+    for (const words of ["one", "two"]) await publish(c, words);
+    expect(await heard(a, "g0")).toEqual(["one", "two"]);
+  });
+
   test("gives each member an argument of its own", async () => {
     const [a, , c] = await chat();
     const what = { words: "as it was" };
@@ -128,6 +136,28 @@ describe("a publish", () => {
     await publish(c, "second");
     expect(frames.filter((frame) => frame.startsWith("c>")).toSorted()).toEqual(["c>a", "c>b"]);
   });
+
+  test("is four frames to 100,000 members on four nodes", async () => {
+    const contract = guest({ shards: 256, idleMs: Number.POSITIVE_INFINITY });
+    const hosts = [];
+    for (const name of ["w", "x", "y", "z"]) hosts.push(await start(name, contract));
+    const c = await cluster.start("c");
+    await cluster.settled("guest", "w", "x", "y", "z");
+    const [w] = hosts as [ActorNode];
+    for (let from = 0; from < 100_000; from += 4_000) {
+      const entering = Array.from({ length: 4_000 }, (_, i) =>
+        w.ref(contract, `g${from + i}`).enter({ room: "7", meta: undefined }, { timeoutMs: 60_000 }),
+      );
+      await cluster.ends(Promise.all(entering));
+    }
+    expect(await cluster.ends(c.group(Room, "7").count())).toEqual({ count: 100_000, silent: [] });
+    await publish(c, "first");
+    await cluster.clock.advance(2_000);
+    frames.length = 0;
+    await publish(c, "second");
+    expect(frames.filter((frame) => frame.startsWith("c>")).toSorted()).toEqual(["c>w", "c>x", "c>y", "c>z"]);
+    for (const name of ["g0", "g31415", "g99999"]) expect(await heard(c, name)).toEqual(["first", "second"]);
+  }, 120_000);
 
   test("reaches each member once that moves meanwhile, also one whose handler runs on", async () => {
     let free = () => {};
