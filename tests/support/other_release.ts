@@ -95,6 +95,15 @@ const isFrame = (subject: string): boolean => /^[^.]+\.node\.[^.]+\.[^.]+\.(batc
 const isRegistry = (subject: string): boolean => /^[^.]+\.node\.[^.]+\.[^.]+\.registry$/.test(subject);
 const isMove = (subject: string): boolean => /^[^.]+\.node\.[^.]+\.[^.]+\.move\./.test(subject);
 
+/** Whether the node that a frame is for has sent it: answers to what it has asked before the shard came to it. */
+function isToItself(subject: string, frame: Uint8Array): boolean {
+  const reader = new ByteReader(frame);
+  reader.u16(); // what it is, and its version
+  const [, , node, incarnation] = [reader.string(), reader.string(), reader.string(), reader.string()];
+  const [, , to, life] = subject.split(".");
+  return node === to && incarnation === life;
+}
+
 /** A connection whose node says that it speaks these versions, and no more than that. */
 export function speaking(inner: Connection, protocol: readonly number[]): Connection {
   return changed(inner, {
@@ -115,6 +124,7 @@ export function olderRelease(inner: Connection): { connection: Connection; overh
   const overheard: Overheard = { frames: new Set(), batches: new Set() };
   const hear: Hear = (subject, bytes) => {
     if (isFrame(subject)) {
+      if (isToItself(subject, bytes)) return bytes; // it would have written that in its own version
       overheard.frames.add(bytes[1] as number);
       return bytes[1] === 2 ? bytes : undefined;
     }
