@@ -192,6 +192,23 @@ export type NodeEventBody =
       readonly shards: number;
       readonly error: ErrorData;
     }
+  /** The actors of a shard that are all kept alive cannot be listed yet, so some do not begin by themselves; it is tried again. */
+  | {
+      readonly type: "keep-delayed";
+      readonly kind: string;
+      readonly shard: number;
+      readonly error: ErrorData;
+    }
+  /**
+   * That node keeps other actors of a kind alive than this one. The owner of a shard goes by its own, so who runs depends on where a shard
+   * is; while a roll-out changes what is kept, that is so for a while. Told once for each node and kind.
+   */
+  | {
+      readonly type: "keep-differs";
+      readonly kind: string;
+      readonly node: string;
+      readonly incarnation: string;
+    }
   /** A message that nobody can receive any more. */
   | {
       readonly type: "dead-letter";

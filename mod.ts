@@ -34,6 +34,7 @@ export type { TrialSettings } from "./actors/activation/trials.ts";
 export type { LeaseTimes } from "./cluster/lease/lease_times.ts";
 export type { PulseTimes } from "./cluster/heartbeat/pulse_times.ts";
 export type { DeliverySettings } from "./delivery/settings.ts";
+export type { KeepSettings } from "./keeping/keep_alive.ts";
 export type { HandoffSettings } from "./handoff/settings.ts";
 export type { LeaveOptions, LeaveReport } from "./handoff/leave.ts";
 export type { DoorOptions } from "./door/door.ts";
@@ -90,8 +91,10 @@ export type {
   Handler,
   Hosted,
   HostedMessage,
+  HostOptions,
   Registration,
 } from "./actors/host.ts";
+export type { KeepOption, KeptNames } from "./actors/supervision/keep.ts";
 export type { ActivationReason, DeactivationReason } from "./actors/lifecycle.ts";
 export type { Address, CallOptions, CallParameters, Ref, RefOptions } from "./actors/ref.ts";
 export type { CallContext, Caller } from "./actors/caller/caller.ts";

@@ -17,6 +17,7 @@ import {
   wordsOf,
 } from "./errors.ts";
 import { EventBus, type NodeEvent } from "./events.ts";
+import { DEACTIVATE, ENSURE } from "./actors/activation/life_words.ts";
 import { addressOf, nameAt } from "./actors/address.ts";
 import { checkLabels, type Contract } from "./actors/contract.ts";
 import { type Hosted, type Registration, hostTable } from "./actors/host.ts";
@@ -473,6 +474,27 @@ class Node implements ActorNode, Routing {
     if (address === undefined)
       throw new InvalidArgumentError("Cannot look for an actor: neither a ref nor an address was given");
     return await this.#registry.where(address, options);
+  }
+
+  async ensure<C extends Contract>(actor: Ref<C> | Address, options?: CallOptions): Promise<void> {
+    await this.#askLife("begin", actor, ENSURE, options);
+  }
+
+  async deactivate<C extends Contract>(actor: Ref<C> | Address, options?: CallOptions): Promise<void> {
+    await this.#askLife("end", actor, DEACTIVATE, options);
+  }
+
+  async #askLife<C extends Contract>(
+    what: string,
+    actor: Ref<C> | Address,
+    word: typeof ENSURE | typeof DEACTIVATE,
+    options: CallOptions | undefined,
+  ): Promise<void> {
+    const address = addressOf(actor);
+    if (address === undefined)
+      throw new InvalidArgumentError(`Cannot have an actor ${what}: neither a ref nor an address was given`);
+    if (this.router === undefined) throw this.#refusal ?? stoppedError(this.name);
+    await this.router.askLife(address, word, options);
   }
 
   async list<C extends Contract>(contract: C, options?: ListOptions<C>): Promise<ActorPage<C>> {

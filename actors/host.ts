@@ -8,6 +8,7 @@ import { ConfigurationError, wordsOf } from "../errors.ts";
 import { Actor } from "./actor.ts";
 import { Check } from "./check.ts";
 import type { AskMessage, Contract, HandlersOf, StateOf, TellMessage } from "./contract.ts";
+import { type KeepOption, keptNames, type KeptNames } from "./supervision/keep.ts";
 
 /** A class that can be hosted under contract `C`. A missing or mistyped handler does not compile. */
 export interface ActorClass<C extends Contract> {
@@ -50,9 +51,20 @@ export interface Registration {
   readonly messages: ReadonlyMap<string, HostedMessage>;
   /** `undefined` if its actors have no metadata. */
   readonly meta: Check | undefined;
+  /** Those that are kept alive; `undefined` if none are. */
+  readonly keep: KeptNames | undefined;
   create(): Actor<Contract>;
   initialState(name: string): unknown;
   upgrade(fromVersion: number, old: unknown): unknown;
+}
+
+/** What a node does with a kind beside hosting it. */
+export interface HostOptions {
+  /**
+   * Actors that are kept alive: the node that owns one lets it begin without a message, and again after whatever ends it, and it does
+   * not sleep. Give the same on all nodes; the owner goes by its own. Default: none.
+   */
+  readonly keep?: KeepOption;
 }
 
 /** Makes an instance for each activation, from what the node was given as `env`: databases, clients, settings. */
@@ -65,7 +77,7 @@ export type ActorFactory<C extends Contract, Env> = (env: Env) => Actor<C> & Han
  * members of that class are used, `initialState` and `upgrade`, as if the class had been given.
  *
  * @throws {ConfigurationError} if a handler is missing at run time, or `upgrade` is missing with a `stateVersion` above 1; of a
- * function, `startNode` throws that
+ * function, `startNode` throws that. And for actors that cannot be kept alive
  * @example
  * import { Actor, ask, defineActor, host, startNode } from "@baton/actors";
  * import { z } from "zod";
@@ -95,20 +107,39 @@ export type ActorFactory<C extends Contract, Env> = (env: Env) => Actor<C> & Han
  * await using node = await startNode({ name: "a", hosts, env });
  * console.log(await node.ref(Price, "today").of("tea"));
  */
-export function host<C extends Contract>(contract: C, actorClass: ActorClass<C>): Hosted;
-export function host<C extends Contract, Env>(contract: C, factory: ActorFactory<C, Env>): Hosted<Env>;
+export function host<C extends Contract>(
+  contract: C,
+  actorClass: ActorClass<C>,
+  options?: HostOptions,
+): Hosted;
+export function host<C extends Contract, Env>(
+  contract: C,
+  factory: ActorFactory<C, Env>,
+  options?: HostOptions,
+): Hosted<Env>;
 export function host<C extends Contract>(
   contract: C,
   behaviour: ActorClass<C> | ActorFactory<C, unknown>,
+  options: HostOptions = {},
 ): Hosted {
+  const kept = keptBy(contract, options);
   if (isActorClass(behaviour)) {
-    const registration = registered(contract, behaviour, () => new behaviour());
+    const registration = registered(contract, behaviour, () => new behaviour(), kept);
     return { contract, register: () => registration };
   }
   return {
     contract,
-    register: (env) => registered(contract, madeClass(contract, behaviour, env), () => behaviour(env)),
+    register: (env) => registered(contract, madeClass(contract, behaviour, env), () => behaviour(env), kept),
   };
+}
+
+function keptBy(contract: Contract, options: HostOptions): KeptNames | undefined {
+  const unknown = Object.keys(options).find((key) => key !== "keep");
+  if (unknown !== undefined)
+    throw new ConfigurationError(
+      `Cannot host kind "${contract.kind}": "${unknown}" is no option of host(); that is "keep"`,
+    );
+  return options.keep === undefined ? undefined : keptNames(contract, options.keep);
 }
 
 function isActorClass<C extends Contract>(
@@ -150,6 +181,7 @@ function registered<C extends Contract>(
   contract: C,
   actorClass: ActorClass<C>,
   create: () => unknown,
+  keep: KeptNames | undefined,
 ): Registration {
   const messages = new Map<string, HostedMessage>();
   for (const [name, declared] of Object.entries(contract.messages)) {
@@ -168,6 +200,7 @@ function registered<C extends Contract>(
     state: new Check(contract.state, { anyOrder: true }),
     messages,
     meta: contract.meta && new Check(contract.meta),
+    keep,
     create: create as () => Actor<Contract>,
     initialState: (name) => actorClass.initialState(name),
     upgrade: (fromVersion, old) => actorClass.upgrade?.(fromVersion, old),

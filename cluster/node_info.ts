@@ -51,10 +51,18 @@ export function ownRecord(info: NodeInfo, incarnation: string): Omit<NodeRecord,
 }
 
 /** What others need to know of it. */
-export function hostedKind({ kind, shards, stateVersion, durability, placement }: OfferedKind): HostedKind {
+export function hostedKind({
+  kind,
+  shards,
+  stateVersion,
+  durability,
+  placement,
+  kept,
+}: OfferedKind): HostedKind {
   return {
     ...{ kind, shards, stateVersion },
     ...(durability === undefined ? {} : { durability }),
     ...(placement === undefined ? {} : { placement }),
+    ...(kept === undefined ? {} : { kept }),
   };
 }

@@ -97,6 +97,7 @@ function hostSame(some: readonly HostedKind[], others: readonly HostedKind[]): b
     return (
       one.kind === other?.kind &&
       one.stateVersion === other.stateVersion &&
+      one.kept === other.kept &&
       JSON.stringify(one.placement) === JSON.stringify(other.placement)
     );
   });

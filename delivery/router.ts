@@ -5,10 +5,11 @@
  */
 import { ShardMap } from "../cluster/shard_map.ts";
 import type { CallingActor } from "../actors/activation/activation_host.ts";
-import { copyArgument, declaredMessage } from "../actors/argument.ts";
+import { copyArgument, declaredMessage, undeclared } from "../actors/argument.ts";
 import type { AskMessage, Contract, TellMessage } from "../actors/contract.ts";
 import type { Checks } from "../actors/check.ts";
-import type { CallOptions, Channel } from "../actors/ref.ts";
+import type { DEACTIVATE, ENSURE } from "../actors/activation/life_words.ts";
+import type { Address, CallOptions, Channel } from "../actors/ref.ts";
 import type { RefusedTells } from "../actors/tell_promise.ts";
 import type { Membership } from "../cluster/membership.ts";
 import type { OwnedEntry, Ownership } from "../cluster/ownership.ts";
@@ -172,7 +173,8 @@ export class Router implements Dispatcher {
   ): Promise<unknown> {
     let declared: AskMessage | TellMessage | undefined;
     try {
-      declared = contract && declaredMessage(contract, message);
+      if (contract) declared = declaredMessage(contract, message);
+      else if (message.startsWith("$")) throw undeclared("send", kind, message); // a word between nodes
     } catch (error) {
       return Promise.reject(error);
     }
@@ -184,6 +186,17 @@ export class Router implements Dispatcher {
       return this.refuse(request, error);
     }
     return this.send(request);
+  }
+
+  /** Asks something of an actor's life: see `actors/activation/life_words.ts`. @throws {InvalidNameError} */
+  async askLife(
+    { kind, name }: Address,
+    word: typeof ENSURE | typeof DEACTIVATE,
+    options: CallOptions | undefined,
+  ): Promise<void> {
+    checkName(name);
+    const request = { kind, name, type: "ask" as const, message: word, declared: undefined, options };
+    await this.send({ ...request, argument: undefined, caller: undefined });
   }
 
   /**

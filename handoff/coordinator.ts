@@ -25,7 +25,7 @@ import type { HandoffDeps } from "./deps.ts";
 import { type Proposal, settlesAt } from "./proposal.ts";
 import { TimerRecovery } from "./timer_recovery.ts";
 import { IncomingMoves } from "./move/incoming_moves.ts";
-import { ReconcileLoop } from "./reconcile_loop.ts";
+import { ReconcileLoop } from "../platform/pace/reconcile_loop.ts";
 import type { MoveEnd } from "./move/move.ts";
 import { SourceMove } from "./move/source_driver.ts";
 import type { UpgradeEnd } from "./upgrade/shard_upgrade.ts";
@@ -82,7 +82,7 @@ export class Coordinator {
     this.#backoff = new Backoff(deps.clock, deps.random, deps.settings);
     this.#unreadable = new Unreadable(deps.clock, deps.events);
     this.#unplaced = new Unplaced(deps.events);
-    this.#loop = new ReconcileLoop(deps.clock, deps.settings, () => this.#reconcile());
+    this.#loop = new ReconcileLoop(deps.clock, deps.settings.reconcileMs, () => this.#reconcile());
     this.#incoming = new IncomingMoves(deps, incoming, () => this.soon());
     this.upgrades = new Upgrades({
       ...deps,

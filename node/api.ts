@@ -204,6 +204,24 @@ export interface ActorNode extends AsyncDisposable {
    * await node.group(Room, "7").publish("said", "hello");
    */
   group<G extends Group>(group: G, name: string): GroupRef<G>;
+  /**
+   * Has an actor begin wherever it belongs, as a message would, and resolves when its `onActivate` has ended well. One that is there has its
+   * turn behind what waits for it.
+   *
+   * @throws {HandlerError} what its `onActivate` threw
+   * @throws {ActorError} what ends any ask
+   * @example
+   * await node.ensure(node.ref(Worker, "mail"));
+   */
+  ensure<C extends Contract>(actor: Ref<C> | Address, options?: CallOptions): Promise<void>;
+  /**
+   * Ends the activation of an actor when it has handled what waits for it, as if by `onError: "stop"`, with `onDeactivate("stop")`. Its state
+   * stays, and the next message wakes it; with timers it begins anew at once, and so does soon one that is kept alive. Of one that is not
+   * active nothing happens. Resolves when it handles nothing any more.
+   *
+   * @throws {ActorError} what ends any ask
+   */
+  deactivate<C extends Contract>(actor: Ref<C> | Address, options?: CallOptions): Promise<void>;
   /** From now on it gets no more shards, and keeps what it has. Resolves when the others can see that. */
   cordon(): Promise<void>;
   /** It gets shards again, after `cordon` or `drain`. */

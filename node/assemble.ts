@@ -31,6 +31,7 @@ import { ShardTable } from "../delivery/receiving/shard_table.ts";
 import { WatchTable } from "../delivery/watching/watch_table.ts";
 import type { EventBus } from "../events.ts";
 import { Coordinator } from "../handoff/coordinator.ts";
+import { KeepAlive } from "../keeping/keep_alive.ts";
 import { MoveChannel } from "../handoff/wire/move_channel.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Log } from "../platform/log.ts";
@@ -108,6 +109,7 @@ export interface Parts
   readonly door: Door | undefined;
   readonly registry: Registry;
   readonly groups: Groups;
+  readonly keepAlive: KeepAlive;
 }
 
 export function assemble(context: NodeContext): Parts {
@@ -139,6 +141,7 @@ export function assemble(context: NodeContext): Parts {
     ...handoff,
     registry,
     groups: groups.groups,
+    keepAlive: new KeepAlive({ ...context, gate: basics.gate, table, budget: handoff.budget }),
     door: doorOf(context, basics, router),
   };
 }

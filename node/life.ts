@@ -13,6 +13,7 @@ import { ConfigurationError, FencedError, NodeStoppedError } from "../errors.ts"
 import { EventBus } from "../events.ts";
 import { givenUp } from "../actors/actor_errors.ts";
 import type { Contract } from "../actors/contract.ts";
+import { keepMark } from "../actors/supervision/keep.ts";
 import { agreeOnKind } from "../cluster/records/join_agreement.ts";
 import { Cleaner } from "../cluster/records/cleaner.ts";
 import { ClusterRecords } from "../cluster/records/cluster_records.ts";
@@ -39,6 +40,7 @@ import { NO_STORE } from "../storage/no_store.ts";
 import { RECORD_BYTES_MAX, recordsStore } from "../storage/records/store.ts";
 import type { Store } from "../storage/store.ts";
 import { countHere } from "../registry/counting.ts";
+import { tellDiffering } from "../keeping/differing.ts";
 import { assemble, type NodeContext, type Parts } from "./assemble.ts";
 import { Buckets } from "./buckets.ts";
 import { PeerCleanup } from "./peer_cleanup.ts";
@@ -237,9 +239,11 @@ export class Life {
   }
 
   #offers(identity: StoreIdentity | undefined): OfferedKind[] {
-    return this.#contracts.map(({ kind, shards, stateVersion, durability, placement }) => {
-      const rule = placement === undefined ? {} : { placement };
-      const offer = { kind, shards, stateVersion, durability, ...rule };
+    return [...this.#deps.hosts.values()].map(({ contract, keep }) => {
+      const { kind, shards, stateVersion, durability, placement } = contract;
+      const kept = keepMark(keep);
+      const more = { ...(placement && { placement }), ...(kept === undefined ? {} : { kept }) };
+      const offer = { kind, shards, stateVersion, durability, ...more };
       if (durability === "memory" || identity === undefined) return offer;
       return { ...offer, store: identity.id ?? null, wasStored: identity.known.has(kind) };
     });
@@ -270,12 +274,13 @@ export class Life {
   }
 
   #begin(parts: Parts, lost: PeerCleanup): void {
-    const { membership, gate, pulse, namesakes, coordinator, door, table } = parts;
+    const { membership, gate, pulse, namesakes, coordinator, door, table, keepAlive } = parts;
     const { name: node, log } = this.#deps;
     this.#stops.push(
       () => pulse.stop(),
       () => namesakes.stop(),
       tellFloating({ node, table, events: this.#events, log }),
+      tellDiffering({ self: membership.self, membership, events: this.#events }),
       membership.onFenced((reason) => this.#onFenced(reason)),
       membership.onView(() => {
         lost.forget();
@@ -286,6 +291,7 @@ export class Life {
     pulse.start();
     if (this.#deps.connection.mayHearOthers) namesakes.start();
     coordinator.start();
+    keepAlive.start();
     door?.open();
     if (door) this.#watchRecorders();
     this.#armSweep(parts, lost);
@@ -374,6 +380,7 @@ function endParts(parts: Parts, error: Error): void {
     groups,
     registry,
     coordinator,
+    keepAlive,
     table,
     router,
     inbound,
@@ -387,6 +394,7 @@ function endParts(parts: Parts, error: Error): void {
   watches.stop();
   groups.stop();
   registry.stop();
+  keepAlive.stop();
   coordinator.stop();
   for (const shard of table) {
     const wasSealed = shard.phase === "sealed";

@@ -11,10 +11,11 @@ import { PULSE_TIMES, type PulseTimes } from "../cluster/heartbeat/pulse_times.t
 import { TIMEOUT_MAX_MS } from "../delivery/calls/checks.ts";
 import { DELIVERY_DEFAULTS, type DeliverySettings } from "../delivery/settings.ts";
 import { HANDOFF_DEFAULTS, type HandoffSettings } from "../handoff/settings.ts";
+import { KEEP_DEFAULTS, type KeepSettings } from "../keeping/keep_alive.ts";
 import { BUCKET_DEFAULTS, type BucketSettings } from "./buckets.ts";
 
 /** What all actors of a node may use together. */
-export interface ActorSettings extends TrialSettings {
+export interface ActorSettings extends TrialSettings, KeepSettings {
   /** Activations on the node; messages that would need another are refused as `busy`. Default 1,000,000. */
   readonly activationsMax: number;
   /** Bytes of states of sleeping actors; beyond, nothing more is passivated. Default 64 MiB. */
@@ -80,6 +81,7 @@ export const DEFAULT_GROUPS: SettingGroups = {
     outputBytesMax: 67_108_864,
     sweepMs: 1_000,
     ...TRIAL_DEFAULTS,
+    ...KEEP_DEFAULTS,
   },
   records: { ...CLEANER_DEFAULTS, ...BUCKET_DEFAULTS },
 };

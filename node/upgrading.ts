@@ -5,6 +5,7 @@
  */
 import type { Contract } from "../actors/contract.ts";
 import { type Hosted, hostTable, type Registration } from "../actors/host.ts";
+import { keepMark } from "../actors/supervision/keep.ts";
 import { hostedKind } from "../cluster/node_info.ts";
 import type { HostedKind } from "../cluster/records/schemas.ts";
 import { AbortedError, ConfigurationError, NodeStoppedError, RecordsUnavailableError } from "../errors.ts";
@@ -108,7 +109,9 @@ function followed(
 ): readonly HostedKind[] {
   return former.map((known) => {
     const registration = next.get(known.kind);
-    return registration === undefined ? known : hostedKind(registration.contract);
+    if (registration === undefined) return known;
+    const kept = keepMark(registration.keep);
+    return hostedKind({ ...registration.contract, ...(kept === undefined ? {} : { kept }) });
   });
 }
 

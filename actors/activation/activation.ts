@@ -110,10 +110,10 @@ export class Activation implements Runnable, StartOwner, TurnOwner, GateOwner {
     this.#mayRun = mayRun(this.#life);
     if (loads) {
       const { clock, random } = runtime;
-      const { fence = false, due = false } = beginning;
+      const { fence = false, due = false, onlyIfStored = false } = beginning;
       const isWanted = () => this.#life.tenure === "serving";
       const deps = { name, stateStore, clock, random, fence, isWanted };
-      this.load = new StateLoad(deps, due, (event) => this.#onLoad(event));
+      this.load = new StateLoad(deps, due, (event) => this.#onLoad(event, onlyIfStored));
       this.load.start();
     }
     this.wake();
@@ -144,6 +144,11 @@ export class Activation implements Runnable, StartOwner, TurnOwner, GateOwner {
 
   get hasEnded(): boolean {
     return this.#life.tenure === "ended";
+  }
+
+  /** Whether it begins with its next message, and not before. */
+  get isDormant(): boolean {
+    return this.#life.stage === "dormant" && this.#life.tenure === "serving";
   }
 
   /** It can be sealed: nothing runs, loads or waits to be stored, and nothing it sent is unacknowledged or unanswered. */
@@ -200,6 +205,12 @@ export class Activation implements Runnable, StartOwner, TurnOwner, GateOwner {
       case "release":
         return this.#release();
     }
+  }
+
+  /** It begins, although nobody has sent it anything. */
+  rouse(): void {
+    this.on({ type: "rouse" });
+    this.wake();
   }
 
   /** A reclaim: it goes on as if nothing had been asked. */
@@ -391,6 +402,10 @@ export class Activation implements Runnable, StartOwner, TurnOwner, GateOwner {
     this.onProgress();
   }
 
+  deactivate(): void {
+    this.wish("stop");
+  }
+
   carryOut(): void {
     if (this.#life.wish !== "destroyed" || this.#state.isErased) return;
     const { settledAnnex } = this.#state;
@@ -493,8 +508,10 @@ export class Activation implements Runnable, StartOwner, TurnOwner, GateOwner {
 
   // ---- what is stored of it
 
-  #onLoad(event: LoadEvent): void {
+  #onLoad(event: LoadEvent, onlyIfStored: boolean): void {
     if (this.hasEnded) return;
+    if (onlyIfStored && event.type === "loaded" && isNothing(event.stored) && this.mailbox.size === 0)
+      return this.#host.dismiss(this);
     const rest = event.type === "loaded" ? this.#install(event.stored) : event;
     this.on(rest);
     if (rest.type === "loaded") this.onProgress();
@@ -653,4 +670,9 @@ export class Activation implements Runnable, StartOwner, TurnOwner, GateOwner {
   settled(): void {
     this.#sends.settled();
   }
+}
+
+/** Whether nothing is stored of an actor: an entry may only keep a former owner out. */
+function isNothing({ snapshot, timers }: StoredActor): boolean {
+  return snapshot === undefined && timers.length === 0;
 }

@@ -93,6 +93,8 @@ export interface ActivationHost<A> {
    * have them.
    */
   onRetired(activation: A, snapshot: Snapshot | undefined, timers: readonly TimerData[] | undefined): void;
+  /** It was to begin only if something of it is stored, and nothing is. */
+  dismiss(activation: A): void;
   /** It cannot go on. */
   judge(activation: A, verdict: Verdict): void;
 }
@@ -112,4 +114,6 @@ export interface Beginning {
   readonly due?: boolean;
   /** It begins with its next message, which may be a timer's, and not before. */
   readonly dormant?: boolean;
+  /** Of a stored actor: it does not begin if nothing is stored of it, unless a message comes. */
+  readonly onlyIfStored?: boolean;
 }

@@ -53,8 +53,8 @@ export type Stage =
 /** Whose an activation is. */
 export type Tenure = "serving" | "late" | "sealed" | "ended";
 
-/** How its own code wants it to end. */
-export type Wish = "destroyed" | "idle";
+/** How it is wanted to end, by its own code, or by whoever may ask for it: "stop". */
+export type Wish = "destroyed" | "idle" | "stop";
 
 /** What came of an activation that cannot go on: its host decides what becomes of the actor. */
 export type Verdict =
@@ -86,6 +86,8 @@ export interface ActivationState {
 export type ActivationEvent =
   | Verdict
   | { readonly type: "loaded" }
+  /** It is to begin without a message. */
+  | { readonly type: "rouse" }
   /** It may begin, and has reason to. */
   | { readonly type: "start" }
   | { readonly type: "started" }
@@ -148,6 +150,8 @@ export function step(state: ActivationState, event: ActivationEvent): Step | und
     case "refused":
     case "denied":
       return HAS_CODE.has(stage) || stage === "ready" ? judged(state, event) : undefined;
+    case "rouse":
+      return [{ ...state, first: "ready", stage: stage === "dormant" ? "ready" : stage }];
     case "start":
       if (tenure !== "serving" || (stage !== "ready" && stage !== "dormant")) return undefined;
       return [{ ...state, stage: "starting" }, { type: "begin" }];
@@ -163,7 +167,7 @@ export function step(state: ActivationState, event: ActivationEvent): Step | und
       return tenure === "late" ? [state] : [{ ...state, stage: "broken", again: event.again }];
     case "wished":
       if (!HAS_CODE.has(stage)) return undefined;
-      return [{ ...state, wish: state.wish === "destroyed" ? "destroyed" : event.wish }];
+      return [{ ...state, wish: stronger(state.wish, event.wish) }];
     case "unwished":
       return [{ ...state, wish: undefined }];
     case "rested":
@@ -185,6 +189,12 @@ export function step(state: ActivationState, event: ActivationEvent): Step | und
     case "end":
       return ended(state, event.why);
   }
+}
+
+/** No wish takes back one for more. */
+function stronger(former: Wish | undefined, wish: Wish): Wish {
+  const order: readonly (Wish | undefined)[] = [undefined, "idle", "stop", "destroyed"];
+  return former !== undefined && order.indexOf(former) > order.indexOf(wish) ? former : wish;
 }
 
 /** One that is late is judged by the owner that it follows its shard to. */

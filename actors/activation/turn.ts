@@ -21,6 +21,7 @@ import type { StateCell } from "../state/state_cell.ts";
 import { TimerMail } from "../state/timers.ts";
 import { isThenable, type UserCode } from "./user_code.ts";
 import { isWatchWord } from "../watch/words.ts";
+import { DEACTIVATE, isLifeWord } from "./life_words.ts";
 
 /** Whose turn it is. */
 export interface TurnOwner {
@@ -34,6 +35,8 @@ export interface TurnOwner {
   carryOut(): void;
   /** Something is said about a watch. @returns the message that is due for it, if there is one */
   heed(mail: Mail): Mail | undefined;
+  /** Somebody wants this activation to end. */
+  deactivate(): void;
   /** A handler threw, and the contract lets it end with that. */
   failed(): void;
   on(event: TurnEvent): void;
@@ -136,6 +139,7 @@ export class Turn {
     const message = hosted.messages.get(mail.message);
     if (message === undefined) {
       if (isWatchWord(mail)) return this.#heed(mail, now);
+      if (isLifeWord(mail)) return this.#obey(mail);
       return this.#refuse(mail, toErrorData(undeclared("deliver", kind, mail.message)));
     }
     if (mail.deadlineAt <= now) return mail.fail(expired(mail.message));
@@ -155,6 +159,12 @@ export class Turn {
     const due = this.#owner.heed(mail);
     if (due) this.#begin(due, now);
     else this.#outputs.succeed(mail, undefined);
+  }
+
+  /** That it has its turn is all that is wanted of the one; after the other nothing has. */
+  #obey(mail: Mail): void {
+    this.#outputs.succeed(mail, undefined);
+    if (mail.message === DEACTIVATE) this.#owner.deactivate();
   }
 
   /** It cannot be handled. Of a stored actor's timer that is an end as well. */

@@ -10,6 +10,7 @@ import { type ErrorData, toErrorData, wordsOf } from "../../errors.ts";
 import { inCleanContext } from "../../platform/async_context.ts";
 import { Activation } from "../activation/activation.ts";
 import type { ActivationHost, ActorShard, Beginning } from "../activation/activation_host.ts";
+import { DEACTIVATE, isLifeWord } from "../activation/life_words.ts";
 import type { Verdict } from "../activation/machine.ts";
 import type { ActivationReason } from "../lifecycle.ts";
 import type { Mail } from "../activation/mail.ts";
@@ -106,6 +107,7 @@ export class Catalog implements ActivationHost<Activation> {
       if (!awaited.mailbox.offer(mail)) this.#waits(name, awaited.mailbox, mail);
       return;
     }
+    if (isLifeWord(mail) && mail.message === DEACTIVATE) return void mail.succeed(undefined);
     if (!this.shard.budget.mayActivate()) return mail.refuse(noRoom());
     const { isFull, isLineFull, bytes } = this.shard.budget.mail;
     if (isFull && (mail.type === "ask" || isLineFull)) return mail.refuse(mailboxFull(name, 0, bytes));
@@ -114,9 +116,9 @@ export class Catalog implements ActivationHost<Activation> {
     else this.#admitElsewhere(name, mail); // what slept could not be read: it is quarantined now
   }
 
-  #wakeOrBegin(name: string, due = false): Activation | undefined {
+  #wakeOrBegin(name: string, { due = false, onlyIfStored = false } = {}): Activation | undefined {
     const sleeping = this.residents.passive.get(name);
-    if (sleeping === undefined) return this.begin({ name, why: this.shard.freshReason, due });
+    if (sleeping === undefined) return this.begin({ name, why: this.shard.freshReason, due, onlyIfStored });
     this.residents.wake(name);
     try {
       const content = unpack(this.shard.hosted, sleeping, this.shard.runtime.codec);
@@ -143,7 +145,41 @@ export class Catalog implements ActivationHost<Activation> {
     if (awaited.has(name) || quarantined.has(name)) return undefined;
     const there = active.get(name);
     there?.expect();
-    return there ?? this.#wakeOrBegin(name, true);
+    return there ?? this.#wakeOrBegin(name, { due: true });
+  }
+
+  // ---- those that are kept alive
+
+  /** Whether an actor of that name would only begin with a message: it is not here, and nothing of it is on its way. */
+  lacks(name: string): boolean {
+    const { active, awaited, quarantined } = this.residents;
+    if (awaited.has(name) || quarantined.has(name)) return false;
+    return active.get(name)?.isDormant ?? true;
+  }
+
+  /**
+   * Begins an actor that is lacking.
+   *
+   * @param onlyIfStored whether it is not to begin if nothing is stored of it
+   * @returns it; `undefined` if what slept cannot be read
+   */
+  rouse(name: string, onlyIfStored: boolean): Activation | undefined {
+    const there = this.residents.active.get(name);
+    there?.rouse();
+    return there ?? this.#wakeOrBegin(name, { due: true, onlyIfStored });
+  }
+
+  /** Whether that activation is of an actor that is kept alive. */
+  keeps({ name, outputs }: Pick<Activation, "name" | "outputs">): boolean {
+    const { keep } = this.shard.hosted;
+    if (keep === undefined) return false;
+    return keep === "all" ? (outputs.mark?.revision ?? 0) > 0 : keep.has(name);
+  }
+
+  dismiss(activation: Activation): void {
+    this.residents.remove(activation);
+    activation.end();
+    this.shard.onRest(activation);
   }
 
   /** Its state cannot be read here: it answers that, and is never started fresh. */
@@ -403,7 +439,7 @@ export class Catalog implements ActivationHost<Activation> {
   }
 
   maySleep(activation: Activation): boolean {
-    if (activation.timers.size > 0) return false;
+    if (activation.timers.size > 0 || this.keeps(activation)) return false;
     if (this.shard.stateStore && activation.annex.staysLoaded) return false;
     return this.shard.stateStore !== undefined || !activation.mustKeep || this.shard.budget.maySleep();
   }

@@ -68,6 +68,8 @@ export interface HostedKind {
   readonly durability?: KindDurability;
   /** Absent if it may be anywhere. */
   readonly placement?: PlacementRule;
+  /** Which actors the node keeps alive, as a text to be compared. Absent if none, and in the record of a node of a release before. */
+  readonly kept?: string;
 }
 
 /** Where a node is in its life. "gone" left in order; "dead" was declared so by another. Both are final. */
@@ -287,6 +289,7 @@ const nodeSchema = z.object({
         stateVersion: count,
         durability: durability.exactOptional(),
         placement: placement.exactOptional(),
+        kept: z.string().max(64).exactOptional(),
       }),
     )
     .max(10_000),

@@ -21,6 +21,7 @@ const RANKS = {
   groups: 5,
   handoff: 6,
   registry: 6,
+  keeping: 6,
   door: 6,
   node: 7,
   http: 8,

@@ -1,10 +1,10 @@
 /**
- * When a coordinator looks: at a steady beat, shortly after a change, and when something that it waits for is due.
+ * When somebody looks who brings what is to what should be: at a steady beat, shortly after a change, and when something that is waited
+ * for is due.
  *
  * @module
  */
-import type { Clock, Timer } from "../platform/clock.ts";
-import type { HandoffSettings } from "./settings.ts";
+import type { Clock, Timer } from "../clock.ts";
 
 /** Milliseconds that changes are gathered before they are looked at. */
 const GATHER_MS = 2;
@@ -12,7 +12,7 @@ const GATHER_MS = 2;
 /** See the module's text. */
 export class ReconcileLoop {
   readonly #clock: Clock;
-  readonly #settings: HandoffSettings;
+  readonly #everyMs: number;
   readonly #reconcile: () => void;
   #beat: Timer | undefined;
   #gather: Timer | undefined;
@@ -20,9 +20,9 @@ export class ReconcileLoop {
   #dueAt: number = Infinity;
   #stopped = false;
 
-  constructor(clock: Clock, settings: HandoffSettings, reconcile: () => void) {
+  constructor(clock: Clock, everyMs: number, reconcile: () => void) {
     this.#clock = clock;
-    this.#settings = settings;
+    this.#everyMs = everyMs;
     this.#reconcile = reconcile;
   }
 
@@ -63,7 +63,7 @@ export class ReconcileLoop {
   }
 
   #armBeat(): void {
-    this.#beat = this.#clock.after(this.#settings.reconcileMs, () => {
+    this.#beat = this.#clock.after(this.#everyMs, () => {
       this.#reconcile();
       if (!this.#stopped) this.#armBeat();
     });

@@ -1,0 +1,80 @@
+// Actors that are kept alive on nodes of both runtimes, as processes, in one cluster on a real nats-server: nobody sends them anything.
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { fileURLToPath } from "node:url";
+import type { Address } from "../../../mod.ts";
+import { until } from "../../support/conditions.ts";
+import { ProcessCluster } from "../../support/processes/process_cluster.ts";
+import { Program, type Runtime } from "../../support/processes/programs.ts";
+
+const PROGRAM = fileURLToPath(new URL("./worker_program.ts", import.meta.url));
+const COUNT = 40;
+
+let cluster: ProcessCluster;
+let programs: Map<string, Program>;
+
+beforeEach(async () => {
+  cluster = await ProcessCluster.begin();
+  programs = new Map();
+});
+afterEach(async () => {
+  await Promise.all([...programs.values()].map((each) => each.end("SIGKILL")));
+  await cluster.end();
+});
+
+async function start(runtime: Runtime, name: string): Promise<void> {
+  const { port, url } = cluster.server;
+  const denoArgs = [`--allow-net=127.0.0.1:${port}`];
+  const program = new Program(name, runtime, [PROGRAM, name, url], { denoArgs });
+  programs.set(name, program);
+  await program.prints("the start", (printed) => printed.includes("up\n"));
+}
+
+const where = (actor: Address) => cluster.caller.where(actor);
+const addresses: readonly Address[] = [
+  { kind: "worker", name: "the" },
+  ...Array.from({ length: COUNT }, (_, i) => ({ kind: "numbered", name: String(i) })),
+];
+
+/** All run, each at one of these nodes. */
+async function run(...nodes: string[]): Promise<void> {
+  await until(
+    `all to run at ${nodes.join(" and ")}`,
+    async () => {
+      const found = await Promise.all(addresses.map(where));
+      return found.every(({ node, state }) => state === "active" && nodes.includes(node ?? ""));
+    },
+    { timeoutMs: 40_000 },
+  );
+}
+
+for (const [first, second] of [
+  ["bun", "deno"],
+  ["deno", "bun"],
+] as const)
+  describe(`actors that are kept alive on ${first} and ${second}`, () => {
+    test("run elsewhere when their node is killed, and when it leaves", async () => {
+      await start(first, "first");
+      await run("first");
+      await start(second, "second");
+      await until("numbered ones at both", async () => {
+        const nodes = await Promise.all(addresses.map(async (each) => (await where(each)).node));
+        return nodes.includes("first") && nodes.includes("second");
+      });
+      await run("first", "second");
+      const { node: doomed = "" } = await where({ kind: "worker", name: "the" });
+      const other = doomed === "first" ? "second" : "first";
+      await programs.get(doomed)?.end("SIGKILL");
+      await run(other);
+      expect(programs.get(other)?.printed).toContain(`${other} the recovered\n`);
+      await start(first, "third");
+      await run(other, "third");
+      await programs.get(other)?.end("SIGTERM");
+      await run("third");
+      for (const program of programs.values()) {
+        const begun = program.printed
+          .split("\n")
+          .filter((line) => / (first|recovered|handed-off)$/.test(line));
+        expect(new Set(begun).size).toBe(begun.length);
+      }
+    }, 120_000);
+  });
