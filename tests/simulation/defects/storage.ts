@@ -46,7 +46,7 @@ export const STORAGE: readonly Rule[] = [
               "const headFirst = await this.#writeHead(write, bytes.size); await this.#chunks.put(write, write.nonce, bytes); return headFirst;",
           },
         ],
-        found: { profile: "stored", seed: 41 },
+        found: { profile: "stored", seed: 58 },
       },
     ],
   },
