@@ -35,6 +35,7 @@ import type { GroupTalk } from "./messages.ts";
 import type { OwnMembers } from "./own_members.ts";
 import { MemberReader } from "./reader.ts";
 import { MemberSource } from "./source.ts";
+import type { UnservedShards } from "./unserved.ts";
 
 /** One message to members, or to one member. */
 export interface GroupMessage {
@@ -62,6 +63,7 @@ export interface GroupsDeps {
   readonly membership: Membership;
   readonly checks: Checks;
   readonly own: OwnMembers;
+  readonly unserved: UnservedShards;
   readonly delivery: GroupDelivery;
   /** How long an ask of all members takes at most, if nothing else is said. */
   readonly callTimeoutMs: number;
@@ -107,6 +109,7 @@ export class Groups {
     for (const stream of [...this.#streams]) stream.end();
     this.#reader.stop();
     this.#source.stop();
+    this.#deps.unserved.stop();
   }
 
   /**
@@ -192,7 +195,7 @@ export class Groups {
       return { address, status: "fulfilled", value };
     } catch (error) {
       const code = isActorError(error) ? toErrorData(error).code : undefined;
-      const isLate = code === "deadline" || (code === "outcome-unknown" && clock.now() >= endsAt);
+      const isLate = code === "deadline-exceeded" || (code === "outcome-unknown" && clock.now() >= endsAt);
       return { address, status: isLate ? "timed-out" : "rejected", error };
     }
   }
@@ -219,13 +222,15 @@ export class Groups {
   async #members(group: Group, name: string): Promise<GroupMembers> {
     const syncing = this.#reader.use(group.group);
     if (syncing) await syncing;
-    return { members: this.#list(group, name), silent: this.#reader.silent };
+    const { silent, unserved } = this.#reader;
+    return { members: this.#list(group, name), silent, unserved };
   }
 
   async #count(group: Group, name: string): Promise<GroupCount> {
     const syncing = this.#reader.use(group.group);
     if (syncing) await syncing;
-    return { count: this.#reader.roster.count(group.group, name), silent: this.#reader.silent };
+    const { roster, silent, unserved } = this.#reader;
+    return { count: roster.count(group.group, name), silent, unserved };
   }
 
   #list({ group }: Group, name: string): GroupMember[] {

@@ -12,6 +12,7 @@ import type { OwnMembers } from "./own_members.ts";
 import { Replica, type StreamPart } from "./replica.ts";
 import { MOVED_MS, Roster, type RosterChange } from "./roster.ts";
 import { WANTED_EVERY_MS } from "./source.ts";
+import type { UnservedShards } from "./unserved.ts";
 
 /** What it works with. */
 export interface MemberReaderDeps {
@@ -19,13 +20,15 @@ export interface MemberReaderDeps {
   readonly clock: Clock;
   readonly membership: Pick<Membership, "living" | "view" | "counts" | "onView" | "isMember">;
   readonly own: OwnMembers;
+  readonly unserved: Pick<UnservedShards, "count">;
   say(to: NodeId, stream: number, talk: GroupTalk): void;
 }
 
 /** A type that nobody has asked for so long is not read any more. */
 const UNUSED_MS = 300_000;
-/** Whoever waits for all nodes waits so long at most. */
+/** Whoever waits for all nodes and shards waits so long at most, and looks so often whether all shards are served. */
 const SYNC_MS = 1_000;
+const LOOK_MS = 25;
 /** A node that has not answered is asked again so soon, for a while. */
 const SOON_MS = 250;
 /** Between two streams of one node that both had gaps. */
@@ -72,13 +75,13 @@ export class MemberReader {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Somebody asks for groups of that type. @returns a promise if not all nodes have said what members they have, for a second at most */
+  /** Somebody asks for groups of that type. @returns a promise if not all nodes have said what members they have, or not all shards are served, for a second at most */
   use(group: string): Promise<void> | undefined {
     if (this.#isOver) return undefined;
     const isNew = !this.#used.has(group);
     this.#used.set(group, this.#deps.clock.now());
     if (isNew) this.#widen(group);
-    if (this.#silent.length === 0 || this.#deps.clock.now() - this.#widenedAt >= SYNC_MS) return undefined;
+    if (this.#isComplete || this.#deps.clock.now() - this.#widenedAt >= SYNC_MS) return undefined;
     return this.#allSynced();
   }
 
@@ -99,6 +102,15 @@ export class MemberReader {
     return this.#silent.map(({ of }) => of.node);
   }
 
+  /** Shards that nobody serves: who is in them cannot be said. */
+  get unserved(): number {
+    return this.#deps.unserved.count;
+  }
+
+  get #isComplete(): boolean {
+    return this.#silent.length === 0 && this.unserved === 0;
+  }
+
   get #silent(): Source[] {
     const before = this.#deps.clock.now() - 2 * WANTED_EVERY_MS - SYNC_MS;
     return [...this.#sources.values()].filter(
@@ -113,16 +125,21 @@ export class MemberReader {
   }
 
   #allSynced(): Promise<void> {
+    const { clock } = this.#deps;
     return new Promise((resolve) => {
       const end = () => {
         timer.cancel();
+        again.cancel();
         this.#waiting.delete(look);
         resolve();
       };
       const look = () => {
-        if (this.#isOver || this.#silent.length === 0) end();
+        again.cancel();
+        if (this.#isOver || this.#isComplete) end();
+        else again = clock.after(LOOK_MS, look);
       };
-      const timer = this.#deps.clock.after(SYNC_MS, end);
+      const timer = clock.after(SYNC_MS, end);
+      let again = clock.after(LOOK_MS, look);
       this.#waiting.add(look);
     });
   }

@@ -44,6 +44,7 @@ import type { Records } from "../transport/records.ts";
 import type { ClusterEvents } from "../registry/cluster_events.ts";
 import { Registry } from "../registry/registry.ts";
 import { type GroupDelivery, type GroupMessage, Groups, type GroupsDeps } from "../groups/groups.ts";
+import { UnservedShards } from "../groups/unserved.ts";
 import { OwnMembers } from "../groups/own_members.ts";
 import { subjects } from "../transport/subjects.ts";
 import type { Connection } from "../transport/transport.ts";
@@ -272,7 +273,7 @@ type GroupParts = ReturnType<typeof groupsOf>;
 
 /** Who is in which group. */
 function groupsOf(
-  { clock, membership, settings }: NodeContext,
+  { clock, membership, ownership, settings }: NodeContext,
   { self, codec }: Basics,
   { router, checks }: DeliveryParts,
   say: GroupsDeps["say"],
@@ -287,7 +288,10 @@ function groupsOf(
     toActor: (kind, name, message) => router.send({ kind, name, type: "ask", ...request(message) }),
   };
   const { callTimeoutMs } = settings;
-  const groups = new Groups({ self, clock, codec, membership, checks, own, delivery, callTimeoutMs, say });
+  const unserved = new UnservedShards(membership, ownership);
+  const groups = new Groups({
+    ...{ self, clock, codec, membership, checks, own, unserved, delivery, callTimeoutMs, say },
+  });
   return { own, groups };
 }
 

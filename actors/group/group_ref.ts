@@ -22,6 +22,8 @@ export interface GroupMembers {
   readonly members: readonly GroupMember[];
   /** Nodes that have not said which members they have, or nothing for 11 seconds: theirs may be missing, or others than these. */
   readonly silent: readonly string[];
+  /** Shards, of any kind, that nobody serves now: members in them are missing. After a start or a crash it is above 0 for a while. */
+  readonly unserved: number;
 }
 
 /** How many are in a group, as this node knows it. */
@@ -29,6 +31,8 @@ export interface GroupCount {
   readonly count: number;
   /** See {@link GroupMembers.silent}. */
   readonly silent: readonly string[];
+  /** See {@link GroupMembers.unserved}. */
+  readonly unserved: number;
 }
 
 /** A change of who is in a group. */

@@ -64,7 +64,11 @@ describe("the members of a group", () => {
       );
       expect(members.find(({ name }) => name === "g5")?.meta).toEqual({ nick: "five" });
       expect(silent).toEqual([]);
-      expect(await cluster.ends(node.group(Room, "7").count())).toEqual({ count: 10, silent: [] });
+      expect(await cluster.ends(node.group(Room, "7").count())).toEqual({
+        count: 10,
+        silent: [],
+        unserved: 0,
+      });
     }
     expect(await names(c, "8")).toEqual([]);
   });
@@ -150,7 +154,11 @@ describe("a publish", () => {
       );
       await cluster.ends(Promise.all(entering));
     }
-    expect(await cluster.ends(c.group(Room, "7").count())).toEqual({ count: 100_000, silent: [] });
+    expect(await cluster.ends(c.group(Room, "7").count())).toEqual({
+      count: 100_000,
+      silent: [],
+      unserved: 0,
+    });
     await publish(c, "first");
     await cluster.clock.advance(2_000);
     frames.length = 0;
@@ -249,6 +257,25 @@ describe("an ask of a group", () => {
     const byName = answers.toSorted((x, y) => (x.address.name < y.address.name ? -1 : 1));
     expect(byName.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "timed-out"]);
     expect(byName[0]).toMatchObject({ value: "g0 is fine" });
+  });
+});
+
+describe("a group whose shards are parked", () => {
+  test("says so, has its asks time out, and has all members for the first who asks after the next start", async () => {
+    const [a, b, c] = await chat();
+    expect(await names(c)).toEqual(NAMES.toSorted());
+    await cluster.ends(a.leave());
+    await cluster.ends(b.leave());
+    const { unserved } = await cluster.ends(c.group(Room, "7").count());
+    expect(unserved).toBeGreaterThan(0);
+    const answers = await cluster.ends(c.group(Room, "7").ask("mood", "?", { timeoutMs: 300 }));
+    expect(answers.map(({ status }) => status)).toEqual(NAMES.map(() => "timed-out"));
+    expect(answers[0]).toMatchObject({ error: { code: "deadline-exceeded" } });
+
+    const next = await start("d");
+    await publish(next, "again");
+    for (const name of NAMES) expect(await heard(next, name)).toEqual(["again"]);
+    expect(await cluster.ends(next.group(Room, "7").count())).toEqual({ count: 12, silent: [], unserved: 0 });
   });
 });
 
