@@ -16,9 +16,11 @@ import type { DeliverySettings } from "../settings.ts";
 export interface Held {
   readonly peer: Peer;
   readonly envelope: Envelope;
-  /** In milliseconds on the clock. */
-  readonly until: number;
+  /** When it came, in milliseconds on the clock: its time goes on meanwhile. */
+  readonly cameAt: number;
 }
+
+type BufferSettings = Pick<DeliverySettings, "heldMs" | "heldMax" | "heldBytesMax">;
 
 /** Bytes that an envelope takes beside its argument, about. */
 const OVERHEAD_BYTES = 256;
@@ -26,7 +28,7 @@ const OVERHEAD_BYTES = 256;
 /** See the module's text. */
 export class InDoubtBuffer {
   readonly #clock: Clock;
-  readonly #settings: Pick<DeliverySettings, "heldMax" | "heldBytesMax">;
+  readonly #settings: BufferSettings;
   /** By kind and shard, each in order of arrival. */
   readonly #byShard = new Map<string, Held[]>();
   /** All, in order of arrival, with the shard's key. */
@@ -34,7 +36,7 @@ export class InDoubtBuffer {
   readonly #alarm: CoalescedTimer;
   #bytes = 0;
 
-  constructor(clock: Clock, settings: Pick<DeliverySettings, "heldMax" | "heldBytesMax">) {
+  constructor(clock: Clock, settings: BufferSettings) {
     this.#clock = clock;
     this.#settings = settings;
     this.#alarm = new CoalescedTimer(clock, (now) => this.#purge(now));
@@ -49,9 +51,9 @@ export class InDoubtBuffer {
   }
 
   /** Holds a copy; the bytes of its argument are only lent. */
-  hold(peer: Peer, envelope: Envelope, until: number): void {
+  hold(peer: Peer, envelope: Envelope, cameAt: number): void {
     const key = shardKey(envelope.kind, envelope.shard);
-    const held = { peer, envelope: { ...envelope, argument: envelope.argument.slice() }, until };
+    const held = { peer, envelope: { ...envelope, argument: envelope.argument.slice() }, cameAt };
     const ofShard = this.#byShard.get(key);
     if (ofShard) ofShard.push(held);
     else this.#byShard.set(key, [held]);
@@ -59,7 +61,7 @@ export class InDoubtBuffer {
     this.#bytes += weight(held);
     while (this.#all.size > this.#settings.heldMax || this.#bytes > this.#settings.heldBytesMax)
       this.#dropOldest();
-    if (this.#all.size > 0) this.#alarm.by(until);
+    if (this.#all.size > 0) this.#alarm.by(this.#until(held));
   }
 
   /** Takes out what is held for a shard, without what has been here for too long. */
@@ -70,7 +72,7 @@ export class InDoubtBuffer {
     this.#byShard.delete(key);
     for (const each of held) this.#forget(each);
     const now = this.#clock.now();
-    return held.filter(({ until }) => until > now);
+    return held.filter((each) => this.#until(each) > now);
   }
 
   stop(): void {
@@ -96,10 +98,14 @@ export class InDoubtBuffer {
   }
 
   #purge(now: number): void {
-    for (const [{ until }] of this.#all) {
-      if (until > now) return this.#alarm.by(until);
+    for (const [oldest] of this.#all) {
+      if (this.#until(oldest) > now) return this.#alarm.by(this.#until(oldest));
       this.#dropOldest();
     }
+  }
+
+  #until({ cameAt }: Held): number {
+    return cameAt + this.#settings.heldMs;
   }
 }
 

@@ -15,6 +15,13 @@ import type { ReceiverDeps, ReceiverShard } from "./receiver_deps.ts";
 import { ReceiverState } from "./receiver_state.ts";
 import { type PackableMail, RemoteMail } from "./remote_mail.ts";
 
+/** What is held for a gap before it. */
+interface Held {
+  readonly envelope: Envelope;
+  /** When it came, on the clock: its time goes on meanwhile. */
+  readonly cameAt: number;
+}
+
 /** Refused tells that one acknowledgement covers. */
 const REFUSALS_PER_ACK = 128;
 
@@ -28,7 +35,7 @@ export class ReceiverLink implements AckSource {
   readonly peer: Peer;
   readonly #deps: ReceiverDeps;
   readonly #shard: ReceiverShard;
-  readonly #state: ReceiverState<Envelope>;
+  readonly #state: ReceiverState<Held>;
   /** Tells that were admitted as far as the link is concerned, and wait for room; perhaps some that do no more. */
   #waiting: RemoteMail[] = [];
   #owed = 0;
@@ -46,17 +53,22 @@ export class ReceiverLink implements AckSource {
     return this.#state.expected;
   }
 
-  /** Takes one envelope of the shard's current epoch, at a time just read from the clock. */
-  receive(envelope: Envelope, now: number): void {
-    if (this.#state.keeps(envelope.first)) this.#skipTo(envelope.first, now);
+  /**
+   * Takes one envelope of the shard's current epoch.
+   *
+   * @param now the time just read from the clock
+   * @param cameAt when it came; before `now` if the shard was in doubt until now
+   */
+  receive(envelope: Envelope, now: number, cameAt: number = now): void {
+    if (this.#state.keeps(envelope.first)) this.#skipTo(envelope.first);
     switch (this.#state.judge(envelope.seq)) {
       case "ahead":
-        return this.#hold(envelope, now);
+        return this.#hold({ envelope, cameAt }, now);
       case "again":
         return this.#again(envelope);
       case "next":
-        this.#admit(envelope, now);
-        this.#admitHeld(now);
+        this.#admit(envelope, cameAt);
+        this.#admitHeld();
         return this.#owe(envelope.urgent);
     }
   }
@@ -107,17 +119,17 @@ export class ReceiverLink implements AckSource {
   }
 
   /** What the sender gave up leaves no gap; what is only missing is still asked for. */
-  #skipTo(first: number, now: number): void {
+  #skipTo(first: number): void {
     for (const held of this.#state.skipTo(first)) this.#unheld(held);
-    this.#admitHeld(now);
+    this.#admitHeld();
   }
 
-  #admit(envelope: Envelope, now: number): void {
+  #admit(envelope: Envelope, cameAt: number): void {
     this.#state.admit();
     const { type, message, oversize } = envelope;
     if (type === "skip") return;
     const argument = envelope.argument.slice(); // the frame's bytes are only lent
-    const mail = new RemoteMail(this.#deps, this.#shard, this.peer, envelope, type, argument, now);
+    const mail = new RemoteMail(this.#deps, this.#shard, this.peer, envelope, type, argument, cameAt);
     if (oversize) mail.refuse(toErrorData(tooLarge("send", message, oversize.bytes, oversize.bytesMax)));
     else if (type === "ask" && this.#hasTooManyReplies) mail.refuse(tooManyReplies());
     else this.#give(mail);
@@ -137,10 +149,10 @@ export class ReceiverLink implements AckSource {
     return keeper.isFull || keeper.count(this.peer, kind, shard) >= settings.repliesMax;
   }
 
-  #admitHeld(now: number): void {
+  #admitHeld(): void {
     for (let next = this.#state.takeNext(); next !== undefined; next = this.#state.takeNext()) {
       this.#unheld(next);
-      this.#admit(next, now);
+      this.#admit(next.envelope, next.cameAt);
     }
   }
 
@@ -151,13 +163,13 @@ export class ReceiverLink implements AckSource {
     this.#owe(true);
   }
 
-  #hold(envelope: Envelope, now: number): void {
+  #hold({ envelope, cameAt }: Held, now: number): void {
     const { settings, outbox, gaps } = this.#deps;
     const { kind, shard, epoch } = this.#shard;
     const bytes = keptBytes(envelope);
     const isRoom = this.#state.held < settings.gapMax && gaps.fits(bytes);
-    if (isRoom && this.#state.hold(envelope.seq, { ...envelope, argument: envelope.argument.slice() }))
-      gaps.take(bytes);
+    const copy = { ...envelope, argument: envelope.argument.slice() }; // the frame's bytes are only lent
+    if (isRoom && this.#state.hold(envelope.seq, { envelope: copy, cameAt })) gaps.take(bytes);
     if (!this.#state.asks(now, settings.resendMinMs)) return;
     outbox.add(
       this.peer,
@@ -165,8 +177,8 @@ export class ReceiverLink implements AckSource {
     );
   }
 
-  #unheld(held: Envelope): void {
-    this.#deps.gaps.give(keptBytes(held));
+  #unheld({ envelope }: Held): void {
+    this.#deps.gaps.give(keptBytes(envelope));
   }
 
   #owe(urgent: boolean): void {

@@ -55,7 +55,7 @@ export class RemoteMail implements PackableMail {
   /**
    * @param mail what is said, without the argument
    * @param argument its own bytes
-   * @param now when it came, as the time just read from the clock
+   * @param cameAt when it came, on the clock: from then on its time runs
    */
   constructor(
     deps: MailDeps,
@@ -64,7 +64,7 @@ export class RemoteMail implements PackableMail {
     mail: Pick<PackedMail, "seq" | "name" | "message" | "chain" | "headers" | "remainingMs">,
     type: "ask" | "tell",
     argument: Uint8Array,
-    now: number,
+    cameAt: number,
   ) {
     this.#deps = deps;
     this.#shard = shard;
@@ -77,7 +77,7 @@ export class RemoteMail implements PackableMail {
     this.chain = mail.chain;
     this.headers = mail.headers;
     // a tell, once admitted, is handled however late
-    this.admitBy = deadlineOf(mail.remainingMs, now);
+    this.admitBy = deadlineOf(mail.remainingMs, cameAt);
     this.deadlineAt = type === "ask" ? this.admitBy : Infinity;
   }
 

@@ -119,9 +119,9 @@ export class Shard implements CatalogShard, ReceiverShard, LocalShard {
 
   // ---- messages
 
-  /** Takes an envelope of this epoch from another node. */
-  receive(peer: Peer, envelope: Envelope, now: number): void {
-    this.#link(peer, envelope.first).receive(envelope, now);
+  /** Takes an envelope of this epoch from another node, where it came then. */
+  receive(peer: Peer, envelope: Envelope, now: number, cameAt: number): void {
+    this.#link(peer, envelope.first).receive(envelope, now, cameAt);
   }
 
   admitLocal(seq: number, mail: LocalMail | undefined): void {

@@ -68,9 +68,9 @@ export class ShardTable {
   changed(kind: string, shard: number): void {
     for (const listener of this.#listeners) listener(kind, shard);
     if (this.#held.size === 0) return;
-    for (const { peer, envelope, until } of this.#held.take(kind, shard)) {
+    for (const { peer, envelope, cameAt } of this.#held.take(kind, shard)) {
       // of a sender whose life has ended nothing is known any more: its copies must not be admitted as new
-      if (!peer.over) this.#receive(peer, envelope, until, this.#deps.clock.now());
+      if (!peer.over) this.#receive(peer, envelope, cameAt, this.#deps.clock.now());
     }
   }
 
@@ -85,26 +85,27 @@ export class ShardTable {
 
   /** Takes an envelope off the wire, at a time just read from the clock; the bytes of its argument are only lent. */
   receive(peer: Peer, envelope: Envelope, now: number): void {
-    this.#receive(peer, envelope, now + this.#deps.settings.heldMs, now);
+    this.#receive(peer, envelope, now, now);
   }
 
-  #receive(peer: Peer, envelope: Envelope, until: number, now: number): void {
+  #receive(peer: Peer, envelope: Envelope, cameAt: number, now: number): void {
     const { kind, shard } = envelope;
     const served = this.get(kind, shard);
     if (served) {
       if (envelope.epoch < served.epoch) return this.#moved(peer, envelope, served.epoch);
-      if (envelope.epoch === served.epoch && served.admitsAt(now)) return served.receive(peer, envelope, now);
-      this.#held.hold(peer, envelope, until);
+      if (envelope.epoch === served.epoch && served.admitsAt(now))
+        return served.receive(peer, envelope, now, cameAt);
+      this.#held.hold(peer, envelope, cameAt);
       if (envelope.epoch > served.epoch) this.look(kind, shard);
       return;
     }
     const known = this.#deps.ownership.entry(kind, shard)?.record;
     if (known === undefined || known.epoch < envelope.epoch) {
-      this.#held.hold(peer, envelope, until);
+      this.#held.hold(peer, envelope, cameAt);
       return this.look(kind, shard);
     }
     const becomesMine = known.state === "owned" && sameNode(known.owner, this.#deps.self);
-    if (becomesMine && known.epoch === envelope.epoch) return this.#held.hold(peer, envelope, until);
+    if (becomesMine && known.epoch === envelope.epoch) return this.#held.hold(peer, envelope, cameAt);
     this.#moved(peer, envelope, known.epoch);
   }
 

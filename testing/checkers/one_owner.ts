@@ -124,7 +124,8 @@ function* messagesIn({ calls, handled }: History): Iterable<Seen> {
   }
 }
 
+/** What goes on with its memory has told nothing from a time that is lost: where only mail was lost, answers may be late as ever. */
 function floorOf({ losses }: History, actor: string, epoch: number): number {
-  const below = losses.get(actor)?.filter((loss) => loss.epoch <= epoch) ?? [];
+  const below = losses.get(actor)?.filter((loss) => loss.memory && loss.epoch <= epoch) ?? [];
   return Math.max(0, ...below.map((loss) => loss.epoch));
 }

@@ -70,6 +70,13 @@ const REMEMBERED: readonly (readonly [Profile, number, string])[] = [
     328,
     "one who came after a record was removed took its shard for one that nobody had had, while its owner was cut off",
   ],
+  [
+    "forgotten",
+    11027,
+    "an answer came late from before only mail was lost, and was taken for one from a lost time",
+  ],
+  ["verge", 5647, "an ask that was held for a gap before it did not grow older meanwhile"],
+  ["joins", 10692, "the same, at an owner that had lost its connection"],
 ];
 
 describe("simulate()", () => {

@@ -217,9 +217,9 @@ describe("CHECKERS", () => {
   });
 
   test("check() finds an answer from a lost time after one from a later", () => {
-    const answers = (first: number, second: number) =>
+    const answers = (first: number, second: number, memory = true) =>
       found((r) => {
-        r.history.lost(ACTOR, 2);
+        r.history.lost(ACTOR, 2, memory);
         for (const [index, epoch] of [first, second].entries()) {
           const call = r.history.sent("s", ACTOR, index + 1, "ask", 1_000, false);
           call.answerEpoch = epoch;
@@ -229,6 +229,7 @@ describe("CHECKERS", () => {
       });
     expect(answers(2, 1)).toEqual(["I1"]);
     expect(answers(1, 2)).toEqual([]);
+    expect(answers(2, 1, false)).toEqual([]); // only mail was lost: the memory that answered goes on
   });
 
   test("check() lets a loss that a cut hid from its caller excuse a doubt, also just after the cut, and not later", () => {

@@ -25,7 +25,7 @@ const RULES: readonly BrokenRule[] = [
   broken(
     "gap-not-held",
     "receiving/receiver_link.ts",
-    "return this.#hold(envelope, now);",
+    "return this.#hold({ envelope, cameAt }, now);",
     "this.#skipTo(envelope.seq, now); return this.receive(envelope, now);",
     /never admitted|admitted as|nobody knows/,
   ),

@@ -30,39 +30,39 @@ function holder(limits: { heldMax?: number; heldBytesMax?: number } = {}): {
   seqs: (shard: number) => number[];
 } {
   const clock = new ManualClock();
-  const held = new InDoubtBuffer(clock, { heldMax: 1_000, heldBytesMax: 1_000_000, ...limits });
+  const held = new InDoubtBuffer(clock, { heldMs: 100, heldMax: 1_000, heldBytesMax: 1_000_000, ...limits });
   return { clock, held, seqs: (shard) => held.take("cart", shard).map((each) => each.envelope.seq) };
 }
 
 describe("HeldEnvelopes", () => {
   test("gives back what it held for a shard, in order, once", () => {
     const { held, seqs } = holder();
-    for (const seq of [1, 2, 3]) held.hold(PEER, envelope(seq % 2, seq), 100);
+    for (const seq of [1, 2, 3]) held.hold(PEER, envelope(seq % 2, seq), 0);
     expect([seqs(1), seqs(0), seqs(1), held.size, held.bytes]).toEqual([[1, 3], [2], [], 0, 0]);
     held.stop();
   });
 
   test("drops the oldest of the whole node when there are too many", () => {
     const { held, seqs } = holder({ heldMax: 3 });
-    for (const seq of [1, 2, 3, 4, 5]) held.hold(PEER, envelope(seq % 2, seq), 100);
+    for (const seq of [1, 2, 3, 4, 5]) held.hold(PEER, envelope(seq % 2, seq), 0);
     expect([held.size, seqs(1), seqs(0)]).toEqual([3, [3, 5], [4]]);
     held.stop();
   });
 
   test("drops the oldest when they have too many bytes, and never holds what is larger than all of it", () => {
     const { held, seqs } = holder({ heldBytesMax: 5_000 });
-    for (const seq of [1, 2, 3]) held.hold(PEER, envelope(0, seq, 2_000), 100);
+    for (const seq of [1, 2, 3]) held.hold(PEER, envelope(0, seq, 2_000), 0);
     expect(held.bytes).toBeLessThanOrEqual(5_000);
     expect(seqs(0)).toEqual([2, 3]);
-    held.hold(PEER, envelope(0, 4, 6_000), 100);
+    held.hold(PEER, envelope(0, 4, 6_000), 0);
     expect([held.size, held.bytes]).toEqual([0, 0]);
     held.stop();
   });
 
   test("lets go of what nobody asked for in time, without a change of any shard", async () => {
     const { clock, held } = holder();
-    held.hold(PEER, envelope(0, 1, 500), 100);
-    held.hold(PEER, envelope(1, 2, 500), 200);
+    held.hold(PEER, envelope(0, 1, 500), 0);
+    held.hold(PEER, envelope(1, 2, 500), 100);
     await clock.advance(150);
     expect(held.size).toBe(1);
     await clock.advance(100);

@@ -123,8 +123,8 @@ export const DELIVERY: readonly Rule[] = [
         changes: [
           {
             file: "delivery/receiving/receiver_link.ts",
-            find: "return this.#hold(envelope, now);",
-            replace: "this.#skipTo(envelope.seq, now); return this.receive(envelope, now);",
+            find: "return this.#hold({ envelope, cameAt }, now);",
+            replace: "this.#skipTo(envelope.seq, now); return this.receive(envelope, now, cameAt);",
           },
         ],
         found: { profile: "planned", seed: 7 },
@@ -140,7 +140,7 @@ export const DELIVERY: readonly Rule[] = [
           },
           {
             file: "delivery/receiving/receiver_link.ts",
-            find: "if (this.#state.keeps(envelope.first)) this.#skipTo(envelope.first, now);",
+            find: "if (this.#state.keeps(envelope.first)) this.#skipTo(envelope.first);",
             replace: "",
           },
         ],
@@ -295,7 +295,7 @@ export const DELIVERY: readonly Rule[] = [
           },
           {
             file: "delivery/receiving/shard.ts",
-            find: "this.#link(peer, envelope.first).receive(envelope, now);",
+            find: "this.#link(peer, envelope.first).receive(envelope, now, cameAt);",
             replace:
               "this.#link(peer, envelope.first).receive(envelope, now - this.#deps.runtime.clock.wall());",
           },
@@ -340,9 +340,9 @@ export const DELIVERY: readonly Rule[] = [
         changes: [
           {
             file: "delivery/receiving/receiver_link.ts",
-            find: "this.#admit(envelope, now); this.#admitHeld(now); return this.#owe(envelope.urgent);",
+            find: "this.#admit(envelope, cameAt); this.#admitHeld(); return this.#owe(envelope.urgent);",
             replace:
-              'const { active, awaited } = this.#shard.catalog.residents; const full = (active.get(envelope.name) ?? awaited.get(envelope.name))?.mailbox.isFull; if (envelope.type !== "skip" && full) return; this.#admit(envelope, now); this.#admitHeld(now); return this.#owe(envelope.urgent);',
+              'const { active, awaited } = this.#shard.catalog.residents; const full = (active.get(envelope.name) ?? awaited.get(envelope.name))?.mailbox.isFull; if (envelope.type !== "skip" && full) return; this.#admit(envelope, cameAt); this.#admitHeld(); return this.#owe(envelope.urgent);',
           },
         ],
         found: { profile: "slow", seed: 1 },
