@@ -8,10 +8,12 @@
  * @module
  */
 import { ConfigurationError, DecodeError, nameOf, RecordsUnavailableError } from "../errors.ts";
+import type { DuePage } from "./due_in_order.ts";
 import type { NamePage } from "./names_in_order.ts";
 import { isRecordsError } from "../transport/records.ts";
-import type { Store, StoreEntry, StoreHead, StoreKey, StoreOutcome, StoreWrite } from "./store.ts";
+import type { Store, StoreDue, StoreEntry, StoreHead, StoreKey, StoreOutcome, StoreWrite } from "./store.ts";
 import {
+  dueFault,
   entryFault,
   epochFault,
   headFault,
@@ -28,6 +30,7 @@ const MALFORMED = "malformed";
 export class DocumentedStore implements Store {
   readonly bytesMax: number;
   readonly label?: (name: string, text?: string) => Promise<string | undefined>;
+  readonly due?: (kind: string, shards: ReadonlySet<number>, page: DuePage) => Promise<readonly StoreDue[]>;
   readonly names?: (kind: string, shard: number, page: NamePage) => Promise<readonly string[]>;
   readonly relayout?: (kind: string, shards: number, shardOf: (name: string) => number) => Promise<void>;
   readonly #store: Store;
@@ -39,6 +42,13 @@ export class DocumentedStore implements Store {
     if (store.label)
       this.label = (name, text) =>
         answer("label", () => store.label?.(name, text) ?? Promise.resolve(undefined), labelFault);
+    if (store.due)
+      this.due = (kind, shards, page) =>
+        answer(
+          "due",
+          () => store.due?.(kind, shards, page) ?? Promise.resolve([]),
+          (dues) => dueFault(kind, page, dues),
+        );
     if (store.names)
       this.names = (kind, shard, page) =>
         answer(

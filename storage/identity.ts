@@ -6,8 +6,9 @@
  */
 import { ConfigurationError, RecordsRefusedError } from "../errors.ts";
 import { SharedLook } from "../platform/shared_look.ts";
+import type { DuePage } from "./due_in_order.ts";
 import type { NamePage } from "./names_in_order.ts";
-import type { Store, StoreEntry, StoreHead, StoreKey, StoreOutcome, StoreWrite } from "./store.ts";
+import type { Store, StoreDue, StoreEntry, StoreHead, StoreKey, StoreOutcome, StoreWrite } from "./store.ts";
 
 /** A kind of the node that is about to use a store. */
 export interface KindOfStore {
@@ -167,6 +168,11 @@ export class WatchedStore implements Store {
     return this.#store.names !== undefined;
   }
 
+  /** Whether the store knows when something is due. */
+  get keepsDue(): boolean {
+    return this.#store.due !== undefined;
+  }
+
   get bytesMax(): number {
     return this.#store.bytesMax;
   }
@@ -197,6 +203,10 @@ export class WatchedStore implements Store {
 
   async timed(kind: string, shards: ReadonlySet<number>): Promise<StoreKey[]> {
     return await (await this.#admitted()).timed(kind, shards);
+  }
+
+  async due(kind: string, shards: ReadonlySet<number>, page: DuePage): Promise<readonly StoreDue[]> {
+    return (await (await this.#admitted()).due?.(kind, shards, page)) ?? [];
   }
 
   async names(kind: string, shard: number, page: NamePage): Promise<readonly string[]> {

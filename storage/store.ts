@@ -10,6 +10,7 @@
  * @module
  */
 
+import type { DuePage } from "./due_in_order.ts";
 import type { NamePage } from "./names_in_order.ts";
 
 /** Whose entry. */
@@ -17,6 +18,12 @@ export interface StoreKey {
   readonly kind: string;
   readonly shard: number;
   readonly name: string;
+}
+
+/** An actor of which something is due. */
+export interface StoreDue extends StoreKey {
+  /** When, in milliseconds since 1970. */
+  readonly dueAt: number;
 }
 
 /** What tells one write of an entry from another. */
@@ -49,6 +56,10 @@ export interface StoreWrite extends StoreKey {
   readonly timers: boolean;
   /** Whether it had, by the entry that this one replaces. */
   readonly hadTimers: boolean;
+  /** When something of the actor is due from this write on, in milliseconds since 1970; absent if nothing: see {@link Store.due}. */
+  readonly dueAt?: number | undefined;
+  /** When something was due by the entry that this one replaces. */
+  readonly wasDueAt?: number | undefined;
   /** A former owner was lost, in the middle of a write perhaps: what it may have left beside the entry is removed. */
   readonly afterLoss?: boolean;
 }
@@ -86,6 +97,14 @@ export interface Store {
    * owner was lost: until the next owner's first write. One question for all that are taken over together.
    */
   timed(kind: string, shards: ReadonlySet<number>): Promise<StoreKey[]>;
+  /**
+   * The first actors of these shards, in the order of {@link compareDue}, of which something is due and that are on the page: fewer than
+   * its limit only if there are no more. It never misses one. It may name some too early, or of which nothing is due, because
+   * their owner was lost or a write found no answer: until the next write that changes it.
+   *
+   * A store without it keeps no such index: then no actor there can have a reminder.
+   */
+  due?(kind: string, shards: ReadonlySet<number>, page: DuePage): Promise<readonly StoreDue[]>;
   /**
    * The first names of entries of a shard that are on the page, in the order of {@link compareNames}: fewer than the page's limit
    * only if there are no more. An entry that is there all the while is never missed; one that was removed may be named.

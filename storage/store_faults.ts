@@ -4,6 +4,7 @@
  * @module
  */
 import { nameFault } from "../transport/subjects.ts";
+import { compareDue, type DuePage, type DuePlace } from "./due_in_order.ts";
 import { compareNames, type NamePage } from "./names_in_order.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -41,6 +42,21 @@ export function keysFault(kind: string, keys: unknown): string | undefined {
     if (!isCount(key.shard)) return "a list with an actor of no shard";
     const fault = nameFault(key.name);
     if (fault) return `a list with an actor whose name is ${fault}`;
+  }
+  return undefined;
+}
+
+/** Of {@link Store.due}. */
+export function dueFault(kind: string, { after, limit }: DuePage, dues: unknown): string | undefined {
+  const fault = keysFault(kind, dues);
+  if (fault) return fault;
+  const all = dues as readonly DuePlace[];
+  if (all.length > limit) return "a list that is longer than its limit";
+  let last = after;
+  for (const due of all) {
+    if (!Number.isFinite(due.dueAt)) return "a list with an actor that is due at no time";
+    if (last && compareDue(last, due) > 0) return "a list that is not in order";
+    last = due;
   }
   return undefined;
 }

@@ -105,6 +105,10 @@ export const storeKeys: {
   /** What the marks of a kind, or of one of its shards, lie below. */
   marks(kind: string, shard?: number): string;
   shardOfMark(key: string): number;
+  /** When something of an actor is due. */
+  due(key: StoreKey): string;
+  /** What these lie below, of a kind or of one of its shards. */
+  dues(kind: string, shard?: number): string;
   epoch(kind: string, shard: number): string;
   label(name: string): string;
 } = {
@@ -115,6 +119,8 @@ export const storeKeys: {
   chunk: (key, nonce, index) => `chunks.${pathOf(key)}.${nonce}.${index}`,
   mark: (key) => `timers.${pathOf(key)}`,
   marks: (kind, shard) => (shard === undefined ? `timers.${kind}` : `timers.${kind}.${shard}`),
+  due: (key) => `due.${pathOf(key)}`,
+  dues: (kind, shard) => (shard === undefined ? `due.${kind}` : `due.${kind}.${shard}`),
   shardOfMark: (key) => Number(key.split(".")[2]),
   epoch: (kind, shard) => `epochs.${kind}.${shard}`,
   label: (name) => `labels.${name}`,

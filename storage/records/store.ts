@@ -1,9 +1,9 @@
 /**
  * A store over a bucket of records: JetStream, or memory.
  *
- * Keys: `state.<kind>.<shard>.<token>` the head of each entry, `timers.…` a mark for each actor with timers, `epochs.…`
- * one stamp for each shard, `chunks.…` and `chunksets.…` for long entries, `labels.…` what is written on the store. Nothing
- * here watches the bucket; only `timed` lists marks once, and `names` the keys of heads.
+ * Keys: `state.<kind>.<shard>.<token>` the head of each entry, `timers.…` a mark for each actor with timers, `due.…` one for each of
+ * which something is due, `epochs.…` one stamp for each shard, `chunks.…` and `chunksets.…` for long entries, `labels.…` what is written
+ * on the store. Nothing here watches the bucket; only `timed` and `due` list marks once, and `names` the keys of heads.
  *
  * @module
  */
@@ -13,16 +13,19 @@ import { outcomeOf } from "../../transport/compare_and_set.ts";
 import { type CasResult, createAbsent, type Records } from "../../transport/records.ts";
 import { Chunks } from "./chunks.ts";
 import { type ChunkSet, decodeHead, encodeHead, type Head, nameInHead, storeKeys } from "./heads.ts";
+import type { DuePage } from "../due_in_order.ts";
 import { FirstNames, type NamePage } from "../names_in_order.ts";
 import {
   STORED_BYTES_MAX,
   type Store,
+  type StoreDue,
   type StoreEntry,
   type StoreHead,
   type StoreKey,
   type StoreOutcome,
   type StoreWrite,
 } from "../store.ts";
+import { type DueMark, DueMarks } from "./due_marks.ts";
 import { EpochStamps } from "./epoch_stamps.ts";
 import { TimerMarks } from "./timer_marks.ts";
 
@@ -82,11 +85,14 @@ class RecordsStore implements Store {
   readonly #confirm: (key: string) => Promise<void>;
   readonly #chunks: Chunks;
   readonly #marks: TimerMarks;
+  readonly #dues: DueMarks;
   readonly #stamps: EpochStamps;
   readonly #encoder: TextEncoder = new TextEncoder();
   readonly #decoder: TextDecoder = new TextDecoder();
   /** By writes that have not ended. */
   readonly #replaced = new WeakMap<StoreWrite, Replaced>();
+  /** Of the same, once the times that may be true are noted. */
+  readonly #noted = new WeakMap<StoreWrite, { readonly mark: DueMark | undefined }>();
   /** Of the same, the latest last. */
   readonly #drafts = new WeakMap<StoreWrite, readonly Draft[]>();
   /** The shortest entry that may have been cut into chunks here. */
@@ -104,6 +110,7 @@ class RecordsStore implements Store {
     this.bytesMax = bytesMax;
     this.#chunks = new Chunks(records);
     this.#marks = new TimerMarks(records);
+    this.#dues = new DueMarks(records);
     this.#stamps = new EpochStamps(records);
   }
 
@@ -173,16 +180,27 @@ class RecordsStore implements Store {
   }
 
   async #writeDraft(write: StoreWrite, draft: Draft): Promise<StoreOutcome> {
-    const [{ mark, replaced }] = await Promise.all([
+    const [{ mark, replaced }, due] = await Promise.all([
       this.#replacedBy(write, draft),
+      this.#noteDue(write),
       this.#stamps.raise(write),
     ]);
     if (write.timers && !write.hadTimers) await this.#marks.set(write);
     const outcome = await this.#writeEntry(write, draft);
     if (!outcome.ok) return outcome;
     await tidied(this.#marks.clear(write, mark));
+    await tidied(this.#dues.after(write, due));
     await tidied(this.#chunks.clear(write, replaced));
     return outcome;
+  }
+
+  /** Once for a write, before its first try. */
+  async #noteDue(write: StoreWrite): Promise<DueMark | undefined> {
+    const known = this.#noted.get(write);
+    if (known) return known.mark;
+    const mark = await this.#dues.before(write);
+    this.#noted.set(write, { mark });
+    return mark;
   }
 
   /** Looked at once, before the first try of a write: after that it may be applied, and what is there the next owner's. */
@@ -246,16 +264,25 @@ class RecordsStore implements Store {
   }
 
   async remove(key: StoreKey, revision: number): Promise<StoreOutcome> {
-    const [mark, replaced] = await Promise.all([this.#marks.look(key), this.#chunks.look(key)]);
+    const [mark, due, replaced] = await Promise.all([
+      this.#marks.look(key),
+      this.#dues.look(key),
+      this.#chunks.look(key),
+    ]);
     const outcome = await this.#records.remove(storeKeys.head(key), revision);
     if (!outcome.ok) return outcome;
     await tidied(this.#marks.clear(key, mark));
+    await tidied(this.#dues.after(key, due));
     await tidied(this.#chunks.clear(key, replaced));
     return outcome;
   }
 
   timed(kind: string, shards: ReadonlySet<number>): Promise<StoreKey[]> {
     return this.#marks.list(kind, shards);
+  }
+
+  due(kind: string, shards: ReadonlySet<number>, page: DuePage): Promise<readonly StoreDue[]> {
+    return this.#dues.list(kind, shards, page);
   }
 
   /** Each page asks the server for all keys of the shard. */

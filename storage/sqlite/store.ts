@@ -15,10 +15,12 @@ import { storeError } from "./errors.ts";
 import { labelOfShards } from "../identity.ts";
 import { openStoreFile, type StoreFile } from "./file.ts";
 import { FileBucket, type FileBucketOptions } from "./records.ts";
+import type { DuePage } from "../due_in_order.ts";
 import { compareNames, type NamePage } from "../names_in_order.ts";
 import {
   STORED_BYTES_MAX,
   type Store,
+  type StoreDue,
   type StoreEntry,
   type StoreHead,
   type StoreKey,
@@ -65,6 +67,12 @@ const SCHEMA = `
     PRIMARY KEY (kind, shard, name)
   );
   CREATE INDEX IF NOT EXISTS entries_with_timers ON entries (kind, shard) WHERE timers = 1;
+  CREATE TABLE IF NOT EXISTS dues (
+    kind TEXT NOT NULL, shard INTEGER NOT NULL, name TEXT NOT NULL, due REAL NOT NULL,
+    PRIMARY KEY (kind, shard, name)
+  );
+  CREATE INDEX IF NOT EXISTS dues_in_order ON dues (kind, due, name);
+  CREATE INDEX IF NOT EXISTS dues_of_shard ON dues (kind, shard, due, name);
   CREATE TABLE IF NOT EXISTS epochs (
     kind TEXT NOT NULL, shard INTEGER NOT NULL, epoch INTEGER NOT NULL, PRIMARY KEY (kind, shard)
   );
@@ -101,6 +109,10 @@ class FileStore implements SqliteStore {
   readonly #update: SqliteStatement;
   readonly #delete: SqliteStatement;
   readonly #timed: SqliteStatement;
+  readonly #due: SqliteStatement;
+  readonly #dueOfOne: SqliteStatement;
+  readonly #writeDue: SqliteStatement;
+  readonly #deleteDue: SqliteStatement;
   readonly #names: SqliteStatement;
   readonly #epoch: SqliteStatement;
   readonly #raise: SqliteStatement;
@@ -130,6 +142,17 @@ class FileStore implements SqliteStore {
     this.#timed = database.prepare(
       "SELECT CAST(name AS BLOB) AS name FROM entries WHERE kind = ? AND shard = ? AND timers = 1",
     );
+    const due = (index: string, ofShards: string) =>
+      database.prepare(
+        `SELECT shard, CAST(name AS BLOB) AS name, due FROM dues INDEXED BY ${index}
+         WHERE kind = ? AND shard ${ofShards} AND due >= ? AND (due > ? OR name > ?) ORDER BY due, name LIMIT ?`,
+      );
+    this.#due = due("dues_in_order", "IN (SELECT value FROM json_each(?))");
+    this.#dueOfOne = due("dues_of_shard", "= ?");
+    this.#writeDue = database.prepare(
+      "INSERT OR REPLACE INTO dues (due, kind, shard, name) VALUES (?, ?, ?, ?)",
+    );
+    this.#deleteDue = database.prepare(`DELETE FROM dues ${THIS}`);
     this.#names = database.prepare(
       "SELECT CAST(name AS BLOB) AS name FROM entries WHERE kind = ? AND shard = ? AND name >= ? ORDER BY name LIMIT ?",
     );
@@ -181,13 +204,19 @@ class FileStore implements SqliteStore {
   }
 
   #write(write: StoreWrite): StoreOutcome {
-    const { kind, shard, name, nonce, timers, bytes, epoch } = write;
+    const { kind, shard, name, nonce, timers, dueAt, wasDueAt, afterLoss, bytes, epoch } = write;
     if (this.#revisionOf(write) !== write.revision) return { ok: false };
     const revision = this.#nextRevision();
     this.#raise.run(kind, shard, epoch);
     const put = write.revision === 0 ? this.#insert : this.#update;
+    if (dueAt !== wasDueAt || afterLoss) this.#setDue(write, dueAt);
     put.run(revision, nonce, timers ? 1 : 0, bytes, kind, shard, name);
     return { ok: true, revision };
+  }
+
+  #setDue({ kind, shard, name }: StoreKey, dueAt: number | undefined): void {
+    if (dueAt === undefined) this.#deleteDue.run(kind, shard, name);
+    else this.#writeDue.run(dueAt, kind, shard, name);
   }
 
   remove(key: StoreKey, revision: number): Promise<StoreOutcome> {
@@ -195,6 +224,7 @@ class FileStore implements SqliteStore {
       this.#together(() => {
         if (revision === 0 || this.#revisionOf(key) !== revision) return { ok: false };
         this.#delete.run(key.kind, key.shard, key.name);
+        this.#setDue(key, undefined);
         return { ok: true, revision: this.#nextRevision() };
       }),
     );
@@ -205,6 +235,21 @@ class FileStore implements SqliteStore {
     const ofOne = (shard: number) =>
       this.#timed.all(kind, shard).map((row) => ({ kind, shard, name: nameOf(row) }));
     return this.#answer("list", () => [...shards].flatMap(ofOne));
+  }
+
+  /** So are the times: they are written with it. Neither index is read beyond the page: of many shards, who has the file serves nearly all. */
+  due(kind: string, shards: ReadonlySet<number>, { after, limit }: DuePage): Promise<readonly StoreDue[]> {
+    const from = after?.dueAt ?? -Number.MAX_VALUE;
+    const [only] = shards;
+    const [due, which] =
+      shards.size === 1 && only !== undefined
+        ? [this.#dueOfOne, only]
+        : [this.#due, JSON.stringify([...shards])];
+    return this.#answer("list", () =>
+      due
+        .all(kind, which, from, from, after?.name ?? "", limit)
+        .map((row) => ({ kind, shard: Number(row.shard), name: nameOf(row), dueAt: Number(row.due) })),
+    );
   }
 
   /** The index has them in order. */
@@ -233,12 +278,14 @@ class FileStore implements SqliteStore {
     return this.#answer("lay out", () =>
       this.#together(() => {
         const of = (sql: string) => this.#database.prepare(sql);
-        const move = of("UPDATE entries SET shard = ? WHERE kind = ? AND shard = ? AND name = ?");
+        const move = of(`UPDATE entries SET shard = ? ${THIS}`);
+        const moveDue = of(`UPDATE dues SET shard = ? ${THIS}`);
         const rows = of("SELECT shard, CAST(name AS BLOB) AS name FROM entries WHERE kind = ?").all(kind);
         for (const row of rows) {
           const name = nameOf(row);
           const shard = shardOf(name);
-          if (shard !== row.shard) move.run(shard, kind, Number(row.shard), name);
+          if (shard === row.shard) continue;
+          for (const each of [move, moveDue]) each.run(shard, kind, Number(row.shard), name);
         }
         const highest = of("SELECT max(epoch) AS epoch FROM epochs WHERE kind = ?").get(kind)?.epoch ?? 0;
         of("DELETE FROM epochs WHERE kind = ?").run(kind);

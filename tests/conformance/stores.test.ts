@@ -4,7 +4,7 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { recordsStore } from "../../storage/records/store.ts";
 import { sqliteStore } from "../../storage/sqlite/store.ts";
-import type { Store, StoreKey, StoreOutcome, StoreWrite } from "../../storage/store.ts";
+import type { Store, StoreDue, StoreKey, StoreOutcome, StoreWrite } from "../../storage/store.ts";
 import { type Bench, backends } from "./backends.ts";
 
 const RECORD_BYTES_MAX = 65_536;
@@ -107,6 +107,20 @@ for (const backend of [...overRecords(), overSqlite()]) {
       const found = await bench.done(store.timed("cart", new Set(shards)));
       for (const { kind, shard } of found) expect([kind, shards.includes(shard)]).toEqual(["cart", true]);
       return found.map(({ name }) => name).sort();
+    }
+
+    /** What is due in those shards, page by page, as "time name". */
+    async function due(shards: number[], limit = 100): Promise<string[]> {
+      const all: StoreDue[] = [];
+      for (;;) {
+        const page = await bench.done(
+          store.due?.("cart", new Set(shards), { after: all.at(-1), limit }) ?? Promise.reject(shards),
+        );
+        for (const { kind, shard } of page) expect([kind, shards.includes(shard)]).toEqual(["cart", true]);
+        expect(page.length <= limit).toBe(true);
+        all.push(...page);
+        if (page.length < limit) return all.map(({ dueAt, name }) => `${dueAt} ${name}`);
+      }
     }
 
     /** All pages of a shard. */
@@ -218,6 +232,58 @@ for (const backend of [...overRecords(), overSqlite()]) {
       expect(await timed(3)).toEqual([]);
       await committed(write(second, bytesOf(1, 3), { timers: true }));
       expect(await timed(3)).toEqual([KEY.name]);
+    });
+
+    test("due() gives who is due, in order and in pages, in those shards only", async () => {
+      const odd = ["a\0b", "x".repeat(4_000), "\uFEFFa", "👍", "\uFFFD"];
+      for (const name of odd) await committed(write(0, bytesOf(1, 1), { name, dueAt: 2_000.5 }));
+      await committed(write(0, bytesOf(1, 1), { name: "without" }));
+      await committed(write(0, bytesOf(1, 1), { name: "first", dueAt: 0 }));
+      await committed(write(0, bytesOf(1, 1), { name: "elsewhere", shard: 4, dueAt: 1_000 }));
+      await committed(write(0, bytesOf(1, 1), { name: "another", kind: "other", dueAt: 1_000 }));
+      store = await bench.open();
+      const inOrder = odd.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+      const last = inOrder.map((name) => `2000.5 ${name}`);
+      for (const limit of [1, 2, 100]) {
+        expect(await due([3], limit)).toEqual(["0 first", ...last]);
+        expect(await due([3, 4, 5], limit)).toEqual(["0 first", "1000 elsewhere", ...last]);
+      }
+      expect([await due([5]), await due([])]).toEqual([[], []]);
+    });
+
+    test("due() follows what each write says, and nothing is left of what was removed", async () => {
+      let at = await committed(write(0, bytesOf(1, 1), { dueAt: 5_000 }));
+      at = await committed(write(at, bytesOf(1, 2), { dueAt: 5_000, wasDueAt: 5_000 }));
+      expect(await due([3])).toEqual([`5000 ${KEY.name}`]);
+      at = await committed(write(at, bytesOf(1, 3), { dueAt: 9_000, wasDueAt: 5_000 }));
+      expect(await due([3])).toEqual([`9000 ${KEY.name}`]);
+      at = await committed(write(at, bytesOf(1, 4), { dueAt: 1_000, wasDueAt: 9_000 }));
+      expect(await due([3])).toEqual([`1000 ${KEY.name}`]);
+      expect(await commit(write(at + 1, bytesOf(1, 5), { dueAt: 1_000, wasDueAt: 1_000 }))).toEqual([
+        { ok: false },
+      ]);
+      at = await committed(write(at, bytesOf(1, 6), { wasDueAt: 1_000 }));
+      expect(await due([3])).toEqual([]);
+      at = await committed(write(at, bytesOf(1, 7), { dueAt: 3_000 }));
+      expect(await due([3])).toEqual([`3000 ${KEY.name}`]);
+      await bench.done(store.remove(KEY, at));
+      expect(await due([3])).toEqual([]);
+      await committed(write(0, bytesOf(1, 8), { dueAt: 4_000 }));
+      store = await bench.open();
+      expect(await due([3])).toEqual([`4000 ${KEY.name}`]);
+    });
+
+    test("due() is put right by the first write after a loss", async () => {
+      const first = await committed(write(0, bytesOf(1, 1), { dueAt: 5_000 }));
+      // what the lost owner has noted for a write that was never applied
+      expect(await commit(write(77, bytesOf(1, 2), { dueAt: 7_000, wasDueAt: 5_000 }))).toEqual([
+        { ok: false },
+      ]);
+      const next = write(first, bytesOf(1, 3), { dueAt: 5_000, wasDueAt: 5_000, afterLoss: true });
+      const second = await committed(next);
+      expect(await due([3])).toEqual([`5000 ${KEY.name}`]);
+      await committed(write(second, bytesOf(1, 4), { afterLoss: true }));
+      expect(await due([3])).toEqual([]);
     });
 
     test("names() lists a shard in pages, in the order of code points, by prefix", async () => {
