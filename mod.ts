@@ -37,7 +37,7 @@ export type { DeliverySettings } from "./delivery/settings.ts";
 export type { KeepSettings } from "./keeping/keep_alive.ts";
 export type { HandoffSettings } from "./handoff/settings.ts";
 export type { LeaveOptions, LeaveReport } from "./handoff/leave.ts";
-export type { DoorOptions } from "./door/door.ts";
+export type { DoorOptions, FeedForm, Topic } from "./door/options.ts";
 
 // actors
 export { refTo } from "./actors/address.ts";

@@ -6,13 +6,13 @@
 import type { EventBus } from "../events.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
 import type { Log } from "../platform/log.ts";
-import type { Connection } from "../transport/transport.ts";
+import type { Connection, Recorder } from "../transport/transport.ts";
 
 /** What it works with. */
 export interface RecordedDoorDeps {
   readonly connection: Pick<Connection, "recordersOf">;
   /** All subjects of the door. */
-  readonly subject: string;
+  readonly subjects: readonly string[];
   readonly clock: Clock;
   readonly events: EventBus;
   readonly log: Log;
@@ -42,16 +42,18 @@ export class RecordedDoor {
   }
 
   async #look(recordersOf: NonNullable<Connection["recordersOf"]>): Promise<void> {
-    const { subject, clock, events, log } = this.#deps;
-    const found = await recordersOf(subject);
+    const { subjects: door, clock, events, log } = this.#deps;
+    const found = await foundFor(door, recordersOf);
     if (this.#stopped) return;
+    const told = new Set(this.#told);
     for (const { stream, subjects } of found ?? []) {
-      if (this.#told.has(stream)) continue;
+      if (told.has(stream)) continue;
+      told.add(stream);
       const cure = 'set "no_ack" on the stream, or let it record other subjects';
       log.error("A stream records the door's subjects, and answers its callers: set no_ack on it", {
         stream,
         subjects,
-        door: subject,
+        door,
       });
       events.emit({ type: "door-recorded", stream, subjects, cure });
     }
@@ -59,4 +61,18 @@ export class RecordedDoor {
     this.#pauseMs = found ? LOOK_MS : Math.min(2 * this.#pauseMs, LOOK_MAX_MS);
     this.#timer = clock.after(this.#pauseMs, () => void this.#look(recordersOf));
   }
+}
+
+/** The streams that record something of any of these subjects; `undefined` if nobody says of one. */
+async function foundFor(
+  subjects: readonly string[],
+  recordersOf: NonNullable<Connection["recordersOf"]>,
+): Promise<Recorder[] | undefined> {
+  const found: Recorder[] = [];
+  for (const subject of subjects) {
+    const recorders = await recordersOf(subject);
+    if (recorders === undefined) return undefined;
+    found.push(...recorders);
+  }
+  return found;
 }

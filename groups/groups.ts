@@ -55,6 +55,12 @@ export interface GroupDelivery {
   toActor(kind: string, name: string, message: GroupMessage): Promise<unknown>;
 }
 
+/** Whoever is to know what is said to groups, beside their members. */
+export interface GroupFeed {
+  /** This goes out to all members now. Must not throw. */
+  published(group: Group, name: string, message: string, argument: unknown): void;
+}
+
 /** What it works with. */
 export interface GroupsDeps {
   readonly self: NodeId;
@@ -65,6 +71,7 @@ export interface GroupsDeps {
   readonly own: OwnMembers;
   readonly unserved: UnservedShards;
   readonly delivery: GroupDelivery;
+  readonly feed: GroupFeed | undefined;
   /** How long an ask of all members takes at most, if nothing else is said. */
   readonly callTimeoutMs: number;
   say(to: NodeId, stream: number, talk: GroupTalk): void;
@@ -144,7 +151,8 @@ export class Groups {
     const syncing = this.#reader.use(group.group);
     if (syncing) await syncing;
     const shards = [...this.#reader.roster.shards(group.group, name)];
-    const { delivery } = this.#deps;
+    const { delivery, feed } = this.#deps;
+    feed?.published(group, name, message, prepared.argument);
     const ends = await Promise.allSettled(
       shards.map(({ kind, shard }) => delivery.toShard(kind, shard, key, { ...prepared, timeoutMs })),
     );

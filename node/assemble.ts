@@ -21,6 +21,8 @@ import type { Ownership } from "../cluster/ownership.ts";
 import { Pulse } from "../cluster/heartbeat/pulse_driver.ts";
 import type { NodeId } from "../cluster/records/schemas.ts";
 import { Door, type DoorOptions } from "../door/door.ts";
+import { Feed } from "../door/feed.ts";
+import { type DoorSettings, doorOptions } from "../door/options.ts";
 import { Inbound } from "../delivery/inbound.ts";
 import { Outbox } from "../delivery/wire/outbox.ts";
 import { Peers } from "../delivery/wire/peer.ts";
@@ -108,6 +110,8 @@ export interface Parts
   readonly committer: Committer;
   readonly graves: Graves;
   readonly door: Door | undefined;
+  /** `undefined` if no group can be followed. */
+  readonly feed: Feed | undefined;
   readonly registry: Registry;
   readonly groups: Groups;
   readonly keepAlive: KeepAlive;
@@ -128,7 +132,9 @@ export function assemble(context: NodeContext): Parts {
     onPulse: (address, message) => pulse.incoming(address, message),
     onOther,
   });
-  const groups = groupsOf(context, basics, delivery, (to, stream, talk) =>
+  const opened = openedBy(context);
+  const feed = feedOf(opened, basics);
+  const groups = groupsOf(context, basics, delivery, feed, (to, stream, talk) =>
     registry.channel.say(to, stream, talk),
   );
   const handoff = handoffParts(context, basics, delivery, groups, onOther);
@@ -143,7 +149,8 @@ export function assemble(context: NodeContext): Parts {
     registry,
     groups: groups.groups,
     keepAlive: new KeepAlive({ ...context, gate: basics.gate, table, budget: handoff.budget }),
-    door: doorOf(context, basics, router),
+    door: opened && new Door({ ...context, ...basics, router, groups: groups.groups }, opened),
+    feed,
   };
 }
 
@@ -276,6 +283,7 @@ function groupsOf(
   { clock, membership, ownership, settings }: NodeContext,
   { self, codec }: Basics,
   { router, checks }: DeliveryParts,
+  feed: Feed | undefined,
   say: GroupsDeps["say"],
 ) {
   const own = new OwnMembers();
@@ -290,7 +298,7 @@ function groupsOf(
   const { callTimeoutMs } = settings;
   const unserved = new UnservedShards(membership, ownership);
   const groups = new Groups({
-    ...{ self, clock, codec, membership, checks, own, unserved, delivery, callTimeoutMs, say },
+    ...{ self, clock, codec, membership, checks, own, unserved, delivery, feed, callTimeoutMs, say },
   });
   return { own, groups };
 }
@@ -308,8 +316,12 @@ function registryOf(
   return new Registry({ ...basics, ...deps });
 }
 
-function doorOf(context: NodeContext, basics: Basics, router: Router): Door | undefined {
-  const { door, hosts, events, settings } = context;
+/** What plain NATS clients may do; `undefined` for nothing. */
+function openedBy({ door, settings }: NodeContext): DoorSettings | undefined {
   if (door === false) return undefined;
-  return new Door({ ...basics, router, hosts, events, settings }, door === true ? {} : door);
+  return doorOptions(door === true ? {} : door, settings.callTimeoutMs);
+}
+
+function feedOf(opened: DoorSettings | undefined, basics: Basics): Feed | undefined {
+  return opened?.topics.some(({ follow }) => follow) ? new Feed(basics, opened.topics) : undefined;
 }

@@ -47,6 +47,7 @@ import { PeerCleanup } from "./peer_cleanup.ts";
 import { tellFloating } from "./floating_rejections.ts";
 import { Permissions } from "./permissions.ts";
 import { subjects } from "../transport/subjects.ts";
+import { doorSubjects } from "../door/options.ts";
 import { RecordedDoor } from "../door/recorders.ts";
 import type { Settings } from "./settings.ts";
 import { StoreTroubles } from "./store_troubles.ts";
@@ -129,7 +130,7 @@ export class Life {
     const { connection, settings, clock, random, log, cluster, name, door, system } = this.#deps;
     const permissions = new Permissions({ connection, clock, log, events: this.#events });
     this.#stops.push(() => permissions.stop());
-    await permissions.check(cluster, name, door !== false);
+    await permissions.check(cluster, name, doorSubjects(door, subjects(cluster)));
     const troubles = new StoreTroubles({ clock, log, events: this.#events });
     const { bucketCheckMs } = settings;
     const buckets = new Buckets({ cluster, connection, clock, troubles, bucketCheckMs });
@@ -298,9 +299,9 @@ export class Life {
   }
 
   #watchRecorders(): void {
-    const { connection, clock, log, cluster } = this.#deps;
-    const subject = subjects(cluster).doorAll();
-    const watch = new RecordedDoor({ connection, subject, clock, events: this.#events, log });
+    const { connection, clock, log, cluster, door } = this.#deps;
+    const of = doorSubjects(door, subjects(cluster));
+    const watch = new RecordedDoor({ connection, subjects: of, clock, events: this.#events, log });
     this.#stops.push(() => watch.stop());
   }
 

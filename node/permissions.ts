@@ -39,15 +39,16 @@ export class Permissions {
   /**
    * Looks whether a node of that name may hear what is sent to it, and may send to nodes.
    *
+   * @param door the subjects of its door
    * @throws {PermissionError} that names the first subject it may not use
    */
-  async check(cluster: string, name: string, door: boolean): Promise<void> {
+  async check(cluster: string, name: string, door: readonly string[]): Promise<void> {
     const { connection } = this.#deps;
     if (connection.onRefused === undefined) return;
     const { transport } = connection;
     const names = subjects(cluster);
     this.#seen.length = 0;
-    const needed = [names.nodeAll(name, "check"), ...(door ? [names.doorAll()] : [])];
+    const needed = [names.nodeAll(name, "check"), ...door];
     const trials = needed.map((subject) => transport.subscribe(subject, () => {}, { queue: "check" }));
     transport.publish(names.probe(name, "check"), new Uint8Array());
     await transport.flush();

@@ -4,6 +4,8 @@
  * | Subject | Who listens |
  * |---|---|
  * | `<c>.call.<kind>.<name>.<message>` | the door: all nodes that are up, in one queue group |
+ * | `<c>.group.<group>.<name>.<message>` | the door of nodes that have opened that type of groups, in one queue group |
+ * | `<c>.feed.<group>.<name>.<message>` | who follows a group, outside of the cluster |
  * | `<c>.node.<node>.<inc>.actor.<kind>.<name>` | that node: one envelope for one actor |
  * | `<c>.node.<node>.<inc>.batch`, `.move.<moveId>` | that node |
  * | `<c>.node.<node>.<inc>.registry` | that node: what others ask about its actors, and answer it about theirs |
@@ -83,8 +85,7 @@ export function encodeToken(name: string): string {
   checkName(name);
   const bytes = utf8(name);
   if (bytes.length > TOKEN_MAX) return hashed(bytes);
-  let token = "";
-  for (const byte of bytes) token += escaped(byte);
+  const token = escapedBytes(bytes);
   return token.length > TOKEN_MAX ? hashed(bytes) : token;
 }
 
@@ -92,6 +93,12 @@ export function encodeToken(name: string): string {
 export function decodeToken(token: string): string | undefined {
   const name = token.length > TOKEN_MAX ? undefined : unescaped(token);
   return name !== undefined && encodeToken(name) === token ? name : undefined;
+}
+
+/** The name written as in a token, of any length. @throws {InvalidNameError} */
+export function escapedName(name: string): string {
+  checkName(name);
+  return escapedBytes(utf8(name));
 }
 
 /** The text that is written as in a token, of any length; `undefined` if it is none. */
@@ -126,13 +133,20 @@ function hashed(bytes: Uint8Array): string {
   return `=h${sha256(bytes)}`;
 }
 
+function escapedBytes(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += escaped(byte);
+  return text;
+}
+
 function escaped(byte: number): string {
   const character = String.fromCharCode(byte);
   return PLAIN.test(character) ? character : `=${byte.toString(16).toUpperCase().padStart(2, "0")}`;
 }
 
-/** What a subject of the door addresses. */
+/** What a subject of the door addresses: an actor, or a group. */
 export interface DoorAddress {
+  /** The actor's, or the type of the group. */
   readonly kind: string;
   /** The name's token as it stands in the subject. */
   readonly token: string;
@@ -160,6 +174,11 @@ export interface Subjects {
   /** All doors of one kind. */
   doorOf(kind: string): string;
   parseDoor(subject: string): DoorAddress | undefined;
+  /** All groups of one type. */
+  topicOf(group: string): string;
+  parseTopic(subject: string): DoorAddress | undefined;
+  /** @throws {InvalidNameError} */
+  feed(group: string, name: string, message: string): string;
   /** What all subjects of one node begin with, without a final dot. */
   node(node: string, incarnation: string): string;
   nodeAll(node: string, incarnation: string): string;
@@ -187,6 +206,7 @@ export interface Subjects {
 export function subjects(cluster: string): Subjects {
   checkIdentifier("the cluster's id", cluster);
   const door = `${cluster}.call`;
+  const topic = `${cluster}.group`;
   const nodes = `${cluster}.node.`;
   const node = (name: string, incarnation: string) => `${nodes}${name}.${incarnation}`;
   const channel = (word: string) => (name: string, incarnation: string) =>
@@ -196,6 +216,9 @@ export function subjects(cluster: string): Subjects {
     doorAll: () => `${door}.>`,
     doorOf: (kind) => `${door}.${kind}.*.*`,
     parseDoor: (subject) => parseDoor(subject, `${door}.`),
+    topicOf: (group) => `${topic}.${group}.*.*`,
+    parseTopic: (subject) => parseDoor(subject, `${topic}.`),
+    feed: (group, name, message) => `${cluster}.feed.${group}.${encodeToken(name)}.${message}`,
     node,
     nodeAll: channel(">"),
     actor: (of, incarnation, kind, name) => `${node(of, incarnation)}.actor.${kind}.${encodeToken(name)}`,

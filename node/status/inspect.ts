@@ -122,6 +122,10 @@ export interface NodeInspection {
     readonly unknownChannels: number;
     /** Requests at the door whose reply subject was not to be trusted. */
     readonly doorDropped: number;
+    /** Messages at the door that were refused, and whose senders did not want to hear of an end. */
+    readonly doorUnheard: number;
+    /** What this node has published to groups and could not write for those who follow. */
+    readonly feedDropped: number;
     /** Messages and subscriptions that the server has refused; see the event `permission-denied`. */
     readonly permissionsRefused: number;
     /** Changes and readings that a store has refused; see the event `store-refused`. */
@@ -141,6 +145,7 @@ export function inspectNode(who: { name: string; cluster: string }, parts: Parts
     outbox,
     inbound,
     door,
+    feed,
     table,
     gaps,
     peers,
@@ -185,6 +190,8 @@ export function inspectNode(who: { name: string; cluster: string }, parts: Parts
       unknownItems: inbound.unknownItems + parts.channel.unknown,
       unknownChannels: inbound.unknownChannels,
       doorDropped: door?.dropped ?? 0,
+      doorUnheard: door?.unheard ?? 0,
+      feedDropped: feed?.dropped ?? 0,
       permissionsRefused: parts.permissions.refused,
       storeRefused: parts.troubles.refused,
     },

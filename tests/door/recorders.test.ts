@@ -59,7 +59,7 @@ describe("a stream that records the door's subjects", () => {
     const connection = { recordersOf: () => Promise.resolve(streams) };
     const watch = new RecordedDoor({
       connection,
-      subject: "shop.call.>",
+      subjects: ["shop.call.>", "shop.group.room.*.*"],
       clock,
       events: bus,
       log: silentLog,

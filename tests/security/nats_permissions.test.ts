@@ -2,8 +2,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { connect, type NatsConnection } from "nats";
-import { type ActorNode, natsTransport, type NodeEvent, startNode } from "../../mod.ts";
+import { type ActorNode, natsTransport, type NodeEvent, startNode, type Topic } from "../../mod.ts";
 import { createCodec } from "../../codec/codec.ts";
+import { guest, hostGuest, Room } from "../integration/groups/chat.ts";
 import { until, within } from "../support/conditions.ts";
 import { hostLedger, Ledger, ledger, steering } from "../support/ledger.ts";
 import { type NatsServer, startNatsServer } from "../support/nats/nats_server.ts";
@@ -46,6 +47,7 @@ async function start(
   name: "a" | "b",
   steered = steering(),
   hosts = [hostLedger(steered, contract)],
+  topics: readonly Topic[] = [],
 ): Promise<ActorNode> {
   const transport = await natsTransport({
     servers: server.url,
@@ -59,7 +61,7 @@ async function start(
     cluster: "shop",
     transport,
     hosts,
-    door: { replyPrefixes: ["_CLIENT."] },
+    door: { replyPrefixes: ["_CLIENT."], topics },
     signals: false,
   });
   nodes.push(node);
@@ -312,6 +314,45 @@ describe("a client with the client's role", () => {
     expect(
       (await within(till.request("shop.call.ledger.y.read", "", { timeout: 8_000 }), 10_000)).json(),
     ).toEqual(["one"]);
+  }, 60_000);
+});
+
+describe("a client with the role of a guest", () => {
+  const Guest = guest({ shards: 8 });
+  const topics: readonly Topic[] = [{ group: Room, publish: true, follow: "json" }];
+
+  test("publishes to the groups of one type and follows them, and can do nothing else", async () => {
+    await makeBuckets();
+    const a = await start("a", undefined, [hostGuest(Guest)], topics);
+    await within(a.ref(Guest, "ann").enter({ room: "7", meta: undefined }), 20_000);
+    const visitor = await client("visitor", "_CLIENT.visitor");
+    const followed: unknown[] = [];
+    visitor.subscribe("shop.feed.room.>", { callback: (_, message) => void followed.push(message.json()) });
+    const answer = await within(
+      visitor.request("shop.group.room.7.said", json("hello"), { timeout: 8_000 }),
+      10_000,
+    );
+    expect(answer.data.length).toBe(0);
+    await until("what it said", () => followed.length === 1);
+    expect([followed, await within(a.ref(Guest, "ann").heard(), 10_000)]).toEqual([["hello"], ["hello"]]);
+    for (const subject of [
+      ...["shop.feed.room.7.said", "shop.group.other.7.said", "shop.call.guest.ann.heard"],
+      ...[`shop.node.a.${a.incarnation}.batch`, "_CLIENT.till.1", "$KV.baton-shop.nodes.a"],
+    ])
+      expect([subject, await refused(visitor, () => visitor.publish(subject, json("x")))]).toEqual([
+        subject,
+        true,
+      ]);
+    for (const subject of ["shop.group.>", "shop.feed.>", "shop.feed.other.>", "shop.call.>", "_CLIENT.>"]) {
+      const spy = await client("visitor", "_CLIENT.visitor");
+      expect([
+        subject,
+        await refused(spy, () => void spy.subscribe(subject, { callback: () => {} })),
+      ]).toEqual([subject, true]);
+    }
+    expect(followed).toEqual(["hello"]);
+    expect(a.inspect().counters).toMatchObject({ permissionsRefused: 0, feedDropped: 0 });
+    expect(errors).toEqual([]);
   }, 60_000);
 });
 

@@ -2,6 +2,8 @@
 import { describe, expect, test } from "bun:test";
 import { Hono } from "hono";
 import { Door } from "../../door/door.ts";
+import { doorOptions } from "../../door/options.ts";
+import type { Groups } from "../../groups/groups.ts";
 import type { Router } from "../../delivery/router.ts";
 import { DELIVERY_DEFAULTS } from "../../delivery/settings.ts";
 import { ERROR_CODES, fromErrorData, statusOf } from "../../errors.ts";
@@ -68,9 +70,9 @@ async function doorAnswer(error: unknown, showHandlerErrors = false, contentType
     subjects: subjects("test"),
     hosts: new Map(),
     events: new EventBus(() => 0),
-    settings: DELIVERY_DEFAULTS,
+    groups: {} as Groups,
   };
-  new Door(deps, { showHandlerErrors }).open();
+  new Door(deps, doorOptions({ showHandlerErrors }, DELIVERY_DEFAULTS.callTimeoutMs)).open();
   call?.({
     subject: "test.call.ledger.x.read",
     payload: new Uint8Array(),
