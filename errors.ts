@@ -132,6 +132,13 @@ export class OutcomeUnknownError extends ActorError {
   readonly retryable = false;
 }
 
+/** The actor has failed too often lately and is stopped for a while. Not handled; try again after `retryAfterMs`. */
+export class ActorStoppedError extends ActorError {
+  override readonly name = "ActorStoppedError";
+  readonly code = "actor-stopped";
+  readonly retryable = true;
+}
+
 /** The actor asked is waiting, through a chain of calls, for this very answer. */
 export class CallCycleError extends ActorError {
   override readonly name = "CallCycleError";
@@ -284,6 +291,7 @@ const CLASSES = [
   TooLargeError,
   DeadlineError,
   OutcomeUnknownError,
+  ActorStoppedError,
   CallCycleError,
   HandlerError,
   FencedError,
@@ -408,7 +416,7 @@ const STATUSES: readonly (readonly [number, string])[] = [
   [429, "busy"],
   [
     503,
-    "unavailable aborted node-stopped server-unsuitable records-unavailable records-refused credentials-refused",
+    "unavailable actor-stopped aborted node-stopped server-unsuitable records-unavailable records-refused credentials-refused",
   ],
   [504, "deadline-exceeded outcome-unknown"],
 ];

@@ -209,6 +209,17 @@ export type NodeEventBody =
       readonly node: string;
       readonly incarnation: string;
     }
+  /**
+   * An actor has failed too often lately, as its `restart` says, the last time with this `error`. Nothing of it runs for `retryAfterMs`
+   * milliseconds, and messages end as `actor-stopped`; then the next message begins it, or its node if it is kept alive or has timers.
+   */
+  | {
+      readonly type: "actor-stopped";
+      readonly kind: string;
+      readonly name: string;
+      readonly error: ErrorData;
+      readonly retryAfterMs: number;
+    }
   /** A message that nobody can receive any more. */
   | {
       readonly type: "dead-letter";

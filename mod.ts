@@ -94,6 +94,8 @@ export type {
   HostOptions,
   Registration,
 } from "./actors/host.ts";
+export type { RestartOptions, RestartRules } from "./actors/supervision/restart.ts";
+export type { Undelivered, UndeliveredMessage } from "./actors/supervision/undelivered.ts";
 export type { KeepOption, KeptNames } from "./actors/supervision/keep.ts";
 export type { ActivationReason, DeactivationReason } from "./actors/lifecycle.ts";
 export type { Address, CallOptions, CallParameters, Ref, RefOptions } from "./actors/ref.ts";
@@ -150,6 +152,7 @@ export type { KeptShard, NodeEvent, NodeEventBody, ShardMoved } from "./events.t
 export {
   AbortedError,
   ActorError,
+  ActorStoppedError,
   BusyError,
   CallCycleError,
   ConfigurationError,

@@ -4,6 +4,7 @@
  * @module
  */
 import {
+  ActorStoppedError,
   BusyError,
   CallCycleError,
   DecodeError,
@@ -41,6 +42,13 @@ export function noRoom(): ErrorData {
 export function unreadable(kind: string, { name, reason }: SealedActor): ErrorData {
   const words = `Cannot use "${name}" of kind "${kind}": it is quarantined, because its state cannot be read here: ${reason}`;
   return toErrorData(new InvalidStateError(words));
+}
+
+/** The actor has failed too often lately. What it failed with is not for everybody who may call it. */
+export function actorStopped(address: string, leftMs: number): ErrorData {
+  const retryAfterMs = Math.max(1, Math.ceil(leftMs));
+  const why = `it has failed too often lately and is stopped for ${retryAfterMs} ms more; inspect() and the event "actor-stopped" say with what`;
+  return toErrorData(new ActorStoppedError(`Cannot use ${address}: ${why}`, { retryAfterMs }));
 }
 
 /** The refusal of what waits when a node gives its actors up: it has not been handled. */

@@ -12,6 +12,7 @@ import {
   type SchemaInput,
   type SchemaOutput,
 } from "./schema.ts";
+import { type RestartOptions, restartRules, type RestartRules } from "./supervision/restart.ts";
 
 /** An error that a handler may answer with. */
 export interface ErrorDeclaration<D extends Schema = Schema> {
@@ -154,9 +155,9 @@ function checkOptions(of: string, options: object, known: readonly string[]): vo
 export type OnError =
   /** It goes on with the state as the handler left it, if that fits its schema, else as it was before. */
   | "keep"
-  /** It goes back to the state before the message and runs its hooks anew. */
+  /** It goes back to the state before the message and begins anew: short for `restart: {}`. */
   | "restart"
-  /** It goes back to the state before the message and is passivated; the next message activates it. */
+  /** It goes back to the state before the message and ends; the next message begins it: short for `restart: { policy: "never" }`. */
   | "stop";
 
 /** Where the state of an actor lives: see {@link ContractOptions.durability}. */
@@ -184,8 +185,10 @@ export interface ContractOptions<S extends Schema, M extends Messages, D extends
   readonly durability?: Durability;
   /** "carry" (default) takes state, mail and timers along when a shard moves; "restart" takes only the mail. */
   readonly onMove?: "carry" | "restart";
-  /** Default "keep". */
+  /** Default "keep"; with `restart`, what that says. */
   readonly onError?: OnError;
+  /** How an actor begins anew whose handler threw, and when it is stopped instead. Default: what `onError` says. */
+  readonly restart?: RestartOptions;
   /**
    * When the state is checked against its schema: after every handler (default), or only when it is sealed; then
    * `onError` can only be "keep".
@@ -229,6 +232,8 @@ export interface Contract<
   readonly durability: Durability;
   readonly onMove: "carry" | "restart";
   readonly onError: OnError;
+  /** Absent if an actor goes on when its handler throws: `onError: "keep"`. */
+  readonly restart?: RestartRules;
   readonly stateCheck: "handler" | "seal";
   readonly mailboxMax: number;
   readonly idleMs: number;
@@ -294,7 +299,7 @@ export const RESERVED_NAMES: readonly string[] = Object.freeze([
 
 const OPTIONS: readonly string[] = [
   ...["state", "stateVersion", "messages", "shards", "durability", "onMove", "onError", "stateCheck"],
-  ...["mailboxMax", "idleMs", "placement", "meta", "kind"], // the last so that a contract can be spread into another
+  ...["mailboxMax", "idleMs", "placement", "meta", "restart", "kind"], // the last so that a contract can be spread into another
 ];
 
 /**
@@ -326,6 +331,7 @@ export function defineActor<
   for (const message of Object.keys(options.messages)) checkMessageName(`kind "${kind}"`, message);
   if (options.meta !== undefined && !isSchema(options.meta))
     throw unusable("meta", typeof options.meta, "a schema");
+  const { onError, restart } = afterErrors(kind, options);
   const contract: Contract<K, S, M, D> = {
     kind,
     state: options.state,
@@ -334,7 +340,8 @@ export function defineActor<
     shards: powerOfTwo(options.shards ?? 256),
     durability: options.durability ?? "memory",
     onMove: options.onMove ?? "carry",
-    onError: options.onError ?? "keep",
+    onError,
+    ...(restart === undefined ? {} : { restart }),
     stateCheck: options.stateCheck ?? "handler",
     mailboxMax: wholeNumber("mailboxMax", options.mailboxMax ?? 1_024, 1),
     idleMs: positive("idleMs", options.idleMs ?? 600_000),
@@ -353,6 +360,24 @@ export function defineActor<
     );
   }
   return Object.freeze(contract);
+}
+
+/** One thing, in a short form and a long one. @throws {ConfigurationError} if they do not agree */
+function afterErrors(
+  kind: string,
+  { onError, restart }: { readonly onError?: OnError; readonly restart?: RestartOptions },
+): Pick<Contract, "onError" | "restart"> {
+  if (restart === undefined) {
+    if (onError === undefined || onError === "keep") return { onError: "keep" };
+    return { onError, restart: restartRules(kind, { policy: onError === "restart" ? "on-error" : "never" }) };
+  }
+  const rules = restartRules(kind, restart);
+  const means: OnError = rules.policy === "never" ? "stop" : "restart";
+  if (onError !== undefined && onError !== means)
+    throw new ConfigurationError(
+      `Cannot define kind "${kind}" with onError "${onError}" and restart.policy "${rules.policy}": that policy means onError "${means}"; leave onError out`,
+    );
+  return { onError: means, restart: rules };
 }
 
 function placementOf(kind: string, given: PlacementOptions): PlacementOptions {

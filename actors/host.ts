@@ -8,6 +8,7 @@ import { ConfigurationError, wordsOf } from "../errors.ts";
 import { Actor } from "./actor.ts";
 import { Check } from "./check.ts";
 import type { AskMessage, Contract, HandlersOf, StateOf, TellMessage } from "./contract.ts";
+import type { Undelivered } from "./supervision/undelivered.ts";
 import { type KeepOption, keptNames, type KeptNames } from "./supervision/keep.ts";
 
 /** A class that can be hosted under contract `C`. A missing or mistyped handler does not compile. */
@@ -17,6 +18,11 @@ export interface ActorClass<C extends Contract> {
   initialState(name: string): StateOf<C>;
   /** Turns a state of an older version into one of the contract's. Required once `stateVersion` is above 1. */
   upgrade?(fromVersion: number, old: unknown): StateOf<C>;
+  /**
+   * Told what is left of an actor's mail when it is stopped because it has failed too often: once, on the node that has the actor then, or
+   * not at all if that is lost. It has no instance any more, so this is static. What it throws is told by `handler-failed`.
+   */
+  onUndelivered?(undelivered: Undelivered<C>): void | Promise<void>;
 }
 
 /** A handler as the dispatch table holds it. */
@@ -56,6 +62,8 @@ export interface Registration {
   create(): Actor<Contract>;
   initialState(name: string): unknown;
   upgrade(fromVersion: number, old: unknown): unknown;
+  /** `undefined` if its class does not want to know. */
+  readonly onUndelivered: ((undelivered: Undelivered<Contract>) => void | Promise<void>) | undefined;
 }
 
 /** What a node does with a kind beside hosting it. */
@@ -204,6 +212,9 @@ function registered<C extends Contract>(
     create: create as () => Actor<Contract>,
     initialState: (name) => actorClass.initialState(name),
     upgrade: (fromVersion, old) => actorClass.upgrade?.(fromVersion, old),
+    onUndelivered:
+      actorClass.onUndelivered &&
+      ((undelivered) => actorClass.onUndelivered?.(undelivered as unknown as Undelivered<C>)),
   };
 }
 

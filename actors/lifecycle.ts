@@ -16,7 +16,7 @@ export type ActivationReason =
   | "upgraded"
   /** Its owner was lost; it begins again. */
   | "recovered"
-  /** A handler threw and the contract says `onError: "restart"`. */
+  /** It has failed, and the contract lets it begin anew. */
   | "restarted";
 
 /** Why an activation ended. */
@@ -35,4 +35,4 @@ export type DeactivationReason =
   | "failed";
 
 /** Where an activation stands. */
-export type ActivationStatus = "activating" | "active" | "late" | "sealed" | "ended";
+export type ActivationStatus = "activating" | "active" | "stopped" | "late" | "sealed" | "ended";

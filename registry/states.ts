@@ -9,7 +9,7 @@ import type { ActorTable } from "../actors/shard/actor_table.ts";
 import type { Shard } from "../delivery/receiving/shard.ts";
 
 /** The states of an actor that is there. */
-export const PRESENT_STATES = ["active", "asleep", "moving", "quarantined", "stored"] as const;
+export const PRESENT_STATES = ["active", "asleep", "moving", "quarantined", "stored", "stopped"] as const;
 
 /**
  * The state of an actor that is there:
@@ -18,7 +18,8 @@ export const PRESENT_STATES = ["active", "asleep", "moving", "quarantined", "sto
  * - "asleep": its node has its state in memory, and nothing of it runs; a message wakes it;
  * - "moving": it is on its way to another node, or a handler of it still runs at the former one;
  * - "quarantined": its state cannot be read, and it answers that;
- * - "stored": it is only in the store; a message loads it.
+ * - "stored": it is only in the store; a message loads it;
+ * - "stopped": it has failed too often lately, and answers that for a while.
  */
 export type PresentState = (typeof PRESENT_STATES)[number];
 
@@ -55,8 +56,11 @@ export function residentState(
   name: string,
 ): Exclude<PresentState, "stored"> | undefined {
   const active = residents.active.get(name);
-  if (active && !active.hasEnded)
-    return phase === "sealed" || active.status === "late" || active.status === "sealed" ? "moving" : "active";
+  if (active && !active.hasEnded) {
+    const { status } = active;
+    if (phase === "sealed" || status === "late" || status === "sealed") return "moving";
+    return status === "stopped" ? status : "active";
+  }
   if (residents.passive.has(name)) return phase === "sealed" ? "moving" : "asleep";
   if (residents.awaited.has(name)) return "moving";
   return residents.quarantined.has(name) ? "quarantined" : undefined;

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { ConfigurationError, toErrorData } from "../../errors.ts";
+import { ConfigurationError, type ErrorData, toErrorData } from "../../errors.ts";
 import type { HeaderMap } from "../../codec/header_map.ts";
 import { fenced } from "../actor_errors.ts";
 import { Annex } from "../annex/annex.ts";
@@ -20,6 +20,8 @@ import { type Kept, NOTHING_STORED, type StoredActor } from "../durable/state_st
 import type { ActivationReason, ActivationStatus, DeactivationReason } from "../lifecycle.ts";
 import { type Content, readAnnex, type Snapshot, unpack } from "../state/snapshot.ts";
 import { StateCell } from "../state/state_cell.ts";
+import type { Timer } from "../../platform/clock.ts";
+import { FailureLog } from "../supervision/failure_log.ts";
 import { type ActorTimer, ActorTimers, type TimerData, TimerMail } from "../state/timers.ts";
 import type { ActivationHost, ActorShard, Beginning } from "./activation_host.ts";
 import {
@@ -27,6 +29,7 @@ import {
   type ActivationEvent,
   type ActivationState,
   begin,
+  isHeld,
   mayRun,
   mustEnd,
   statusOf,
@@ -45,7 +48,7 @@ import type { WatchEnd } from "../watch/notice.ts";
 import { NoticeMail } from "../watch/notice_mail.ts";
 import { WATCHERS } from "../watch/parts.ts";
 import { type Heard, hear, itEnded, type Standing } from "../watch/rules.ts";
-import { readWatchWord } from "../watch/words.ts";
+import { isWatchWord, readWatchWord } from "../watch/words.ts";
 
 /** See the module's text. */
 export class Activation implements Runnable, StartOwner, TurnOwner, GateOwner {
@@ -55,6 +58,8 @@ export class Activation implements Runnable, StartOwner, TurnOwner, GateOwner {
   readonly outputs: OutputSink;
   /** Of a stored actor that began without what is stored of it. */
   readonly load: StateLoad | undefined;
+  /** `undefined` if its contract does not let it begin anew. */
+  readonly failures: FailureLog | undefined;
   lastActiveAt: number;
   readonly #shard: ActorShard<Activation>;
   readonly #host: ActivationHost<Activation>;
@@ -72,6 +77,8 @@ export class Activation implements Runnable, StartOwner, TurnOwner, GateOwner {
   readonly #turn: Turn;
   /** Made when a timer is first suspected of having ended its owners. */
   #trials: Trials | undefined;
+  /** Until it may be tried again. */
+  #held: Timer | undefined;
   /** What its host knows of it beside its state. */
   #toldAnnex: Annex = Annex.EMPTY;
 
@@ -102,6 +109,9 @@ export class Activation implements Runnable, StartOwner, TurnOwner, GateOwner {
     this.outputs = outputs;
     this.#start = new Start(this, { hosted, runtime, state, timers, outputs, code });
     this.#turn = new Turn(this, { hosted, clock, events, state, outputs, code });
+    const rules = hosted.contract.restart;
+    if (rules && rules.policy !== "never")
+      this.failures = new FailureLog({ kind: this.kind, name }, { rules, state, clock, events });
     for (const timer of beginning.timers ?? []) this.#setTimer(timer);
     if (stored) outputs.know(stored);
     else if (content !== undefined) outputs.know(NOTHING_STORED, true);
@@ -115,7 +125,7 @@ export class Activation implements Runnable, StartOwner, TurnOwner, GateOwner {
       const deps = { name, stateStore, clock, random, fence, isWanted };
       this.load = new StateLoad(deps, due, (event) => this.#onLoad(event, onlyIfStored));
       this.load.start();
-    }
+    } else this.#heedFailures();
     this.wake();
   }
 
@@ -201,7 +211,7 @@ export class Activation implements Runnable, StartOwner, TurnOwner, GateOwner {
       case "judge":
         return this.#host.judge(this, effect.verdict);
       case "go-on":
-        return this.timers.resume();
+        return this.#goOn();
       case "release":
         return this.#release();
     }
@@ -211,6 +221,11 @@ export class Activation implements Runnable, StartOwner, TurnOwner, GateOwner {
   rouse(): void {
     this.on({ type: "rouse" });
     this.wake();
+  }
+
+  #goOn(): void {
+    if (this.#life.stage !== "stopped") this.timers.resume();
+    if (isHeld(this.#life.stage)) this.#hold();
   }
 
   /** A reclaim: it goes on as if nothing had been asked. */
@@ -226,6 +241,7 @@ export class Activation implements Runnable, StartOwner, TurnOwner, GateOwner {
 
   #release(): void {
     this.load?.stop();
+    this.#held?.cancel();
     this.timers.clear();
     this.#trials?.stop();
     this.outputs.drop();
@@ -295,6 +311,7 @@ export class Activation implements Runnable, StartOwner, TurnOwner, GateOwner {
   wake(): void {
     if (this.#isInLine || !this.#mayStart()) return;
     if (this.mailbox.size === 0 && this.#life.stage !== "ready") return;
+    if (this.#life.stage === "stopped" && !this.#hasMailToGiveUp) return;
     this.#isInLine = true;
     this.#shard.runtime.scheduler.schedule(this);
   }
@@ -314,12 +331,14 @@ export class Activation implements Runnable, StartOwner, TurnOwner, GateOwner {
     let count = 0;
     try {
       while (count < budget && this.#mayStart()) {
-        if (this.#life.stage !== "active") this.on({ type: "start" });
-        else {
+        if (this.#life.stage === "active") {
           const mail = this.mailbox.take();
           if (mail === undefined) break;
           this.#turn.handle(mail, now);
-        }
+        } else if (this.#life.stage === "stopped") {
+          this.#giveUpMail();
+          break;
+        } else this.on({ type: "start" });
         count++;
       }
     } finally {
@@ -448,8 +467,67 @@ export class Activation implements Runnable, StartOwner, TurnOwner, GateOwner {
     if (answer) this.outputs.whenStored(() => watching.say(answer.to, answer.says));
   }
 
-  failed(): void {
-    if (this.#life.tenure === "serving") this.tellEnd("failed"); // else it goes on where it follows its shard to
+  failed(error: ErrorData, toldToEnd: boolean): void {
+    const isOver = this.failures === undefined || (!toldToEnd && this.failures.add(error));
+    if (isOver && this.#life.tenure === "serving") this.tellEnd("failed"); // else it goes on where it follows its shard to
+  }
+
+  // ---- what follows when it has failed
+
+  /** It does not begin before its pause is over. */
+  #heedFailures(): void {
+    const standing = this.failures?.standing;
+    if (standing === undefined || standing.as === "free") return;
+    this.on({ type: "hold", as: standing.as });
+    this.#hold();
+    if (standing.as !== "stopped") return;
+    this.timers.pause();
+    this.mailbox.isShut = true;
+    this.#tellStop();
+  }
+
+  /** Those who watch it were not told where it failed. That they are is not stored before it begins: said twice is as good as once. */
+  #tellStop(): void {
+    const watchers = this.annex.get(WATCHERS);
+    if (watchers === undefined) return;
+    this.#state.amend((annex) => annex.with(WATCHERS, undefined));
+    const { kind, name, epoch } = this;
+    const annex = Annex.EMPTY.with(WATCHERS, watchers);
+    this.#shard.runtime.watching.ended({ kind, name, epoch }, annex, "failed");
+  }
+
+  #hold(): void {
+    const standing = this.failures?.standing;
+    const leftMs = standing === undefined || standing.as === "free" ? 0 : standing.leftMs;
+    this.#held?.cancel();
+    this.#held = this.#shard.runtime.clock.after(leftMs, () => this.#holdIsOver());
+  }
+
+  #holdIsOver(): void {
+    if (this.#life.tenure !== "serving" || !isHeld(this.#life.stage)) return; // if its shard comes back, this is looked at again
+    const wasStopped = this.#life.stage === "stopped";
+    this.mailbox.isShut = false;
+    if (wasStopped && this.mailbox.size === 0 && !this.#host.isWanted(this)) return this.on({ type: "rest" });
+    if (wasStopped) this.timers.resume();
+    this.on({ type: "try" });
+    this.onProgress();
+  }
+
+  /** What is said about watches waits until it begins: it is said once. */
+  #giveUpMail(): void {
+    const line = this.mailbox.clearLine();
+    const waiting = this.mailbox.clear();
+    for (const mail of waiting) if (isWatchWord(mail)) this.mailbox.push(mail);
+    this.#host.undelivered(
+      this,
+      waiting.filter((mail) => !isWatchWord(mail)),
+      line,
+    );
+  }
+
+  get #hasMailToGiveUp(): boolean {
+    for (const mail of this.mailbox) if (!isWatchWord(mail)) return true;
+    return false;
   }
 
   /** Something has happened to it that counts as its end for those who watch it, though its state is kept. */
@@ -514,8 +592,10 @@ export class Activation implements Runnable, StartOwner, TurnOwner, GateOwner {
       return this.#host.dismiss(this);
     const rest = event.type === "loaded" ? this.#install(event.stored) : event;
     this.on(rest);
-    if (rest.type === "loaded") this.onProgress();
-    else this.#tellRest();
+    if (rest.type === "loaded") {
+      this.#heedFailures();
+      this.onProgress();
+    } else this.#tellRest();
   }
 
   #install({ mark, snapshot, timers, why }: StoredActor): ActivationEvent {

@@ -16,6 +16,7 @@ import type { GroupWay } from "../group/group_ref.ts";
 import type { Registration } from "../host.ts";
 import type { ActivationReason } from "../lifecycle.ts";
 import type { Verdict } from "./machine.ts";
+import type { Mail } from "./mail.ts";
 import type { Channel, RefFactory } from "../ref.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { Annex } from "../annex/annex.ts";
@@ -93,6 +94,10 @@ export interface ActivationHost<A> {
    * have them.
    */
   onRetired(activation: A, snapshot: Snapshot | undefined, timers: readonly TimerData[] | undefined): void;
+  /** It is stopped: what waited will not be handled, and what stood behind it was never admitted. */
+  undelivered(activation: A, waiting: readonly Mail[], line: readonly Mail[]): void;
+  /** Whether it is to begin although nobody has sent it anything. */
+  isWanted(activation: A): boolean;
   /** It was to begin only if something of it is stored, and nothing is. */
   dismiss(activation: A): void;
   /** It cannot go on. */

@@ -39,6 +39,11 @@ export class HandlerSignal {
     return controller;
   }
 
+  /** Whether the running message was told to give up, and not by its deadline. */
+  get isAborted(): boolean {
+    return this.#aborted !== undefined;
+  }
+
   abort(reason: () => Error): void {
     this.#aborted = reason;
     if (this.#controller) abortCleanly(this.#controller, reason());

@@ -11,6 +11,11 @@ export const ENSURE = "$ensure";
 /** Ends the activation, if there is one; answered when nothing is handled by it any more. */
 export const DEACTIVATE = "$deactivate";
 
+/** Whether somebody asks for the end of an activation. */
+export function isDeactivation({ type, message }: Pick<Mail, "type" | "message">): boolean {
+  return type === "ask" && message === DEACTIVATE;
+}
+
 /** Whether a message is one of these words. */
 export function isLifeWord({ type, message }: Pick<Mail, "type" | "message">): boolean {
   return type === "ask" && (message === ENSURE || message === DEACTIVATE);

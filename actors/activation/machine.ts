@@ -11,6 +11,8 @@
  *                                                                                 end ◄──rested── leaving
  * ```
  *
+ * One that has failed is held back before it begins: it is *pausing*, and then ready, or it is *stopped*, and then ready or at its end.
+ *
  * Its *tenure* is whose it is:
  *
  * ```
@@ -39,6 +41,10 @@ export type Stage =
   | "dormant"
   /** It begins as soon as it may. */
   | "ready"
+  /** It has failed, and begins anew when its pause is over. What comes meanwhile waits. */
+  | "pausing"
+  /** It has failed too often. What comes is refused, until it may be tried again. */
+  | "stopped"
   /** `onActivate` runs. */
   | "starting"
   /** It handles its messages. */
@@ -86,6 +92,12 @@ export interface ActivationState {
 export type ActivationEvent =
   | Verdict
   | { readonly type: "loaded" }
+  /** It has failed before it came to this activation. */
+  | { readonly type: "hold"; readonly as: "pausing" | "stopped" }
+  /** That is over. */
+  | { readonly type: "try" }
+  /** The same, and nobody wants it to begin. */
+  | { readonly type: "rest" }
   /** It is to begin without a message. */
   | { readonly type: "rouse" }
   /** It may begin, and has reason to. */
@@ -129,7 +141,9 @@ export function begin(loads: boolean, first: "dormant" | "ready"): ActivationSta
 }
 
 /** Stages in which a state may be fixed: none of its code runs, and it is not on its way. */
-const AT_REST: ReadonlySet<Stage> = new Set(["unread", "dormant", "ready", "active", "broken", "leaving"]);
+const AT_REST: ReadonlySet<Stage> = new Set<Stage>([
+  ...(["unread", "dormant", "ready", "pausing", "stopped", "active", "broken", "leaving"] as const),
+]);
 /** Stages in which its code may speak. */
 const HAS_CODE: ReadonlySet<Stage> = new Set(["starting", "active", "broken", "retiring", "leaving"]);
 
@@ -150,6 +164,14 @@ export function step(state: ActivationState, event: ActivationEvent): Step | und
     case "refused":
     case "denied":
       return HAS_CODE.has(stage) || stage === "ready" ? judged(state, event) : undefined;
+    case "hold":
+      return stage === "ready" || stage === "dormant" ? [{ ...state, stage: event.as }] : undefined;
+    case "try":
+      return isHeld(stage) ? [{ ...state, stage: "ready" }] : undefined;
+    case "rest":
+      return stage === "stopped" && tenure === "serving"
+        ? [state, { type: "depart", again: false }]
+        : undefined;
     case "rouse":
       return [{ ...state, first: "ready", stage: stage === "dormant" ? "ready" : stage }];
     case "start":
@@ -164,7 +186,7 @@ export function step(state: ActivationState, event: ActivationEvent): Step | und
     }
     case "broke":
       if (stage !== "active") return undefined;
-      return tenure === "late" ? [state] : [{ ...state, stage: "broken", again: event.again }];
+      return [{ ...state, stage: "broken", again: event.again }];
     case "wished":
       if (!HAS_CODE.has(stage)) return undefined;
       return [{ ...state, wish: stronger(state.wish, event.wish) }];
@@ -206,8 +228,9 @@ function judged(state: ActivationState, verdict: Verdict): Step {
 function rested(state: ActivationState, isSettled: boolean, isStored: boolean): Step {
   const { stage, tenure, wish, again } = state;
   if (tenure === "late") {
-    // its hook has run, and it follows its shard all the same
-    return [stage === "leaving" && isSettled && isStored ? { ...state, stage: "active" } : state];
+    // its hook has run, and it follows its shard all the same; if that comes back it goes on, unless it has failed
+    const goesOn = stage === "leaving" && isSettled && isStored && !again;
+    return [goesOn ? { ...state, stage: "active" } : state];
   }
   if (stage === "leaving" && isSettled && isStored) return [state, { type: "depart", again }];
   if (stage === "broken" && isSettled) {
@@ -249,9 +272,14 @@ function whenSealed(state: ActivationState, { type }: ActivationEvent): Step | u
   return type === "rested" || type === "retire" || type === "unwished" ? [state] : undefined;
 }
 
-/** Whether handlers and hooks may start, as far as it lies with the activation. */
+/** Whether it has failed and does not begin yet. */
+export function isHeld(stage: Stage): boolean {
+  return stage === "pausing" || stage === "stopped";
+}
+
+/** Whether handlers and hooks may start, as far as it lies with the activation; or what waits may be given up. */
 export function mayRun({ stage, tenure, wish }: ActivationState): boolean {
-  const isReady = stage === "active" || stage === "ready" || stage === "dormant";
+  const isReady = stage === "active" || stage === "ready" || stage === "dormant" || stage === "stopped";
   return tenure === "serving" && isReady && wish === undefined;
 }
 
@@ -263,5 +291,6 @@ export function mustEnd({ stage, wish }: ActivationState): boolean {
 /** How it is told to operators. */
 export function statusOf({ stage, tenure }: ActivationState): ActivationStatus {
   if (tenure !== "serving") return tenure;
+  if (stage === "stopped") return stage;
   return HAS_CODE.has(stage) && stage !== "starting" ? "active" : "activating";
 }

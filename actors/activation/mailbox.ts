@@ -60,6 +60,7 @@ export class Mailbox<T> implements Seeker, Place<T> {
   #size = 0;
   /** In their order; `undefined` as long as nothing waits there. */
   #line: Set<T & Patient> | undefined;
+  #isShut = false;
 
   constructor(capacity: number, scales?: MailboxQuota<T>) {
     this.#capacity = capacity;
@@ -77,7 +78,7 @@ export class Mailbox<T> implements Seeker, Place<T> {
   }
 
   get #hasNoRoom(): boolean {
-    return this.#size >= this.#capacity || (this.#scales?.isFull ?? false);
+    return this.#size >= this.#capacity || this.#isShut || (this.#scales?.isFull ?? false);
   }
 
   /** Appends, unless `capacity` messages wait, or all mailboxes hold too many bytes. @returns whether it was taken */
@@ -85,6 +86,16 @@ export class Mailbox<T> implements Seeker, Place<T> {
     if (this.isFull) return false;
     this.push(item);
     return true;
+  }
+
+  /** Whether nothing is taken any more but what is pushed. */
+  get isShut(): boolean {
+    return this.#isShut;
+  }
+
+  set isShut(is: boolean) {
+    this.#isShut = is;
+    if (!is && this.#line) this.roomAgain();
   }
 
   /** Appends whatever the capacity is. */

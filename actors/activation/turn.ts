@@ -37,8 +37,8 @@ export interface TurnOwner {
   heed(mail: Mail): Mail | undefined;
   /** Somebody wants this activation to end. */
   deactivate(): void;
-  /** A handler threw, and the contract lets it end with that. */
-  failed(): void;
+  /** A handler threw, and the contract does not let it go on. @param toldToEnd whether its node had told it to give up */
+  failed(error: ErrorData, toldToEnd: boolean): void;
   on(event: TurnEvent): void;
 }
 
@@ -239,6 +239,7 @@ export class Turn {
   }
 
   #failed(mail: Mail, message: HostedMessage, thrown: unknown): void {
+    const toldToEnd = this.#signal.isAborted;
     this.release();
     if (this.#owner.hasEnded) return mail.fail(this.#lost());
     this.#owner.on({ type: "unwished" });
@@ -253,8 +254,9 @@ export class Turn {
     if (onError !== "keep") this.#state.undo();
     else if (!message.isReadonly) this.#keep();
     if (answer) return this.#outputs.fail(mail, answer);
-    reportFailure(this.#events, this.#owner, mail.message, toErrorData(error));
-    if (onError === "stop") this.#owner.failed();
+    const data = toErrorData(error);
+    reportFailure(this.#events, this.#owner, mail.message, data);
+    if (onError !== "keep") this.#owner.failed(data, toldToEnd);
     this.#outputs.fail(mail, handledErrorData(error));
     if (onError !== "keep") this.#owner.on({ type: "broke", again: onError === "restart" });
   }

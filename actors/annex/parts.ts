@@ -2,11 +2,12 @@
  * Every part that an annex can have in this release. A number that was given once is never given again.
  *
  * ```
- *   1 metadata · 2 memberships of groups · 3 watches · 4 watchers · 5 reminders · 6 restarts
+ *   1 metadata · 2 memberships of groups · 3 watches · 4 watchers · 5 reminders · 6 failures
  * ```
  *
  * @module
  */
+import { FAILURES } from "../supervision/failures.ts";
 import { WATCHERS, WATCHES } from "../watch/parts.ts";
 import type { AnyPart } from "./annex.ts";
 import { MEMBERSHIPS } from "./memberships.ts";
@@ -18,4 +19,5 @@ export const ANNEX_PARTS: readonly AnyPart[] = Object.freeze<AnyPart[]>([
   MEMBERSHIPS,
   WATCHES,
   WATCHERS,
+  FAILURES,
 ]);

@@ -139,6 +139,7 @@ export class OutputGate implements OutputSink {
   know(mark: StoredMark, isNewer = false): void {
     this.#mark = mark;
     this.#isNewer = isNewer;
+    if (!isNewer) this.#storedAnnex = this.#deps.state.settledAnnex; // also of one that does not begin yet
   }
 
   begin(): void {

@@ -10,15 +10,16 @@ import { type ErrorData, toErrorData, wordsOf } from "../../errors.ts";
 import { inCleanContext } from "../../platform/async_context.ts";
 import { Activation } from "../activation/activation.ts";
 import type { ActivationHost, ActorShard, Beginning } from "../activation/activation_host.ts";
-import { DEACTIVATE, isLifeWord } from "../activation/life_words.ts";
+import { isDeactivation } from "../activation/life_words.ts";
 import type { Verdict } from "../activation/machine.ts";
 import type { ActivationReason } from "../lifecycle.ts";
 import type { Mail } from "../activation/mail.ts";
-import { cycle, mailboxFull, noRoom, outcomeLost, unreadable } from "../actor_errors.ts";
-import { reportDeadLetter } from "../actor_events.ts";
+import { actorStopped, cycle, mailboxFull, noRoom, outcomeLost, unreadable } from "../actor_errors.ts";
+import { reportDeadLetter, reportFailure } from "../actor_events.ts";
 import { ActorTable } from "./actor_table.ts";
 import { GroupMembers } from "./group_members.ts";
 import { bare, type SealedActor } from "./sealed.ts";
+import { undeliveredOf } from "./undelivered_mail.ts";
 import { Annex } from "../annex/annex.ts";
 import { type Content, readAnnex, type Snapshot, unpack } from "../state/snapshot.ts";
 import type { Mailbox } from "../activation/mailbox.ts";
@@ -69,7 +70,15 @@ export class Catalog implements ActivationHost<Activation> {
   }
 
   #give(active: Activation, mail: Mail): void {
-    if (!active.offer(mail) && this.#waits(active.name, active.mailbox, mail)) active.wake();
+    if (active.offer(mail)) return;
+    if (active.mailbox.isShut) this.#refuseStopped(active, mail);
+    else if (this.#waits(active.name, active.mailbox, mail)) active.wake();
+  }
+
+  /** Nothing of it runs: that is what some ask for. */
+  #refuseStopped(active: Activation, mail: Mail): void {
+    if (isDeactivation(mail)) mail.succeed(undefined);
+    else mail.refuse(stoppedNow(active));
   }
 
   /**
@@ -107,7 +116,7 @@ export class Catalog implements ActivationHost<Activation> {
       if (!awaited.mailbox.offer(mail)) this.#waits(name, awaited.mailbox, mail);
       return;
     }
-    if (isLifeWord(mail) && mail.message === DEACTIVATE) return void mail.succeed(undefined);
+    if (isDeactivation(mail)) return void mail.succeed(undefined);
     if (!this.shard.budget.mayActivate()) return mail.refuse(noRoom());
     const { isFull, isLineFull, bytes } = this.shard.budget.mail;
     if (isFull && (mail.type === "ask" || isLineFull)) return mail.refuse(mailboxFull(name, 0, bytes));
@@ -174,6 +183,26 @@ export class Catalog implements ActivationHost<Activation> {
     const { keep } = this.shard.hosted;
     if (keep === undefined) return false;
     return keep === "all" ? (outputs.mark?.revision ?? 0) > 0 : keep.has(name);
+  }
+
+  isWanted(activation: Activation): boolean {
+    return !this.maySleep(activation) || activation.annex.staysLoaded;
+  }
+
+  undelivered(activation: Activation, waiting: readonly Mail[], line: readonly Mail[]): void {
+    const { name } = activation;
+    const { hosted, runtime } = this.shard;
+    const error = stoppedNow(activation);
+    const messages = hosted.onUndelivered ? undeliveredOf(hosted, waiting) : [];
+    for (const mail of line) mail.refuse(error);
+    for (const mail of waiting)
+      if (isDeactivation(mail)) mail.succeed(undefined);
+      else this.#deadLetter(name, mail, error);
+    if (messages.length === 0) return;
+    const failed = (thrown: unknown) =>
+      reportFailure(runtime.events, activation, "onUndelivered", toErrorData(thrown));
+    const left = { name, error, failure: activation.failures?.last, messages };
+    void inCleanContext(async () => await hosted.onUndelivered?.(left)).catch(failed);
   }
 
   dismiss(activation: Activation): void {
@@ -301,13 +330,16 @@ export class Catalog implements ActivationHost<Activation> {
   ): void {
     const { name } = activation;
     const { mark } = activation.outputs;
+    const isAlways = this.shard.hosted.contract.restart?.policy === "always";
     const [waiting, line] = this.#remove(activation);
     if (activation.isErased) {
       this.onAnnex(name, Annex.EMPTY);
       if (mark) this.shard.stateStore?.bury(name, mark);
       this.shard.runtime.events.emit({ type: "actor-destroyed", kind: this.kind, name });
-    } else if (timers)
-      this.#beginWith(snapshot, { name, why: "restarted", timers, stored: snapshot?.stored });
+    } else if (timers || isAlways)
+      this.#beginWith(snapshot, {
+        ...{ name, why: "restarted", timers: timers ?? [], stored: snapshot?.stored },
+      });
     else {
       if (snapshot && !this.shard.stateStore) this.residents.sleep(name, snapshot);
       this.shard.runtime.events.emit({ type: "actor-passivated", kind: this.kind, name });
@@ -335,10 +367,10 @@ export class Catalog implements ActivationHost<Activation> {
       const activation = this.residents.active.get(name) ?? this.#wakeOrBegin(name);
       if (activation === undefined) return this.admit(name, mail);
       put(activation.mailbox);
-      activation.wake();
     };
     for (const mail of waiting) again(mail, (mailbox) => mailbox.push(mail));
     for (const mail of line) again(mail, (mailbox) => mailbox.standBehind(mail));
+    this.residents.active.get(name)?.wake(); // with all of it
   }
 
   #unreadable(activation: Activation, error: unknown, raw: Snapshot | undefined): void {
@@ -399,6 +431,7 @@ export class Catalog implements ActivationHost<Activation> {
 
   #startFailed(activation: Activation, error: ErrorData): void {
     const { name } = activation;
+    const beginsAnew = activation.failures?.addStart(error) ?? false;
     let kept: Snapshot | undefined;
     try {
       if (activation.mustKeep) kept = activation.snapshot(); // not a state that was only begun with
@@ -408,6 +441,10 @@ export class Catalog implements ActivationHost<Activation> {
     const timers = activation.timers.pause().map(notAtOnce);
     const [waiting, line] = this.#remove(activation);
     activation.end();
+    if (beginsAnew) {
+      this.#beginWith(kept, { name, why: "restarted", timers, stored: kept?.stored });
+      return this.#readmit(name, waiting, line);
+    }
     if (timers.length > 0 || activation.annex.staysLoaded) this.#rest(activation, kept, timers);
     else if (kept && !this.shard.stateStore) this.residents.sleep(name, kept);
     for (const mail of waiting) this.#deadLetter(name, mail, error);
@@ -440,6 +477,7 @@ export class Catalog implements ActivationHost<Activation> {
 
   maySleep(activation: Activation): boolean {
     if (activation.timers.size > 0 || this.keeps(activation)) return false;
+    if (this.shard.hosted.contract.restart?.policy === "always") return false;
     if (this.shard.stateStore && activation.annex.staysLoaded) return false;
     return this.shard.stateStore !== undefined || !activation.mustKeep || this.shard.budget.maySleep();
   }
@@ -487,6 +525,11 @@ export class Catalog implements ActivationHost<Activation> {
 
 /** Milliseconds before a timer tries again: to begin an actor whose `onActivate` threw, or what the store did not take. */
 const RETRY_MS = 1_000;
+
+function stoppedNow({ address, failures }: Activation): ErrorData {
+  const standing = failures?.standing;
+  return actorStopped(address, standing?.as === "stopped" ? standing.leftMs : 0);
+}
 
 /** What a state that cannot be read may have beside it. */
 function legibleAnnex(snapshot: Snapshot | undefined): Annex {

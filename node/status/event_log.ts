@@ -19,6 +19,7 @@ const WORDS: Readonly<Partial<Record<NodeEvent["type"], readonly [Level, string]
   "shard-lost": ["warn", "A shard was given to another node without a move: what was here of it is dropped"],
   "upgrade-kept": ["error", "A shard was not upgraded and goes on in its former code"],
   "timer-undeclared": ["warn", "A timer is kept whose message is declared no more"],
+  "actor-stopped": ["error", "An actor has failed too often and is stopped for a while"],
   "commit-refused": ["warn", "What is stored of an actor was changed by another"],
   "load-failed": ["error", "What is stored of an actor was not read"],
   "dead-letter": ["warn", "A message that was admitted will not be handled"],

@@ -53,6 +53,7 @@ export interface InspectedActor {
   readonly status:
     | "activating"
     | "active"
+    | "stopped"
     | "late"
     | "sealed"
     | "ended"
@@ -61,6 +62,10 @@ export interface InspectedActor {
     | "quarantined";
   /** Messages that wait. */
   readonly mailbox: number;
+  /** Failures that count towards its budget of restarts; 0 if its kind has none. */
+  readonly failures: number;
+  /** Only of one that is stopped because it has failed too often: the last failure, and for how long that is so. */
+  readonly stopped?: { readonly code: string; readonly message: string; readonly retryAfterMs: number };
 }
 
 /** What {@link ActorNode.inspect} gives. */
@@ -230,14 +235,21 @@ function inspectShards({ ownership, pins }: Parts): InspectedShard[] {
 function inspectActors({ table }: Parts): InspectedActor[] {
   const actors: InspectedActor[] = [];
   for (const { kind, shard, catalog } of table) {
-    for (const { name, status, mailbox } of catalog.residents.active.values())
-      actors.push({ kind, name, shard, status, mailbox: mailbox.size });
+    for (const activation of catalog.residents.active.values()) {
+      const { name, status, mailbox, failures: log } = activation;
+      const [failures, standing] = [log?.count ?? 0, log?.standing];
+      const stopped = status === "stopped" && standing?.as === "stopped" ? standing : undefined;
+      actors.push({
+        ...{ kind, name, shard, status, mailbox: mailbox.size, failures },
+        ...(stopped && { stopped: { ...stopped.error, retryAfterMs: Math.ceil(stopped.leftMs) } }),
+      });
+    }
     for (const name of catalog.residents.passive.keys())
-      actors.push({ kind, name, shard, status: "passive", mailbox: 0 });
+      actors.push({ kind, name, shard, status: "passive", mailbox: 0, failures: 0 });
     for (const [name, { mailbox }] of catalog.residents.awaited)
-      actors.push({ kind, name, shard, status: "awaited", mailbox: mailbox.size });
+      actors.push({ kind, name, shard, status: "awaited", mailbox: mailbox.size, failures: 0 });
     for (const name of catalog.residents.quarantined.keys())
-      actors.push({ kind, name, shard, status: "quarantined", mailbox: 0 });
+      actors.push({ kind, name, shard, status: "quarantined", mailbox: 0, failures: 0 });
   }
   return actors;
 }

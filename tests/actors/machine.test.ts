@@ -17,7 +17,7 @@ import { NOTHING_STORED } from "../../actors/durable/state_store.ts";
 import { toErrorData, UnavailableError } from "../../errors.ts";
 
 const STAGES: readonly Stage[] = [
-  ...(["loading", "unread", "dormant", "ready", "starting", "active"] as const),
+  ...(["loading", "unread", "dormant", "ready", "pausing", "stopped", "starting", "active"] as const),
   ...(["broken", "retiring", "leaving"] as const),
 ];
 const TENURES: readonly Tenure[] = ["serving", "late", "sealed", "ended"];
@@ -32,6 +32,10 @@ const EVENTS = {
   refused: { type: "refused" },
   denied: { type: "denied", kept },
   rouse: { type: "rouse" },
+  "held back": { type: "hold", as: "pausing" },
+  "held back for long": { type: "hold", as: "stopped" },
+  "tried again": { type: "try" },
+  "left at rest": { type: "rest" },
   start: { type: "start" },
   started: { type: "started" },
   "start failed": { type: "start-failed", error },
@@ -60,7 +64,7 @@ const everywhere = (what: string): Row => Object.fromEntries(STAGES.map((stage) 
 const among = (what: string, ...stages: Stage[]): Row =>
   Object.fromEntries(stages.map((stage) => [stage, what]));
 const WITH_CODE: Stage[] = ["starting", "active", "broken", "retiring", "leaving"];
-const AT_REST: Stage[] = ["unread", "dormant", "ready", "active", "broken", "leaving"];
+const AT_REST: Stage[] = ["unread", "dormant", "ready", "pausing", "stopped", "active", "broken", "leaving"];
 
 const SERVING: Record<EventName, Row> = {
   loaded: { loading: "ready" },
@@ -70,6 +74,10 @@ const SERVING: Record<EventName, Row> = {
   refused: among("judge refused", "ready", ...WITH_CODE),
   denied: among("judge denied", "ready", ...WITH_CODE),
   rouse: { ...everywhere(""), dormant: "ready" },
+  "held back": among("pausing", "dormant", "ready"),
+  "held back for long": among("stopped", "dormant", "ready"),
+  "tried again": among("ready", "pausing", "stopped"),
+  "left at rest": { stopped: "depart" },
   start: among("starting, begin", "dormant", "ready"),
   started: { starting: "active" },
   "start failed": { starting: "ready, judge start-failed" },
@@ -103,8 +111,8 @@ const LATE: Record<EventName, Row> = {
   refused: among("", "ready", ...WITH_CODE),
   denied: among("", "ready", ...WITH_CODE),
   start: {},
+  "left at rest": {},
   "start failed": { starting: "ready" },
-  broke: { active: "" },
   rested: { ...everywhere(""), leaving: "active" },
   "rested, not stored": everywhere(""),
   retire: everywhere(""),
@@ -181,6 +189,20 @@ describe("step() of an activation", () => {
     ]);
   });
 
+  test("begins anew if its shard comes back after it has failed while it was late", () => {
+    const [late] = step(at("active", "late"), { type: "broke", again: true }) ?? [];
+    expect(outcome(late as ActivationState, EVENTS.rested)).toBe("");
+    const [back] = step(late as ActivationState, EVENTS.resume) ?? [];
+    expect(outcome(back as ActivationState, EVENTS.rested)).toBe("retiring, deactivate failed");
+  });
+
+  test("begins anew if its shard comes back, though its last hook has run while it was late", () => {
+    const late = at("leaving", "late", { again: true });
+    expect(outcome(late, EVENTS.rested)).toBe("");
+    const [back] = step(late, EVENTS.resume) ?? [];
+    expect(step(back as ActivationState, EVENTS.rested)?.slice(1)).toEqual([{ type: "depart", again: true }]);
+  });
+
   test("is judged when its shard comes back for what came of it meanwhile, once", () => {
     const [late] = step(at("active", "late"), EVENTS.refused) ?? [];
     expect(late?.verdict).toEqual(EVENTS.refused);
@@ -208,7 +230,7 @@ describe("step() of an activation", () => {
           if (state.tenure === "ended") expect([to.tenure, effects]).toEqual(["ended", []]);
           for (const { type } of effects) {
             if (type === "begin" || type === "depart" || type === "judge") expect(to.tenure).toBe("serving");
-            if (type === "depart") expect(state.stage).toBe("leaving");
+            if (type === "depart") expect(["leaving", "stopped"]).toContain(state.stage);
             if (type === "deactivate") hooks++;
           }
           if (to.stage === "active" && state.stage === "leaving") hooks = 0; // it goes on elsewhere
@@ -224,12 +246,17 @@ describe("step() of an activation", () => {
 test("statusOf(), mayRun() and mustEnd() say of each state what others may know", () => {
   const status = (tenure: Tenure) => STAGES.map((stage) => statusOf(at(stage, tenure)));
   expect(status("serving")).toEqual([
-    ...["activating", "activating", "activating", "activating", "activating"],
+    ...["activating", "activating", "activating", "activating", "activating", "stopped", "activating"],
     ...["active", "active", "active", "active"],
   ] as never);
   for (const tenure of ["late", "sealed", "ended"] as const)
     expect(new Set(status(tenure))).toEqual(new Set([tenure]));
-  expect(STAGES.filter((stage) => mayRun(at(stage, "serving")))).toEqual(["dormant", "ready", "active"]);
+  expect(STAGES.filter((stage) => mayRun(at(stage, "serving")))).toEqual([
+    "dormant",
+    "ready",
+    "stopped",
+    "active",
+  ]);
   expect(STAGES.filter((stage) => mustEnd(at(stage, "serving")))).toEqual(["broken", "leaving"]);
   expect(mustEnd(at("active", "serving", { wish: "idle" }))).toBe(true);
 });

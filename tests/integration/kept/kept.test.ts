@@ -87,6 +87,36 @@ describe("actors that are kept alive by their names", () => {
     expect(steering.log.at(-1)).toBe(`${other} the recovered`);
   });
 
+  test("are never two, whichever nodes come and go, as a singleton must not be", async () => {
+    const looksFor = async (ms: number) => {
+      for (let waited = 0; waited < ms; waited += 20) {
+        await cluster.clock.advance(20);
+        expect(running("the").length).toBeLessThanOrEqual(1);
+      }
+    };
+    const comes = async (name: string) => {
+      const starting = start(name, ["the"]);
+      await looksFor(2_000);
+      return await cluster.ends(starting);
+    };
+    let at = await comes("n0");
+    for (let i = 1; i <= 3; i++) {
+      const next = await comes(`n${i}`);
+      const left = at.leave();
+      await looksFor(3_000);
+      await cluster.ends(left);
+      await runs("the", `n${i}`);
+      at = next;
+    }
+    await comes("n4");
+    const [doomed] = running("the") as [string];
+    cluster.network.crash(doomed);
+    const index = cluster.nodes.findIndex(({ name }) => name === doomed);
+    cluster.nodes.splice(index, 1);
+    await looksFor(25_000);
+    await runs("the", doomed === "n3" ? "n4" : "n3");
+  });
+
   test("do not sleep, neither by idleness nor by passivate()", async () => {
     const a = await start("a", ["the"], { contract: Sleepy });
     await runs("the", "a");

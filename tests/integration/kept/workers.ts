@@ -1,6 +1,6 @@
 // Actors that are kept alive, whose hooks and handlers a test can steer.
 import { z } from "zod";
-import { Actor, ask, defineActor, type Hosted, host, tell } from "../../../mod.ts";
+import { Actor, type ActorClass, ask, defineActor, type Hosted, host, tell } from "../../../mod.ts";
 import type { ContractOptions } from "../../../actors/contract.ts";
 import type { KeepOption } from "../../../actors/supervision/keep.ts";
 
@@ -44,6 +44,10 @@ export function hostWorker(
   contract: WorkerKind = Worker,
   { node = "", keep }: WorkerOptions = {},
 ): Hosted {
+  return host(contract, workerClass(steering, node), keep === undefined ? {} : { keep });
+}
+
+export function workerClass(steering: Steering, node: string): ActorClass<WorkerKind> {
   class SteeredWorker extends WorkerActor {
     static initialState() {
       return { count: 0, text: "" };
@@ -70,5 +74,5 @@ export function hostWorker(
       return steering.run?.(this, argument);
     }
   }
-  return host(contract, SteeredWorker, keep === undefined ? {} : { keep });
+  return SteeredWorker;
 }

@@ -69,13 +69,15 @@ export const Answer = z.strictObject({
 export type Answer = z.infer<typeof Answer>;
 
 type OnError = "keep" | "restart" | "stop";
+/** How often they fail is no matter here: the profile `supervised` is about that. */
+const OFTEN = { max: 1_000, backoff: { minMs: 1, maxMs: 30 } };
 
 function ledger<const K extends string>(kind: K, onError: OnError, shards: number, isStored = false) {
   return defineActor(kind, {
     state: State,
     stateVersion: 1,
     shards,
-    onError,
+    ...(onError === "restart" ? { restart: OFTEN } : { onError }),
     durability: isStored ? "stored" : "memory",
     mailboxMax: 5,
     idleMs: 300,
