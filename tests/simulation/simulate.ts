@@ -21,6 +21,7 @@ import { type Life, Lives } from "./world/lives.ts";
 import { LostRecords } from "./world/lost_records.ts";
 import { Listings } from "./workload/listed.ts";
 import { Mortals } from "./workload/mortals.ts";
+import { Supervised } from "./workload/supervised.ts";
 import { Watchers } from "./workload/watching.ts";
 import { Poison, Vial } from "./workload/poison.ts";
 import { type AimedAt, type Profile, type ProfileData, PROFILES } from "./world/profiles.ts";
@@ -66,6 +67,9 @@ export interface SimulationResult {
   readonly destroyed: number;
   /** Notices of the ends of watched actors. */
   readonly notices: number;
+  /** Handlers of kept actors that failed, and how often one was stopped for that. */
+  readonly failed: number;
+  readonly stops: number;
   /** Lists of actors that were whole, and those that said what was missing. */
   readonly listed: number;
   readonly listedInPart: number;
@@ -79,6 +83,7 @@ export interface SimulationResult {
 
 const SETTINGS = {
   ...{ settleMs: 60, claimSettleMs: 20, drainMs: 20, repeatMs: 60, silenceMs: 300, reconcileMs: 200 },
+  ...{ keepLookMs: 150, keptStartsPerSecond: 200 },
   ...{ retryMinMs: 50, retryMaxMs: 400, renewalMaxMs: 500, sweepMs: 100 },
   ...{ chunkBytes: 600, actorBytesMax: 1_500, resendMinMs: 15, resendMaxMs: 200, tellsWaitingMax: 4 },
   deathsMax: 1_000, // elsewhere than where messages are to blame
@@ -109,6 +114,7 @@ class Simulation {
   readonly #mortals: Mortals | undefined;
   readonly #watchers: Watchers | undefined;
   readonly #listings: Listings | undefined;
+  readonly #supervised: Supervised | undefined;
   readonly #lost: LostRecords;
   readonly #poison: Poison<Life> | undefined;
   #sending = true;
@@ -154,6 +160,8 @@ class Simulation {
     this.#watchers = watchers;
     const listings = this.#profile.lists ? new Listings(history) : undefined;
     this.#listings = listings;
+    const supervised = this.#profile.supervises ? new Supervised(history) : undefined;
+    this.#supervised = supervised;
     const lives = new Lives({
       ...{
         workload,
@@ -161,6 +169,7 @@ class Simulation {
         mortals,
         watchers,
         listings,
+        supervised,
         cluster,
         history,
         random,
@@ -244,6 +253,7 @@ class Simulation {
       setAside: this.#poison?.counts.setAside ?? 0,
       destroyed: this.#mortals?.deaths ?? 0,
       notices: this.#watchers?.heard ?? 0,
+      ...{ failed: this.#supervised?.failed ?? 0, stops: this.#supervised?.stops ?? 0 },
       ...{ listed: this.#listings?.whole ?? 0, listedInPart: this.#listings?.partial ?? 0 },
       ...{ deaths: deaths.length, troubles: this.#troubles.counts, virtualMs: clock.now() },
     };
@@ -301,6 +311,7 @@ class Simulation {
     if (this.#poison) await this.#judge(this.#poison);
     if (this.#mortals) await this.#buryAll(this.#mortals);
     if (this.#watchers) await this.#endAll(this.#watchers);
+    if (this.#supervised) await this.#superviseAll(this.#supervised);
     if (this.#listings) await this.#compareLists(this.#listings);
     cluster.phase = "done";
   }
@@ -348,6 +359,20 @@ class Simulation {
     await this.#cluster.ends("every notice to come", judgement, 200_000);
   }
 
+  async #superviseAll(supervised: Supervised): Promise<void> {
+    const judgement = supervised.judge({
+      node: () => this.#oneNode(),
+      insist: (ask) => this.#lives.insist(ask),
+      rest: (ms) => this.#cluster.sleep(ms),
+      joined: () => this.#lives.joined,
+      kill: () => {
+        const others = this.#lives.up.slice(1); // the first one asks
+        if (others.length > 0) this.#troubles.hit("crash", pick(others, this.#random));
+      },
+    });
+    await this.#cluster.ends("every kept actor to run", judgement, 200_000);
+  }
+
   async #compareLists(listings: Listings): Promise<void> {
     const judgement = listings.judge(
       () => this.#oneNode(),
@@ -367,6 +392,7 @@ class Simulation {
     this.#history.note(`event ${node} ${summary(event)}`);
     this.#poison?.heard(event);
     this.#watchers?.follow(event);
+    this.#supervised?.follow(event);
     if (event.type === "shard-moved") {
       this.#tally.moves++;
       this.#tally.late += event.lateActors;

@@ -242,4 +242,65 @@ export const ACTORS: readonly Rule[] = [
       },
     ],
   },
+  {
+    rule: "the owner of a shard keeps actors alive, whatever ended them",
+    defects: [
+      {
+        name: "kept-until-crash",
+        what: "an actor that is kept alive does not begin where its shard was claimed after a crash",
+        changes: [
+          {
+            file: "keeping/keep_alive.ts",
+            find: 'if (shard.hosted.keep === undefined || shard.phase !== "serving") continue;',
+            replace:
+              'if (shard.hosted.keep === undefined || shard.phase !== "serving" || shard.lost) continue;',
+          },
+        ],
+        found: { profile: "supervised", seed: 1 },
+      },
+    ],
+  },
+  {
+    rule: "failures are counted beside the state, and what waits stays in its order",
+    defects: [
+      {
+        name: "moved-has-not-failed",
+        what: "an actor that comes from another node neither pauses nor is stopped",
+        changes: [
+          {
+            file: "actors/activation/activation.ts",
+            find: 'if (standing === undefined || standing.as === "free") return;',
+            replace:
+              'if (standing === undefined || standing.as === "free" || this.#why === "handed-off") return;',
+          },
+        ],
+        found: { profile: "supervised", seed: 1 },
+      },
+      {
+        name: "restart-turns-round",
+        what: "mail that waits while its actor begins anew is handled the last one first",
+        changes: [
+          {
+            file: "actors/shard/catalog.ts",
+            find: "for (const mail of waiting) again(mail, (mailbox) => mailbox.push(mail));",
+            replace: "for (const mail of waiting.toReversed()) again(mail, (mailbox) => mailbox.push(mail));",
+          },
+        ],
+        found: { profile: "supervised", seed: 1 },
+      },
+      {
+        name: "restart-tries-again",
+        what: "the message that failed is handled once more when its actor has begun anew",
+        changes: [
+          {
+            file: "actors/activation/turn.ts",
+            find: 'if (onError !== "keep") this.#owner.failed(data, toldToEnd);',
+            replace:
+              'if (onError !== "keep") { this.#owner.failed(data, toldToEnd); (this.#owner as unknown as { mailbox: { push(mail: Mail): void } }).mailbox.push(mail); }',
+          },
+        ],
+        found: { profile: "supervised", seed: 1 },
+      },
+    ],
+  },
 ];

@@ -12,6 +12,7 @@ import { hostsOf } from "../workload/actors.ts";
 import type { Bank } from "../workload/bank.ts";
 import type { Listings } from "../workload/listed.ts";
 import type { Mortals } from "../workload/mortals.ts";
+import type { Supervised } from "../workload/supervised.ts";
 import type { Watchers } from "../workload/watching.ts";
 import type { Poison } from "../workload/poison.ts";
 import type { Pace } from "./profiles.ts";
@@ -52,6 +53,8 @@ export interface LivesOptions {
   readonly watchers: Watchers | undefined;
   /** The same. */
   readonly listings: Listings | undefined;
+  /** The same. */
+  readonly supervised: Supervised | undefined;
   /** The same. */
   readonly poison: () => Poison<Life> | undefined;
   readonly cluster: SimulatedCluster;
@@ -107,11 +110,11 @@ export class Lives {
   }
 
   /** Those that have joined and live, and whether they may have effects now. */
-  get joined(): { readonly name: string; readonly isWell: boolean }[] {
+  get joined(): { readonly name: string; readonly node: ActorNode; readonly isWell: boolean }[] {
     const { nodes } = this.#options.cluster;
     return [...this.#byProcess.values()].flatMap(({ name, process, clock }) => {
       const node = nodes.get(process);
-      return node ? [{ name, isWell: clock?.isRunning === true && node.inspect().gateOpen }] : [];
+      return node ? [{ name, node, isWell: clock?.isRunning === true && node.inspect().gateOpen }] : [];
     });
   }
 
@@ -185,6 +188,7 @@ export class Lives {
       mortals,
       watchers,
       listings,
+      supervised,
     } = this.#options;
     const { name, key } = life;
     const alive = () => life.alive;
@@ -224,6 +228,7 @@ export class Lives {
     if (mortals) more.push(...mortals.hosts(home));
     if (watchers) more.push(...watchers.hosts(home));
     if (listings) more.push(...listings.hosts(home));
+    if (supervised) more.push(...supervised.hosts(home));
     const hosts = [...hostsOf(around, release), ...more];
     const node = await this.#insistOnStart(life, () => {
       if (!life.alive) return new Promise<never>(() => {}); // it was killed between two attempts
@@ -246,6 +251,11 @@ export class Lives {
     if (mortals) visits((random) => mortals.visit(node, random, alive));
     if (watchers) visits((random) => watchers.visit(node, random));
     if (listings) visits((random) => listings.visit(node, random, alive));
+    if (supervised)
+      visits((random) => {
+        supervised.looksAt(this.joined);
+        return supervised.visit(node, random);
+      });
     if (bank) this.flow(this.#bankOn(life, node, bank, sleep, stopped), life);
     const client = (i: number) => ({
       ...{ workload, id: `client-${key}-${i}`, node, life: key, history, pace },

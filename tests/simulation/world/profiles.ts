@@ -94,6 +94,8 @@ export interface ProfileData extends Pace {
   readonly destroys: boolean;
   /** Whether there are actors that watch others. */
   readonly watches: boolean;
+  /** Whether there are actors that are kept alive, and fail. */
+  readonly supervises: boolean;
   /** Whether there are actors with metadata, which are listed and looked for. */
   readonly lists: boolean;
   /** Whether the code of the application changes, in place and from start to start. */
@@ -155,6 +157,7 @@ function troubled(
       hasPlaces: false,
       destroys: false,
       watches: false,
+      supervises: false,
       lists: false,
       upgrades: false,
       workload: "memory",
@@ -352,6 +355,11 @@ export const PROFILES = {
     "actors in memory and in a store watch others that end and move, while nodes are killed, frozen or cut off",
     ["crash", "crash", "freeze", "cut", "store"],
     { watches: true, pauseMs: 250, troubleShare: 0.35, lateWrites: 0.08, betweenMs: 800 },
+  ),
+  supervised: troubled(
+    "actors are kept alive and fail, while nodes join and leave, are killed, frozen or cut off",
+    ["crash", "crash", "freeze", "cut", "store"],
+    { supervises: true, pauseMs: 250, troubleShare: 0.35, lateWrites: 0.08, betweenMs: 800 },
   ),
   listed: troubled(
     "actors with metadata are listed and looked for while nodes join and leave; none is lost",
