@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { simulate } from "./simulate.ts";
+import { simulate } from "../simulate.ts";
 
 /** `npm test` has a step of its own that runs more, of all profiles. */
 const SEEDS = 4;
