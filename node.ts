@@ -60,6 +60,7 @@ import { eventFilter, passes } from "./registry/event_filter.ts";
 import type { ActorPage } from "./registry/listing.ts";
 import type { ActorLocation, Registry, WhereOptions } from "./registry/registry.ts";
 import { Life, type LifeDeps } from "./node/life.ts";
+import { checkOptionNames } from "./node/options.ts";
 import { Rejoin } from "./node/rejoin.ts";
 import { checkOption, settingsWith } from "./node/settings.ts";
 import { cleanClock, inCleanContext } from "./platform/async_context.ts";
@@ -101,6 +102,7 @@ async function started(given: NodeOptions): Promise<ActorNode> {
   const connection = await connected(options, dev);
   let node: Node;
   try {
+    checkOptionNames(given);
     const own: Own = { cordon: undefined, hosts: hostTable(options.hosts ?? [], options.env) };
     node = new Node(options, lifeDeps(options, connection, own), own);
   } catch (error) {

@@ -6,7 +6,7 @@
 import { ADDRESS } from "../codec/value.ts";
 import { InvalidArgumentError } from "../errors.ts";
 import { nameFault } from "../transport/subjects.ts";
-import type { Contract } from "./contract.ts";
+import { checkIsContract, type Contract } from "./contract.ts";
 import type { Address, Ref } from "./ref.ts";
 import type { Schema, SchemaResult } from "./schema.ts";
 
@@ -62,7 +62,9 @@ export function addressOf(value: unknown): Address | undefined {
 }
 
 /** The name of an actor that is given by its name, its address or a ref. @throws {InvalidArgumentError} for one of another kind */
-export function nameAt({ kind }: Contract, actor: string | Address): string {
+export function nameAt(contract: Contract, actor: string | Address): string {
+  checkIsContract("make a reference", contract);
+  const { kind } = contract;
   if (typeof actor !== "object" || actor === null) return actor; // whoever takes the name checks it
   const address = addressOf(actor);
   if (address?.kind === kind) return address.name;

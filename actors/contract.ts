@@ -326,11 +326,16 @@ export function defineActor<
   M extends Messages,
   D extends Schema = NoMeta,
 >(kind: K, options: ContractOptions<S, M, D>): Contract<K, S, M, D> {
-  if (!IDENTIFIER.test(kind)) throw unusable("kind", kind, `${WORD}, "_" and "-"`);
+  if (!isIdentifierOfKind(kind)) throw unusable("kind", kind, IDENTIFIER_RULE);
+  if (!isRecord(options))
+    throw new ConfigurationError(
+      `Cannot define kind "${kind}": its options are ${inWords(options)}, and must be an object with "state", "stateVersion" and "messages"`,
+    );
   checkOptions(`kind "${kind}"`, options, OPTIONS);
-  for (const message of Object.keys(options.messages)) checkMessageName(`kind "${kind}"`, message);
+  checkMessages(`kind "${kind}"`, options.messages);
+  if (!isSchema(options.state)) throw unusable("state", inWords(options.state), "a schema");
   if (options.meta !== undefined && !isSchema(options.meta))
-    throw unusable("meta", typeof options.meta, "a schema");
+    throw unusable("meta", inWords(options.meta), "a schema");
   const { onError, restart } = afterErrors(kind, options);
   const contract: Contract<K, S, M, D> = {
     kind,
@@ -418,8 +423,45 @@ export function isIdentifierOfKind(value: unknown): value is string {
   return typeof value === "string" && IDENTIFIER.test(value);
 }
 
-/** @throws {ConfigurationError} for what cannot name a message */
-export function checkMessageName(of: string, message: string): void {
+/**
+ * Types keep most from it; the contract of a module that imports this one, and has not yet been run, they do not.
+ *
+ * @param doing begins the words of the error: `host a kind`
+ * @throws {ConfigurationError} for what is no contract
+ */
+export function checkIsContract(doing: string, contract: Contract | undefined): void {
+  if (isIdentifierOfKind(contract?.kind) && isRecord(contract?.messages)) return;
+  const rule = "must be what defineActor() made; modules that import each other may not have made it yet";
+  throw new ConfigurationError(`Cannot ${doing}: its contract is ${inWords(contract)}, and ${rule}`);
+}
+
+/** @throws {ConfigurationError} for what cannot name a message, or is none */
+export function checkMessages(of: string, messages: Messages): void {
+  if (!isRecord(messages))
+    throw new ConfigurationError(
+      `Cannot define ${of}: \`messages\` is ${inWords(messages)}, and must be an object of ask() and tell() by their names`,
+    );
+  for (const [message, declared] of Object.entries<unknown>(messages)) {
+    checkMessageName(of, message);
+    if (!isRecord(declared) || (declared["type"] !== "ask" && declared["type"] !== "tell"))
+      throw new ConfigurationError(
+        `Cannot define ${of}: the message "${message}" is ${inWords(declared)}, and must be made by ask() or tell()`,
+      );
+  }
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !isSchema(value);
+}
+
+/** What sort of value was given; never the value, which may be anybody's. */
+function inWords(value: unknown): string {
+  if (isSchema(value)) return "a schema";
+  if (value === undefined || value === null) return String(value);
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+}
+
+function checkMessageName(of: string, message: string): void {
   if (RESERVED_NAMES.includes(message))
     throw new ConfigurationError(
       `Cannot define ${of}: "${message}" is a reserved word and cannot name a message`,

@@ -7,7 +7,14 @@
 import { ConfigurationError, wordsOf } from "../errors.ts";
 import { Actor } from "./actor.ts";
 import { Check } from "./check.ts";
-import type { AskMessage, Contract, HandlersOf, StateOf, TellMessage } from "./contract.ts";
+import {
+  type AskMessage,
+  checkIsContract,
+  type Contract,
+  type HandlersOf,
+  type StateOf,
+  type TellMessage,
+} from "./contract.ts";
 import type { Undelivered } from "./supervision/undelivered.ts";
 import { type KeepOption, keptNames, type KeptNames } from "./supervision/keep.ts";
 
@@ -130,6 +137,11 @@ export function host<C extends Contract>(
   behaviour: ActorClass<C> | ActorFactory<C, unknown>,
   options: HostOptions = {},
 ): Hosted {
+  checkIsContract("host a kind", contract);
+  if (typeof behaviour !== "function")
+    throw new ConfigurationError(
+      `Cannot host kind "${contract.kind}": neither a class nor a function that makes its actors was given`,
+    );
   const kept = keptBy(contract, options);
   if (isActorClass(behaviour)) {
     const registration = registered(contract, behaviour, () => new behaviour(), kept);
@@ -222,9 +234,18 @@ function lacking(contract: Contract, what: string): ConfigurationError {
   return new ConfigurationError(`Cannot host kind "${contract.kind}": its class lacks ${what}`);
 }
 
+/** @throws {ConfigurationError} for what is no list of what `host()` makes */
+export function checkHosts(hosts: readonly Partial<Hosted<never>>[]): void {
+  if (Array.isArray(hosts) && hosts.every((hosted) => typeof hosted?.register === "function")) return;
+  throw new ConfigurationError(
+    "Cannot host what host() has not made: give a list, as in `[host(Cart, CartActor)]`",
+  );
+}
+
 /** Everything a node hosts, by kind. @throws {ConfigurationError} if a kind is given twice, or cannot be registered */
 export function hostTable<Env>(hosts: readonly Hosted<Env>[], env: Env): Map<string, Registration> {
   const table = new Map<string, Registration>();
+  checkHosts(hosts);
   for (const hosted of hosts) {
     const { kind } = hosted.contract;
     if (table.has(kind))

@@ -73,10 +73,15 @@ export async function moveByHand(
   parts: PlacingParts,
   what: object,
   to: string,
-  { reason, until, timeoutMs = MOVE_TIMEOUT_MS }: MoveOptions,
+  options: MoveOptions,
   { clock, by }: { readonly clock: Clock; readonly by: string },
 ): Promise<MoveReport> {
   const { kind, shard } = shardAt(parts, what);
+  const {
+    reason,
+    until,
+    timeoutMs = MOVE_TIMEOUT_MS,
+  } = (options as MoveOptions | undefined) ?? { reason: "" };
   const endsAt = clock.now() + timeoutMs;
   const pin: Pin = { to, by, reason, ...(until === undefined ? {} : { until }) };
   checkPin(parts, kind, pin, clock.wall());
@@ -124,7 +129,9 @@ export async function drained(
 
 function shardAt({ ownership }: PlacingParts, what: object): ShardAddress {
   const address = addressOf(what);
-  const kind = address?.kind ?? (what as ShardAddress).kind;
+  const kind = address?.kind ?? (what as ShardAddress | undefined)?.kind;
+  if (kind === undefined)
+    throw new InvalidArgumentError("Cannot place a shard: neither an actor nor `{ kind, shard }` was given");
   const shards = ownership.shards(kind);
   if (shards === undefined)
     throw new InvalidArgumentError(

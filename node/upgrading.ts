@@ -4,7 +4,7 @@
  * @module
  */
 import type { Contract } from "../actors/contract.ts";
-import { type Hosted, hostTable, type Registration } from "../actors/host.ts";
+import { checkHosts, type Hosted, hostTable, type Registration } from "../actors/host.ts";
 import { keepMark } from "../actors/supervision/keep.ts";
 import { hostedKind } from "../cluster/node_info.ts";
 import type { HostedKind } from "../cluster/records/schemas.ts";
@@ -41,6 +41,7 @@ export function following<Env>(
   env: Env,
   hosted: ReadonlyMap<string, Registration>,
 ): ReadonlyMap<string, Registration> {
+  checkHosts(hosts);
   if (hosts.length === 0) throw new ConfigurationError("Cannot upgrade a node: no kind is given");
   for (const { contract } of hosts) checkFollows(contract, hosted.get(contract.kind)?.contract);
   return hostTable(hosts, env);

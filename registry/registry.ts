@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Contract } from "../actors/contract.ts";
+import { checkIsContract, type Contract } from "../actors/contract.ts";
 import type { Address } from "../actors/ref.ts";
 import type { Gate } from "../cluster/gate.ts";
 import type { Membership } from "../cluster/membership.ts";
@@ -179,6 +179,7 @@ export class Registry {
    * @throws {RecordsUnavailableError} if it is not known how many shards the kind has, and nobody tells
    */
   async list(contract: Contract, options: ListOptions = {}): Promise<ActorPage> {
+    checkIsContract("list the actors of a kind", contract);
     const query = listQuery(contract, options);
     const { kind } = contract;
     const shards = await this.#deps.ownership.refreshShards(kind);
@@ -192,8 +193,9 @@ export class Registry {
   }
 
   /** How many actors of a kind there are in memory. No I/O. */
-  count({ kind }: Contract): ActorCount {
-    return countAll(this.#deps, kind);
+  count(contract: Contract): ActorCount {
+    checkIsContract("count the actors of a kind", contract);
+    return countAll(this.#deps, contract.kind);
   }
 
   #ask(to: Owner, question: Question, withinMs: number): Promise<Answer | undefined> {

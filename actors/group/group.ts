@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { ConfigurationError, InvalidArgumentError } from "../../errors.ts";
-import { checkName } from "../../transport/subjects.ts";
+import { ConfigurationError, InvalidArgumentError, InvalidNameError } from "../../errors.ts";
+import { nameFault } from "../../transport/subjects.ts";
 import type { AskMessage, Contract, Messages, TellMessage } from "../contract.ts";
-import { checkMessageName, IDENTIFIER_RULE, isIdentifierOfKind } from "../contract.ts";
+import { checkMessages, IDENTIFIER_RULE, isIdentifierOfKind } from "../contract.ts";
 import type { SchemaInput, SchemaOutput } from "../schema.ts";
 
 /** A type of groups, as {@link defineGroup} makes it: frozen. */
@@ -84,14 +84,30 @@ export function defineGroup<const G extends string, M extends Messages>(
     throw new ConfigurationError(
       `Cannot define group "${group}": "${unknown}" is no option of it; "messages" is the only one`,
     );
-  for (const message of Object.keys(messages)) checkMessageName(`group "${group}"`, message);
+  checkMessages(`group "${group}"`, messages);
   return Object.freeze({ group, messages: Object.freeze({ ...messages }) });
 }
 
-/** One group, as a text that no other group has: the type has no "/". */
-export function groupKey({ group }: Group, name: string): string {
-  checkName(name);
-  return `${group}/${name}`;
+/**
+ * One group, as a text that no other group has: the type has no "/".
+ *
+ * @throws {InvalidArgumentError} for what is no type of groups
+ * @throws {InvalidNameError} for an empty, overlong or ill-formed name
+ */
+export function groupKey(type: Group, name: string): string {
+  checkIsGroup(type);
+  const fault = nameFault(name);
+  if (fault)
+    throw new InvalidNameError(`Cannot address a group of type "${type.group}": its name is ${fault}`);
+  return `${type.group}/${name}`;
+}
+
+/** Types keep most from it; a text in its place, or a type that a module has not yet made, they do not. */
+function checkIsGroup(type: Group | undefined): void {
+  if (isIdentifierOfKind(type?.group) && typeof type?.messages === "object") return;
+  throw new InvalidArgumentError(
+    "Cannot address a group: what was given first is no type of groups; make one by defineGroup()",
+  );
 }
 
 /** What {@link groupKey} was made of; `undefined` if it was made of something else. */
@@ -102,8 +118,10 @@ export function splitGroupKey(key: string): { readonly group: string; readonly n
   return isIdentifierOfKind(group) && name !== "" ? { group, name } : undefined;
 }
 
-/** @throws {InvalidArgumentError} if actors of that contract may not join groups of that type */
-export function checkJoins(contract: Contract, { group, messages }: Group): void {
+/** @throws {InvalidArgumentError} if actors of that contract may not join groups of that type, or it is none */
+export function checkJoins(contract: Contract, type: Group): void {
+  checkIsGroup(type);
+  const { group, messages } = type;
   for (const [message, { type }] of Object.entries(messages)) {
     const own = Object.hasOwn(contract.messages, message) ? contract.messages[message] : undefined;
     if (own?.type === type) continue;
