@@ -90,10 +90,12 @@ export class ParkingPlace implements Parking {
   }
 
   /**
-   * Takes a parked shard out of the bucket and serves it.
+   * Takes a parked shard out of the bucket and serves it. Whoever does that removes the chunks, so a node that has missed it
+   * finds none: what is said about them counts only if the leader's record still names them.
    *
    * @returns whether this node won it
    * @throws {InvalidStateError} if what lies there is not what was put there: it stays parked, never started fresh
+   * @throws {RecordsUnavailableError} if no answer comes
    */
   async restore(kind: string, shard: number, entry: OwnedEntry): Promise<boolean> {
     const { hosts, ownership, self } = this.#deps;
@@ -102,10 +104,13 @@ export class ParkingPlace implements Parking {
     if (!hosted || !moveId || !parked) return false;
     const parkedAs = { kind, shard, moveId };
     const bytes = await this.#chunks.get(parkedAs, parked);
-    if (bytes === undefined)
+    if (bytes === undefined) {
+      const now = await ownership.refresh(kind, shard);
+      if (now?.revision !== entry.revision) return false;
       throw new InvalidStateError(
         `Cannot restore shard ${shard} of kind "${kind}": its chunks differ from what was parked`,
       );
+    }
     const aheadMs = this.#deps.membership.clocks.aheadOf(owner);
     const sealedAt = { node: owner, wallMs: parked.wallMs, aheadMs };
     const staged = await stageShard(this.#deps, hosted, shard, epoch + 1, bytes, sealedAt);

@@ -64,6 +64,11 @@ const REMEMBERED: readonly (readonly [Profile, number, string])[] = [
     734,
     "a watch missed who owned a shard, and a late actor was offered to its former owner for ever",
   ],
+  [
+    "missed",
+    10590,
+    "a watch missed that a parked shard was restored, whose owner then died, and its heir looked for the chunks for ever",
+  ],
   ["unwitnessed", 372, "a witness without the records, whose gate is closed, was taken for one that answers"],
   [
     "forgotten-moving",
