@@ -60,6 +60,8 @@ export interface MembershipDeps {
   readonly times?: Partial<ClusterTimes>;
   /** Told of nodes that come and go, this one among them. */
   readonly onEvent?: (event: MembershipEvent) => void;
+  /** Told who this node is about to be, again with each try, before its record lets others look for it. */
+  readonly onNamed?: (self: NodeId) => void;
   /** Whether the process of a record's node has certainly ended. Default: nobody knows. */
   readonly hasEnded?: (record: NodeRecord) => boolean;
   /** Whether nobody else can have these records: whoever is found in them is over. Default: others may. */
@@ -356,6 +358,7 @@ export class Membership {
     const own = ownRecord(info, incarnationAfter([former?.record?.incarnation, info.former], id, retired));
     // Before the write, so that the watch cannot show a node to itself that it takes for another.
     this.#self = nodeId(own);
+    this.#deps.onNamed?.(this.#self);
     const change = await bucket.nodes.change(keys.node(info.name), former, own, patience);
     if (!change.won) return false;
     if (this.#fencedFor !== undefined)

@@ -48,6 +48,7 @@ import { tellFloating } from "./floating_rejections.ts";
 import { Permissions } from "./permissions.ts";
 import { subjects } from "../transport/subjects.ts";
 import { doorSubjects } from "../door/options.ts";
+import type { Subscription } from "../transport/transport.ts";
 import { RecordedDoor } from "../door/recorders.ts";
 import type { Settings } from "./settings.ts";
 import { StoreTroubles } from "./store_troubles.ts";
@@ -96,6 +97,8 @@ export class Life {
   readonly #events: EventBus;
   readonly #stops: (() => void)[] = [];
   #parts: Parts | undefined;
+  /** What stands for the parts until there are some. */
+  #forerunner: Subscription | undefined;
   #membership: Membership | undefined;
   #sweep: Timer | undefined;
   /** Nobody wants it to join any more. */
@@ -153,6 +156,7 @@ export class Life {
       log,
       times: timesOf(settings),
       onEvent: (event) => this.#events.emit(event),
+      onNamed: (self) => this.#beFound(self),
       hasEnded: (record) => system !== undefined && hasEnded(record.process, system),
       isAlone: connection.isAlone ?? false,
     });
@@ -185,6 +189,8 @@ export class Life {
       hasEnded: () => this.#over,
       onThrow: (error) => log.error("A step of the node threw, and was given up", { node: name, error }),
     });
+    this.#forerunner?.unsubscribe();
+    this.#forerunner = undefined;
     const cleaner = new Cleaner({ bucket, membership, clock, log, keepOverMs: settings.keepOverMs });
     this.#stops.push(() => cleaner.stop());
     cleaner.start();
@@ -199,6 +205,18 @@ export class Life {
   giveUpJoining(): void {
     this.#unwanted = true;
     this.#membership?.giveUpJoining();
+  }
+
+  /**
+   * From its record on others probe this node, which waits until it knows that its record is written. Its store may take long to
+   * say so, longer than they would wait for one whom NATS does not find. So it is found from the beginning, and says nothing yet.
+   */
+  #beFound({ node, incarnation }: NodeId): void {
+    const { cluster, connection } = this.#deps;
+    this.#forerunner?.unsubscribe();
+    if (this.#over) return;
+    const subject = subjects(cluster).nodeAll(node, incarnation);
+    this.#forerunner = connection.transport.subscribe(subject, () => {});
   }
 
   /** A bucket of its own, which is made only where something is stored. */
@@ -365,6 +383,7 @@ export class Life {
     this.#sweep?.cancel();
     this.#membership?.gate.end(error.message);
     if (this.#parts) endParts(this.#parts, error);
+    this.#forerunner?.unsubscribe();
     for (const stop of this.#stops.reverse()) stop();
     this.#events.close();
   }

@@ -43,8 +43,8 @@ export class History {
   readonly killed: Map<string, number> = new Map();
   /** When lives of nodes ended because the others had declared them dead. */
   readonly fenced: Map<string, number[]> = new Map();
-  /** Deaths as they were written, by name of the node. */
-  readonly deaths: { readonly node: string; readonly at: number }[] = [];
+  /** Deaths as they were written, by name of the node, and since when that life of it had a record. */
+  readonly deaths: { readonly node: string; readonly since: number; readonly at: number }[] = [];
   readonly disturbances: Disturbance[] = [];
   /** What actors said about themselves, each when so many messages had gone into that memory. */
   readonly told: {
@@ -206,9 +206,9 @@ export class History {
     return this.losses.get(actor)?.some(({ at }) => at >= since && at <= until) ?? false;
   }
 
-  /** A node was declared dead. */
-  died(node: string): void {
-    this.deaths.push({ node, at: this.#now() });
+  /** A node was declared dead, whose life had a record since then. */
+  died(node: string, since: number): void {
+    this.deaths.push({ node, since, at: this.#now() });
   }
 
   /** Something begins to happen to a node. @returns what notes its end */

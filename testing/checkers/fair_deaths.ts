@@ -12,15 +12,19 @@ import { type Checker, checker } from "./checker.ts";
  */
 const MEMORY_MS = 10_000;
 
-/** A node is declared dead only if something was done to it alone. That the store was away for all is no cause. */
+/**
+ * A node is declared dead only if something was done to it alone, in that life. That the store was away for all is no cause,
+ * nor is what was over before that life had a record.
+ */
 export const fairDeaths: Checker = checker("I5", "nobody dies without a cause", function* (history) {
-  for (const { node, at } of history.deaths) {
+  for (const { node, since, at } of history.deaths) {
     const caused = history.disturbances.some(
       (each) =>
         each.node === node &&
         each.what !== "partition" &&
         each.what !== "clock" &&
         each.from <= at &&
+        each.to >= since &&
         each.to + MEMORY_MS + awayMs(history, each.to, at) >= at,
     );
     if (!caused) yield `node ${node} was declared dead at ${at} ms, and nothing had happened to it`;

@@ -69,6 +69,11 @@ const REMEMBERED: readonly (readonly [Profile, number, string])[] = [
     10590,
     "a watch missed that a parked shard was restored, whose owner then died, and its heir looked for the chunks for ever",
   ],
+  [
+    "verge",
+    10959,
+    "a node was declared dead before it knew that it had joined, and listened, for its store was slow",
+  ],
   ["unwitnessed", 372, "a witness without the records, whose gate is closed, was taken for one that answers"],
   [
     "forgotten-moving",

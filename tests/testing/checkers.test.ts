@@ -279,7 +279,7 @@ describe("CHECKERS", () => {
     const dies = (troubled: string) =>
       found((r) => {
         r.history.disturbed("records", troubled);
-        r.history.died("n1");
+        r.history.died("n1", 0);
       });
     expect([dies("n1"), dies("n2"), dies("*")]).toEqual([[], ["I5"], ["I5"]]);
   });
@@ -293,9 +293,22 @@ describe("CHECKERS", () => {
         r.now = 6_000;
         end();
         r.now = 12_000;
-        r.history.died("n1");
+        r.history.died("n1", 0);
       });
     expect([dies(true), dies(false)]).toEqual([[], ["I5"]]);
+  });
+
+  test("check() takes what was over before a life had a record for no cause of its death", () => {
+    const dies = (since: number) =>
+      found((r) => {
+        r.now = 1_000;
+        const end = r.history.disturbed("records", "n1");
+        r.now = 2_000;
+        end();
+        r.now = 3_000;
+        r.history.died("n1", since);
+      });
+    expect([dies(0), dies(1_500), dies(2_001)]).toEqual([[], [], ["I5"]]);
   });
 });
 
@@ -509,7 +522,7 @@ describe("CHECKERS, of waiting,", () => {
         r.history.ended(call, "unknown", "outcome-unknown");
         if (diesAt === undefined) return;
         r.now = diesAt;
-        r.history.died("n3");
+        r.history.died("n3", 0);
       });
     expect(given("n3", undefined)).toEqual([]);
     expect(given("n4", undefined)).toEqual(["I8"]);

@@ -257,6 +257,12 @@ export const CLUSTER: readonly Rule[] = [
     rule: "that NATS knows no connection is weak evidence",
     defects: [
       {
+        name: "joins-unfound",
+        what: "a node listens only when it knows that its record is written, and others look for it before",
+        changes: [{ file: "cluster/membership.ts", find: "this.#deps.onNamed?.(this.#self);", replace: "" }],
+        found: { profile: "verge", seed: 40 },
+      },
+      {
         name: "fence-on-one-503",
         what: "one refusal suffices",
         changes: [

@@ -225,7 +225,7 @@ export class RecordObserver {
   }
 
   #died({ node, incarnation }: NodeRecord): void {
-    this.#history.died(node);
+    this.#history.died(node, this.#since.get(incarnation) ?? 0);
     this.#onMoment({ what: "died", key: "", from: node, to: node, late: 0, incarnation });
   }
 
