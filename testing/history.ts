@@ -59,6 +59,8 @@ export class History {
   readonly endings: Map<string, number> = new Map();
   /** Times in which a handler or hook of an actor ran, by actor. */
   readonly busy: Map<string, Span[]> = new Map();
+  /** Times that handlers of an actor take by themselves, waiting for nobody, by actor. */
+  readonly #ownTimes = new Map<string, Span[]>();
   /** Where actors were, oldest first, by actor. */
   readonly places: Map<string, Place[]> = new Map();
   /** Whether nothing is lost or late by chance, so that whoever waits can be asked what for. */
@@ -197,6 +199,7 @@ export class History {
   lost(actor: string, epoch: number, memory = true): void {
     this.note(`lost ${actor} ${epoch}${memory ? "" : ", its mail only"}`);
     if (memory) for (const span of this.busy.get(actor) ?? []) span.to = Math.min(span.to, this.#now());
+    if (memory) for (const span of this.#ownTimes.get(actor) ?? []) span.to = Math.min(span.to, this.#now());
     listOf(this.losses, actor).push({ epoch, memory, at: this.#now() });
   }
 
@@ -243,6 +246,21 @@ export class History {
     return () => {
       span.to = Math.min(span.to, this.#now());
     };
+  }
+
+  /** A handler of an actor takes so long from now on, whatever happens around it, in milliseconds. */
+  takesTime(actor: string, ms: number): void {
+    listOf(this.#ownTimes, actor).push({ from: this.#now(), to: this.#now() + ms });
+  }
+
+  /** How much time since then handlers of an actor have taken by themselves, in milliseconds. */
+  ownTimeMs(actor: string, since: number): number {
+    const now = this.#now();
+    const spans = this.#ownTimes.get(actor) ?? [];
+    return spans.reduce(
+      (sum, { from, to }) => sum + Math.max(0, Math.min(to, now) - Math.max(from, since)),
+      0,
+    );
   }
 
   /** The record says from now on where an actor is. */

@@ -89,6 +89,8 @@ const SETTINGS = {
   deathsMax: 1_000, // elsewhere than where messages are to blame
 };
 const CLUSTER = "sim";
+/** All mail of one actor takes less, in milliseconds. */
+const OWN_TIME_MAX_MS = 120_000;
 /** A tell that is not admitted within this time is reported as undeliverable: the default of every call. */
 const TELL_MS = 5_000;
 /** Half of it, less what a head needs, is the longest entry of the store that is not cut into chunks: 600 bytes. */
@@ -523,22 +525,43 @@ class Simulation {
     }
   }
 
-  /** Every actor tells about itself, and every shard answers, whoever has to be declared dead before. */
+  /**
+   * Every actor tells about itself, and every shard answers, whoever has to be declared dead before. A question comes after the
+   * messages that its actor has taken: the time that their handlers take by themselves is nobody's to save.
+   */
   async #everyoneAnswers(): Promise<void> {
+    const cluster = this.#cluster;
+    const since = cluster.clock.now();
     const withinMs = this.#profile.lease.leaseMs + 10_000;
-    await this.#cluster.ends("every shard to answer", this.#probe(), withinMs);
+    const silent = new Set([...this.#workload.addresses, ...this.#workload.probes()]);
+    const dueAt = (address: string) => since + withinMs + this.#history.ownTimeMs(address, since);
+    const overdue = () => [...silent].filter((address) => cluster.clock.now() >= dueAt(address));
+    let hasEnded = false;
+    const end = () => {
+      hasEnded = true;
+    };
+    const probe = this.#probe(silent);
+    probe.then(end, end);
+    await cluster.until("every shard to answer", () => hasEnded || overdue().length > 0, OWN_TIME_MAX_MS);
+    if (!hasEnded)
+      throw cluster.failure(
+        `every shard to answer within ${withinMs} ms`,
+        `${overdue().join(", ")} still waiting`,
+      );
+    await probe;
   }
 
-  async #probe(): Promise<void> {
-    const { addresses } = this.#workload;
+  /** @param silent those that have not answered */
+  async #probe(silent: Set<string>): Promise<void> {
     await Promise.all(
-      [...addresses, ...this.#workload.probes()].map(async (address) => {
+      [...silent].map(async (address) => {
         const { contract, name } = contractOf(address);
         await this.#lives.insist(async () => {
           const node = await this.#oneNode();
           const answer = await node.ref(contract, name).dump(null, { timeoutMs: 1_000 });
           if (isStored(contract)) this.#history.heard(address, answer, answer.epoch);
         });
+        silent.delete(address);
       }),
     );
   }

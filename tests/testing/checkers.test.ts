@@ -32,6 +32,21 @@ function found(play: (recorder: Recorder) => void): string[] {
   return recorder.found;
 }
 
+describe("History", () => {
+  test("ownTimeMs() counts what handlers of one actor take by themselves, from a time on, up to now or a loss of its memory", () => {
+    const r = new Recorder();
+    r.history.takesTime(ACTOR, 1_000);
+    r.now = 2_000;
+    r.history.takesTime(ACTOR, 1_000);
+    r.history.takesTime("kind/b", 9_000);
+    r.now = 2_400;
+    expect([0, 500, 2_100].map((since) => r.history.ownTimeMs(ACTOR, since))).toEqual([1_400, 900, 300]);
+    r.history.lost(ACTOR, 2);
+    r.now = 9_000;
+    expect(r.history.ownTimeMs(ACTOR, 0)).toBe(1_400);
+  });
+});
+
 describe("CHECKERS", () => {
   test("check() finds nothing in a history that is as promised", () => {
     const all = found((r) => {

@@ -275,7 +275,7 @@ function ledgerClass(of: AnyLedger, around: Surroundings, release: number): Acto
     }
 
     async #handle(op: Op): Promise<void> {
-      if (op.beforeMs > 0) await sleep(op.beforeMs);
+      await this.#take(op.beforeMs);
       if (op.fails === "early") throw onPurpose();
       this.#effect(op.from, op.n);
       if (op.padding !== "") this.state.padding = op.padding;
@@ -284,7 +284,13 @@ function ledgerClass(of: AnyLedger, around: Surroundings, release: number): Acto
       if (op.cancels) this.#cancel();
       if (op.fails === "late") throw onPurpose();
       for (const send of op.sends) await this.#send(send, op.until ?? undefined);
-      if (op.afterMs > 0) await sleep(op.afterMs);
+      await this.#take(op.afterMs);
+    }
+
+    async #take(ms: number): Promise<void> {
+      if (ms <= 0) return;
+      if (alive()) history.takesTime(this.address, ms);
+      await sleep(ms);
     }
 
     /** What it sent before it moved must still be there first. */
