@@ -74,11 +74,6 @@ const REMEMBERED: readonly (readonly [Profile, number, string])[] = [
     10959,
     "a node was declared dead before it knew that it had joined, and listened, for its store was slow",
   ],
-  [
-    "verge",
-    61,
-    "an ask that was held for a lost one before it was handled when nobody waited for it any more",
-  ],
   ["verge", 18415, "an actor that worked off the mail it had taken was called silent"],
   ["unwitnessed", 372, "a witness without the records, whose gate is closed, was taken for one that answers"],
   [

@@ -329,6 +329,18 @@ export const DELIVERY: readonly Rule[] = [
         ],
         found: { profile: "clocks", seed: 1 },
       },
+      {
+        name: "held-does-not-age",
+        what: "the time of a message does not go by while its owner holds it for a gap before it",
+        changes: [
+          {
+            file: "delivery/receiving/receiver_link.ts",
+            find: "{ envelope: copy, cameAt }",
+            replace: "{ envelope: copy, cameAt: Infinity }",
+          },
+        ],
+        found: { profile: "verge", seed: 11 },
+      },
     ],
   },
   {
