@@ -19,8 +19,8 @@ export interface Options {
   readonly durabilities: readonly Durability[];
   /** Only these faults, if given. */
   readonly only: readonly string[] | undefined;
-  /** Rules of the protocol that nodes break on purpose, to see whether it is found. */
-  readonly defects: readonly string[];
+  /** A rule of the protocol that nodes break on purpose, to see whether it is found. */
+  readonly defect: string | undefined;
 }
 
 const DEFAULTS = { minutes: "1", seed: "1", servers: "1", nodes: "4", rate: "120", lease: "15" } as const;
@@ -73,7 +73,7 @@ export function parseOptions(args: readonly string[]): Options {
     rate: number("rate", values.rate, 1, 10_000),
     leaseMs: number("lease", values.lease, 4, 60) * 1_000,
     durabilities: listOf("durability", DURABILITIES, values.durability),
-    defects: values.defect === undefined ? [] : [values.defect],
+    defect: values.defect,
     only: values.only === undefined ? undefined : listOf<string>("only", known, values.only),
   };
 }

@@ -19,6 +19,7 @@ export interface Report {
   readonly failed: Readonly<Record<string, number>>;
   readonly effects: number;
   readonly moves: number;
+  readonly stops: number;
   readonly faults: Readonly<Record<string, number>>;
   readonly violations: Readonly<Record<string, number>>;
   /** Acknowledged writes that the servers themselves have lost, of the nodes and of a client that is none of them. */
@@ -52,6 +53,7 @@ export function reportOf(options: Options, result: RunResult): Report {
       unknown: verdict.unknown,
     },
     ...{ late: verdict.late, failed: verdict.failed, effects: verdict.effects, moves: verdict.moves },
+    stops: verdict.stops,
     ...{ faults, violations },
     store_lost: result.storeLost,
     recovery_p50_ms: rounded(sorted[Math.floor(sorted.length / 2)]),

@@ -1,9 +1,12 @@
 // One run from its start to its verdict: servers and processes, rounds of faults and questions, the end of everything.
+import { brokenBy } from "../tests/simulation/defects/all.ts";
 import { namesOfShards } from "../tests/support/shard_names.ts";
 import { bucketOf } from "../transport/subjects.ts";
 import { audit } from "./verdict/audit.ts";
 import { ChaosCluster } from "./cluster/cluster.ts";
+import { MEMBER } from "./cluster/member_process.ts";
 import { contracts, namesOf } from "./workload/contract.ts";
+import { keptActors } from "./workload/kept.ts";
 import { Faults, pause } from "./faults.ts";
 import { judge, type Verdict } from "./verdict/judge.ts";
 import type { Line } from "./cluster/lines.ts";
@@ -37,15 +40,21 @@ const CALM_MS = 2_000;
 const QUIET_MS = 15_000;
 const PROGRESS_MS = 5_000;
 const TICK_MS = 100;
+/** Between two questions which kept actors run. */
+const LOOK_MS = 500;
+/** A kept actor may be stopped for failing, is looked for once a second, and paced. */
+const KEPT_MS = 5_000;
 /** After the faults every shard is served within the lease and this. */
 const SERVED_MS = 10_000;
 
 export async function run(given: RunOptions): Promise<RunResult> {
-  const servers = await Servers.start(given.options.servers);
+  const { servers: count, defect } = given.options;
+  await using broken = defect === undefined ? undefined : await brokenBy(defect, MEMBER);
+  const servers = await Servers.start(count);
   try {
     const { witness, close } = await startWitness(servers.ports, WITNESS_BUCKET);
     try {
-      return await new Run(given, servers, witness).toItsEnd();
+      return await new Run(given, servers, witness, broken?.entry).toItsEnd();
     } finally {
       await close();
     }
@@ -64,20 +73,23 @@ class Run {
   readonly #witness: Witness;
   readonly #startedAt = performance.now();
   readonly #actors: readonly string[];
+  readonly #kept: readonly string[];
   #watched = performance.now();
+  #questions = 0;
 
-  constructor(given: RunOptions, servers: Servers, witness: Witness) {
+  constructor(given: RunOptions, servers: Servers, witness: Witness, program?: string) {
     const { options, executables, logs } = given;
-    const { seed, nodes: seats, durabilities, defects, rate, leaseMs } = options;
+    const { seed, nodes: seats, durabilities, rate, leaseMs } = options;
     const say = (text: string) => this.#say(text);
     this.#given = given;
     this.#servers = servers;
     this.#witness = witness;
     this.#cluster = new ChaosCluster({
       ...{ name: CLUSTER, seed, seats, servers, executables, durabilities, rate, logs, say },
-      ...{ settings: leaseSettings(leaseMs), recording: this.#recording, defects },
+      ...{ settings: leaseSettings(leaseMs), recording: this.#recording, program },
     });
     this.#faults = new Faults({ cluster: this.#cluster, servers, bucket: bucketOf(CLUSTER), say });
+    this.#kept = keptActors(durabilities);
     this.#actors = contracts(durabilities).flatMap(({ kind, shards }) =>
       [...namesOf(kind), ...namesOfShards(kind, shards)].map((name) => `${kind}/${name}`),
     );
@@ -105,6 +117,7 @@ class Run {
     const { options, signal } = this.#given;
     await this.#cluster.start();
     await this.#askAll("the start", WARM_UP_MS);
+    await this.#lookForKept("the start", WARM_UP_MS);
     const goesOnUntil = options.minutes < 1 ? 0 : performance.now() + options.minutes * 60_000;
     for (let round = 0; round === 0 || performance.now() < goesOnUntil; round++) {
       if (signal.aborted) break;
@@ -123,6 +136,7 @@ class Run {
     this.#say(`round ${round}: ${faults.length} faults within ${Math.round(endOf(faults) / 1_000)} s`);
     await this.#faults.run(faults, signal);
     await this.#askAll(`round ${round}`, leaseMs + SERVED_MS);
+    await this.#lookForKept(`round ${round}`, KEPT_MS);
     await this.#hearWitness(`round ${round}`);
     await pause(CALM_MS, signal);
   }
@@ -148,6 +162,45 @@ class Run {
     for (const actor of open)
       this.#recording.unserved.push(`${actor} did not answer within ${timeoutMs} ms after ${when}`);
     this.#say(`${this.#actors.length - open.size} of ${this.#actors.length} actors answered after ${when}`);
+  }
+
+  /** Each actor that is kept alive has to run, at one node, and nobody sends it a message for that. */
+  async #lookForKept(when: string, timeoutMs: number): Promise<void> {
+    const { signal } = this.#given;
+    const beganAt = this.#recording.now();
+    let places = new Map<string, string[]>();
+    const amiss = () => this.#kept.filter((actor) => places.get(actor)?.length !== 1);
+    do {
+      places = await this.#running();
+      if (amiss().length === 0) break;
+      await pause(LOOK_MS, signal);
+    } while (!signal.aborted && this.#recording.now() - beganAt < timeoutMs);
+    if (signal.aborted) return;
+    for (const actor of amiss()) {
+      const at = places.get(actor)?.join(" and at ");
+      this.#recording.unserved.push(
+        `${actor} is kept alive, and after ${when} it ran ${at === undefined ? "nowhere" : `at ${at}`}`,
+      );
+    }
+    if (amiss().length > 0) this.#cluster.command({ do: "explain", actors: amiss() });
+    this.#say(`${this.#kept.length - amiss().length} of ${this.#kept.length} kept actors ran after ${when}`);
+  }
+
+  /** Where each of the kept actors runs, as all nodes that are up say it. */
+  async #running(): Promise<Map<string, string[]>> {
+    const question = ++this.#questions;
+    const places = new Map<string, string[]>();
+    const open = new Set(this.#cluster.nodes.filter(({ member }) => member.isUp).map(({ member }) => member));
+    const done = Promise.withResolvers<void>();
+    const stop = this.#cluster.onLine((line, member) => {
+      if (line.type !== "running" || line.question !== question) return;
+      for (const actor of line.actors) places.set(actor, [...(places.get(actor) ?? []), member.id]);
+      if (open.delete(member) && open.size === 0) done.resolve();
+    });
+    for (const member of open) member.command({ do: "tell-running", question });
+    await Promise.race([done.promise, pause(LOOK_MS, this.#given.signal)]);
+    stop();
+    return places;
   }
 
   /** Whether the servers, which are all up, still hold what they acknowledged: to the nodes, and to somebody else. */

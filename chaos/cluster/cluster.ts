@@ -18,7 +18,8 @@ export interface ClusterOptions {
   readonly executables: ReadonlyMap<Runtime, string>;
   readonly durabilities: readonly Durability[];
   readonly settings: Readonly<Record<string, number>>;
-  readonly defects: readonly string[];
+  /** Of the members; default the one of this project. */
+  readonly program?: string | undefined;
   /** Calls a second of all processes together. */
   readonly rate: number;
   readonly recording: Recording;
@@ -159,16 +160,16 @@ export class ChaosCluster {
 
   #launch(index: number, name: string, hosts: boolean, proxy: TcpProxy): Pick<Seat, "member" | "record"> {
     const { name: cluster, seed, servers, executables, rate, seats, logs, recording } = this.#options;
-    const { durabilities, settings, defects } = this.#options;
+    const { durabilities, settings, program } = this.#options;
     const runtime = this.#runtimes[(index + this.#launched) % this.#runtimes.length] as Runtime;
     const id = `${name}_${++this.#launched}`;
     const own = hosts ? (rate * (1 - CLIENT_SHARE)) / seats : rate * CLIENT_SHARE;
     const member = new MemberProcess({
-      ...{ runtime, executable: executables.get(runtime) ?? runtime, port: proxy.port, logs },
+      ...{ runtime, executable: executables.get(runtime) ?? runtime, port: proxy.port, logs, program },
       settings: {
         ...{ id, name, cluster, servers: `nats://127.0.0.1:${proxy.port}`, hosts, transfers: !hosts },
         ...{ replicas: servers.count, seed: seed * 131 + this.#launched, rate: own },
-        ...{ durabilities, settings, defects },
+        ...{ durabilities, settings },
       },
       onLine: (line, from) => this.#hear(line, from),
     });

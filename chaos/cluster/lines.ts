@@ -21,7 +21,6 @@ export interface MemberSettings {
   readonly rate: number;
   readonly durabilities: readonly Durability[];
   readonly settings: Readonly<Record<string, number>>;
-  readonly defects: readonly string[];
 }
 
 /** What is measured of a process, for the soak. */
@@ -98,6 +97,8 @@ export type Line =
     }
   | { readonly type: "acked"; readonly acked: Acked }
   | { readonly type: "asked-all" }
+  /** Kept actors that run here now; the answer to the question of that number. */
+  | { readonly type: "running"; readonly question: number; readonly actors: readonly string[] }
   /** How things stand with some actors, as this process sees it; for who reads the logs. */
   | { readonly type: "explained"; readonly actors: readonly Explained[] }
   | { readonly type: "census"; readonly census: Census };
@@ -108,6 +109,8 @@ export type Command =
   | { readonly do: "resume" }
   /** Ask each of these until it answers. A question waits so long for its turn behind what the actor has to do. */
   | { readonly do: "ask-all"; readonly actors: readonly string[]; readonly timeoutMs: number }
+  /** Say which kept actors run here. */
+  | { readonly do: "tell-running"; readonly question: number }
   /** Write down how things stand with these. */
   | { readonly do: "explain"; readonly actors: readonly string[] }
   | { readonly do: "census" };

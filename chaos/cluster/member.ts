@@ -8,6 +8,7 @@ import { systemRandom } from "../../platform/random.ts";
 import { workloadHosts } from "../workload/actors.ts";
 import { Caller } from "../workload/caller.ts";
 import { contracts as contractsOf, parseAddress } from "../workload/contract.ts";
+import { keeperHosts, keepers as keepersOf, runningOn } from "../workload/kept.ts";
 import type { Command, Explained, Line, MemberSettings } from "./lines.ts";
 import { toldConnection } from "./told_connection.ts";
 
@@ -18,6 +19,7 @@ const BYE_MS = 500;
 
 const given = JSON.parse(process.argv[2] ?? "{}") as MemberSettings;
 const contracts = contractsOf(given.durabilities);
+const keepers = keepersOf(given.durabilities);
 const random = systemRandom();
 const self: { node: ActorNode | undefined } = { node: undefined };
 
@@ -40,8 +42,8 @@ async function start(): Promise<ActorNode> {
   const connection = toldConnection(transport, (acked) => tell({ type: "acked", acked }));
   return await startNode({
     ...{ name: given.name, cluster: given.cluster, transport: connection, signals: false },
-    hosts: given.hosts ? workloadHosts(around) : [],
-    ...{ settings: given.settings, defects: given.defects },
+    hosts: given.hosts ? [...workloadHosts(around), ...keeperHosts(around, keepers)] : [],
+    settings: given.settings,
   });
 }
 
@@ -59,7 +61,11 @@ async function leave(node: ActorNode, told: Promise<void>): Promise<void> {
 
 function explain(actor: string): Explained {
   const { kind, name } = parseAddress(actor);
-  const number = shardOf(kind, name, contracts.find((each) => each.kind === kind)?.shards ?? 1);
+  const number = shardOf(
+    kind,
+    name,
+    [...contracts, ...keepers].find((each) => each.kind === kind)?.shards ?? 1,
+  );
   const { gateOpen = false, shards = [], actors = [] } = self.node?.inspect() ?? {};
   const shard = shards.find((each) => each.kind === kind && each.shard === number);
   return { actor, gateOpen, shard, here: actors.find((each) => each.kind === kind && each.name === name) };
@@ -88,6 +94,11 @@ async function obey(command: Command): Promise<void> {
     case "ask-all":
       await caller.askAll(command.actors, command.timeoutMs);
       return tell({ type: "asked-all" });
+    case "tell-running":
+      return tell({
+        ...{ type: "running", question: command.question },
+        actors: self.node ? runningOn(self.node, keepers) : [],
+      });
     case "explain":
       return tell({ type: "explained", actors: command.actors.map(explain) });
     case "census": {
@@ -106,7 +117,7 @@ const node = await start().catch((error: unknown) => {
 });
 self.node = node;
 const { id, seed, rate } = given;
-const caller = new Caller({ id, seed, rate, contracts, node, tell });
+const caller = new Caller({ id, seed, rate, contracts, keepers, node, tell });
 const told = tellEvents(node);
 const leaving = { yes: false };
 process.once("SIGTERM", () => {

@@ -6,11 +6,15 @@ import { Child, type Ending, parsedLine } from "../../tests/support/processes/ch
 import { onlyPort, runArguments, type Runtime } from "../../tests/support/processes/runtimes.ts";
 import type { Command, Line, MemberSettings } from "./lines.ts";
 
-const PROGRAM = fileURLToPath(new URL("./member.ts", import.meta.url));
+/** The program of a member, from the project's folder. */
+export const MEMBER = "chaos/cluster/member.ts";
+const PROGRAM = fileURLToPath(new URL(`../../${MEMBER}`, import.meta.url));
 
 export interface MemberOptions {
   readonly runtime: Runtime;
   readonly executable: string;
+  /** Default {@link MEMBER}. */
+  readonly program?: string | undefined;
   readonly settings: MemberSettings;
   /** The port it may connect to. */
   readonly port: number;
@@ -29,12 +33,12 @@ export class MemberProcess {
   readonly #up = Promise.withResolvers<boolean>();
   #isUp = false;
 
-  constructor({ runtime, executable, settings, port, logs, onLine }: MemberOptions) {
+  constructor({ runtime, executable, program = PROGRAM, settings, port, logs, onLine }: MemberOptions) {
     this.id = settings.id;
     this.name = settings.name;
     this.runtime = runtime;
     this.#log = createWriteStream(join(logs, `${settings.id}.log`));
-    const args = runArguments(runtime, PROGRAM, ["--v8-flags=--expose-gc", ...onlyPort(port)]);
+    const args = runArguments(runtime, program, ["--v8-flags=--expose-gc", ...onlyPort(port)]);
     this.#child = new Child(executable, [...args, JSON.stringify(settings)], {
       onLine: (text) => this.#read(text, onLine),
       onSaid: (text) => this.#note(text),

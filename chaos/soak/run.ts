@@ -75,7 +75,6 @@ class Soak {
       ...{
         settings: { ...leaseSettings(leaseMs), keepOverMs: KEEP_OVER_MS },
         recording: this.#recording,
-        defects: [],
         say: (text) => this.#say(text),
       },
     });

@@ -21,6 +21,8 @@ export interface Verdict {
   /** Effects that somebody has seen. */
   readonly effects: number;
   readonly moves: number;
+  /** Times that an actor was stopped because it had failed too often. */
+  readonly stops: number;
   /** Nodes that were declared dead although nothing had been done to them. */
   readonly needlessDeaths: number;
 }
@@ -36,6 +38,7 @@ export function judge(recording: Recording): Verdict {
     ...recording.wrongs.map(({ effect, what }) => ({ promise: "I2", what: `${effect.actor} ${what}` })),
     ...[...zombies(recording)].map((what) => ({ promise: "I1", what })),
     ...[...doubleOwners(recording)].map((what) => ({ promise: "I1", what })),
+    ...[...doubleBeginnings(recording)].map((what) => ({ promise: "I1", what })),
     ...[...fresh(recording, chains)].map((what) => ({ promise: "I6", what })),
     ...[...stored(recording, chains)].map((what) => ({ promise: "I7", what })),
     ...[...unsent(recording, history)].map((what) => ({ promise: "I2", what })),
@@ -102,6 +105,18 @@ function* doubleOwners({ events }: Recording): Iterable<string> {
     const other = owners.get(key);
     if (other !== undefined && other !== member) yield `shard ${key} was owned by ${other} and by ${member}`;
     owners.set(key, member);
+  }
+}
+
+/** No two nodes begin an actor under one epoch. */
+function* doubleBeginnings({ began }: Recording): Iterable<string> {
+  const nodes = new Map<string, string>();
+  for (const { actor, epoch, node } of began) {
+    const key = `${actor} ${epoch}`;
+    const other = nodes.get(key);
+    if (other !== undefined && other !== node)
+      yield `${actor} began under epoch ${epoch} at ${other} and at ${node}`;
+    nodes.set(key, node);
   }
 }
 
@@ -178,8 +193,9 @@ function tally(
     else count.unknown++;
   }
   const late = ends.filter(({ what }) => /never ended|after its deadline/.test(what)).length;
-  const moves = events.filter(({ event }) => event.type === "shard-moved").length;
-  return { ...count, failed, late, effects: history.starts.length, moves };
+  const ofType = (type: string) => events.filter(({ event }) => event.type === type).length;
+  const [moves, stops] = [ofType("shard-moved"), ofType("actor-stopped")];
+  return { ...count, failed, late, effects: history.starts.length, moves, stops };
 }
 
 function needlessDeaths({ members, events }: Recording): number {

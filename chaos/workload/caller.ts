@@ -1,6 +1,7 @@
 // The load of one process: calls to actors by chance, each written down, and transfers between accounts.
 import type { ActorNode, Ref } from "../../mod.ts";
 import { type Random, seededRandom } from "../../platform/random.ts";
+import { type Keeper, keeperRefs } from "./kept.ts";
 import { namesOf, type Op, parseAddress, type Told, type Workload } from "./contract.ts";
 import type { Line } from "../cluster/lines.ts";
 import { recorded } from "./outcome.ts";
@@ -12,6 +13,8 @@ export interface CallerOptions {
   /** Calls a second. */
   readonly rate: number;
   readonly contracts: readonly Workload[];
+  /** Of actors that are kept alive. */
+  readonly keepers: readonly Keeper[];
   readonly node: ActorNode;
   readonly tell: (line: Line) => void;
 }
@@ -19,6 +22,9 @@ export interface CallerOptions {
 const OPEN_MAX = 128;
 const BURST = 8;
 const BURST_SHARE = 0.06;
+/** Calls to kept actors among all, and those of them that fail. */
+const TRIP_SHARE = 0.06;
+const FAILING_SHARE = 0.7;
 const TIMEOUT_MS = 4_000;
 const SHORT_MS = [20, 250] as const;
 const AGAIN_MS = 100;
@@ -30,6 +36,7 @@ export class Caller {
   readonly #random: Random;
   readonly #numbers = new Map<string, number>();
   readonly #open = new Set<Promise<unknown>>();
+  readonly #kept: readonly Ref<Keeper>[];
   #calling = true;
   #transfers = 0;
   #transferring: Promise<void> = Promise.resolve();
@@ -37,6 +44,7 @@ export class Caller {
   constructor(options: CallerOptions) {
     this.#options = options;
     this.#random = seededRandom(options.seed);
+    this.#kept = keeperRefs(options.node, options.keepers);
   }
 
   /** Calls until `quiet`, or for ever. */
@@ -45,6 +53,7 @@ export class Caller {
     this.#calling = true;
     while (this.#calling && rate > 0) {
       if (this.#random.next() < BURST_SHARE) this.#burst();
+      else if (this.#random.next() < TRIP_SHARE) this.#trip();
       else if (this.#open.size < OPEN_MAX) this.#keep(this.#callOne());
       await pause((this.#random.next() * 2_000) / rate);
     }
@@ -94,6 +103,13 @@ export class Caller {
     const to = this.#pick(this.#random.next() < 0.8 ? "counter" : "list");
     for (let i = 0; i < BURST && this.#open.size < OPEN_MAX; i++)
       this.#keep(this.#send(to, this.#random.next() < 0.5 ? "ask" : "tell", TIMEOUT_MS));
+  }
+
+  /** Whatever comes of it: those actors are judged by whether they run. */
+  #trip(): void {
+    const ref = this.#kept[Math.floor(this.#random.next() * this.#kept.length)];
+    const sent = ref?.trip(this.#random.next() < FAILING_SHARE, { timeoutMs: TIMEOUT_MS });
+    if (sent) this.#keep(sent.catch(() => {}));
   }
 
   #callOne(): Promise<unknown> {

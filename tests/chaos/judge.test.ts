@@ -151,6 +151,20 @@ describe("judge()", () => {
     expect(story.hear({ type: "event", event }, "n1_1").broken).toEqual(["I1"]);
   });
 
+  test("finds an actor that begins at two nodes under one epoch", () => {
+    const began = {
+      type: "began",
+      actor: "keeper/the",
+      why: "first",
+      epoch: 4,
+      node: "n0.a",
+      birth: "",
+    } as const;
+    const story = new Story().hear(began, "n0_1").hear({ ...began, why: "restarted" }, "n0_1");
+    expect(story.hear({ ...began, epoch: 5, node: "n1.a" }, "n1_1").broken).toEqual([]);
+    expect(story.hear({ ...began, node: "n1.a" }, "n1_1").broken).toEqual(["I1"]);
+  });
+
   test("finds a stored actor that has lost what it acknowledged, or has begun anew", () => {
     const actor = "stored-counter/s1";
     const raised = new Story().sent(7, { to: `${actor}#raise`, once: false });
