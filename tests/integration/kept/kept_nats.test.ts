@@ -1,9 +1,10 @@
 // Actors that are kept alive on nodes of both runtimes, as processes, in one cluster on a real nats-server: nobody sends them anything.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { fileURLToPath } from "node:url";
-import type { Address } from "../../../mod.ts";
+import { ActorError, type Address } from "../../../mod.ts";
 import { until } from "../../support/conditions.ts";
 import { ProcessCluster } from "../../support/processes/process_cluster.ts";
+import { fragile } from "./workers.ts";
 import { Program, type Runtime } from "../../support/processes/programs.ts";
 
 const PROGRAM = fileURLToPath(new URL("./worker_program.ts", import.meta.url));
@@ -76,5 +77,33 @@ for (const [first, second] of [
           .filter((line) => / (first|recovered|handed-off)$/.test(line));
         expect(new Set(begun).size).toBe(begun.length);
       }
+    }, 120_000);
+
+    test("have no new budget on the other runtime when they have failed", async () => {
+      await start(first, "first");
+      const contracts = (["memory", "stored"] as const).map(fragile);
+      const actors = contracts.map((each) => cluster.caller.ref(each, "x"));
+      const endOf = (ask: Promise<unknown>) =>
+        ask.then(
+          () => "done",
+          (error: unknown) => (error instanceof ActorError ? error.code : String(error)),
+        );
+      for (const actor of actors) {
+        expect(await actor.add(5)).toBe(5);
+        for (let i = 0; i < 2; i++) expect(await endOf(actor.run("fail"))).toBe("handler-error");
+      }
+      await start(second, "second");
+      await programs.get("first")?.end("SIGTERM");
+      for (const contract of contracts) {
+        const actor = cluster.caller.ref(contract, "x");
+        const place = { kind: contract.kind, name: "x" };
+        expect(await actor.read()).toBe(5);
+        expect(await where(place)).toMatchObject({ node: "second", state: "active" });
+        expect(await endOf(actor.run("fail"))).toBe("handler-error");
+        expect(await endOf(actor.read())).toBe("actor-stopped");
+        expect((await where(place)).state).toBe("stopped");
+      }
+      for (const actor of actors)
+        await until("the end of its stop", async () => (await endOf(actor.read())) === "done");
     }, 120_000);
   });

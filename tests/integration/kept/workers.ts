@@ -23,6 +23,12 @@ export function worker(
 export const Worker = worker();
 export type WorkerKind = typeof Worker;
 
+/** They fail when they are told to, and are stopped with the third time. */
+export function fragile(durability: "memory" | "stored"): WorkerKind {
+  const restart = { max: 2, withinMs: 120_000, backoff: { minMs: 50, maxMs: 4_000 } };
+  return worker({ durability, restart }, `${durability}-fragile`) as unknown as WorkerKind;
+}
+
 /** What a test tells the actors to do, and what they did. */
 export interface Steering {
   /** "node name why" for each activation, and "node name ended why". */
