@@ -258,6 +258,23 @@ export const ACTORS: readonly Rule[] = [
         ],
         found: { profile: "supervised", seed: 1 },
       },
+      {
+        name: "kept-beside-itself",
+        what: "an actor that is kept alive and does not run is begun, although it is there and pauses or is stopped",
+        changes: [
+          {
+            file: "actors/shard/catalog.ts",
+            find: "return active.get(name)?.isDormant ?? true;",
+            replace: 'return active.get(name)?.status !== "active";',
+          },
+          {
+            file: "actors/shard/catalog.ts",
+            find: "return there ?? this.#wakeOrBegin(name, { due: true, onlyIfStored });",
+            replace: "return this.#wakeOrBegin(name, { due: true, onlyIfStored });",
+          },
+        ],
+        found: { profile: "supervised", seed: 1 },
+      },
     ],
   },
   {

@@ -87,6 +87,8 @@ export interface Bench {
 export class Supervised {
   readonly #history: History;
   readonly #known = new Map<string, Known>();
+  /** Where each began last, by its address and epoch. */
+  readonly #begun = new Map<string, { readonly home: Home; hasEnded: boolean }>();
   /** Stored ones that somebody heard of as having done something. */
   readonly #stored = new Set<string>();
   #sent = 0;
@@ -106,8 +108,12 @@ export class Supervised {
   }
 
   #classOf(home: Home): ActorClass<typeof Beacon> {
-    const begins = (address: string, epoch: number, why: string) =>
-      home.alive && this.#begins(address, epoch, why);
+    const begins = (address: string, epoch: number, why: string) => {
+      if (!home.alive) return;
+      this.#isAlone(home, address, epoch);
+      this.#begins(address, epoch, why);
+    };
+    const ends = (address: string, epoch: number) => home.alive && this.#ends(home, address, epoch);
     const works = (address: string, epoch: number, job: Job) =>
       home.alive && this.#works(address, epoch, job);
     const fails = (address: string, epoch: number) => home.alive && this.#fails(address, epoch);
@@ -118,6 +124,10 @@ export class Supervised {
 
       override onActivate(why: string): void {
         begins(`${this.kind}/${this.name}`, this.epoch, why);
+      }
+
+      override onDeactivate(): void {
+        ends(`${this.kind}/${this.name}`, this.epoch);
       }
 
       async work(job: Job): Promise<number> {
@@ -148,6 +158,21 @@ export class Supervised {
     };
     this.#known.set(address, known);
     return known;
+  }
+
+  /** Under one epoch it is at one node, and never begins beside itself. */
+  #isAlone(home: Home, address: string, epoch: number): void {
+    const key = `${address} ${epoch}`;
+    const last = this.#begun.get(key);
+    this.#begun.set(key, { home, hasEnded: false });
+    if (last === undefined) return;
+    if (last.home !== home) this.#violate(`${address} begins at two nodes under epoch ${epoch}`);
+    else if (!last.hasEnded) this.#violate(`${address} begins beside itself under epoch ${epoch}`);
+  }
+
+  #ends(home: Home, address: string, epoch: number): void {
+    const last = this.#begun.get(`${address} ${epoch}`);
+    if (last?.home === home) last.hasEnded = true;
   }
 
   /** After a loss it may know nothing of its failures. */
@@ -236,11 +261,11 @@ export class Supervised {
       return { by, n: i + 1, fails: random.next() < (isBad ? 0.8 : 0.08), beforeMs };
     });
     await Promise.all(
-      jobs.map((job) => this.#ends(contract, name, job, () => ref.work(job, { timeoutMs: 4_000 }))),
+      jobs.map((job) => this.#answered(contract, name, job, () => ref.work(job, { timeoutMs: 4_000 }))),
     );
   }
 
-  async #ends(
+  async #answered(
     { kind, durability }: typeof Beacon,
     name: string,
     job: Job,
