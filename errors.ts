@@ -244,6 +244,16 @@ export class RecordsRefusedError extends ActorError {
   readonly retryable = false;
 }
 
+/**
+ * The stream of a subscription cannot be read: it is not there (`reason`: "missing"), or the server gives no answer for now. It is tried
+ * again by itself.
+ */
+export class StreamUnavailableError extends ActorError {
+  override readonly name = "StreamUnavailableError";
+  readonly code = "stream-unavailable";
+  readonly retryable = true;
+}
+
 /** The node has stopped; start another. */
 export class NodeStoppedError extends ActorError {
   override readonly name = "NodeStoppedError";
@@ -306,6 +316,7 @@ const CLASSES = [
   PermissionError,
   RecordsUnavailableError,
   RecordsRefusedError,
+  StreamUnavailableError,
   NodeStoppedError,
 ] as const;
 
@@ -416,7 +427,7 @@ const STATUSES: readonly (readonly [number, string])[] = [
   [429, "busy"],
   [
     503,
-    "unavailable actor-stopped aborted node-stopped server-unsuitable records-unavailable records-refused credentials-refused",
+    "unavailable actor-stopped aborted node-stopped server-unsuitable records-unavailable records-refused credentials-refused stream-unavailable",
   ],
   [504, "deadline-exceeded outcome-unknown"],
 ];

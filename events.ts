@@ -220,6 +220,34 @@ export type NodeEventBody =
       readonly error: ErrorData;
       readonly retryAfterMs: number;
     }
+  /** This node reads a stream for a kind, from now on. */
+  | ({ readonly type: "subscription-reads" } & SubscriptionName)
+  /** The stream of a subscription, or its consumer, cannot be had; it is tried again. Told when the reason changes. */
+  | ({ readonly type: "subscription-waits"; readonly error: ErrorData } & SubscriptionName)
+  /**
+   * A message of a stream, and those behind it for the same actor, have waited for ten seconds or more, for what passes by itself: no owner, no
+   * room, no store. `name`: the actor. Told of one message in ten seconds.
+   */
+  | ({
+      readonly type: "subscription-delayed";
+      readonly name?: string;
+      readonly sequence: number;
+      readonly error: ErrorData;
+    } & SubscriptionName)
+  /**
+   * A message of a stream was set aside: no actor has had it, or none could take it. It was written to the subject `to`; only if that is
+   * "recorded" a stream has it. `name`: the actor, if that could be found out.
+   */
+  | ({
+      readonly type: "message-buried";
+      readonly name?: string;
+      readonly message: string;
+      readonly sequence: number;
+      readonly tries: number;
+      readonly to: string;
+      readonly written: "recorded" | "unheard" | "unconfirmed" | "refused";
+      readonly error: ErrorData;
+    } & SubscriptionName)
   /** A message that nobody can receive any more. */
   | {
       readonly type: "dead-letter";
@@ -313,6 +341,14 @@ export interface KeptShard {
   /** The first actor whose state cannot be upgraded, if that is why. */
   readonly actor?: string;
   readonly reason: string;
+}
+
+/** Which subscription an event is about. */
+export interface SubscriptionName {
+  readonly kind: string;
+  readonly stream: string;
+  /** Name of the JetStream consumer. */
+  readonly durable: string;
 }
 
 /** The end of one planned move, as the source tells it. Also an entry of the move journal. */

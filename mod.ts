@@ -25,6 +25,7 @@ export type { FieldValue } from "./registry/meta_filter.ts";
 export type { ActorPage, ListedActor } from "./registry/listing.ts";
 export type { ActorLocation, WhereOptions } from "./registry/registry.ts";
 export type { ActorState, PresentState } from "./registry/states.ts";
+export type { InspectedSubscription } from "./subscriptions/subscriptions.ts";
 export type { InspectedActor, InspectedNode, InspectedShard, NodeInspection } from "./node/status/inspect.ts";
 export { DEFAULT_SETTINGS } from "./node/settings.ts";
 export type { ActorSettings, GivenSettings, SettingGroups, Settings } from "./node/settings.ts";
@@ -96,6 +97,12 @@ export type {
 } from "./actors/host.ts";
 export type { RestartOptions, RestartRules } from "./actors/supervision/restart.ts";
 export type { Undelivered, UndeliveredMessage } from "./actors/supervision/undelivered.ts";
+export type {
+  StreamStart,
+  StreamSubscription,
+  SubscriptionBasics,
+  SubscriptionOptions,
+} from "./actors/subscription/declared.ts";
 export type { KeepOption, KeptNames } from "./actors/supervision/keep.ts";
 export type { ActivationReason, DeactivationReason } from "./actors/lifecycle.ts";
 export type { Address, CallOptions, CallParameters, Ref, RefOptions } from "./actors/ref.ts";
@@ -128,6 +135,15 @@ export type {
   WatchOptions,
 } from "./transport/records.ts";
 export type {
+  ReaderOptions,
+  ReaderStatus,
+  StreamError,
+  StreamMessage,
+  StreamReader,
+  Streams,
+  Written,
+} from "./transport/streams.ts";
+export type {
   Connection,
   CredentialsNotice,
   Incoming,
@@ -148,7 +164,7 @@ export type { NamePage } from "./storage/names_in_order.ts";
 export type { Store, StoreEntry, StoreHead, StoreKey, StoreOutcome, StoreWrite } from "./storage/store.ts";
 
 // events and errors
-export type { KeptShard, NodeEvent, NodeEventBody, ShardMoved } from "./events.ts";
+export type { KeptShard, NodeEvent, NodeEventBody, ShardMoved, SubscriptionName } from "./events.ts";
 export {
   AbortedError,
   ActorError,
@@ -167,6 +183,7 @@ export {
   InvalidNameError,
   InvalidResultError,
   InvalidStateError,
+  StreamUnavailableError,
   NodeStoppedError,
   OutcomeUnknownError,
   CredentialsError,

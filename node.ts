@@ -55,6 +55,7 @@ import {
 import { following, upgradeInPlace, type UpgradeOptions } from "./node/upgrading.ts";
 import type { ActorCount } from "./registry/counting.ts";
 import type { ListOptions } from "./registry/list_options.ts";
+import { checkStreams } from "./subscriptions/subscriptions.ts";
 import { ClusterEvents } from "./registry/cluster_events.ts";
 import { eventFilter, passes } from "./registry/event_filter.ts";
 import type { ActorPage } from "./registry/listing.ts";
@@ -104,6 +105,7 @@ async function started(given: NodeOptions): Promise<ActorNode> {
   try {
     checkOptionNames(given);
     const own: Own = { cordon: undefined, hosts: hostTable(options.hosts ?? [], options.env) };
+    checkStreams(own.hosts, connection);
     node = new Node(options, lifeDeps(options, connection, own), own);
   } catch (error) {
     await closed(connection, options);
@@ -575,6 +577,7 @@ class Node implements ActorNode, Routing {
     checkOption("timeoutMs", options.timeoutMs, TIMEOUT_MAX_MS);
     const { env = this.#options.env as Env } = options;
     const next = following(hosts, env, this.hosts);
+    checkStreams(next, this.#deps.connection);
     this.#upgrading = true;
     try {
       return await inCleanContext(() =>

@@ -17,6 +17,11 @@ import {
 } from "./contract.ts";
 import type { Undelivered } from "./supervision/undelivered.ts";
 import { type KeepOption, keptNames, type KeptNames } from "./supervision/keep.ts";
+import {
+  declaredSubscriptions,
+  type StreamSubscription,
+  type SubscriptionOptions,
+} from "./subscription/declared.ts";
 
 /** A class that can be hosted under contract `C`. A missing or mistyped handler does not compile. */
 export interface ActorClass<C extends Contract> {
@@ -66,6 +71,8 @@ export interface Registration {
   readonly meta: Check | undefined;
   /** Those that are kept alive; `undefined` if none are. */
   readonly keep: KeptNames | undefined;
+  /** Streams whose messages become tells. */
+  readonly subscriptions: readonly StreamSubscription[];
   create(): Actor<Contract>;
   initialState(name: string): unknown;
   upgrade(fromVersion: number, old: unknown): unknown;
@@ -73,13 +80,20 @@ export interface Registration {
   readonly onUndelivered: ((undelivered: Undelivered<Contract>) => void | Promise<void>) | undefined;
 }
 
+type HostedMore = Pick<Registration, "keep" | "subscriptions">;
+
 /** What a node does with a kind beside hosting it. */
-export interface HostOptions {
+export interface HostOptions<C extends Contract = Contract> {
   /**
    * Actors that are kept alive: the node that owns one lets it begin without a message, and again after whatever ends it, and it does
    * not sleep. Give the same on all nodes; the owner goes by its own. Default: none.
    */
   readonly keep?: KeepOption;
+  /**
+   * Streams outside whose messages become tells to its actors, 32 at most: of the nodes that host the kind one reads each. Give the same on all of
+   * them; the one that reads goes by its own. Needs a transport that has streams, as `natsTransport`. Default: none.
+   */
+  readonly subscriptions?: readonly SubscriptionOptions<C>[];
 }
 
 /** Makes an instance for each activation, from what the node was given as `env`: databases, clients, settings. */
@@ -125,41 +139,47 @@ export type ActorFactory<C extends Contract, Env> = (env: Env) => Actor<C> & Han
 export function host<C extends Contract>(
   contract: C,
   actorClass: ActorClass<C>,
-  options?: HostOptions,
+  options?: HostOptions<C>,
 ): Hosted;
 export function host<C extends Contract, Env>(
   contract: C,
   factory: ActorFactory<C, Env>,
-  options?: HostOptions,
+  options?: HostOptions<C>,
 ): Hosted<Env>;
 export function host<C extends Contract>(
   contract: C,
   behaviour: ActorClass<C> | ActorFactory<C, unknown>,
-  options: HostOptions = {},
+  options: HostOptions<C> = {},
 ): Hosted {
   checkIsContract("host a kind", contract);
   if (typeof behaviour !== "function")
     throw new ConfigurationError(
       `Cannot host kind "${contract.kind}": neither a class nor a function that makes its actors was given`,
     );
-  const kept = keptBy(contract, options);
+  const more = optionsOf(contract, options);
   if (isActorClass(behaviour)) {
-    const registration = registered(contract, behaviour, () => new behaviour(), kept);
+    const registration = registered(contract, behaviour, () => new behaviour(), more);
     return { contract, register: () => registration };
   }
   return {
     contract,
-    register: (env) => registered(contract, madeClass(contract, behaviour, env), () => behaviour(env), kept),
+    register: (env) => registered(contract, madeClass(contract, behaviour, env), () => behaviour(env), more),
   };
 }
 
-function keptBy(contract: Contract, options: HostOptions): KeptNames | undefined {
-  const unknown = Object.keys(options).find((key) => key !== "keep");
+const HOST_OPTIONS: readonly string[] = ["keep", "subscriptions"];
+
+function optionsOf<C extends Contract>(contract: C, options: HostOptions<C>): HostedMore {
+  const unknown = Object.keys(options).find((key) => !HOST_OPTIONS.includes(key));
   if (unknown !== undefined)
     throw new ConfigurationError(
-      `Cannot host kind "${contract.kind}": "${unknown}" is no option of host(); that is "keep"`,
+      `Cannot host kind "${contract.kind}": "${unknown}" is no option of host(); there are ${HOST_OPTIONS.map((each) => `"${each}"`).join(" and ")}`,
     );
-  return options.keep === undefined ? undefined : keptNames(contract, options.keep);
+  const { keep, subscriptions } = options;
+  return {
+    keep: keep === undefined ? undefined : keptNames(contract, keep),
+    subscriptions: declaredSubscriptions(contract, subscriptions),
+  };
 }
 
 function isActorClass<C extends Contract>(
@@ -201,7 +221,7 @@ function registered<C extends Contract>(
   contract: C,
   actorClass: ActorClass<C>,
   create: () => unknown,
-  keep: KeptNames | undefined,
+  more: HostedMore,
 ): Registration {
   const messages = new Map<string, HostedMessage>();
   for (const [name, declared] of Object.entries(contract.messages)) {
@@ -220,7 +240,7 @@ function registered<C extends Contract>(
     state: new Check(contract.state, { anyOrder: true }),
     messages,
     meta: contract.meta && new Check(contract.meta),
-    keep,
+    ...more,
     create: create as () => Actor<Contract>,
     initialState: (name) => actorClass.initialState(name),
     upgrade: (fromVersion, old) => actorClass.upgrade?.(fromVersion, old),

@@ -46,6 +46,7 @@ export interface LeaveParts {
   readonly keeper: ReplyKeeper;
   readonly events: EventBus;
   readonly door: { leave(): void } | undefined;
+  readonly subscriptions: { leave(): void };
 }
 
 /** Share of the budget after which handlers that still run are told to give up. */
@@ -60,7 +61,7 @@ export async function leaveCluster(
   clock: Clock,
   deadlineMs: number,
 ): Promise<LeaveReport> {
-  const { membership, coordinator, door, events, router } = parts;
+  const { membership, coordinator, door, subscriptions, events, router } = parts;
   const startedAt = clock.now();
   const tally = { moved: 0, parked: 0, late: 0 };
   const stop = events.listen((event) => {
@@ -83,6 +84,7 @@ export async function leaveCluster(
   );
   await holdsBy(clock, until, () => isTold || refused() !== undefined);
   door?.leave();
+  subscriptions.leave();
   coordinator.leave();
   await holdsBy(
     clock,

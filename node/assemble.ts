@@ -45,6 +45,7 @@ import { createCodec } from "../codec/codec.ts";
 import type { Records } from "../transport/records.ts";
 import type { ClusterEvents } from "../registry/cluster_events.ts";
 import { Registry } from "../registry/registry.ts";
+import { Subscriptions } from "../subscriptions/subscriptions.ts";
 import { type GroupDelivery, type GroupMessage, Groups, type GroupsDeps } from "../groups/groups.ts";
 import { UnservedShards } from "../groups/unserved.ts";
 import { OwnMembers } from "../groups/own_members.ts";
@@ -115,6 +116,7 @@ export interface Parts
   readonly registry: Registry;
   readonly groups: Groups;
   readonly keepAlive: KeepAlive;
+  readonly subscriptions: Subscriptions;
 }
 
 export function assemble(context: NodeContext): Parts {
@@ -149,6 +151,7 @@ export function assemble(context: NodeContext): Parts {
     registry,
     groups: groups.groups,
     keepAlive: new KeepAlive({ ...context, gate: basics.gate, table, budget: handoff.budget }),
+    subscriptions: subscriptionsOf(context, basics, delivery),
     door: opened && new Door({ ...context, ...basics, router, groups: groups.groups }, opened),
     feed,
   };
@@ -324,4 +327,15 @@ function openedBy({ door, settings }: NodeContext): DoorSettings | undefined {
 
 function feedOf(opened: DoorSettings | undefined, basics: Basics): Feed | undefined {
   return opened?.topics.some(({ follow }) => follow) ? new Feed(basics, opened.topics) : undefined;
+}
+
+/** Streams whose messages become tells. */
+function subscriptionsOf(
+  { clock, random, connection, events, hosts, settings }: NodeContext,
+  { of, gate, codec }: Basics,
+  { router, table }: DeliveryParts,
+): Subscriptions {
+  const { streams } = connection;
+  const deps = { of, clock, random, gate, codec, streams, router, table, events, hosts };
+  return new Subscriptions({ ...deps, tryMs: settings.callTimeoutMs });
 }

@@ -293,7 +293,7 @@ export class Life {
   }
 
   #begin(parts: Parts, lost: PeerCleanup): void {
-    const { membership, gate, pulse, namesakes, coordinator, door, table, keepAlive } = parts;
+    const { membership, gate, pulse, namesakes, coordinator, door, table, keepAlive, subscriptions } = parts;
     const { name: node, log } = this.#deps;
     this.#stops.push(
       () => pulse.stop(),
@@ -311,6 +311,7 @@ export class Life {
     if (this.#deps.connection.mayHearOthers) namesakes.start();
     coordinator.start();
     keepAlive.start();
+    subscriptions.start();
     door?.open();
     if (door) this.#watchRecorders();
     this.#armSweep(parts, lost);
@@ -401,6 +402,7 @@ function endParts(parts: Parts, error: Error): void {
     registry,
     coordinator,
     keepAlive,
+    subscriptions,
     table,
     router,
     inbound,
@@ -411,6 +413,7 @@ function endParts(parts: Parts, error: Error): void {
     graves,
   } = parts;
   door?.close();
+  subscriptions.stop();
   watches.stop();
   groups.stop();
   registry.stop();

@@ -300,6 +300,14 @@ export function isPublishable(subject: string): boolean {
   );
 }
 
+/** Whether a text can be listened to: as {@link isPublishable}, and with `*` for a token and a final `>` for one or more. */
+export function isSubjectFilter(filter: string): boolean {
+  const tokens = filter.split(".");
+  return tokens.every(
+    (token, i) => token === "*" || (token === ">" && i === tokens.length - 1) || isPublishable(token),
+  );
+}
+
 /** A test for subjects that match a pattern, which may hold `*` for one token and a final `>` for one or more. */
 export function matcher(pattern: string): (subject: string) => boolean {
   if (!/[*>]/.test(pattern)) return (subject) => subject === pattern;

@@ -9,6 +9,7 @@
  */
 import type { CredentialsError, PermissionError } from "../errors.ts";
 import type { Records } from "./records.ts";
+import type { Streams } from "./streams.ts";
 
 /** One message as it came in. */
 export interface Incoming {
@@ -125,6 +126,8 @@ export interface Connection {
    * nobody says. Left out where there are none.
    */
   recordersOf?(subject: string): Promise<readonly Recorder[] | undefined>;
+  /** Streams that others fill. Left out where there are none. */
+  readonly streams?: Streams;
   /** Lets go of what only one process can have, until `resume`. Nothing of it is used meanwhile. Left out where there is nothing. */
   suspend?(): Promise<void>;
   /** Ends a suspension; rejects if somebody else has it by now. */

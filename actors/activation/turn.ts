@@ -20,6 +20,7 @@ import { HandlerSignal } from "./handler_signal.ts";
 import type { StateCell } from "../state/state_cell.ts";
 import { TimerMail } from "../state/timers.ts";
 import { isThenable, type UserCode } from "./user_code.ts";
+import { isPast, movedTo, positionOf } from "../subscription/position.ts";
 import { isWatchWord } from "../watch/words.ts";
 import { DEACTIVATE, isLifeWord } from "./life_words.ts";
 
@@ -143,6 +144,7 @@ export class Turn {
       return this.#refuse(mail, toErrorData(undeclared("deliver", kind, mail.message)));
     }
     if (mail.deadlineAt <= now) return mail.fail(expired(mail.message));
+    if (mail.headers !== undefined && this.#hasHad(mail.headers)) return this.#hadBefore(mail);
     let input: unknown;
     try {
       input =
@@ -153,6 +155,28 @@ export class Turn {
     this.#running = mail;
     this.#chain = undefined;
     this.#call(mail, message, input);
+  }
+
+  /** Whether it comes from a stream, and had its effect when it was delivered before. */
+  #hasHad(headers: HeaderMap): boolean {
+    const position = positionOf(headers);
+    return position !== undefined && isPast(this.#state.settledAnnex, position);
+  }
+
+  #hadBefore(mail: Mail): void {
+    this.#outputs.succeed(mail, undefined);
+  }
+
+  /** Whether it comes from a stream, and may be delivered again: then nothing is left of a try that failed, where that can be undone. */
+  #isTriedAgain({ headers }: Mail): boolean {
+    if (headers === undefined || positionOf(headers) === undefined) return false;
+    return this.#hosted.contract.stateCheck === "handler";
+  }
+
+  /** What comes from a stream has had its effect: that is part of it. */
+  #noteHad({ headers }: Mail): void {
+    const position = headers === undefined ? undefined : positionOf(headers);
+    if (position !== undefined) this.#state.annex = movedTo(this.#state.annex, position);
   }
 
   #heed(mail: Mail, now: number): void {
@@ -211,6 +235,7 @@ export class Turn {
     this.release();
     if (this.#owner.hasEnded) return mail.fail(this.#lost());
     try {
+      if (mail.headers !== undefined) this.#noteHad(mail);
       if (!message.isReadonly) this.#state.settle();
     } catch (error) {
       return this.#doesNotFit(mail, error);
@@ -251,8 +276,8 @@ export class Turn {
       error = unfit;
     }
     const { onError } = this.#hosted.contract;
-    if (onError !== "keep") this.#state.undo();
-    else if (!message.isReadonly) this.#keep();
+    if (onError !== "keep" || this.#isTriedAgain(mail)) this.#state.undo();
+    else if (!message.isReadonly) this.#keep(mail);
     if (answer) return this.#outputs.fail(mail, answer);
     const data = toErrorData(error);
     reportFailure(this.#events, this.#owner, mail.message, data);
@@ -261,8 +286,9 @@ export class Turn {
     if (onError !== "keep") this.#owner.on({ type: "broke", again: onError === "restart" });
   }
 
-  #keep(): void {
+  #keep(mail: Mail): void {
     try {
+      this.#noteHad(mail); // what it has left is its effect
       this.#state.settle();
     } catch {
       // undone

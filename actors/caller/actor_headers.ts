@@ -5,7 +5,7 @@
  * @module
  */
 import { HeaderMap } from "../../codec/header_map.ts";
-import { FROM } from "./caller.ts";
+import { FROM, isWord } from "./caller.ts";
 
 /** See the module's text. One for each activation, made when it is needed. */
 export class ActorHeaders {
@@ -36,7 +36,7 @@ export class ActorHeaders {
 
   #follow(handled: HeaderMap): void {
     if (handled === this.#of) return;
-    const context = [...handled].filter(([key]) => key !== FROM);
+    const context = [...handled].filter(([key]) => !isWord(key));
     this.#asks = HeaderMap.of(context);
     this.#tells = context.length === 0 ? this.#bare : HeaderMap.of([...context, [FROM, this.#address]]);
     this.#of = handled;

@@ -23,8 +23,8 @@ export type Caller =
       readonly context: CallContext;
     }
   | {
-      /** Code of a node that is no actor; or a client outside, by the door or over HTTP. */
-      readonly via: "node" | "door" | "http";
+      /** Code of a node that is no actor; a client outside, by the door or over HTTP; or a stream, by a subscription. */
+      readonly via: "node" | "door" | "http" | "stream";
       readonly node: string;
       readonly context: CallContext;
     }
@@ -35,7 +35,12 @@ export type Caller =
     };
 
 /** For whom a node calls that is not its own caller: clients of a gateway, or an actor, by its address `kind/name`. */
-export type Sender = "door" | "http" | `${string}/${string}`;
+export type Sender = "door" | "http" | "stream" | `${string}/${string}`;
+
+/** Whether a header is a word of the framework, which goes no further than to the message that has it. */
+export function isWord(header: string): boolean {
+  return header.startsWith(":");
+}
 
 /** What a caller is told from. */
 export interface Sent {
@@ -50,7 +55,8 @@ export function callerOf({ node, chain, headers }: Sent): Caller {
   const context = contextOf(headers);
   if (node === undefined) return Object.freeze({ via: "timer", context });
   const from = chain.at(-1) ?? headers?.get(FROM);
-  if (from === "door" || from === "http") return Object.freeze({ via: from, node, context });
+  if (from === "door" || from === "http" || from === "stream")
+    return Object.freeze({ via: from, node, context });
   const slash = from?.indexOf("/") ?? -1;
   if (from === undefined || slash < 1) return Object.freeze({ via: "node", node, context });
   return Object.freeze({
@@ -67,6 +73,6 @@ const EMPTY: CallContext = Object.freeze(Object.create(null) as Record<string, s
 function contextOf(headers: HeaderMap | undefined): CallContext {
   if (headers === undefined) return EMPTY;
   const context = Object.create(null) as Record<string, string>; // so that what is not in it is in nothing above it
-  for (const [key, value] of headers) if (key !== FROM) context[key] = value;
+  for (const [key, value] of headers) if (!isWord(key)) context[key] = value;
   return Object.freeze(context);
 }

@@ -6,7 +6,7 @@
  */
 import { HeaderMap } from "../../codec/header_map.ts";
 import { InvalidArgumentError } from "../../errors.ts";
-import { FROM, type Sender } from "./caller.ts";
+import { FROM, isWord, type Sender } from "./caller.ts";
 
 /** Entries that are laid over a context; one that is `undefined` is taken out of it. */
 export type ContextEntries = Readonly<Record<string, string | undefined>>;
@@ -107,7 +107,7 @@ function check(key: string, value: unknown): void {
 function checkBounds(headers: ReadonlyMap<string, string>): void {
   let [count, bytes] = [0, 0];
   for (const [key, value] of headers) {
-    if (key === FROM) continue;
+    if (isWord(key)) continue;
     count++;
     bytes += key.length + ENCODER.encode(value).byteLength;
   }

@@ -22,6 +22,9 @@ const WORDS: Readonly<Partial<Record<NodeEvent["type"], readonly [Level, string]
   "actor-stopped": ["error", "An actor has failed too often and is stopped for a while"],
   "commit-refused": ["warn", "What is stored of an actor was changed by another"],
   "load-failed": ["error", "What is stored of an actor was not read"],
+  "subscription-waits": ["error", "The stream of a subscription cannot be read"],
+  "subscription-delayed": ["warn", "A message of a stream has waited for its actor for long"],
+  "message-buried": ["error", "A message of a stream was set aside"],
   "dead-letter": ["warn", "A message that was admitted will not be handled"],
   "tell-refused": ["warn", "A tell was refused, and nobody awaits it"],
 };

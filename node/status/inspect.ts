@@ -7,6 +7,7 @@
 import type { Pin } from "../../cluster/placement/pins.ts";
 import { nodeKey } from "../../cluster/records/schemas.ts";
 import type { ShardMoved } from "../../events.ts";
+import type { InspectedSubscription } from "../../subscriptions/subscriptions.ts";
 import type { Parts } from "../assemble.ts";
 
 /** A node of the cluster. */
@@ -81,6 +82,8 @@ export interface NodeInspection {
   readonly shards: readonly InspectedShard[];
   /** Actors here. */
   readonly actors: readonly InspectedActor[];
+  /** Streams whose messages become tells, of the kinds that this node hosts. */
+  readonly subscriptions: readonly InspectedSubscription[];
   /** Shards that this node gave away, oldest first; the last thousand. */
   readonly moves: readonly ShardMoved[];
   readonly counters: {
@@ -164,6 +167,7 @@ export function inspectNode(who: { name: string; cluster: string }, parts: Parts
     nodes: inspectNodes(parts),
     shards: inspectShards(parts),
     actors: inspectActors(parts),
+    subscriptions: parts.subscriptions.inspected,
     moves: coordinator.journal.entries,
     counters: {
       moved: coordinator.journal.moved,

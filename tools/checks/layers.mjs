@@ -23,6 +23,7 @@ const RANKS = {
   registry: 6,
   keeping: 6,
   door: 6,
+  subscriptions: 6.5,
   node: 7,
   http: 8,
   supervisor: 8,

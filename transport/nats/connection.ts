@@ -19,6 +19,7 @@ import { recordersOf } from "./recorders.ts";
 import { openNatsRecords } from "./records.ts";
 import { type NatsTls, type Secret, Secrets } from "./secrets.ts";
 import { connect, type Dialling } from "./socket.ts";
+import { NatsStreams } from "./streams/streams.ts";
 import { isAtLeast, outdatedFor, outdatedWords, VERSION_MIN } from "./server_versions.ts";
 import type { Connection, OutdatedServer } from "../transport.ts";
 
@@ -154,6 +155,7 @@ async function connected(options: NatsOptions): Promise<NatsTransportConnection>
     onRefused: (listener) => transport.onRefused(listener),
     onCredentials: (listener) => watch.listen(listener),
     recordersOf: (subject) => recordersOf(client, subject),
+    streams: new NatsStreams(client, clock, options),
     close,
   };
 }
