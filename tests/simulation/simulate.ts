@@ -12,6 +12,7 @@ import { CHECKERS } from "../../testing/checkers.ts";
 import { isToCome } from "../../testing/timers_left.ts";
 import { SimulatedCluster, SimulationError } from "../../testing/cluster.ts";
 import { History, type Violation } from "../../testing/history.ts";
+import type { Connection } from "../../transport/transport.ts";
 import { bucketOf } from "../../transport/subjects.ts";
 import { Aim } from "./world/aim.ts";
 import { Account, accountsOf, Bank } from "./workload/bank.ts";
@@ -19,6 +20,8 @@ import { otherReleases } from "../support/other_release.ts";
 import { CALM, Faults, randomRates } from "./world/faults.ts";
 import { type Life, Lives } from "./world/lives.ts";
 import { LostRecords } from "./world/lost_records.ts";
+import { Feeding } from "./workload/fed.ts";
+import { SimulatedStreams } from "./world/streams.ts";
 import { Listings } from "./workload/listed.ts";
 import { Mortals } from "./workload/mortals.ts";
 import { Supervised } from "./workload/supervised.ts";
@@ -70,6 +73,8 @@ export interface SimulationResult {
   /** Handlers of kept actors that failed, and how often one was stopped for that. */
   readonly failed: number;
   readonly stops: number;
+  /** Messages of a stream that had their effect. */
+  readonly fed: number;
   /** Lists of actors that were whole, and those that said what was missing. */
   readonly listed: number;
   readonly listedInPart: number;
@@ -115,6 +120,7 @@ class Simulation {
   readonly #bank: Bank | undefined;
   readonly #mortals: Mortals | undefined;
   readonly #watchers: Watchers | undefined;
+  readonly #feeding: Feeding | undefined;
   readonly #listings: Listings | undefined;
   readonly #supervised: Supervised | undefined;
   readonly #lost: LostRecords;
@@ -147,6 +153,12 @@ class Simulation {
         ...{ door: false, leaveDeadlineMs: 25_000 },
       },
       ...(this.#profile.mixesReleases ? { connection: otherReleases(seed) } : {}),
+      ...(this.#profile.feeds
+        ? {
+            connection: (inner: Connection, process: string) =>
+              streams.with(inner, process, cluster.clockOf(process)),
+          }
+        : {}),
       onEvent: (node, event) => this.#event(node, event),
       wallAheadMs: (name) => (hash32(name, seed) / 2 ** 32 - 0.5) * wallsApartMs,
       repeat: repeatCommand(seed, profile, defect),
@@ -160,6 +172,9 @@ class Simulation {
     this.#mortals = mortals;
     const watchers = this.#profile.watches ? new Watchers(history) : undefined;
     this.#watchers = watchers;
+    const streams = new SimulatedStreams(cluster.network, cluster.clock, seededRandom(seed + 5_000_011));
+    const feeding = this.#profile.feeds ? new Feeding(history, streams) : undefined;
+    this.#feeding = feeding;
     const listings = this.#profile.lists ? new Listings(history) : undefined;
     this.#listings = listings;
     const supervised = this.#profile.supervises ? new Supervised(history) : undefined;
@@ -170,6 +185,7 @@ class Simulation {
         bank,
         mortals,
         watchers,
+        feeding,
         listings,
         supervised,
         cluster,
@@ -256,6 +272,7 @@ class Simulation {
       destroyed: this.#mortals?.deaths ?? 0,
       notices: this.#watchers?.heard ?? 0,
       ...{ failed: this.#supervised?.failed ?? 0, stops: this.#supervised?.stops ?? 0 },
+      fed: this.#feeding?.handled ?? 0,
       ...{ listed: this.#listings?.whole ?? 0, listedInPart: this.#listings?.partial ?? 0 },
       ...{ deaths: deaths.length, troubles: this.#troubles.counts, virtualMs: clock.now() },
     };
@@ -279,6 +296,7 @@ class Simulation {
     const first = 1 + Math.floor(this.#random.next() * 3) + (this.#profile.troubleShare > 0 ? 1 : 0);
     for (let i = 0; i < first; i++) this.#lives.start(this.#lives.freeName());
     this.#lives.flow(this.#schedule());
+    if (this.#feeding) this.#lives.flow(this.#fill(this.#feeding));
     if (this.#profile.troubles.includes("restore")) this.#lost.keepCopies();
     await cluster.advance(this.#profile.faultyMs);
     cluster.phase = "heal";
@@ -314,6 +332,7 @@ class Simulation {
     if (this.#mortals) await this.#buryAll(this.#mortals);
     if (this.#watchers) await this.#endAll(this.#watchers);
     if (this.#supervised) await this.#superviseAll(this.#supervised);
+    if (this.#feeding) await this.#emptyStream(this.#feeding);
     if (this.#listings) await this.#compareLists(this.#listings);
     cluster.phase = "done";
   }
@@ -375,6 +394,24 @@ class Simulation {
     await this.#cluster.ends("every kept actor to run", judgement, 200_000);
   }
 
+  /** Whoever fills the stream, as long as clients send. */
+  async #fill(feeding: Feeding): Promise<void> {
+    const random = seededRandom(this.#cluster.seed * 43);
+    while (this.#sending) {
+      feeding.send(random);
+      await this.#cluster.sleep(random.next() * 50);
+    }
+  }
+
+  async #emptyStream(feeding: Feeding): Promise<void> {
+    const judgement = feeding.judge({
+      node: () => this.#oneNode(),
+      insist: (ask) => this.#lives.insist(ask),
+      rest: (ms) => this.#cluster.sleep(ms),
+    });
+    await this.#cluster.ends("the stream to be empty", judgement, 120_000);
+  }
+
   async #compareLists(listings: Listings): Promise<void> {
     const judgement = listings.judge(
       () => this.#oneNode(),
@@ -395,6 +432,7 @@ class Simulation {
     this.#poison?.heard(event);
     this.#watchers?.follow(event);
     this.#supervised?.follow(event);
+    this.#feeding?.follow(event);
     if (event.type === "shard-moved") {
       this.#tally.moves++;
       this.#tally.late += event.lateActors;

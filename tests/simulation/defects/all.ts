@@ -15,12 +15,19 @@ import { DELIVERY, DELIVERY_UNSEEN } from "./delivery.ts";
 import { HANDOFF, HANDOFF_UNSEEN } from "./handoff.ts";
 import { REGISTRY, REGISTRY_UNSEEN } from "./registry.ts";
 import { STORAGE } from "./storage.ts";
+import { SUBSCRIPTIONS } from "./subscriptions.ts";
 
 const SIMULATION = "tests/simulation/simulate.ts";
 
-export const DEFECTS: readonly Defect[] = [CLUSTER, DELIVERY, HANDOFF, ACTORS, STORAGE, REGISTRY].flatMap(
-  (rules) => rules.flatMap(({ defects }) => defects),
-);
+export const DEFECTS: readonly Defect[] = [
+  CLUSTER,
+  DELIVERY,
+  HANDOFF,
+  ACTORS,
+  STORAGE,
+  REGISTRY,
+  SUBSCRIPTIONS,
+].flatMap((rules) => rules.flatMap(({ defects }) => defects));
 
 export const UNSEEN: readonly Unseen[] = [
   ...CLUSTER_UNSEEN,

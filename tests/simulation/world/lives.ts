@@ -10,6 +10,7 @@ import type { History } from "../../../testing/history.ts";
 import type { NodeClock } from "../../../testing/node_clock.ts";
 import { hostsOf } from "../workload/actors.ts";
 import type { Bank } from "../workload/bank.ts";
+import type { Feeding } from "../workload/fed.ts";
 import type { Listings } from "../workload/listed.ts";
 import type { Mortals } from "../workload/mortals.ts";
 import type { Supervised } from "../workload/supervised.ts";
@@ -51,6 +52,8 @@ export interface LivesOptions {
   readonly mortals: Mortals | undefined;
   /** The same. */
   readonly watchers: Watchers | undefined;
+  /** The same. */
+  readonly feeding: Feeding | undefined;
   /** The same. */
   readonly listings: Listings | undefined;
   /** The same. */
@@ -187,6 +190,7 @@ export class Lives {
       bank,
       mortals,
       watchers,
+      feeding,
       listings,
       supervised,
     } = this.#options;
@@ -227,6 +231,7 @@ export class Lives {
     };
     if (mortals) more.push(...mortals.hosts(home));
     if (watchers) more.push(...watchers.hosts(home));
+    if (feeding) more.push(...feeding.hosts(home));
     if (listings) more.push(...listings.hosts(home));
     if (supervised) more.push(...supervised.hosts(home));
     const hosts = [...hostsOf(around, release), ...more];

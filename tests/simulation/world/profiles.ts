@@ -96,6 +96,8 @@ export interface ProfileData extends Pace {
   readonly watches: boolean;
   /** Whether there are actors that are kept alive, and fail. */
   readonly supervises: boolean;
+  /** Whether there are actors that a stream feeds. */
+  readonly feeds: boolean;
   /** Whether there are actors with metadata, which are listed and looked for. */
   readonly lists: boolean;
   /** Whether the code of the application changes, in place and from start to start. */
@@ -158,6 +160,7 @@ function troubled(
       destroys: false,
       watches: false,
       supervises: false,
+      feeds: false,
       lists: false,
       upgrades: false,
       workload: "memory",
@@ -360,6 +363,16 @@ export const PROFILES = {
     "actors are kept alive and fail, while nodes join and leave, are killed, frozen or cut off",
     ["crash", "crash", "freeze", "cut", "store"],
     { supervises: true, pauseMs: 250, troubleShare: 0.35, lateWrites: 0.08, betweenMs: 800 },
+  ),
+  fed: troubled(
+    "a stream feeds actors in memory and in a store while nodes join and leave; none is lost",
+    [],
+    { ...PLANNED, feeds: true, pauseMs: 250, faultyMs: 5_000 },
+  ),
+  "fed-crashed": troubled(
+    "the same while nodes are killed, frozen or cut off, and what they say gets lost",
+    ["crash", "crash", "freeze", "cut", "store"],
+    { feeds: true, pauseMs: 250, troubleShare: 0.35, lateWrites: 0.08, betweenMs: 900 },
   ),
   listed: troubled(
     "actors with metadata are listed and looked for while nodes join and leave; none is lost",
