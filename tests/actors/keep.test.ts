@@ -53,7 +53,9 @@ describe("host() with actors that are kept alive", () => {
 
   test("refuses an option that it does not have", () => {
     const given = { keeps: ["a"] } as object;
-    expect(() => host(InMemory, LampActor, given)).toThrow('"keeps" is no option of host(); that is "keep"');
+    expect(() => host(InMemory, LampActor, given)).toThrow(
+      '"keeps" is no option of host(); there are "keep" and "subscriptions"',
+    );
   });
 });
 

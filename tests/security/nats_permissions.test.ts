@@ -5,9 +5,11 @@ import { connect, type NatsConnection } from "nats";
 import { type ActorNode, natsTransport, type NodeEvent, startNode, type Topic } from "../../mod.ts";
 import { createCodec } from "../../codec/codec.ts";
 import { guest, hostGuest, Room } from "../integration/groups/chat.ts";
+import { Cart, hostCart } from "../integration/subscriptions/orders.ts";
 import { until, within } from "../support/conditions.ts";
 import { hostLedger, Ledger, ledger, steering } from "../support/ledger.ts";
 import { type NatsServer, startNatsServer } from "../support/nats/nats_server.ts";
+import { TestStream } from "../support/nats/stream.ts";
 import { hostTally, Tally, type TallyActor } from "../support/tally.ts";
 import { clusterOf, frame } from "./forgery.ts";
 
@@ -185,6 +187,40 @@ describe("a node with the least permissions", () => {
     expect(events.filter(({ type }) => type === "permission-denied")).toEqual([]);
     expect(errors).toEqual([]);
   }, 120_000);
+
+  test("reads a stream, and sets aside what nobody can take, and nothing is refused", async () => {
+    await makeBuckets();
+    const admin = await client("admin");
+    const orders = await TestStream.make(admin, "ORDERS", ["orders.>"]);
+    const dead = await TestStream.make(admin, "DEAD", ["shop.dead.>"]);
+    for (const order of [{ cart: "x", n: 1 }, { cart: 7 }, { cart: "x", n: 2 }])
+      await orders.add("orders.x", order);
+    const a = await start("a", undefined, [hostCart(Cart, {})]);
+    const had = (node: ActorNode) => within(node.ref(Cart, "x").had(), 10_000);
+    await until("both", async () => (await had(a)).length === 2, { timeoutMs: 20_000 });
+    const b = await start("b", undefined, [hostCart(Cart, {})]);
+    await within(a.leave(), 30_000);
+    await orders.add("orders.x", { cart: "x", n: 3 });
+    await until("the third", async () => (await had(b)).length === 3, { timeoutMs: 20_000 });
+    await until("a dead letter", async () => (await dead.all()).length === 1);
+    expect(b.inspect().counters.permissionsRefused).toBe(0);
+    expect(events.filter(({ type }) => type === "permission-denied")).toEqual([]);
+    expect(errors).toEqual([]);
+  }, 60_000);
+
+  test("says which permission it lacks to read another stream, and does everything else", async () => {
+    await makeBuckets();
+    const a = await start("a", undefined, [
+      hostCart(Cart, { stream: "OTHERS" }),
+      hostLedger(steering(), contract),
+    ]);
+    const subscription = () => a.inspect().subscriptions[0];
+    await until("it told", () => subscription()?.error !== undefined, { timeoutMs: 20_000 });
+    expect(subscription()).toMatchObject({ state: "opening", error: { code: "permission-denied" } });
+    expect(subscription()?.error?.message).toContain("$JS.API.STREAM.INFO.OTHERS");
+    expect(events.find(({ type }) => type === "subscription-waits")).toMatchObject({ stream: "OTHERS" });
+    expect(await within(a.ref(Ledger, "w").add("one"), 20_000)).toBe(1);
+  }, 60_000);
 
   test("says at the start what it may not hear, and takes no shard then", async () => {
     await makeBuckets();

@@ -85,6 +85,7 @@ export class NatsReader implements StreamReader {
     inCleanContext(() => {
       this.#subscription = client.subscribe(createInbox(inboxPrefix), { callback });
       this.#ask(true);
+      void client.closed().then(() => this.#over());
     });
   }
 
@@ -114,6 +115,7 @@ export class NatsReader implements StreamReader {
 
   #ask(isBurst: boolean): void {
     const { client, clock, info, prefix, onError } = this.#deps;
+    if (client.isClosed()) return;
     const [batch, ms] = isBurst ? [this.#batch, BURST_MS] : [1, POLL_MS];
     this.#request = { isBurst, left: batch, hasCome: false, endsAt: clock.now() + ms };
     const wanted = { batch, expires: nanos(ms), ...(isBurst ? { no_wait: true } : {}) };
@@ -121,7 +123,7 @@ export class NatsReader implements StreamReader {
     try {
       client.publish(subject, JSON.stringify(wanted), { reply: this.#subscription?.getSubject() ?? "" });
     } catch (error) {
-      onError(error); // the connection is over
+      onError(error);
     }
     this.#askIn(ms + LATE_MS);
   }
@@ -145,8 +147,16 @@ export class NatsReader implements StreamReader {
   }
 
   #close(): void {
+    const { client, onError } = this.#deps;
     this.#timer?.cancel();
-    this.#subscription?.drain().catch(this.#deps.onError);
+    this.#subscription?.drain().catch((error: unknown) => void (client.isClosed() || onError(error)));
+    this.#subscription = undefined;
+  }
+
+  /** The connection is. */
+  #over(): void {
+    this.#hasStopped = true;
+    this.#timer?.cancel();
     this.#subscription = undefined;
   }
 
