@@ -374,6 +374,8 @@ export class Session {
     let written: Written = "unheard";
     for (let i = 0; i < BURIALS && written === "unheard" && !this.#hasStopped; i++) {
       if (i > 0) await pause(clock, pauseAfter(i, TRY_PAUSES, random));
+      while (!this.#deps.gate.isOpen && !this.#hasStopped) await pause(clock, TRY_PAUSES.firstMs);
+      if (this.#hasStopped) break;
       try {
         written = await streams.write(to, payload, headers, id);
       } catch (refusal) {

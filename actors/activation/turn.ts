@@ -20,7 +20,7 @@ import { HandlerSignal } from "./handler_signal.ts";
 import type { StateCell } from "../state/state_cell.ts";
 import { TimerMail } from "../state/timers.ts";
 import { isThenable, type UserCode } from "./user_code.ts";
-import { isPast, movedTo, positionOf } from "../subscription/position.ts";
+import { isPast, movedTo, type Position, positionOf } from "../subscription/position.ts";
 import { isWatchWord } from "../watch/words.ts";
 import { DEACTIVATE, isLifeWord } from "./life_words.ts";
 
@@ -73,6 +73,8 @@ export class Turn {
   #chain: readonly string[] | undefined;
   #caller: Caller | undefined;
   #headers: ActorHeaders | undefined;
+  /** Of what is handled now, if that comes from a stream. */
+  #position: Position | undefined;
 
   constructor(owner: TurnOwner, { hosted, clock, events, code, state, outputs }: TurnDeps) {
     this.#owner = owner;
@@ -144,7 +146,8 @@ export class Turn {
       return this.#refuse(mail, toErrorData(undeclared("deliver", kind, mail.message)));
     }
     if (mail.deadlineAt <= now) return mail.fail(expired(mail.message));
-    if (mail.headers !== undefined && this.#hasHad(mail.headers)) return this.#hadBefore(mail);
+    this.#position = mail.headers && positionOf(mail.headers);
+    if (this.#hasHad()) return void this.#outputs.succeed(mail, undefined);
     let input: unknown;
     try {
       input =
@@ -158,25 +161,19 @@ export class Turn {
   }
 
   /** Whether it comes from a stream, and had its effect when it was delivered before. */
-  #hasHad(headers: HeaderMap): boolean {
-    const position = positionOf(headers);
+  #hasHad(): boolean {
+    const position = this.#position;
     return position !== undefined && isPast(this.#state.settledAnnex, position);
   }
 
-  #hadBefore(mail: Mail): void {
-    this.#outputs.succeed(mail, undefined);
+  /** What comes from a stream has had its effect: that is part of it. */
+  #noteHad(): void {
+    if (this.#position !== undefined) this.#state.annex = movedTo(this.#state.annex, this.#position);
   }
 
   /** Whether it comes from a stream, and may be delivered again: then nothing is left of a try that failed, where that can be undone. */
-  #isTriedAgain({ headers }: Mail): boolean {
-    if (headers === undefined || positionOf(headers) === undefined) return false;
-    return this.#hosted.contract.stateCheck === "handler";
-  }
-
-  /** What comes from a stream has had its effect: that is part of it. */
-  #noteHad({ headers }: Mail): void {
-    const position = headers === undefined ? undefined : positionOf(headers);
-    if (position !== undefined) this.#state.annex = movedTo(this.#state.annex, position);
+  get #isTriedAgain(): boolean {
+    return this.#position !== undefined && this.#hosted.contract.stateCheck === "handler";
   }
 
   #heed(mail: Mail, now: number): void {
@@ -235,7 +232,7 @@ export class Turn {
     this.release();
     if (this.#owner.hasEnded) return mail.fail(this.#lost());
     try {
-      if (mail.headers !== undefined) this.#noteHad(mail);
+      this.#noteHad();
       if (!message.isReadonly) this.#state.settle();
     } catch (error) {
       return this.#doesNotFit(mail, error);
@@ -276,8 +273,8 @@ export class Turn {
       error = unfit;
     }
     const { onError } = this.#hosted.contract;
-    if (onError !== "keep" || this.#isTriedAgain(mail)) this.#state.undo();
-    else if (!message.isReadonly) this.#keep(mail);
+    if (onError !== "keep" || this.#isTriedAgain) this.#state.undo();
+    else if (!message.isReadonly) this.#keep();
     if (answer) return this.#outputs.fail(mail, answer);
     const data = toErrorData(error);
     reportFailure(this.#events, this.#owner, mail.message, data);
@@ -286,9 +283,9 @@ export class Turn {
     if (onError !== "keep") this.#owner.on({ type: "broke", again: onError === "restart" });
   }
 
-  #keep(mail: Mail): void {
+  #keep(): void {
     try {
-      this.#noteHad(mail); // what it has left is its effect
+      this.#noteHad(); // what it has left is its effect
       this.#state.settle();
     } catch {
       // undone

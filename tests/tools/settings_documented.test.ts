@@ -120,6 +120,7 @@ const OPTIONS: readonly (readonly [heading: string, file: string, type: string])
   ["Node", "node/api.ts", "NodeOptions"],
   ["NATS", "transport/nats/connection.ts", "NatsOptions"],
   ["Door", "door/options.ts", "DoorOptions"],
+  ["Subscriptions", "actors/subscription/declared.ts", "StreamSubscription"],
   ["HTTP", "http/options.ts", "ActorRoutesOptions"],
   ["Supervisor", "supervisor/options.ts", "SupervisorOptions"],
 ];

@@ -132,6 +132,26 @@ describe("a subscription", () => {
   }, 90_000);
 });
 
+describe("an upgrade in place", () => {
+  test("brings its own subscription, and goes on where the one before it has come", async () => {
+    const stream = await orders();
+    for (let n = 0; n < 5; n++) await stream.add("orders.x", { cart: "x", n });
+    const a = await start("a", hostCart(Basket, {}));
+    await settled(stream, `${cluster}-basket-add`);
+    const { kept } = await within(
+      a.upgrade([hostCart(Basket, { name: (_, { cart }) => `${cart}2` })]),
+      20_000,
+    );
+    expect(kept).toEqual([]);
+    for (let n = 5; n < 8; n++) await stream.add("orders.x", { cart: "x", n });
+    await settled(stream, `${cluster}-basket-add`);
+    expect([await had(a, Basket, "x"), await had(a, Basket, "x2")]).toEqual([
+      [0, 1, 2, 3, 4],
+      [5, 6, 7],
+    ]);
+  }, 60_000);
+});
+
 describe("a message that nobody can take", () => {
   test("is set aside with its reason, and holds up no other one", async () => {
     const stream = await orders();

@@ -12,7 +12,8 @@ export const SUBSCRIPTIONS: readonly Rule[] = [
           {
             file: "actors/activation/turn.ts",
             find: "return position !== undefined && isPast(this.#state.settledAnnex, position);",
-            replace: "return position === undefined && isPast(this.#state.settledAnnex, position as never);",
+            replace:
+              "return position !== undefined && isPast(this.#state.settledAnnex, { ...position, reader: '' });",
           },
         ],
         found: { profile: "fed-crashed", seed: 1 },
