@@ -26,6 +26,7 @@ describe("verdictOn()", () => {
           "node-stopped",
           "unknown-message",
         ],
+        "actor-stopped",
         ...["server-unsuitable", "permission-denied", "records-unavailable", "records-refused"],
       ]),
     );
