@@ -40,7 +40,7 @@ import {
 import { deadLetterHeaders } from "./dead_letter.ts";
 import { type Held, InFlight } from "./in_flight.ts";
 import { type Letter, readLetter } from "./letter.ts";
-import { verdictOn } from "./verdict.ts";
+import { type RefusedHow, verdictOn } from "./verdict.ts";
 
 /** What it works with. */
 export interface SessionDeps {
@@ -297,7 +297,7 @@ export class Session {
     }
   }
 
-  #refused(held: Held<Message>, error: ErrorData, how: { isFinal?: boolean; isLate?: boolean }): void {
+  #refused(held: Held<Message>, error: ErrorData, how: RefusedHow): void {
     const { counts, subscription } = this.#of;
     counts.refused++;
     if (this.#hasLeft) return this.#giveBack(held);

@@ -26,11 +26,20 @@ const PASSING: ReadonlySet<string> = new Set([
 /** What a node says of the bytes before anybody has them. */
 const FINAL: ReadonlySet<string> = new Set(["decode-failed", "too-large"]);
 
+/** What else is known of a refusal. */
+export interface RefusedHow {
+  readonly isFinal?: boolean;
+  readonly isLate?: boolean;
+}
+
 /**
  * @param isFinal whether it was refused here, by what it is, before an actor could have it
  * @param isLate whether it was given up because nobody answered in time
  */
-export function verdictOn({ code }: ErrorData, { isFinal = false, isLate = false } = {}): Verdict {
+export function verdictOn(
+  { code }: ErrorData,
+  { isFinal = false, isLate = false }: RefusedHow = {},
+): Verdict {
   if (isFinal || FINAL.has(code)) return "never";
   if (PASSING.has(code) || (code === "outcome-unknown" && isLate)) return "later";
   return "again";
