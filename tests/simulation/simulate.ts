@@ -143,7 +143,7 @@ class Simulation {
     this.#random = random;
     this.#history = history;
     this.#faults = new Faults(rates, seededRandom(seed + 2_000_003), (line) => history.note(line));
-    const cluster = new SimulatedCluster({
+    const cluster: SimulatedCluster = new SimulatedCluster({
       seed,
       cluster: CLUSTER,
       latencyMs: [0.1, 1 + random.next() * 12],
@@ -155,7 +155,7 @@ class Simulation {
       ...(this.#profile.mixesReleases ? { connection: otherReleases(seed) } : {}),
       ...(this.#profile.feeds
         ? {
-            connection: (inner: Connection, process: string) =>
+            connection: (inner: Connection, process: string): Connection =>
               streams.with(inner, process, cluster.clockOf(process)),
           }
         : {}),
@@ -172,7 +172,11 @@ class Simulation {
     this.#mortals = mortals;
     const watchers = this.#profile.watches ? new Watchers(history) : undefined;
     this.#watchers = watchers;
-    const streams = new SimulatedStreams(cluster.network, cluster.clock, seededRandom(seed + 5_000_011));
+    const streams: SimulatedStreams = new SimulatedStreams(
+      cluster.network,
+      cluster.clock,
+      seededRandom(seed + 5_000_011),
+    );
     const feeding = this.#profile.feeds ? new Feeding(history, streams) : undefined;
     this.#feeding = feeding;
     const listings = this.#profile.lists ? new Listings(history) : undefined;
