@@ -8,7 +8,7 @@ import type { Surroundings } from "./actors.ts";
 
 function keeper(durability: Durability) {
   return defineActor(durability === "memory" ? "keeper" : `${durability}-keeper`, {
-    state: z.strictObject({ trips: z.number().int() }),
+    state: z.strictObject({ starts: z.number().int(), trips: z.number().int() }),
     stateVersion: 1,
     shards: 16,
     durability,
@@ -45,10 +45,11 @@ export function keeperHosts(around: Omit<Surroundings, "contracts">, contracts: 
 function classOf(around: Omit<Surroundings, "contracts">): ActorClass<Keeper> {
   return class KeeperActor extends Actor<Keeper> {
     static initialState() {
-      return { trips: 0 };
+      return { starts: 0, trips: 0 };
     }
 
     override onActivate(why: string): void {
+      this.state.starts++; // so that of each stored one something is stored from the beginning
       const { epoch } = this;
       const actor = `${this.kind}/${this.name}`;
       around.tell({ type: "began", actor, why, epoch, node: around.node(), birth: "" });
