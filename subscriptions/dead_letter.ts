@@ -28,7 +28,8 @@ const LINE_MAX = 512;
 export function deadLetterHeaders(message: StreamMessage, buried: Buried): Record<string, string> {
   const { of, kind, name, stream, durable, tries, error } = buried;
   const { code, message: words, path } = publicErrorData(error);
-  const shown = code === "handler-error" ? "Cannot handle the message: the handler threw an error" : words;
+  const shown =
+    code === "handler-error" ? "Cannot handle the message: code of the application threw an error" : words;
   return {
     [GENERATION]: of.generation,
     "Nats-Service-Error-Code": String(statusOf(code)),

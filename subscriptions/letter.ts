@@ -3,7 +3,14 @@
  *
  * @module
  */
-import { type ErrorData, InvalidArgumentError, InvalidNameError, toErrorData, wordsOf } from "../errors.ts";
+import {
+  type ErrorData,
+  HandlerError,
+  InvalidNameError,
+  nameOf as nameOfError,
+  toErrorData,
+  wordsOf,
+} from "../errors.ts";
 import { unfitArgument } from "../actors/argument.ts";
 import type { Registration } from "../actors/host.ts";
 import type { StreamSubscription } from "../actors/subscription/declared.ts";
@@ -45,7 +52,7 @@ export function readLetter(
     name = nameOf(message.subject, data);
   } catch (cause) {
     const words = `its function \`name\` threw ${wordsOf(cause, "something that is no error")}`;
-    const error = new InvalidArgumentError(`${CANNOT}: ${words}`, { cause });
+    const error = new HandlerError(`${CANNOT}: ${words}`, { cause, causeName: nameOfError(cause) });
     return { error: toErrorData(error), isFinal: false };
   }
   const fault = nameFault(name);

@@ -103,7 +103,7 @@ describe("readLetter()", () => {
     const thrown = read('{"cart":"a"}', () => {
       throw new Error("no such shop");
     });
-    expect(thrown).toMatchObject({ isFinal: false, error: { code: "invalid-argument" } });
+    expect(thrown).toMatchObject({ isFinal: false, error: { code: "handler-error", causeName: "Error" } });
     expect(thrown).toMatchObject({ error: { message: expect.stringContaining("threw no such shop") } });
     for (const name of ["", 7, undefined, "\ud800", "x".repeat(5_000), Promise.resolve("a")])
       expect(read('{"cart":"a"}', () => name)).toMatchObject({
@@ -114,7 +114,7 @@ describe("readLetter()", () => {
       read('{"cart":"a"}', () => {
         throw { toString: null };
       }),
-    ).toMatchObject({ isFinal: false, error: { code: "invalid-argument" } });
+    ).toMatchObject({ isFinal: false, error: { code: "handler-error" } });
   });
 });
 

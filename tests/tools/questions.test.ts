@@ -33,6 +33,13 @@ const QUESTIONS: readonly (readonly [
     ["nats request", "Nats-Service-Error-Code"],
   ],
   [
+    "How do I read a JetStream stream?",
+    "docs/guide/topics.md",
+    "streams-that-become-tells",
+    ["subscriptions", "name:"],
+  ],
+  ["How does a client outside hear of things?", "docs/guide/topics.md", "following", ["nats sub", "feed"]],
+  [
     "How do I keep state through a crash?",
     "docs/guide/stored_actors.md",
     "what-is-stored-when",
