@@ -122,9 +122,9 @@ export class Faults {
         servers.thaw(server);
         return true;
       case "jetstream-away":
-        servers.jetstream(server, false);
+        servers.loseJetStream(server);
         await lasting();
-        servers.jetstream(server, true);
+        await servers.giveJetStreamBack(server);
         return true;
     }
   }

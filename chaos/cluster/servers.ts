@@ -154,10 +154,19 @@ export class Servers {
     this.#at(index).resume();
   }
 
-  /** Takes JetStream away from a server that goes on serving messages. */
-  jetstream(index: number, on: boolean): void {
+  /** Takes JetStream away from a server that goes on serving messages, by a reload. */
+  loseJetStream(index: number): void {
+    this.#configure(index, false);
+  }
+
+  /** Gives it back, by a restart: after a reload a server of 2.9 may have no streams (`findings/nats_reload_loses_streams.sh`). */
+  async giveJetStreamBack(index: number): Promise<void> {
+    await this.#at(index).restart({ between: () => this.#configure(index, true) });
+  }
+
+  #configure(index: number, jetstream: boolean): void {
     const config = this.#configs[index];
-    if (config !== undefined) this.#at(index).configure(config(on));
+    if (config !== undefined) this.#at(index).configure(config(jetstream));
   }
 
   /** Copies all logs to a folder. */
