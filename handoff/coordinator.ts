@@ -28,8 +28,10 @@ import { IncomingMoves } from "./move/incoming_moves.ts";
 import { ReconcileLoop } from "../platform/pace/reconcile_loop.ts";
 import type { MoveEnd } from "./move/move.ts";
 import { SourceMove } from "./move/source_driver.ts";
+import { Turns } from "./move/turns.ts";
 import type { UpgradeEnd } from "./upgrade/shard_upgrade.ts";
 import { Upgrades } from "./upgrade/upgrades.ts";
+import { Agenda } from "./agenda.ts";
 import { Unplaced } from "./unplaced.ts";
 import { Unreadable } from "./unreadable.ts";
 
@@ -55,9 +57,13 @@ export class Coordinator {
   readonly #claiming = new Map<string, string>();
   readonly #backoff: Backoff;
   readonly #placements: PlacementCache;
+  /** What was looked at last, by kind. */
+  readonly #plans = new Map<string, readonly Proposal[]>();
   readonly #unreadable: Unreadable;
   readonly #unplaced: Unplaced;
   readonly #loop: ReconcileLoop;
+  readonly #agenda = new Agenda();
+  readonly #turns: Turns;
   readonly #stops: (() => void)[];
   #leaving = false;
   /** When a leave stops waiting for a quicker store; never, of one that stays. */
@@ -82,8 +88,9 @@ export class Coordinator {
     this.#backoff = new Backoff(deps.clock, deps.random, deps.settings);
     this.#unreadable = new Unreadable(deps.clock, deps.events);
     this.#unplaced = new Unplaced(deps.events);
-    this.#loop = new ReconcileLoop(deps.clock, deps.settings.reconcileMs, () => this.#reconcile());
-    this.#incoming = new IncomingMoves(deps, incoming, () => this.soon());
+    this.#loop = new ReconcileLoop(deps.clock, deps.settings.reconcileMs, (isAll) => this.#reconcile(isAll));
+    this.#turns = new Turns(deps.clock, deps.settings);
+    this.#incoming = new IncomingMoves(deps, incoming, (kind, shard) => this.#touch(kind, shard));
     this.upgrades = new Upgrades({
       ...deps,
       mayBegin: (shard) => this.#mayUpgrade(shard),
@@ -188,14 +195,44 @@ export class Coordinator {
     else this.#claims.dropSuperseded(kind, shard);
     this.#incoming.look(kind, shard);
     if (this.leavers.size > 0) this.leavers.look();
-    this.soon();
+    this.#touch(kind, shard);
   }
 
-  #reconcile(): void {
+  /** Looks shortly at one shard, and at those that wait for a place: all others are as they were. */
+  #touch(kind: string, shard: number): void {
+    this.#agenda.add(kind, shard);
+    this.#loop.touch();
+  }
+
+  #reconcile(isAll: boolean): void {
     if (this.hasStopped || !this.#deps.gate.isOpen) return;
     this.upgrades.look();
+    if (isAll) this.#reconcileAll();
+    else this.#reconcileChanged();
+  }
+
+  #reconcileChanged(): void {
+    const look = (kind: string, shard: number) => {
+      const hosted = this.#deps.hosts.get(kind);
+      if (hosted) this.#reconcileShard(kind, shard, this.#planOf(hosted.contract)[shard] as Proposal);
+      this.arrivals.lookAt(kind, shard);
+    };
+    for (const { kind, shard } of this.#agenda.takeChanged()) look(kind, shard);
+    this.#agenda.admit((line) => this.#hasPlace(line), look);
+  }
+
+  /** If it is another one than before, it is about other shards too. */
+  #planOf(contract: Contract): readonly Proposal[] {
+    const plan = this.#placements.of(contract);
+    if (plan !== this.#plans.get(contract.kind)) this.soon();
+    return plan;
+  }
+
+  #reconcileAll(): void {
+    this.#agenda.clear();
     for (const [kind, hosted] of this.#deps.hosts) {
       const plan = this.#placements.of(hosted.contract);
+      this.#plans.set(kind, plan);
       for (let shard = 0; shard < hosted.contract.shards; shard++)
         this.#reconcileShard(kind, shard, plan[shard] as Proposal);
       if (this.#leaving) continue;
@@ -239,7 +276,11 @@ export class Coordinator {
       isAwaited: removal !== undefined && this.#mayBeServed(kind, removal),
       leaving: this.#leaving,
     });
-    if (step.do !== "nothing" && this.#mayAct(step, kind, key, proposal)) this.#act(step, kind, shard);
+    if (step.do === "nothing") return;
+    if (!this.#mayAct(step, key, proposal)) return;
+    const line = lineOf(step, kind);
+    if (line === undefined || this.#hasPlace(line)) this.#act(step, kind, shard);
+    else this.#agenda.wait(line, kind, shard);
   }
 
   /** Whether something is being done about a shard, of which there is one thing at a time. */
@@ -260,8 +301,8 @@ export class Coordinator {
     return !membership.mayJudge || clock.now() - at < leaseMs + renewMs;
   }
 
-  /** Paced, and not before the proposal has settled. */
-  #mayAct(step: Step, kind: string, key: string, proposal: Proposal): boolean {
+  /** Not before the proposal has settled, and not at once again. */
+  #mayAct(step: Step, key: string, proposal: Proposal): boolean {
     const { settings } = this.#deps;
     if (!this.#backoff.isOver(key, targetOf(step))) return false;
     if (step.do === "reclaim" || step.do === "reinstate") return true;
@@ -269,7 +310,7 @@ export class Coordinator {
       const settled = this.#leaving || this.#isSettled(proposal, settings.settleMs);
       return settled && this.#mayMoveTo(targetOf(step)) && this.#isStoreQuick();
     }
-    return this.#isSettled(proposal, settings.claimSettleMs) && this.#claimsOf(kind) < CLAIMS_AT_ONCE;
+    return this.#isSettled(proposal, settings.claimSettleMs);
   }
 
   /**
@@ -283,11 +324,15 @@ export class Coordinator {
 
   /** A target that does not answer holds up the moves to itself only. */
   #mayMoveTo(target: string): boolean {
+    for (const { plan, isUnanswered } of this.#sources.values())
+      if (isUnanswered && nameOf(plan.to) === target) return false;
+    return true;
+  }
+
+  #hasPlace(line: string): boolean {
+    if (line !== MOVES) return this.#claimsOf(line) < CLAIMS_AT_ONCE;
     let underWay = 0;
-    for (const { plan, isUnanswered } of this.#sources.values()) {
-      if (!isUnanswered) underWay++;
-      else if (nameOf(plan.to) === target) return false;
-    }
+    for (const { isUnanswered } of this.#sources.values()) if (!isUnanswered) underWay++;
     return underWay < this.#deps.settings.movesAtOnce;
   }
 
@@ -338,7 +383,7 @@ export class Coordinator {
     } finally {
       this.#claiming.delete(key);
       if (!this.hasStopped && !this.#sources.has(key)) this.#claims.dropSuperseded(kind, shard); // it may have changed again
-      this.soon();
+      this.#touch(kind, shard);
     }
   }
 
@@ -361,7 +406,7 @@ export class Coordinator {
     if (to === "bucket" && shard.catalog.residents.awaited.size > 0 && !this.#hurried) return;
     const key = shardKey(kind, number);
     const plan = { moveId: random.id(), shard, to, ...why };
-    const move = new SourceMove(this.#deps, this.#parking, plan, entry, (end) =>
+    const move = new SourceMove(this.#deps, this.#parking, this.#turns, plan, entry, (end) =>
       this.#moveEnded(key, move, end),
     );
     this.#sources.set(key, move);
@@ -383,7 +428,7 @@ export class Coordinator {
         this.leavers.add(shard, end.late);
         this.journal.add(end.report);
         this.#deps.events.emit(end.report);
-        break;
+        return this.#touch(shard.kind, shard.shard);
       case "superseded":
         this.#backoff.forget(key);
         this.#claims.drop(shard);
@@ -421,7 +466,7 @@ export class Coordinator {
       if (end.as === "upgraded") this.leavers.add(shard, end.late);
       else this.#claims.drop(shard);
     }
-    this.soon();
+    this.#touch(shard.kind, shard.shard);
   }
 }
 
@@ -432,6 +477,15 @@ type Why = Pick<ShardMoved, "why" | "reason">;
 function targetOf(step: Step): string {
   if (step.do === "park") return nameOf("bucket");
   return step.do === "move" ? nameOf(step.to) : "";
+}
+
+/** The line of moves, beside those of the claims of each kind. */
+const MOVES = "";
+
+/** In which line a step waits for its place; `undefined` if it needs none. */
+function lineOf(step: Step, kind: string): string | undefined {
+  if (step.do === "move" || step.do === "park") return MOVES;
+  return step.do === "reclaim" || step.do === "reinstate" ? undefined : kind;
 }
 
 function nameOf(to: NodeId | "bucket"): string {

@@ -14,8 +14,12 @@ export interface HandoffSettings {
   readonly settleMaxMs: number;
   /** Milliseconds that running handlers get to end before their actors become late. */
   readonly drainMs: number;
-  /** Moves that one node gives away at once, and that it accepts at once. */
+  /** Moves that one node prepares at once; it accepts four times as many. */
   readonly movesAtOnce: number;
+  /** Of the moves that one node gives away, those whose shards stand still at once. Who only waits for handlers does not count. */
+  readonly pausesAtOnce: number;
+  /** Bytes of sealed shards above which no other one is sealed. */
+  readonly outgoingBytesMax: number;
   /** Milliseconds between repetitions of what was said about a move. */
   readonly repeatMs: number;
   /** Milliseconds without a sign of the other side after which a move is given up. */
@@ -48,7 +52,9 @@ export const HANDOFF_DEFAULTS: HandoffSettings = {
   claimSettleMs: 50,
   settleMaxMs: 3_000,
   drainMs: 50,
-  movesAtOnce: 4,
+  movesAtOnce: 16,
+  pausesAtOnce: 2,
+  outgoingBytesMax: 67_108_864,
   repeatMs: 250,
   silenceMs: 5_000,
   renewalMaxMs: 500,

@@ -93,15 +93,24 @@ export class Arrivals {
 
   /** Gives up awaited actors that will never come to the shards served here. Safe to call at any time. */
   look(): void {
-    for (const shard of this.#deps.table) {
-      if (shard.phase !== "serving" || this.#striking.has(shard)) continue;
-      const lost: string[] = [];
-      for (const [name, { at }] of shard.catalog.residents.awaited) {
-        const here = sameNode(at, this.#deps.self);
-        if (here ? !this.#leavers.has(shard, name) : this.#deps.membership.isOver(at)) lost.push(name);
-      }
-      if (lost.length > 0) void this.#recover(shard, lost);
+    for (const shard of this.#deps.table) this.#look(shard);
+  }
+
+  /** The same for one shard. */
+  lookAt(kind: string, number: number): void {
+    const shard = this.#deps.table.get(kind, number);
+    if (shard) this.#look(shard);
+  }
+
+  #look(shard: Shard): void {
+    const { awaited } = shard.catalog.residents;
+    if (awaited.size === 0 || shard.phase !== "serving" || this.#striking.has(shard)) return;
+    const lost: string[] = [];
+    for (const [name, { at }] of awaited) {
+      const here = sameNode(at, this.#deps.self);
+      if (here ? !this.#leavers.has(shard, name) : this.#deps.membership.isOver(at)) lost.push(name);
     }
+    if (lost.length > 0) void this.#recover(shard, lost);
   }
 
   async #recover(shard: Shard, names: readonly string[]): Promise<void> {

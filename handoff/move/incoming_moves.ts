@@ -17,14 +17,14 @@ const TAKEN_PER_GIVEN = 4;
 /** See the module's text. */
 export class IncomingMoves {
   readonly #deps: HandoffDeps;
-  readonly #onEnd: () => void;
+  readonly #onEnd: (kind: string, shard: number) => void;
   readonly #moves = new Map<string, TargetMove>();
   /** Bytes of the moves under way, once they are known. */
   readonly #bytes: Quota;
   #closed = false;
 
   /** @param bytes of all that comes to this node */
-  constructor(deps: HandoffDeps, bytes: Quota, onEnd: () => void) {
+  constructor(deps: HandoffDeps, bytes: Quota, onEnd: (kind: string, shard: number) => void) {
     this.#deps = deps;
     this.#bytes = bytes;
     this.#onEnd = onEnd;
@@ -94,7 +94,7 @@ export class IncomingMoves {
     this.#moves.delete(shardKey(kind, shard));
     if (served)
       this.#deps.events.emit({ type: "shard-owned", kind, shard, epoch: epoch + 1, how: "handed-off" });
-    this.#onEnd();
+    this.#onEnd(kind, shard);
   }
 
   /** Takes nothing new: the node is leaving. */

@@ -2,10 +2,10 @@
  * The giving side of one move. Pure: no clock and no I/O; `source_driver.ts` runs the effects.
  *
  * ```
- *   offering ─accepted─► preparing ─prepared─► draining ─drained─► transferring ─committed─► committed
- *      │ declined, silence,   │ failed,            │ failed,             │ silence, target over,
- *      ▼ missing              ▼ missing            ▼ missing             ▼ missing
- *     kept ◄──────────────────┴────────────── reclaiming ◄───────────────┘   (won: kept, or committed, or superseded)
+ *   offering ─accepted─► preparing ─prepared─► waiting ─turn─► draining ─drained─► transferring ─committed─► committed
+ *      │ declined, silence,   │ failed,           │ silence,       │ failed,            │ silence, target over,
+ *      ▼ missing              ▼ missing           ▼ missing        ▼ missing            ▼ missing
+ *     kept ◄──────────────────┴───────────────── reclaiming ◄──────┴────────────────────┘   (won: kept, or committed, or superseded)
  * ```
  *
  * Once the record says `moving`, only a compare-and-set ends the move: to read "still mine" proves nothing, because
@@ -22,6 +22,7 @@
 export type SourceState =
   | { readonly at: "offering" } //     target asked; nothing has stopped
   | { readonly at: "preparing" } //    our change to `moving` is on its way
+  | { readonly at: "waiting" } //      the record says so, and it is served until it is its turn to stand still
   | { readonly at: "draining" } //     no handler starts; the running ones may end
   | { readonly at: "transferring" } // sealed; the target pulls, then commits
   | { readonly at: "reclaiming" } //   we try to win the record back
@@ -36,6 +37,8 @@ export type SourceEvent =
   /** Nothing was heard for too long. */
   | { readonly type: "silence" }
   | { readonly type: "prepared" }
+  /** It may stand still now. */
+  | { readonly type: "turn" }
   /** Everything is idle, or the budget for the drain is used up. */
   | { readonly type: "drained" }
   /** A hook refused, or the sealed shard could not be made. */
@@ -52,7 +55,16 @@ export type SourceEvent =
   | { readonly type: "missing" };
 
 /** What the driver has to do. */
-export type SourceEffect = "offer" | "prepare" | "drain" | "seal" | "reclaim" | "resume" | "release" | "drop";
+export type SourceEffect =
+  | "offer"
+  | "prepare"
+  | "wait"
+  | "drain"
+  | "seal"
+  | "reclaim"
+  | "resume"
+  | "release"
+  | "drop";
 
 /** The first state and effect of a move; parking has no one to ask. */
 export function begin(to: "node" | "bucket"): readonly [SourceState, ...SourceEffect[]] {
@@ -80,6 +92,7 @@ export function step(state: SourceState, event: SourceEvent): readonly [SourceSt
       return [{ at: "committed" }, "release"];
     case "offering superseded":
     case "preparing superseded":
+    case "waiting superseded":
     case "draining superseded":
     case "transferring superseded":
     case "reclaiming superseded":
@@ -87,9 +100,15 @@ export function step(state: SourceState, event: SourceEvent): readonly [SourceSt
     case "preparing failed":
       return [{ at: "kept", reason: reasonOf(event) }, "resume"];
     case "preparing prepared":
+      return [{ at: "waiting" }, "wait"];
+    case "waiting turn":
       return [{ at: "draining" }, "drain"];
     case "draining drained":
       return [{ at: "transferring" }, "seal"];
+    case "waiting silence":
+    case "waiting declined":
+    case "waiting target-over":
+    case "waiting missing":
     case "draining failed":
     case "draining target-over":
     case "transferring silence":

@@ -19,6 +19,7 @@ import { versionFor } from "../wire/batch.ts";
 import type { MoveMessage } from "../wire/messages.ts";
 import { lateBytes, lateBytesMax, type SealedShard, sealShard } from "./seal.ts";
 import { begin, isOver, type SourceEffect, type SourceEvent, type SourceState, step } from "./source.ts";
+import type { Turn, Turns } from "./turns.ts";
 import { chunkBytesOf, ChunkSender } from "../wire/transfer.ts";
 
 /** See the module's text. */
@@ -26,12 +27,14 @@ export class SourceMove {
   readonly plan: MovePlan;
   readonly #deps: HandoffDeps;
   readonly #parking: Parking;
+  readonly #turns: Turns;
   readonly #onEnd: (end: MoveEnd) => void;
   readonly #unlisten: () => void;
   readonly #startedAt: number;
   #drainedAt = 0;
   #state: SourceState = { at: "offering" };
   #entry: OwnedEntry;
+  #turn: Turn | undefined;
   #drain: Drain | undefined;
   #sealed: SealedShard | undefined;
   #sender: ChunkSender | undefined;
@@ -43,12 +46,14 @@ export class SourceMove {
   constructor(
     deps: HandoffDeps,
     parking: Parking,
+    turns: Turns,
     plan: MovePlan,
     entry: OwnedEntry,
     onEnd: (end: MoveEnd) => void,
   ) {
     this.#deps = deps;
     this.#parking = parking;
+    this.#turns = turns;
     this.plan = plan;
     this.#entry = entry;
     this.#onEnd = onEnd;
@@ -128,6 +133,8 @@ export class SourceMove {
         return this.#offer();
       case "prepare":
         return void this.#prepare();
+      case "wait":
+        return this.#wait();
       case "drain":
         return this.#startDrain();
       case "seal":
@@ -175,6 +182,12 @@ export class SourceMove {
     }
   }
 
+  #wait(): void {
+    if (this.plan.to === "bucket") return this.dispatch({ type: "turn" }); // its drain may take all the time there is
+    this.#turn = this.#turns.enter(() => this.dispatch({ type: "turn" }));
+    if (isOver(this.#state)) this.#turn.end();
+  }
+
   #startDrain(): void {
     const { shard } = this.plan;
     const { clock, settings } = this.#deps;
@@ -186,6 +199,7 @@ export class SourceMove {
       this.dispatch({ type: "failed", reason }),
     );
     this.#drain.start();
+    if (this.#state.at === "draining") this.#turn?.pass(); // handlers run on, which is no work on the move
     if (this.#hurried) this.#drain.hurry(this.#hurried, settings.drainMs);
   }
 
@@ -201,6 +215,7 @@ export class SourceMove {
       const words = wordsOf(error, "no error");
       return this.dispatch({ type: "failed", reason: `it could not be sealed: ${words}` });
     }
+    this.#turn?.holds(this.#sealed.bytes.byteLength);
     this.#sender = new ChunkSender(this.#sealed.bytes, chunkBytesOf(this.#deps));
     this.#heardAt = this.#deps.clock.now();
     if (to !== "bucket") return this.#announce();
@@ -341,6 +356,7 @@ export class SourceMove {
   }
 
   #finish(): void {
+    this.#turn?.end();
     this.#timer?.cancel();
     this.#drain?.stop();
     this.#unlisten();
@@ -371,7 +387,8 @@ export class SourceMove {
     const silent = clock.now() - this.#heardAt >= settings.silenceMs;
     if (silent && (this.plan.to !== "bucket" || this.#state.at === "reclaiming"))
       this.dispatch({ type: "silence" });
-    if (this.#state.at === "offering") this.#offer();
+    if (this.#state.at !== "waiting") this.#turn?.pass(); // whoever takes long holds up nobody
+    if (this.#state.at === "offering" || this.#state.at === "waiting") this.#offer();
     else if (this.#state.at === "transferring") this.#announce();
   }
 

@@ -13,14 +13,17 @@ const GATHER_MS = 2;
 export class ReconcileLoop {
   readonly #clock: Clock;
   readonly #everyMs: number;
-  readonly #reconcile: () => void;
+  readonly #reconcile: (isAll: boolean) => void;
   #beat: Timer | undefined;
   #gather: Timer | undefined;
   #due: Timer | undefined;
   #dueAt: number = Infinity;
+  /** Whether it was said since the last look that anything may have changed. */
+  #isAll = false;
   #stopped = false;
 
-  constructor(clock: Clock, everyMs: number, reconcile: () => void) {
+  /** @param reconcile told whether to look at everything, or only at what has changed as far as it knows */
+  constructor(clock: Clock, everyMs: number, reconcile: (isAll: boolean) => void) {
     this.#clock = clock;
     this.#everyMs = everyMs;
     this.#reconcile = reconcile;
@@ -42,12 +45,18 @@ export class ReconcileLoop {
     this.#due?.cancel();
   }
 
-  /** Looks shortly. */
+  /** Looks at everything shortly. */
   soon(): void {
+    this.#isAll = true;
+    this.touch();
+  }
+
+  /** Looks shortly at what has changed. */
+  touch(): void {
     if (this.#gather !== undefined || this.#stopped) return;
     this.#gather = this.#clock.after(GATHER_MS, () => {
       this.#gather = undefined;
-      this.#reconcile();
+      this.#look(this.#isAll);
     });
   }
 
@@ -64,8 +73,13 @@ export class ReconcileLoop {
 
   #armBeat(): void {
     this.#beat = this.#clock.after(this.#everyMs, () => {
-      this.#reconcile();
+      this.#look(true);
       if (!this.#stopped) this.#armBeat();
     });
+  }
+
+  #look(isAll: boolean): void {
+    if (isAll) this.#isAll = false;
+    this.#reconcile(isAll);
   }
 }
