@@ -1,11 +1,10 @@
 // What we set out to reach, beside what was measured.
-import type { LeaveFigures } from "./leave/leave.ts";
+import type { HandoverFigures } from "./handover/handover.ts";
 import type { Figures, SideFigures } from "./measure.ts";
 import type { RecoveryFigures } from "./recovery/recovery.ts";
 import type { Runtime } from "../tests/support/processes/runtimes.ts";
 import { median, ratios } from "./statistics.ts";
 import type { RegistryFigures } from "./registry/registry.ts";
-import type { UpgradeFigures } from "./upgrade/upgrade.ts";
 
 /** One line of the last table. */
 export interface GoalLine {
@@ -24,25 +23,17 @@ const FLOOR_SHARE = 0.8;
 /** What a run has measured. */
 export interface Measured {
   readonly parts: readonly Part[];
-  readonly leaves?: readonly LeaveFigures[];
-  readonly upgrades?: readonly UpgradeFigures[];
+  readonly handovers?: readonly HandoverFigures[];
   readonly registries?: readonly RegistryFigures[];
   readonly recoveries?: readonly RecoveryFigures[];
 }
 
 /** Each figure that was measured and has a goal. */
-export function goalLines({
-  parts,
-  leaves = [],
-  upgrades = [],
-  registries = [],
-  recoveries = [],
-}: Measured): GoalLine[] {
+export function goalLines({ parts, handovers = [], registries = [], recoveries = [] }: Measured): GoalLine[] {
   return [
     ...parts.flatMap(({ runtime, figures }) => figures.flatMap((each) => comparisonLines(runtime, each))),
-    ...leaves.filter(({ actors }) => actors >= 10_000).flatMap(leaveLines),
+    ...handovers.flatMap(handoverLines),
     ...registries.filter(({ actors }) => actors >= 100_000).flatMap(registryLines),
-    ...upgrades.filter(({ actors }) => actors >= 100_000).flatMap(upgradeLines),
     ...recoveries.flatMap(recoveryLines),
   ];
 }
@@ -91,28 +82,43 @@ function line(what: string, on: string, sign: "≥" | "≤", goal: number, seen:
   return { what, on, goal: `${sign} ${goal} ×`, seen: `${seen.toFixed(2)} ×`, reached };
 }
 
-function leaveLines(leave: LeaveFigures): GoalLine[] {
-  const on = `${leave.from} → ${leave.to}`;
-  const what = `leave with ${leave.actors.toLocaleString("en")} actors`;
-  const below = (part: string, goal: number, unit: string, seen: number, digits: number): GoalLine => ({
+/** What is to be reached with that many actors or more. */
+interface HandoverGoal {
+  readonly how: HandoverFigures["how"];
+  readonly actors: number;
+  readonly seconds: number;
+  readonly pauseP50Ms?: number;
+  readonly pauseP99Ms: number;
+}
+
+/** For the same handover the one with the most actors counts. */
+const HANDOVER_GOALS: readonly HandoverGoal[] = [
+  { how: "leave", actors: 100_000, seconds: 5, pauseP50Ms: 5, pauseP99Ms: 25 },
+  { how: "leave", actors: 10_000, seconds: 0.5, pauseP50Ms: 5, pauseP99Ms: 25 },
+  { how: "join", actors: 10_000, seconds: 0.5, pauseP50Ms: 5, pauseP99Ms: 25 },
+  { how: "upgrade", actors: 100_000, seconds: 3, pauseP99Ms: 50 },
+];
+
+function handoverLines(handover: HandoverFigures): GoalLine[] {
+  const { how, actors, from, to, lost, doubled } = handover;
+  const goal = HANDOVER_GOALS.find((each) => each.how === how && actors >= each.actors);
+  if (goal === undefined) return [];
+  const on = how === "upgrade" ? from : `${from} → ${to}`;
+  const what = `${how} with ${actors.toLocaleString("en")} actors`;
+  const below = (part: string, most: number, unit: string, seen: number, digits: number): GoalLine => ({
     what: `${what}: ${part}`,
     on,
-    goal: `< ${goal} ${unit}`,
+    goal: `< ${most} ${unit}`,
     seen: `${seen.toFixed(digits)} ${unit}`,
-    reached: seen < goal,
+    reached: seen < most,
   });
-  const { lost, doubled } = leave;
+  const none = lost + doubled;
+  const p50 = goal.pauseP50Ms;
   return [
-    below("time", 1, "s", leave.seconds, 2),
-    {
-      what: `${what}: lost or doubled`,
-      on,
-      goal: "0",
-      seen: String(lost + doubled),
-      reached: lost + doubled === 0,
-    },
-    below("actor pause p50", 10, "ms", leave.pauseP50Ms, 1),
-    below("actor pause p99", 50, "ms", leave.pauseP99Ms, 1),
+    below("time", goal.seconds, "s", handover.seconds, 2),
+    { what: `${what}: lost or doubled`, on, goal: "0", seen: String(none), reached: none === 0 },
+    ...(p50 === undefined ? [] : [below("actor pause p50", p50, "ms", handover.pauseP50Ms, 1)]),
+    below("actor pause p99", goal.pauseP99Ms, "ms", handover.pauseP99Ms, 1),
   ];
 }
 
@@ -129,26 +135,6 @@ function registryLines({ actors, runtime, askerMs, ownerMs, wrong }: RegistryFig
     heldUp("who asks", askerMs),
     heldUp("who answers", ownerMs),
     { what: `${what}: missed or doubled`, on: runtime, goal: "0", seen: String(wrong), reached: wrong === 0 },
-  ];
-}
-
-function upgradeLines({
-  runtime: on,
-  actors,
-  seconds,
-  lost,
-  doubled,
-  pauseP99Ms,
-}: UpgradeFigures): GoalLine[] {
-  const what = `upgrade in place of ${actors.toLocaleString("en")} actors`;
-  const none = lost + doubled;
-  return [
-    { what: `${what}: time`, on, goal: "< 3 s", seen: `${seconds.toFixed(2)} s`, reached: seconds < 3 },
-    { what: `${what}: lost or doubled`, on, goal: "0", seen: String(none), reached: none === 0 },
-    {
-      ...{ what: `${what}: actor pause p99`, on, goal: "< 50 ms" },
-      ...{ seen: `${pauseP99Ms.toFixed(1)} ms`, reached: pauseP99Ms < 50 },
-    },
   ];
 }
 

@@ -5,15 +5,17 @@ import process from "node:process";
 import { startNatsServer } from "../tests/support/nats/nats_server.ts";
 import { Bench } from "./bench.ts";
 import { goalLines } from "./goals.ts";
-import { type LeaveFigures, measureLeave } from "./leave/leave.ts";
+import type { HandoverFigures } from "./handover/handover.ts";
+import { measureJoin } from "./handover/join.ts";
+import { measureLeave } from "./handover/leave.ts";
+import { measureUpgrade } from "./handover/upgrade.ts";
 import type { Figures } from "./measure.ts";
 import { HELP, type Options, parseOptions } from "./options.ts";
 import type { SaidFigures } from "./parts.ts";
 import type { MeasuringProcess } from "./processes.ts";
 import { measureRecovery, type RecoveryFigures } from "./recovery/recovery.ts";
 import { measureRegistry, type RegistryFigures } from "./registry/registry.ts";
-import { comparisonText, goalsText, leaveText, recoveryText, registryText, upgradeText } from "./report.ts";
-import { measureUpgrade, type UpgradeFigures } from "./upgrade/upgrade.ts";
+import { comparisonText, goalsText, handoverText, recoveryText, registryText } from "./report.ts";
 import { findRuntimes, type Runtime } from "../tests/support/processes/runtimes.ts";
 
 const START_TIMEOUT_MS = 30_000;
@@ -32,8 +34,7 @@ interface Results {
   readonly machine: { readonly cpus: number; readonly model: string };
   readonly options: Options;
   readonly parts: PartResult[];
-  readonly leaves: LeaveFigures[];
-  readonly upgrades: UpgradeFigures[];
+  readonly handovers: HandoverFigures[];
   readonly registries: RegistryFigures[];
   readonly recoveries: RecoveryFigures[];
 }
@@ -82,32 +83,35 @@ async function measureAll(bench: Bench, options: Options, results: Results): Pro
       results.parts.push({ part, runtime, figures: await measure(bench, runtime, options) });
     }
   }
-  if (options.only.includes("leave")) await measureLeaves(bench, options, results);
-  if (options.only.includes("upgrade")) await measureUpgrades(bench, options, results);
+  for (const how of ["leave", "join", "upgrade"] as const)
+    if (options.only.includes(how)) await measureHandovers(bench, how, options, results);
   if (options.only.includes("registry")) await measureRegistries(bench, options, results);
   if (options.only.includes("recovery")) await measureRecoveries(bench, options, results);
 }
 
-async function measureLeaves(bench: Bench, options: Options, results: Results): Promise<void> {
-  process.stdout.write("\n── planned leave\n");
-  for (const actors of options.leave) {
-    say(`a leave with ${actors} actors`);
-    const leave = await measureLeave(bench, actors);
-    results.leaves.push(leave);
-    process.stdout.write(`${leaveText(leave)}\n`);
-  }
-}
+const HANDOVERS = { leave: "planned leave", join: "join", upgrade: "upgrade in place" } as const;
 
-async function measureUpgrades(bench: Bench, options: Options, results: Results): Promise<void> {
-  process.stdout.write("\n── upgrade in place\n");
-  for (const runtime of bench.runtimes) {
-    for (const actors of options.upgrade) {
-      say(`an upgrade in place of ${actors} actors, on ${runtime}`);
-      const upgrade = await measureUpgrade(bench, runtime, actors);
-      results.upgrades.push(upgrade);
-      process.stdout.write(`${upgradeText(upgrade)}\n`);
+async function measureHandovers(
+  bench: Bench,
+  how: HandoverFigures["how"],
+  options: Options,
+  results: Results,
+): Promise<void> {
+  process.stdout.write(`\n── ${HANDOVERS[how]}\n`);
+  const [first = "bun"] = bench.runtimes;
+  const last = bench.runtimes.at(-1) ?? first;
+  for (const actors of options[how])
+    for (const from of bench.runtimes) {
+      const pair = [from, from === first ? last : first] as const;
+      say(`${HANDOVERS[how]} with ${actors} actors, from ${from}`);
+      const measure = { leave: measureLeave, join: measureJoin };
+      const figures =
+        how === "upgrade"
+          ? await measureUpgrade(bench, from, actors)
+          : await measure[how](bench, pair, actors);
+      results.handovers.push(figures);
+      process.stdout.write(`${handoverText(figures)}\n`);
     }
-  }
 }
 
 async function measureRegistries(bench: Bench, options: Options, results: Results): Promise<void> {
@@ -160,8 +164,7 @@ async function run(options: Options): Promise<number> {
     machine: machine(),
     options,
     parts: [],
-    leaves: [],
-    upgrades: [],
+    handovers: [],
     registries: [],
     recoveries: [],
   };
@@ -179,13 +182,12 @@ async function run(options: Options): Promise<number> {
     writeFileSync(options.json, `${JSON.stringify({ ...results, goals }, undefined, 2)}\n`);
     say(`results are in ${options.json}`);
   }
-  const leaves = results.leaves.filter(({ lost, doubled, leftOver }) => lost + doubled + leftOver > 0);
-  for (const { actors } of leaves) say(`the leave with ${actors} actors lost or doubled something`);
-  const upgrades = results.upgrades.filter(({ lost, doubled, kept }) => lost + doubled + kept > 0);
-  for (const { actors } of upgrades) say(`the upgrade of ${actors} actors lost, doubled or kept something`);
+  const handovers = results.handovers.filter(({ lost, doubled, kept }) => lost + doubled + kept > 0);
+  for (const { how, actors } of handovers)
+    say(`the ${how} with ${actors} actors lost, doubled or kept something`);
   const lists = results.registries.filter(({ wrong }) => wrong > 0);
   for (const { actors } of lists) say(`a list of ${actors} actors missed or doubled something`);
-  return leaves.length + upgrades.length + lists.length === 0 ? 0 : 1;
+  return handovers.length + lists.length === 0 ? 0 : 1;
 }
 
 async function main(): Promise<number> {

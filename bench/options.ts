@@ -4,7 +4,7 @@ import { listOf, positive, whole } from "./flags.ts";
 import { RUNTIMES, type Runtime } from "../tests/support/processes/runtimes.ts";
 
 /** The parts of the benchmark, in the order in which they run. */
-export const SECTIONS = ["local", "remote", "leave", "upgrade", "registry", "recovery"] as const;
+export const SECTIONS = ["local", "remote", "leave", "join", "upgrade", "registry", "recovery"] as const;
 export type Section = (typeof SECTIONS)[number];
 
 /** A benchmark as it was asked for. */
@@ -22,6 +22,8 @@ export interface Options {
   readonly actors: number;
   /** Actors on the node that leaves, one leave for each number. */
   readonly leave: readonly number[];
+  /** Actors on the two nodes that another one joins, one join for each number. */
+  readonly join: readonly number[];
   /** Actors on the node that is upgraded in place, one upgrade for each number. */
   readonly upgrade: readonly number[];
   /** Actors that are listed, one time for each number. */
@@ -38,9 +40,10 @@ export const HELP = `Usage: npm run bench -- [OPTIONS]
   --seconds N        seconds of measuring for each figure, over all rounds (default 3)
   --rounds N         rounds; in each, both sides of a comparison have their turn (default 5)
   --runtimes NAMES   bun, deno, or both with a comma between (default: what is on this machine)
-  --only PARTS       of local, remote, leave, upgrade, registry, recovery, with commas between (default: all)
+  --only PARTS       of local, remote, leave, join, upgrade, registry, recovery, with commas between (default: all)
   --actors N         actors that the messages of local and remote go to, in turn (default 16)
   --leave NUMBERS    actors on the node that leaves, one leave for each (default 1000,10000)
+  --join NUMBERS     actors on the two nodes that another one joins, one join for each (default 10000)
   --upgrade NUMBERS  actors on the node that is upgraded in place, one upgrade for each (default 10000)
   --registry NUMBERS actors that are listed, one time for each (default 100000)
   --timers N         stored timers of the node that is killed in the recovery (default 20000)
@@ -49,7 +52,7 @@ export const HELP = `Usage: npm run bench -- [OPTIONS]
 
 The nats-server is the one that NATS_SERVER names, or the one that the tests use.
 
-Ends with status 0 unless a message was lost or doubled in a leave or an upgrade, or something failed.
+Ends with status 0 unless a message was lost or doubled in a leave, a join or an upgrade, or something failed.
 `;
 
 const NUMBERS = { seconds: "3", rounds: "5", actors: "16", timers: "20000", entries: "300000" } as const;
@@ -67,6 +70,7 @@ export function parseOptions(args: readonly string[]): Options {
       only: { type: "string", default: SECTIONS.join(",") },
       actors: { type: "string", default: NUMBERS.actors },
       leave: { type: "string", default: "1000,10000" },
+      join: { type: "string", default: "10000" },
       upgrade: { type: "string", default: "10000" },
       registry: { type: "string", default: "100000" },
       timers: { type: "string", default: NUMBERS.timers },
@@ -84,6 +88,7 @@ export function parseOptions(args: readonly string[]): Options {
     timers: whole("timers", values.timers),
     entries: whole("entries", values.entries),
     leave: values.leave.split(",").map((text) => whole("leave", text)),
+    join: values.join.split(",").map((text) => whole("join", text)),
     upgrade: values.upgrade.split(",").map((text) => whole("upgrade", text)),
     registry: values.registry.split(",").map((text) => whole("registry", text)),
   };

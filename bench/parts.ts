@@ -15,20 +15,26 @@ export interface ServedSettings extends PartSettings {
   readonly cluster: string;
 }
 
-/** Settings of a node of the leave. */
-export interface LeaveNodeSettings {
+/** Settings of a node of its own. */
+export interface NodeSettings {
   readonly name: string;
   readonly server: string;
   readonly cluster: string;
 }
 
-/** Settings of the load on the leaving node. */
+/** Settings of a node of a leave, a join or an upgrade in place. */
+export interface HandoverNodeSettings extends NodeSettings {
+  /** Shards that it is to take over: it tells when it has. */
+  readonly takes?: number;
+}
+
+/** Settings of the load on the nodes whose actors change hands. */
 export interface LoadSettings {
   readonly server: string;
   readonly cluster: string;
   readonly actors: number;
-  /** The node that will leave, or will be upgraded. */
-  readonly from: string;
+  /** The nodes that have the actors. */
+  readonly from: readonly string[];
   /** All that share the shards. */
   readonly nodes: readonly string[];
   /** Milliseconds of load before it does. */
@@ -36,7 +42,7 @@ export interface LoadSettings {
 }
 
 /** Settings of a node of the recovery. */
-export interface RecoveryNodeSettings extends LeaveNodeSettings {
+export interface RecoveryNodeSettings extends NodeSettings {
   readonly timers: number;
   readonly entries: number;
   readonly asked: number;
@@ -89,22 +95,42 @@ export interface SaidRecovered extends Said {
   readonly writes: number;
 }
 
+/** A shard that a node has given away, or that goes on in other code. */
+export interface HandedShard {
+  readonly actors: number;
+  readonly pauseMs: number;
+  /** By the wall clock, in milliseconds since 1970. */
+  readonly beganAt: number;
+}
+
+/** What a node has seen of shards that changed hands, and the CPU that it took since it was told to begin. */
+export interface Handed {
+  readonly shards: readonly HandedShard[];
+  /** When it had started, and when the last of the shards that it took over was there. */
+  readonly upAt: number;
+  readonly taken: number;
+  readonly takenAt: number;
+  readonly cpuUs: number;
+}
+
+/** What a node has seen so far. */
+export interface SaidHanded extends Said {
+  readonly type: "handed";
+  readonly handed: Handed;
+}
+
 /** The leaving node's last words. */
 export interface SaidLeft extends Said {
   readonly type: "left";
-  /** Actors that it had. */
-  readonly actors: number;
   readonly report: LeaveReport;
-  /** Actors and pause of each shard that moved. */
-  readonly moves: readonly { readonly actors: number; readonly pauseMs: number }[];
+  readonly handed: Handed;
 }
 
 /** What has come of an upgrade in place. */
 export interface SaidUpgraded extends Said {
   readonly type: "upgraded";
   readonly report: UpgradeReport;
-  /** Actors and pause of each shard. */
-  readonly shards: readonly { readonly actors: number; readonly pauseMs: number }[];
+  readonly handed: Handed;
 }
 
 /** What the load found. */

@@ -1,11 +1,10 @@
 // The results as text.
 import type { GoalLine } from "./goals.ts";
-import type { LeaveFigures } from "./leave/leave.ts";
+import type { HandoverFigures } from "./handover/handover.ts";
 import type { Figures } from "./measure.ts";
 import type { RecoveryFigures } from "./recovery/recovery.ts";
 import { median, ratios, spread } from "./statistics.ts";
 import type { RegistryFigures } from "./registry/registry.ts";
-import type { UpgradeFigures } from "./upgrade/upgrade.ts";
 
 /** One comparison: a line for ours, and one for each reference with the ratio of ours to it. */
 export function comparisonText({ name, sides }: Figures): string {
@@ -34,16 +33,22 @@ function rate(perSecond: number): string {
   return Math.round(perSecond).toLocaleString("en");
 }
 
-export function leaveText(leave: LeaveFigures): string {
-  const { actors, from, to, shards, seconds, lost, doubled, failed } = leave;
-  const failures = Object.entries(leave.failures).map(([code, count]) => `${count} ${code}`);
+const HANDOVERS = { leave: "leave", join: "join", upgrade: "upgrade in place" } as const;
+
+export function handoverText(handover: HandoverFigures): string {
+  const { how, actors, moved, from, to, shards, lost, doubled, failed, calmMs } = handover;
+  const failures = Object.entries(handover.failures).map(([code, count]) => `${count} ${code}`);
+  const calm = calmMs === undefined ? "" : `, ${ms(calmMs)} after its start`;
+  const cpu = [handover.giverUs, handover.takerUs].filter((us) => us > 0).map((us) => us.toFixed(0));
   return [
-    `leave, ${actors.toLocaleString("en")} actors of 1 KB, ${from} → ${to}, under load`,
-    `  ${seconds.toFixed(2)} s for ${shards} shards, ${leave.lateActors} actors late, ${leave.leftOver} left over`,
-    `  ${leave.asks} asks and ${leave.tells} tells: ${lost} lost, ${doubled} doubled, ${failed} failed` +
+    `${HANDOVERS[how]}, ${actors.toLocaleString("en")} actors of 1 KB, ${from} → ${to}, under load`,
+    `  ${handover.seconds.toFixed(2)} s for ${moved.toLocaleString("en")} actors in ${shards} shards${calm}; ` +
+      `${handover.lateActors} actors late, ${handover.kept} left over or kept`,
+    `  ${handover.asks} asks and ${handover.tells} tells: ${lost} lost, ${doubled} doubled, ${failed} failed` +
       (failures.length > 0 ? ` (${failures.join(", ")})` : ""),
-    `  actor pause, from the moves' own record: p50 ${ms(leave.pauseP50Ms)}, p99 ${ms(leave.pauseP99Ms)}`,
-    `  longest silence beyond the usual, of probed actors: p50 ${ms(leave.silenceP50Ms)}, p99 ${ms(leave.silenceP99Ms)}`,
+    `  actor pause, as its former owner tells it: p50 ${ms(handover.pauseP50Ms)}, p99 ${ms(handover.pauseP99Ms)}`,
+    `  longest silence beyond the usual, of probed actors: p50 ${ms(handover.silenceP50Ms)}, p99 ${ms(handover.silenceP99Ms)}`,
+    `  CPU for each of these actors, with the load: ${cpu.join(" + ")} µs`,
   ].join("\n");
 }
 
@@ -54,19 +59,6 @@ export function registryText(registry: RegistryFigures): string {
     `  ${ms(registry.ms)}; ${wrong} missed or doubled`,
     `  loop held up: who asks ${ms(askerMs)}, who answers ${ms(ownerMs)}`,
     `  without a list: ${ms(askerIdleMs)}, ${ms(ownerIdleMs)}`,
-  ].join("\n");
-}
-
-export function upgradeText(upgrade: UpgradeFigures): string {
-  const { actors, runtime, shards, seconds: taken, kept, lateActors, lost, doubled, failed } = upgrade;
-  const failures = Object.entries(upgrade.failures).map(([code, count]) => `${count} ${code}`);
-  return [
-    `upgrade in place, ${actors.toLocaleString("en")} actors of 1 KB, on ${runtime}, under load`,
-    `  ${taken.toFixed(2)} s for ${shards} shards, ${lateActors} actors late, ${kept} shards kept`,
-    `  ${upgrade.asks} asks and ${upgrade.tells} tells: ${lost} lost, ${doubled} doubled, ${failed} failed` +
-      (failures.length > 0 ? ` (${failures.join(", ")})` : ""),
-    `  actor pause, as the node tells it: p50 ${ms(upgrade.pauseP50Ms)}, p99 ${ms(upgrade.pauseP99Ms)}`,
-    `  longest silence beyond the usual, of probed actors: p50 ${ms(upgrade.silenceP50Ms)}, p99 ${ms(upgrade.silenceP99Ms)}`,
   ].join("\n");
 }
 

@@ -2,11 +2,11 @@
 import process from "node:process";
 import { natsTransport, startNode } from "../../mod.ts";
 import { childSettings, followParent, tellParent } from "../child.ts";
-import type { LeaveNodeSettings } from "../parts.ts";
+import type { NodeSettings } from "../parts.ts";
 import { tagHost } from "./contract.ts";
 import { LoopWatch } from "./loop.ts";
 
-const { name, server, cluster } = childSettings<LeaveNodeSettings>();
+const { name, server, cluster } = childSettings<NodeSettings>();
 const transport = await natsTransport({ servers: server, name });
 const node = await startNode({ name, cluster, transport, hosts: [tagHost()], signals: false });
 const loop = new LoopWatch();

@@ -2,15 +2,16 @@ import { describe, expect, test } from "bun:test";
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join as joinPath } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { BareCounter, Tally } from "../../bench/contract.ts";
 import { goalLines } from "../../bench/goals.ts";
-import { enter } from "../../bench/leave/ledger.ts";
+import { enter } from "../../bench/handover/ledger.ts";
 import { compare, type Figures } from "../../bench/measure.ts";
 import { parseOptions } from "../../bench/options.ts";
-import { comparisonText } from "../../bench/report.ts";
+import type { HandoverFigures } from "../../bench/handover/handover.ts";
+import { comparisonText, handoverText } from "../../bench/report.ts";
 import { bareStub } from "../../bench/local/ring_mailbox.ts";
 import { median, percentile, ratios, spread } from "../../bench/statistics.ts";
 
@@ -53,19 +54,20 @@ describe("statistics", () => {
 
 describe("parseOptions()", () => {
   test("fills in what is left out", () => {
-    const { seconds, rounds, runtimes, only, leave } = parseOptions([]);
-    expect({ seconds, rounds, runtimes, only, leave }).toEqual({
+    const { seconds, rounds, runtimes, only, leave, join } = parseOptions([]);
+    expect({ seconds, rounds, runtimes, only, leave, join }).toEqual({
       seconds: 3,
       rounds: 5,
       runtimes: undefined,
-      only: ["local", "remote", "leave", "upgrade", "registry", "recovery"],
+      only: ["local", "remote", "leave", "join", "upgrade", "registry", "recovery"],
       leave: [1_000, 10_000],
+      join: [10_000],
     });
   });
 
   test("refuses what it does not know, and says what it expects", () => {
     expect(() => parseOptions(["--only", "local,global"])).toThrow(
-      'Cannot use --only "global": give some of local, remote, leave, upgrade, registry, recovery',
+      'Cannot use --only "global": give some of local, remote, leave, join, upgrade, registry, recovery',
     );
     expect(() => parseOptions(["--seconds", "0"])).toThrow("give a number above 0");
     expect(() => parseOptions(["--leave", "10,x"])).toThrow("give a whole number above 0");
@@ -172,13 +174,44 @@ describe("goalLines()", () => {
   });
 });
 
+describe("goalLines() of handovers", () => {
+  const handover: HandoverFigures = {
+    ...{ how: "leave", from: "bun", to: "deno", actors: 10_000, moved: 10_000, seconds: 0.4, shards: 128 },
+    ...{ lateActors: 0, kept: 0, lost: 0, doubled: 0, failed: 0, failures: {}, asks: 1, tells: 1 },
+    ...{ giverUs: 50, takerUs: 60, pauseP50Ms: 6, pauseP99Ms: 20, silenceP50Ms: 9, silenceP99Ms: 30 },
+  };
+
+  test("have the goals of as many actors as there were", () => {
+    const reached = (figures: HandoverFigures) =>
+      goalLines({ parts: [], handovers: [figures] }).map(({ goal, reached }) => [goal, reached]);
+    expect(reached(handover)).toEqual([
+      ["< 0.5 s", true],
+      ["0", true],
+      ["< 5 ms", false],
+      ["< 25 ms", true],
+    ]);
+    expect(reached({ ...handover, actors: 100_000, lost: 1 }).slice(0, 2)).toEqual([
+      ["< 5 s", true],
+      ["0", false],
+    ]);
+    expect(reached({ ...handover, how: "upgrade", actors: 10_000 })).toEqual([]);
+    expect(reached({ ...handover, how: "join", actors: 1_000 })).toEqual([]);
+  });
+
+  test("are told with what they cost each actor", () => {
+    const text = handoverText({ ...handover, how: "join", moved: 3_300, calmMs: 1_020 });
+    expect(text).toContain("0.40 s for 3,300 actors in 128 shards, 1020.0 ms after its start");
+    expect(text).toContain("50 + 60 µs");
+  });
+});
+
 describe("bench/main.ts", () => {
   test(
     "measures every part in a short run and writes the results",
     async () => {
-      const folder = mkdtempSync(join(tmpdir(), "baton-bench-"));
+      const folder = mkdtempSync(joinPath(tmpdir(), "baton-bench-"));
       try {
-        const file = join(folder, "results.json");
+        const file = joinPath(folder, "results.json");
         const short = [
           "--seconds",
           "0.05",
@@ -188,6 +221,8 @@ describe("bench/main.ts", () => {
           "4",
           "--leave",
           "100",
+          "--join",
+          "100",
           "--upgrade",
           "100",
           "--registry",
@@ -196,7 +231,7 @@ describe("bench/main.ts", () => {
         const few = ["--timers", "50", "--entries", "100"];
         const { status, err } = await bench("--runtimes", runtime, ...short, ...few, "--json", file);
         expect({ status, err: status === 0 ? "" : err }).toEqual({ status: 0, err: "" });
-        const { parts, leaves, upgrades, registries, recoveries } = JSON.parse(readFileSync(file, "utf8"));
+        const { parts, handovers, registries, recoveries } = JSON.parse(readFileSync(file, "utf8"));
         const names = parts.flatMap((part: { figures: Figures[] }) => part.figures.map(({ name }) => name));
         expect(names).toEqual([
           "local ask",
@@ -210,17 +245,23 @@ describe("bench/main.ts", () => {
           "remote tell",
           "remote ask, 1 in flight",
         ]);
-        expect(leaves).toMatchObject([{ actors: 100, lost: 0, doubled: 0, failed: 0, leftOver: 0 }]);
-        const nothing = { lost: 0, doubled: 0, failed: 0, kept: 0 };
-        expect(upgrades).toMatchObject([{ shards: 256, ...nothing }]);
-        expect(upgrades[0].actors).toBeGreaterThanOrEqual(100);
+        const nothing = { actors: 100, lost: 0, doubled: 0, failed: 0, kept: 0 };
+        expect(handovers).toMatchObject([
+          { how: "leave", shards: 128, moved: 100, ...nothing },
+          { how: "join", ...nothing },
+          { how: "upgrade", shards: 256, moved: 100, ...nothing },
+        ]);
+        const [leave, joined] = handovers;
+        expect(joined.shards).toBeGreaterThanOrEqual(85); // a third of 256
+        expect(joined.moved).toBeLessThan(100);
+        for (const { giverUs } of handovers) expect(giverUs).toBeGreaterThan(0);
         expect(registries).toMatchObject([{ actors: 2_500, pages: 3, wrong: 0 }]);
         const seen = { again: 0, moreActivations: 0 };
         expect(recoveries).toMatchObject([
           { timers: 50, entries: 0, asked: 50, ...seen },
           { timers: 300, entries: 100, asked: 300, again: 0 },
         ]);
-        expect(leaves[0].seconds).toBeLessThan(20); // a leave that runs into its deadline waits for something
+        expect(leave.seconds).toBeLessThan(20); // a leave that runs into its deadline waits for something
       } finally {
         rmSync(folder, { recursive: true, force: true });
       }

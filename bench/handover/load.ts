@@ -1,4 +1,4 @@
-// The load of the leave and of the upgrade: it fills the node with actors, sends them numbered asks and tells all the while, and
+// The load of a leave, a join or an upgrade: it fills the nodes with actors, sends them numbered asks and tells all the while, and
 // reads every actor's book at the end.
 import process from "node:process";
 import { shardOf } from "../../cluster/placement/placement.ts";
@@ -58,10 +58,10 @@ async function settled(of: ActorNode): Promise<void> {
   }
 }
 
-/** Names whose shards are owned by the node that will leave. */
-function namesOn(owner: string, wanted: number): string[] {
+/** Names whose shards are owned by those nodes. */
+function namesOn(owners: readonly string[], wanted: number): string[] {
   const { shards } = node.inspect();
-  const owned = new Set(shards.filter((shard) => shard.owner === owner).map(({ shard }) => shard));
+  const owned = new Set(shards.filter(({ owner }) => owners.includes(owner)).map(({ shard }) => shard));
   const found: string[] = [];
   for (let i = 0; found.length < wanted; i++) {
     const name = `ledger-${i}`;
