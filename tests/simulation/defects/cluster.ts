@@ -157,7 +157,7 @@ export const CLUSTER: readonly Rule[] = [
             replace: "async #checkGeneration(): Promise<boolean> { if (true) return true;",
           },
         ],
-        found: { profile: "restored", seed: 7 },
+        found: { profile: "restored", seed: 138 },
       },
       {
         name: "generation-ignored",
