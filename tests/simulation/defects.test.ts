@@ -4,7 +4,7 @@ import type { Defect } from "./defects/defect.ts";
 import type * as Simulation from "./simulate.ts";
 import { simulate } from "./simulate.ts";
 
-/** Each is found within this many seeds from the first on; most within five. */
+/** So many seeds are tried where the one that is written down finds nothing any more; most are found within five, and two only far above. */
 const SEEDS_MAX = 120;
 const TIMEOUT_MS = 180_000;
 const CURE = "Shorter next time: npm run simulate -- --defect all --until-found --record --seeds 1..120";

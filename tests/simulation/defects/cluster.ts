@@ -249,7 +249,7 @@ export const CLUSTER: readonly Rule[] = [
             replace: "this.#outageMs = Number.POSITIVE_INFINITY;",
           },
         ],
-        found: { profile: "records", seed: 24 },
+        found: { profile: "records", seed: 7 },
       },
     ],
   },
@@ -277,7 +277,7 @@ export const CLUSTER: readonly Rule[] = [
             replace: "return true;",
           },
         ],
-        found: { profile: "cut", seed: 4 },
+        found: { profile: "cut", seed: 5 },
       },
       {
         name: "fence-without-confirmation",
@@ -301,7 +301,7 @@ export const CLUSTER: readonly Rule[] = [
             replace: "#viewChanged(view: View, previous: View): void { if (true) return;",
           },
         ],
-        found: { profile: "unwitnessed", seed: 35 },
+        found: { profile: "unwitnessed", seed: 59 },
       },
       {
         name: "alone-by-echo",
@@ -313,7 +313,7 @@ export const CLUSTER: readonly Rule[] = [
             replace: "return sentAt;",
           },
         ],
-        found: { profile: "unwitnessed", seed: 12 },
+        found: { profile: "unwitnessed", seed: 13 },
       },
       {
         name: "confirmed-by-one-503",

@@ -20,7 +20,7 @@ export const STORAGE: readonly Rule[] = [
             replace: "",
           },
         ],
-        found: { profile: "stored", seed: 1 },
+        found: { profile: "stored", seed: 3 },
       },
       {
         name: "tells-before-commit",
@@ -46,7 +46,7 @@ export const STORAGE: readonly Rule[] = [
               "const headFirst = await this.#writeHead(write, bytes.size); await this.#chunks.put(write, write.nonce, bytes); return headFirst;",
           },
         ],
-        found: { profile: "stored", seed: 58 },
+        found: { profile: "stored", seed: 8 },
       },
     ],
   },
@@ -68,7 +68,7 @@ export const STORAGE: readonly Rule[] = [
             replace: "#isAbove(record: StoredRecord): boolean { if (true) return false;",
           },
         ],
-        found: { profile: "wiped-stored", seed: 113 },
+        found: { profile: "wiped-stored", seed: 311 },
       },
       {
         name: "conflict-ignored",
@@ -85,7 +85,7 @@ export const STORAGE: readonly Rule[] = [
             replace: "this.#mark = mark ?? this.#mark; this.#isNewer = false;",
           },
         ],
-        found: { profile: "wiped-stored", seed: 113 },
+        found: { profile: "wiped-stored", seed: 109 },
       },
       {
         name: "commit-not-by-cas",
