@@ -27,7 +27,7 @@ export const REGISTRY: readonly Rule[] = [
             replace: "return active.standingAnnex.get(META);",
           },
         ],
-        found: { profile: "listed-crashed", seed: 4 },
+        found: { profile: "listed-crashed", seed: 7 },
       },
     ],
   },

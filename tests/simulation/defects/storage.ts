@@ -109,7 +109,7 @@ export const STORAGE: readonly Rule[] = [
             replace: 'return "end";',
           },
         ],
-        found: { profile: "refused", seed: 104 },
+        found: { profile: "refused", seed: 28 },
       },
       {
         name: "no-epoch-write",
@@ -121,7 +121,7 @@ export const STORAGE: readonly Rule[] = [
             replace: "return markOf(entry, record);",
           },
         ],
-        found: { profile: "aimed-stored", seed: 8 },
+        found: { profile: "aimed-stored", seed: 13 },
       },
     ],
   },
