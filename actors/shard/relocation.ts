@@ -176,24 +176,27 @@ export class Relocation {
     for (const each of staged) this.#installOne(each, why);
   }
 
+  /** It is in its place before observers hear of its annex: what they say to it at once must find it there. */
   #installOne({ sealed, content }: StagedActor, how: ActivationReason = "handed-off"): void {
     const { name, timers, backlog, snapshot } = sealed;
-    if (content) this.#catalog.onAnnex(name, content.annex);
+    let activation: Activation | undefined;
+    let annex = content?.annex;
     if (sealed.status === "passive" && snapshot) this.#residents.sleep(name, snapshot);
     else if (sealed.status === "quarantined")
       this.#catalog.quarantine(sealed, new InvalidStateError(sealed.reason ?? "it cannot be read"));
     else if (sealed.status === "late" && sealed.at) {
-      if (snapshot) this.#catalog.onAnnex(name, readAnnex(snapshot));
+      if (snapshot) annex = readAnnex(snapshot);
       this.#await(name, sealed.at, timers, backlog);
     } else {
       const why = snapshot ? how : this.#catalog.shard.freshReason;
       // without a state of its own a stored actor is loaded, and its timers with it
       const set = this.#catalog.shard.stateStore && !snapshot ? [] : timers;
       const stored = snapshot?.stored;
-      const activation = this.#catalog.begin({ name, why, content, timers: set, stored, due: true });
+      activation = this.#catalog.begin({ name, why, content, timers: set, stored, due: true });
       for (const mail of backlog) activation.mailbox.push(mail); // before anything that comes from outside
-      activation.wake();
     }
+    if (annex) this.#catalog.onAnnex(name, annex);
+    activation?.wake();
   }
 
   #await(name: string, at: Place, timers: readonly TimerData[], backlog: readonly Mail[]): void {
@@ -215,8 +218,8 @@ export class Relocation {
     awaited.mailbox.admitAll();
     const waited = awaited.mailbox.clear();
     const backlog = [...staged.sealed.backlog, ...waited];
-    if (staged.content === undefined) this.#catalog.onAnnex(name, Annex.EMPTY);
     this.#installOne({ sealed: { ...staged.sealed, backlog }, content: staged.content });
+    if (staged.content === undefined) this.#catalog.onAnnex(name, Annex.EMPTY);
   }
 
   /** A late actor will not come: its node was lost or gave up. It begins again without its state, or from what is stored. */
@@ -227,11 +230,11 @@ export class Relocation {
     const { kind } = this.#catalog;
     const { stateStore, runtime } = this.#catalog.shard;
     if (!stateStore) runtime.events.emit({ type: "actor-recovered", kind, name, reason });
-    if (!stateStore) this.#catalog.onAnnex(name, Annex.EMPTY);
     // its timers were as much of its memory as its state, or are stored with it
     const activation = this.#catalog.begin({ name, why: "recovered", fence: true, due: true });
     awaited.mailbox.admitAll();
     for (const mail of awaited.mailbox.clear()) activation.mailbox.push(mail);
+    if (!stateStore) this.#catalog.onAnnex(name, Annex.EMPTY);
     activation.wake();
   }
 }

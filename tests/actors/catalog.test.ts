@@ -2,9 +2,12 @@
 import { describe, expect, test } from "bun:test";
 import type { ActorRuntime } from "../../actors/activation/activation_host.ts";
 import { Annex } from "../../actors/annex/annex.ts";
+import { MEMBERSHIPS } from "../../actors/annex/memberships.ts";
 import { NodeLimits } from "../../actors/node_limits.ts";
 import { Catalog } from "../../actors/shard/catalog.ts";
 import { Relocation } from "../../actors/shard/relocation.ts";
+import { bare } from "../../actors/shard/sealed.ts";
+import { pack } from "../../actors/state/snapshot.ts";
 import type { Mail } from "../../actors/activation/mail.ts";
 import { Scheduler } from "../../actors/activation/scheduler.ts";
 import { TRIAL_DEFAULTS, TrialLane } from "../../actors/activation/trials.ts";
@@ -65,6 +68,7 @@ function world({
   bytesMax = 10,
   lineBytesMax = 10,
   durability = "stored" as "stored" | "memory",
+  onAnnex = (_name: string) => {},
 } = {}) {
   const clock = new ManualClock();
   const events = new EventBus(() => clock.now());
@@ -91,7 +95,8 @@ function world({
   const trials = new TrialLane(clock, TRIAL_DEFAULTS);
   const onThrow = (thrown: unknown) => log.push(`thrown ${thrown}`);
   const random = seededRandom(1);
-  const runtime = { clock, random, codec, events, trials, onThrow, scheduler: new Scheduler(clock) };
+  const annexes = { onAnnex: ({ name }: { name: string }) => onAnnex(name) };
+  const runtime = { clock, random, codec, events, trials, onThrow, annexes, scheduler: new Scheduler(clock) };
   const shard = { serving: true, runs: false };
   const others = { activationsMax: 9, sleepingBytesMax: 9, outputBytesMax: 9 };
   const budget = new NodeLimits({
@@ -188,6 +193,28 @@ describe("an actor that wants its end while its shard is on its way", () => {
       expect(log).toEqual(["x first 0", `x ${wish === "destroy" ? "first 0" : "woken 1"}`, "x note 1"]);
       expect(catalog.residents.active.get("x")?.status).toBe("active");
     });
+});
+
+test("a late actor that arrives is in its place when something is said to it because of what it has beside its state", async () => {
+  const said = new Noted("tell");
+  const { catalog, shard, clock, log } = world({
+    durability: "memory",
+    onAnnex: (name) => catalog.admit(name, said),
+  });
+  shard.runs = true;
+  const relocation = new Relocation(catalog);
+  const at = { node: "a", incarnation: "1" };
+  relocation.install([{ sealed: { ...bare("x", "late"), at } }] as never);
+  const waits = new Noted("tell");
+  catalog.admit("x", waits);
+  const annex = Annex.EMPTY.with(MEMBERSHIPS, new Map([["room/7", new Uint8Array()]]));
+  const state = { count: 5, text: "" };
+  const snapshot = pack(catalog.shard.hosted, { state, annex }, codec);
+  relocation.arrive(relocation.stage({ ...bare("x", "active"), snapshot }));
+  await clock.advance(1);
+  expect([...catalog.residents.active.values()].length).toBe(1);
+  expect(log).toEqual(["x handed-off 5", "x note 1", "x note 1"]);
+  expect(fates([waits, said])).toEqual(["handled", "handled"]);
 });
 
 describe("the end of all actors of a shard", () => {

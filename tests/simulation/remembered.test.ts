@@ -86,6 +86,11 @@ const REMEMBERED: readonly (readonly [Profile, number, string])[] = [
     11027,
     "an answer came late from before only mail was lost, and was taken for one from a lost time",
   ],
+  [
+    "watched",
+    152,
+    "an actor that arrived late was told of an end before it was in its place, and began twice at one node",
+  ],
   ["verge", 5647, "an ask that was held for a gap before it did not grow older meanwhile"],
   ["joins", 10692, "the same, at an owner that had lost its connection"],
 ];

@@ -98,9 +98,9 @@ export const ACTORS: readonly Rule[] = [
         changes: [
           {
             file: "actors/shard/relocation.ts",
-            find: "for (const mail of backlog) activation.mailbox.push(mail); // before anything that comes from outside activation.wake();",
+            find: "for (const mail of backlog) activation.mailbox.push(mail); // before anything that comes from outside",
             replace:
-              "queueMicrotask(() => { for (const mail of backlog) activation.mailbox.push(mail); activation.wake(); });",
+              "const begun = activation; queueMicrotask(() => { for (const mail of backlog) begun.mailbox.push(mail); begun.wake(); });",
           },
           {
             file: "actors/shard/relocation.ts",

@@ -190,9 +190,9 @@ export class Listings {
     }
   }
 
-  #compare({ kind }: typeof Tag, items: readonly ListedActor[], places: ReadonlyMap<string, string>): void {
+  #compare({ kind }: typeof Tag, items: readonly ListedActor[], places: ReadonlyMap<string, Place>): void {
     const listed = items.filter(({ state }) => state !== "stored").map(({ name, node }) => `${name} ${node}`);
-    const inMemory = [...places].map(([name, place]) => `${name} ${place}`);
+    const inMemory = [...places].map(([name, { node }]) => `${name} ${node}`);
     const [is, says] = [inMemory, listed].map((all) => all.toSorted().join(", "));
     if (is !== says) this.#history.violate("I11", `a list of "${kind}" has ${says}; there are ${is}`);
   }
@@ -213,11 +213,12 @@ export class Listings {
     const isRight =
       place === undefined
         ? found.state === "stored" || (found.state === "none" && !isKept)
-        : found.node === place && IN_MEMORY.has(found.state);
+        : found.node === place.node &&
+          (place.isStopped ? found.state === "stopped" : IN_MEMORY.has(found.state));
     if (!isRight)
       this.#history.violate(
         "I11",
-        `${kind}/${name} is found ${found.state} on ${found.node}, and lives on ${place}`,
+        `${kind}/${name} is found ${found.state} on ${found.node}, and lives on ${place?.node}${place?.isStopped ? ", where it is stopped" : ""}`,
       );
   }
 }
@@ -225,6 +226,13 @@ export class Listings {
 /** Its state, and its metadata with it, is still with a handler at a former node. */
 function isLate({ state, meta }: ListedActor): boolean {
   return state === "moving" && meta === undefined;
+}
+
+/** Where an actor is in memory. */
+interface Place {
+  readonly node: string;
+  /** It has failed too often lately. */
+  readonly isStopped: boolean;
 }
 
 const IN_MEMORY: ReadonlySet<string> = new Set(["active", "asleep"]);
@@ -238,7 +246,7 @@ async function quietly<T>(
   { kind }: typeof Tag,
   nodes: () => readonly ActorNode[],
   ask: () => Promise<T>,
-): Promise<[T, ReadonlyMap<string, string>]> {
+): Promise<[T, ReadonlyMap<string, Place>]> {
   const look = () => nodes().map((node) => node.inspect());
   const shown = (all: ReturnType<typeof look>) =>
     JSON.stringify(
@@ -256,7 +264,9 @@ async function quietly<T>(
   if (!isCalm || shown(before) !== shown(look()))
     throw new UnavailableError("Cannot judge an answer: something has moved meanwhile");
   const places = before.flatMap(({ node, actors }) =>
-    actors.filter((actor) => actor.kind === kind).map(({ name }) => [name, node] as const),
+    actors
+      .filter((actor) => actor.kind === kind)
+      .map(({ name, status }) => [name, { node, isStopped: status === "stopped" }] as const),
   );
   return [answer, new Map(places)];
 }
