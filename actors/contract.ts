@@ -13,6 +13,7 @@ import {
   type SchemaOutput,
 } from "./schema.ts";
 import { type RestartOptions, restartRules, type RestartRules } from "./supervision/restart.ts";
+import { unknownOption } from "./options.ts";
 
 /** An error that a handler may answer with. */
 export interface ErrorDeclaration<D extends Schema = Schema> {
@@ -142,13 +143,9 @@ function declaredErrors(errors: ErrorOptions): DeclaredErrors {
 const CODE = /^[a-z][a-z0-9-]{0,63}$/;
 const DECLARED_STATUS = 422;
 
-/** A word that is mistyped would be a setting that is silently not made. */
 function checkOptions(of: string, options: object, known: readonly string[]): void {
-  const unknown = Object.keys(options).find((key) => !known.includes(key));
-  if (unknown === undefined) return;
-  throw new ConfigurationError(
-    `Cannot define ${of}: "${unknown}" is no option of it; those are ${known.map((each) => `"${each}"`).join(", ")}`,
-  );
+  const fault = unknownOption(options, known);
+  if (fault !== undefined) throw new ConfigurationError(`Cannot define ${of}: ${fault}`);
 }
 
 /** What becomes of an actor whose handler threw. The caller gets the error in every case. */

@@ -22,6 +22,7 @@ import {
   type StreamSubscription,
   type SubscriptionOptions,
 } from "./subscription/declared.ts";
+import { unknownOption } from "./options.ts";
 
 /** A class that can be hosted under contract `C`. A missing or mistyped handler does not compile. */
 export interface ActorClass<C extends Contract> {
@@ -170,11 +171,8 @@ export function host<C extends Contract>(
 const HOST_OPTIONS: readonly string[] = ["keep", "subscriptions"];
 
 function optionsOf<C extends Contract>(contract: C, options: HostOptions<C>): HostedMore {
-  const unknown = Object.keys(options).find((key) => !HOST_OPTIONS.includes(key));
-  if (unknown !== undefined)
-    throw new ConfigurationError(
-      `Cannot host kind "${contract.kind}": "${unknown}" is no option of host(); there are ${HOST_OPTIONS.map((each) => `"${each}"`).join(" and ")}`,
-    );
+  const fault = unknownOption(options, HOST_OPTIONS, "host()");
+  if (fault !== undefined) throw new ConfigurationError(`Cannot host kind "${contract.kind}": ${fault}`);
   const { keep, subscriptions } = options;
   return {
     keep: keep === undefined ? undefined : keptNames(contract, keep),

@@ -8,6 +8,7 @@ import { unfitContextHeaders } from "../actors/caller/context_headers.ts";
 import { ConfigurationError } from "../errors.ts";
 import { TIMEOUT_MAX_MS } from "../delivery/calls/checks.ts";
 import { isIdentifier, type Subjects } from "../transport/subjects.ts";
+import { unknownOption } from "../actors/options.ts";
 
 /** How followers of a topic get what is said. */
 export type FeedForm = "json" | "cbor";
@@ -95,8 +96,8 @@ function checkTopics(topics: readonly Topic[]): void {
 
 function topicFault(topic: Partial<Topic> | null, seen: ReadonlySet<string>): string | undefined {
   if (typeof topic !== "object" || topic === null) return "it is no object with a `group`";
-  const unknown = Object.keys(topic).find((key) => !TOPIC_OPTIONS.includes(key));
-  if (unknown !== undefined) return `"${unknown}" is no option of it; there are ${TOPIC_OPTIONS.join(", ")}`;
+  const unknown = unknownOption(topic, TOPIC_OPTIONS);
+  if (unknown !== undefined) return unknown;
   const { group, publish = false, follow } = topic;
   if (!isIdentifier(group?.group) || typeof group.messages !== "object")
     return "its `group` is nothing that defineGroup() gave";

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { unknownOption } from "../actors/options.ts";
 import { ConfigurationError } from "../errors.ts";
 import type { NodeOptions } from "./api.ts";
 
@@ -15,10 +16,7 @@ const OPTIONS: Readonly<Record<keyof NodeOptions, true>> = {
 
 /** @throws {ConfigurationError} for an option that there is none of: what it was meant to say would be passed over */
 export function checkOptionNames(options: NodeOptions): void {
-  const unknown = Object.keys(options).find((name) => !Object.hasOwn(OPTIONS, name));
-  if (unknown === undefined) return;
-  const known = Object.keys(OPTIONS).join(", ");
-  throw new ConfigurationError(
-    `Cannot start a node: there is no option "${unknown}". Those of startNode are ${known}; times and bounds belong into "settings"`,
-  );
+  const fault = unknownOption(options, Object.keys(OPTIONS), "startNode");
+  if (fault !== undefined)
+    throw new ConfigurationError(`Cannot start a node: ${fault}. Times and bounds belong into "settings"`);
 }

@@ -73,15 +73,10 @@ export async function moveByHand(
   parts: PlacingParts,
   what: object,
   to: string,
-  options: MoveOptions,
+  { reason = "", until, timeoutMs = MOVE_TIMEOUT_MS }: Partial<MoveOptions> = {},
   { clock, by }: { readonly clock: Clock; readonly by: string },
 ): Promise<MoveReport> {
   const { kind, shard } = shardAt(parts, what);
-  const {
-    reason,
-    until,
-    timeoutMs = MOVE_TIMEOUT_MS,
-  } = (options as MoveOptions | undefined) ?? { reason: "" };
   const endsAt = clock.now() + timeoutMs;
   const pin: Pin = { to, by, reason, ...(until === undefined ? {} : { until }) };
   checkPin(parts, kind, pin, clock.wall());

@@ -9,6 +9,7 @@ import { nameFault } from "../../transport/subjects.ts";
 import type { AskMessage, Contract, Messages, TellMessage } from "../contract.ts";
 import { checkMessages, IDENTIFIER_RULE, isIdentifierOfKind } from "../contract.ts";
 import type { SchemaInput, SchemaOutput } from "../schema.ts";
+import { unknownOption } from "../options.ts";
 
 /** A type of groups, as {@link defineGroup} makes it: frozen. */
 export interface Group<G extends string = string, M extends Messages = Messages> {
@@ -73,17 +74,15 @@ type Takes<Own, Wanted> =
  */
 export function defineGroup<const G extends string, M extends Messages>(
   group: G,
-  { messages, ...others }: GroupOptions<M>,
+  options: GroupOptions<M>,
 ): Group<G, M> {
   if (!isIdentifierOfKind(group))
     throw new ConfigurationError(
       `Cannot define a group with the name "${group}": it must be ${IDENTIFIER_RULE}`,
     );
-  const [unknown] = Object.keys(others);
-  if (unknown !== undefined)
-    throw new ConfigurationError(
-      `Cannot define group "${group}": "${unknown}" is no option of it; "messages" is the only one`,
-    );
+  const { messages } = options;
+  const fault = unknownOption(options, ["messages"]);
+  if (fault !== undefined) throw new ConfigurationError(`Cannot define group "${group}": ${fault}`);
   checkMessages(`group "${group}"`, messages);
   return Object.freeze({ group, messages: Object.freeze({ ...messages }) });
 }

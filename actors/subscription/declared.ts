@@ -7,6 +7,7 @@ import { ConfigurationError } from "../../errors.ts";
 import { isPublishable, isSubjectFilter } from "../../transport/subjects.ts";
 import type { Contract, Messages, TellMessage } from "../contract.ts";
 import type { SchemaOutput } from "../schema.ts";
+import { unknownOption } from "../options.ts";
 
 /** Where the messages of a subscription begin, when it is first made. */
 export type StreamStart = "all" | "new";
@@ -120,8 +121,8 @@ function withDefaults(given: Partial<StreamSubscription>): StreamSubscription {
 /** What is wrong with one, for people; `undefined` if nothing is. */
 function faultOf({ messages }: Contract, given: unknown): string | undefined {
   if (typeof given !== "object" || given === null) return `it is ${shown(given)}, and must be an object`;
-  const unknown = Object.keys(given).find((key) => !OPTIONS.includes(key));
-  if (unknown !== undefined) return `"${unknown}" is no option of it; there are ${OPTIONS.join(", ")}`;
+  const unknown = unknownOption(given, OPTIONS);
+  if (unknown !== undefined) return unknown;
   const { stream, filter, durable, start, deadLetter, message, name } = given as Record<string, unknown>;
   if (typeof stream !== "string" || !STREAM.test(stream))
     return `its "stream" is ${shown(stream)}, and must be the name of a stream: no spaces, and none of . * > / \\`;

@@ -4,6 +4,7 @@
  * @module
  */
 import { ConfigurationError } from "../../errors.ts";
+import { unknownOption } from "../options.ts";
 
 /** How an actor begins anew after it has failed. */
 export interface RestartOptions {
@@ -55,14 +56,10 @@ export function restartRules(kind: string, given: RestartOptions): RestartRules 
 }
 
 function checkKeys(kind: string, what: string, given: unknown, keys: readonly string[]): void {
-  const words = keys.map((key) => `"${key}"`).join(", ");
   if (typeof given !== "object" || given === null || Array.isArray(given))
-    throw unusable(kind, what, given, `an object with any of ${words}`);
-  const unknown = Object.keys(given).find((key) => !keys.includes(key));
-  if (unknown === undefined) return;
-  throw new ConfigurationError(
-    `Cannot define kind "${kind}": "${unknown}" is no option of ${what}; those are ${words}`,
-  );
+    throw unusable(kind, what, given, `an object with any of ${keys.map((key) => `"${key}"`).join(", ")}`);
+  const fault = unknownOption(given, keys, what);
+  if (fault !== undefined) throw new ConfigurationError(`Cannot define kind "${kind}": ${fault}`);
 }
 
 function check(kind: string, what: string, value: number, least: number, most: number): void {

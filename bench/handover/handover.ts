@@ -1,12 +1,14 @@
 // What leaves, joins and upgrades in place have in common: actors change hands while they are asked and told without a break.
-import type { Handed, SaidChecked } from "../parts.ts";
+import type { Bench } from "../bench.ts";
+import type { Handed, SaidChecked, SaidHanded } from "../parts.ts";
+import type { MeasuringProcess } from "../processes.ts";
 import type { Runtime } from "../../tests/support/processes/runtimes.ts";
 import { percentile } from "../statistics.ts";
 
-export const START_TIMEOUT_MS = 60_000;
+const START_TIMEOUT_MS = 60_000;
 export const HANDOVER_TIMEOUT_MS = 120_000;
 /** Of load before anything happens. */
-export const BASELINE_MS = 1_000;
+const BASELINE_MS = 1_000;
 
 /** How one handover went. */
 export interface HandoverFigures {
@@ -40,6 +42,47 @@ export interface HandoverFigures {
   readonly silenceP99Ms: number;
   /** Of a join: from the node's start to the first move. */
   readonly calmMs?: number;
+}
+
+/** Nodes with actors on them, and a load that has begun. */
+export interface UnderLoad {
+  readonly nodes: readonly MeasuringProcess[];
+  /** Ends it all, and tells what the load has seen. */
+  end(): Promise<SaidChecked>;
+}
+
+/** Starts nodes by their names, and what asks and tells the actors of those in `from`. */
+export async function underLoad(
+  bench: Bench,
+  cluster: string,
+  runtimes: Readonly<Record<string, Runtime>>,
+  load: { readonly runtime: Runtime; readonly from: readonly string[]; readonly actors: number },
+): Promise<UnderLoad> {
+  const { url: server } = bench.server;
+  const names = Object.keys(runtimes);
+  const nodes = Object.entries(runtimes).map(([name, runtime]) =>
+    bench.start(runtime, "handover/node.ts", { name, server, cluster }),
+  );
+  await Promise.all(nodes.map((node) => node.next("up", START_TIMEOUT_MS)));
+  const { runtime, from, actors } = load;
+  const settings = { server, cluster, actors, from, nodes: names, baselineMs: BASELINE_MS };
+  const calling = bench.start(runtime, "handover/load.ts", settings);
+  await calling.next("ready", START_TIMEOUT_MS);
+  for (const node of nodes) node.command("begin");
+  calling.command("leaving");
+  const end = async () => {
+    calling.command("stop");
+    const checked = await calling.next<SaidChecked>("checked", HANDOVER_TIMEOUT_MS);
+    await bench.endAll();
+    return checked;
+  };
+  return { nodes, end };
+}
+
+/** What a node has given and taken so far. */
+export async function handedBy(node: MeasuringProcess): Promise<Handed> {
+  node.command("tell");
+  return (await node.next<SaidHanded>("handed", HANDOVER_TIMEOUT_MS)).handed;
 }
 
 /** What is known of a handover beside what its nodes and its load have seen. */

@@ -54,7 +54,7 @@ describe("host() with actors that are kept alive", () => {
   test("refuses an option that it does not have", () => {
     const given = { keeps: ["a"] } as object;
     expect(() => host(InMemory, LampActor, given)).toThrow(
-      '"keeps" is no option of host(); there are "keep" and "subscriptions"',
+      '"keeps" is no option of host(); those are "keep", "subscriptions"',
     );
   });
 });

@@ -102,6 +102,8 @@ test("what is no group, or has no name, cannot be joined or addressed", async ()
 });
 
 test("an option that there is none of is refused with the names of all", async () => {
-  await expect(startNode(any({ host: [] }))).rejects.toThrow('there is no option "host"');
+  await expect(startNode(any({ host: [] }))).rejects.toThrow(
+    '"host" is no option of startNode; those are "name", "cluster"',
+  );
   await expect(startNode(any({ callTimeoutMs: 5 }))).rejects.toThrow('belong into "settings"');
 });

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { fileURLToPath } from "node:url";
 import { until, within } from "../../support/conditions.ts";
 import { ProcessCluster } from "../../support/processes/process_cluster.ts";
-import { Program, type Runtime } from "../../support/processes/programs.ts";
+import type { Runtime } from "../../support/processes/programs.ts";
 import { guest, Room } from "./chat.ts";
 
 const PROGRAM = fileURLToPath(new URL("./chat_program.ts", import.meta.url));
@@ -11,25 +11,15 @@ const NAMES = Array.from({ length: 40 }, (_, i) => `g${i}`);
 const Guest = guest({ shards: 16 });
 
 let cluster: ProcessCluster;
-let programs: Program[];
 
 beforeEach(async () => {
   cluster = await ProcessCluster.begin();
-  programs = [];
 });
 afterEach(async () => {
-  await Promise.all(programs.map((each) => each.end("SIGKILL")));
   await cluster.end();
 });
 
-async function start(runtime: Runtime, name: string): Promise<Program> {
-  const { port, url } = cluster.server;
-  const denoArgs = [`--allow-net=127.0.0.1:${port}`];
-  const program = new Program(name, runtime, [PROGRAM, name, url], { denoArgs });
-  programs.push(program);
-  await program.prints("the start", (printed) => printed.includes("up\n"));
-  return program;
-}
+const start = (runtime: Runtime, name: string) => cluster.run(runtime, name, PROGRAM);
 
 async function owned(...nodes: string[]): Promise<void> {
   const shares = () =>
@@ -70,7 +60,7 @@ test("members on Bun and on Deno get what is published once, while they move and
   })();
   await start("deno", "second");
   await owned("first", "second");
-  await programs[0]?.end("SIGTERM");
+  await cluster.programs.get("first")?.end("SIGTERM");
   await owned("second");
   isOver = true;
   await within(publishing, 25_000);

@@ -5,30 +5,21 @@ import { ActorError, type Address } from "../../../mod.ts";
 import { until } from "../../support/conditions.ts";
 import { ProcessCluster } from "../../support/processes/process_cluster.ts";
 import { fragile } from "./workers.ts";
-import { Program, type Runtime } from "../../support/processes/programs.ts";
+import type { Runtime } from "../../support/processes/programs.ts";
 
 const PROGRAM = fileURLToPath(new URL("./worker_program.ts", import.meta.url));
 const COUNT = 40;
 
 let cluster: ProcessCluster;
-let programs: Map<string, Program>;
 
 beforeEach(async () => {
   cluster = await ProcessCluster.begin();
-  programs = new Map();
 });
 afterEach(async () => {
-  await Promise.all([...programs.values()].map((each) => each.end("SIGKILL")));
   await cluster.end();
 });
 
-async function start(runtime: Runtime, name: string): Promise<void> {
-  const { port, url } = cluster.server;
-  const denoArgs = [`--allow-net=127.0.0.1:${port}`];
-  const program = new Program(name, runtime, [PROGRAM, name, url], { denoArgs });
-  programs.set(name, program);
-  await program.prints("the start", (printed) => printed.includes("up\n"));
-}
+const start = (runtime: Runtime, name: string) => cluster.run(runtime, name, PROGRAM);
 
 const where = (actor: Address) => cluster.caller.where(actor);
 const addresses: readonly Address[] = [
@@ -64,14 +55,14 @@ for (const [first, second] of [
       await run("first", "second");
       const { node: doomed = "" } = await where({ kind: "worker", name: "the" });
       const other = doomed === "first" ? "second" : "first";
-      await programs.get(doomed)?.end("SIGKILL");
+      await cluster.programs.get(doomed)?.end("SIGKILL");
       await run(other);
-      expect(programs.get(other)?.printed).toContain(`${other} the recovered\n`);
+      expect(cluster.programs.get(other)?.printed).toContain(`${other} the recovered\n`);
       await start(first, "third");
       await run(other, "third");
-      await programs.get(other)?.end("SIGTERM");
+      await cluster.programs.get(other)?.end("SIGTERM");
       await run("third");
-      for (const program of programs.values()) {
+      for (const program of cluster.programs.values()) {
         const begun = program.printed
           .split("\n")
           .filter((line) => / (first|recovered|handed-off)$/.test(line));
@@ -93,7 +84,7 @@ for (const [first, second] of [
         for (let i = 0; i < 2; i++) expect(await endOf(actor.run("fail"))).toBe("handler-error");
       }
       await start(second, "second");
-      await programs.get("first")?.end("SIGTERM");
+      await cluster.programs.get("first")?.end("SIGTERM");
       for (const contract of contracts) {
         const actor = cluster.caller.ref(contract, "x");
         const place = { kind: contract.kind, name: "x" };

@@ -5,34 +5,25 @@ import { connect, type NatsConnection } from "nats";
 import { until, within } from "../../support/conditions.ts";
 import { TestStream } from "../../support/nats/stream.ts";
 import { ProcessCluster } from "../../support/processes/process_cluster.ts";
-import { Program, type Runtime } from "../../support/processes/programs.ts";
+import type { Runtime } from "../../support/processes/programs.ts";
 import { Basket, Cart, type CartContract } from "./orders.ts";
 
 const PROGRAM = fileURLToPath(new URL("./orders_program.ts", import.meta.url));
 const NAMES = ["k0", "k1", "k2", "k3"];
 
 let cluster: ProcessCluster;
-let programs: Map<string, Program>;
 let client: NatsConnection;
 
 beforeEach(async () => {
   cluster = await ProcessCluster.begin();
-  programs = new Map();
   client = await connect({ servers: cluster.server.url });
 });
 afterEach(async () => {
   await within(client.close(), 10_000);
-  await Promise.all([...programs.values()].map((each) => each.end("SIGKILL")));
   await cluster.end();
 });
 
-async function start(runtime: Runtime, name: string): Promise<void> {
-  const { port, url } = cluster.server;
-  const denoArgs = [`--allow-net=127.0.0.1:${port}`];
-  const program = new Program(name, runtime, [PROGRAM, name, url], { denoArgs });
-  programs.set(name, program);
-  await program.prints("the start", (printed) => printed.includes("up\n"));
-}
+const start = (runtime: Runtime, name: string) => cluster.run(runtime, name, PROGRAM);
 
 const had = (contract: CartContract, name: string) =>
   within(cluster.caller.ref(contract, name).had(undefined, { timeoutMs: 20_000 }), 25_000);
@@ -84,7 +75,7 @@ for (const [first, second] of [
       const joined = owned("first", "second");
       await fill(100);
       await joined;
-      const left = programs.get("first")?.end("SIGTERM");
+      const left = cluster.programs.get("first")?.end("SIGTERM");
       await fill(100);
       await left;
       await owned("second");
@@ -98,7 +89,7 @@ for (const [first, second] of [
       await start(first, "third");
       await owned("second", "third");
       await fill(100);
-      const killed = programs.get("second")?.end("SIGKILL");
+      const killed = cluster.programs.get("second")?.end("SIGKILL");
       await fill(100);
       await killed;
       await owned("third");

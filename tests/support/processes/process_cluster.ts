@@ -3,6 +3,7 @@ import { type ActorNode, type Durability, natsTransport, type Settings, startNod
 import { within } from "../conditions.ts";
 import { type NatsServer, startNatsServer } from "../nats/nats_server.ts";
 import { NodeProcess, type Runtime } from "./node_processes.ts";
+import { Program } from "./programs.ts";
 
 const CLUSTER = "test";
 
@@ -10,6 +11,8 @@ const CLUSTER = "test";
 export class ProcessCluster {
   readonly server: NatsServer;
   readonly caller: ActorNode;
+  /** Those that were run, by their names. */
+  readonly programs = new Map<string, Program>();
   readonly #settings: Partial<Settings>;
   readonly #processes: NodeProcess[] = [];
 
@@ -34,10 +37,21 @@ export class ProcessCluster {
     return await started.up();
   }
 
+  /** A program of a test's own that is up: it is told its name and the server's address, and says `up`. */
+  async run(runtime: Runtime, name: string, file: string): Promise<Program> {
+    const { port, url } = this.server;
+    const denoArgs = [`--allow-net=127.0.0.1:${port}`];
+    const program = new Program(name, runtime, [file, name, url], { denoArgs });
+    this.programs.set(name, program);
+    await program.prints("the start", (printed) => printed.includes("up\n"));
+    return program;
+  }
+
   /** Kills all processes, and ends the caller and the server. */
   async end(): Promise<void> {
     this.server.resume();
-    await Promise.all(this.#processes.map((each) => each.end("SIGKILL")));
+    const all = [...this.#processes, ...this.programs.values()];
+    await Promise.all(all.map((each) => each.end("SIGKILL")));
     await within(this.caller.kill(), 10_000, "the caller's end");
     await this.server.stop();
   }
