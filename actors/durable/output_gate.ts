@@ -97,6 +97,8 @@ export class OutputGate implements OutputSink {
   /** It has begun with that. */
   #mustStore = false;
   #committing = false;
+  /** Outputs go out one after the other: the first may have arrived, and be all that its owner waits for, before the second goes. */
+  #isReleasing = false;
   #closed = false;
   #refusal: ErrorData | undefined;
 
@@ -106,7 +108,8 @@ export class OutputGate implements OutputSink {
   }
 
   get isQuiet(): boolean {
-    return !this.#committing && !this.#isDirty && this.#queue.length === 0 && this.#tells.length === 0;
+    if (this.#committing || this.#isReleasing || this.#isDirty) return false;
+    return this.#queue.length === 0 && this.#tells.length === 0;
   }
 
   hasRoom(): boolean {
@@ -200,7 +203,10 @@ export class OutputGate implements OutputSink {
   }
 
   #release(outputs: readonly Output[]): void {
+    const isFirst = !this.#isReleasing;
+    this.#isReleasing = true;
     for (const output of outputs) this.#letGo(output, () => output.release());
+    if (isFirst) this.#isReleasing = false;
   }
 
   /** One that cannot go must not keep the others. */

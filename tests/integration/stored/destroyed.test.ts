@@ -58,6 +58,16 @@ for (const durability of ["memory", "stored"])
       expect(destroyed()).toEqual([]);
     });
 
+    test("has all its tells go out that it sent before its end", async () => {
+      const a = await alone(durability);
+      await within(a, (actor) => {
+        for (const name of ["y", "z", "y", "z"]) void actor.ref(Tally, name).note(1);
+        actor.destroy();
+      });
+      const counts = ["y", "z"].map((name) => a.ref(Tally, name).read());
+      expect(await world.cluster.ends(Promise.all(counts))).toEqual([2, 2]);
+    });
+
     test("is asked no further: what waits begins the fresh one", async () => {
       const a = await alone(durability);
       const x = a.ref(Tally, "x");
