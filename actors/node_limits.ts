@@ -6,7 +6,7 @@
 
 import type { Mail } from "./activation/mail.ts";
 import type { MailboxQuota, Seeker } from "./activation/mailbox.ts";
-import { Quota, SoughtQuota } from "./quota.ts";
+import { Quota, SoughtQuota } from "../platform/pace/quota.ts";
 
 /** The bounds; see `Settings` for the defaults. */
 export interface BudgetLimits {

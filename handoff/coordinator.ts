@@ -5,7 +5,7 @@
  * @module
  */
 import type { Contract } from "../actors/contract.ts";
-import { Quota } from "../actors/quota.ts";
+import { Quota } from "../platform/pace/quota.ts";
 import { AbortedError } from "../errors.ts";
 import type { Shard } from "../delivery/receiving/shard.ts";
 import { type NodeId, nodeKey, type ShardRecord } from "../cluster/records/schemas.ts";

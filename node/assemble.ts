@@ -10,7 +10,7 @@ import type { ActorRuntime } from "../actors/activation/activation_host.ts";
 import type { Registration } from "../actors/host.ts";
 import type { RefFactory } from "../actors/ref.ts";
 import type { RefusedTells } from "../actors/tell_promise.ts";
-import { Quota } from "../actors/quota.ts";
+import { Quota } from "../platform/pace/quota.ts";
 import { Scheduler } from "../actors/activation/scheduler.ts";
 import { TrialLane } from "../actors/activation/trials.ts";
 import type { Gate } from "../cluster/gate.ts";

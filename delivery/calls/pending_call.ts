@@ -12,7 +12,7 @@
  */
 import type { CallingActor } from "../../actors/activation/activation_host.ts";
 import type { AskMessage, TellMessage } from "../../actors/contract.ts";
-import type { Quota } from "../../actors/quota.ts";
+import type { Quota } from "../../platform/pace/quota.ts";
 import type { CallOptions } from "../../actors/ref.ts";
 import { type RefusedTells, Told, type ToldOf } from "../../actors/tell_promise.ts";
 import type { Codec } from "../../codec/codec.ts";

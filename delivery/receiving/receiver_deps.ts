@@ -5,7 +5,7 @@
  */
 import type { ErrorData } from "../../errors.ts";
 import type { Mail } from "../../actors/activation/mail.ts";
-import type { Quota } from "../../actors/quota.ts";
+import type { Quota } from "../../platform/pace/quota.ts";
 import type { Codec } from "../../codec/codec.ts";
 import type { Scale } from "../../codec/weight.ts";
 import type { Outbox } from "../wire/outbox.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { TrialSettings } from "../../actors/activation/trials.ts";
-import { Quota } from "../../actors/quota.ts";
+import { Quota } from "../../platform/pace/quota.ts";
 import type { Gate } from "../../cluster/gate.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Random } from "../../platform/random.ts";

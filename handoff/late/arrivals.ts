@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Quota } from "../../actors/quota.ts";
+import type { Quota } from "../../platform/pace/quota.ts";
 import { type NodeId, sameNode } from "../../cluster/records/schemas.ts";
 import { struckOff } from "../../cluster/records/shard_changes.ts";
 import type { Shard } from "../../delivery/receiving/shard.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Contract } from "../../actors/contract.ts";
-import type { Quota } from "../../actors/quota.ts";
+import type { Quota } from "../../platform/pace/quota.ts";
 import { sameNode } from "../../cluster/records/schemas.ts";
 import { shardKey } from "../../cluster/shard_map.ts";
 import type { HandoffDeps } from "../deps.ts";

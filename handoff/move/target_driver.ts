@@ -5,7 +5,7 @@
  */
 import { TooLargeError, wordsOf } from "../../errors.ts";
 import type { Registration } from "../../actors/host.ts";
-import type { Quota } from "../../actors/quota.ts";
+import type { Quota } from "../../platform/pace/quota.ts";
 import type { OwnedEntry } from "../../cluster/ownership.ts";
 import { type NodeId, sameNode } from "../../cluster/records/schemas.ts";
 import { committed } from "../../cluster/records/shard_changes.ts";

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { Quota } from "../../actors/quota.ts";
+import { Quota } from "../../platform/pace/quota.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { HandoffSettings } from "../settings.ts";
 

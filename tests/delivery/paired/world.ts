@@ -4,7 +4,7 @@
 import type { EventBus } from "../../../events.ts";
 import { isActorError } from "../../../errors.ts";
 import { RefusedTells } from "../../../actors/tell_promise.ts";
-import { Quota } from "../../../actors/quota.ts";
+import { Quota } from "../../../platform/pace/quota.ts";
 import type { Gate } from "../../../cluster/gate.ts";
 import type { Membership } from "../../../cluster/membership.ts";
 import type { OwnedEntry, Ownership } from "../../../cluster/ownership.ts";
